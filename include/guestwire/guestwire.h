@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire: a network for virtual machines, as a library.
+ *
+ * A network is one Ethernet segment: a learning switch, its ports, and a gateway that answers ARP, NDP, DHCP and ping.
+ * Guests join over sockets (gw_guest_add) or by function calls (gw_port_new). The library has no threads, never blocks,
+ * logs nothing, installs no signal handler and reads no environment.
+ *
+ * The loop. Poll gw_network_fd() for reading with gw_network_timeout_us(), then call gw_network_run(network, 0); or let
+ * gw_network_run(network, -1) wait itself.
+ *
+ * Threads. One network, one thread at a time: a network and everything made from it is used by one thread, which may
+ * change as long as the calls do not overlap. gw_network_wake() alone may be called from any thread or signal handler.
+ *
+ * Errors. Functions that can fail return 0 or a negative errno and fill a struct gw_error, which may be NULL; the text
+ * says what failed, on what, why, and what to do. Out-parameters are set only on success. _free(NULL) does nothing.
+ *
+ * Versions. Structures begin with their size (GW_INIT sets it) and grow at the end. */
+#ifndef GUESTWIRE_GUESTWIRE_H
+#define GUESTWIRE_GUESTWIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(GW_BUILDING)
+#define GW_API __attribute__((visibility("default")))
+#else
+#define GW_API
+#endif
+
+#define GW_VERSION_MAJOR 0
+#define GW_VERSION_MINOR 1
+#define GW_VERSION_PATCH 0
+
+/* "0.1.0": of the library that runs, not of the header. */
+GW_API const char *gw_version(void);
+
+/* struct gw_network_config config = GW_INIT(struct gw_network_config); */
+#ifdef __cplusplus
+#define GW_INIT(type) ([] { type value{}; value.size = sizeof(type); return value; }())
+#else
+#define GW_INIT(type) ((type){.size = sizeof(type)})
+#endif
+
+struct gw_error {
+	int code;
+	char text[512];
+};
+
+struct gw_network;
+struct gw_guest;
+struct gw_port;
+
+/* ---- the network ---- */
+
+enum gw_event_type {
+	GW_EVENT_GUEST_JOINED,
+	GW_EVENT_GUEST_LEFT,
+	GW_EVENT_ADDRESS,     /* a MAC address was first heard, or heard on another port */
+	GW_EVENT_LEASE,       /* bound, renewed, released, declined, expired */
+	GW_EVENT_CONFLICT,    /* two ports use one MAC address */
+	GW_EVENT_FIRST_DROP,  /* the first drop of a port for this reason */
+	GW_EVENT_NOTICE,      /* anything else that a person should read */
+};
+
+struct gw_event {
+	size_t size;
+	enum gw_event_type type;
+	const char *port; /* name of the port, or NULL */
+	const char *mac;  /* or NULL */
+	const char *text; /* one line for a person, without a newline; valid during the call */
+};
+
+struct gw_network_config {
+	size_t size;
+	const char *name;   /* NULL: "default" */
+	/* "none[,key=value…]": mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
+	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= bootfile= tftp-server-name= mac-move=;
+	 * guestwire(1) has them all. NULL: "none". */
+	const char *uplink;
+	/* "MAC,IP[,NAME]", NULL at the end; may be NULL */
+	const char *const *dhcp_hosts;
+	/* Where leases survive a restart; NULL: nowhere. Must exist. */
+	const char *state_dir;
+	/* A monotonic clock in microseconds; NULL: the system's. With a clock of one's own gw_network_run() must not wait. */
+	uint64_t (*now_us)(void *owner);
+	/* May be NULL. Called from gw_network_run(), gw_guest_*() and gw_port_*(); must not call back into the network. */
+	void (*on_event)(void *owner, const struct gw_event *event);
+	void *owner;
+};
+
+GW_API int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network, struct gw_error *ret_error);
+/* Ends all guests and ports; saves the leases. */
+GW_API void gw_network_free(struct gw_network *network);
+GW_API int gw_network_fd(const struct gw_network *network);
+/* 0: run now. -1: only the descriptor will tell. */
+GW_API int64_t gw_network_timeout_us(const struct gw_network *network);
+/* One turn; waits up to timeout_us (-1: until something happens). 0 or negative errno. */
+GW_API int gw_network_run(struct gw_network *network, int64_t timeout_us);
+/* From any thread or signal handler: the current or next gw_network_run() returns. */
+GW_API void gw_network_wake(struct gw_network *network);
+
+/* A program without a loop of its own may have its descriptors served by the network's. events: 1 read, 2 write; the
+ * callback is told 4 as well when the far end closed. NULL-safe removal; before the descriptor is closed. */
+struct gw_watch;
+GW_API int gw_watch_new(struct gw_network *network, int fd, unsigned events,
+			void (*on_ready)(void *owner, unsigned events), void *owner, struct gw_watch **ret_watch);
+GW_API int gw_watch_change(struct gw_watch *watch, unsigned events);
+GW_API void gw_watch_free(struct gw_watch *watch);
+
+/* ---- guests over sockets and devices ---- */
+
+/* "stream,path=/run/vm.sock": what --guest takes. `ret_guest` may be NULL; the network frees what is left. */
+GW_API int gw_guest_add(struct gw_network *network, const char *spec, struct gw_guest **ret_guest, struct gw_error *ret_error);
+GW_API void gw_guest_remove(struct gw_guest *guest);
+/* By the name that name= gave or that it was given. NULL: none. */
+GW_API struct gw_guest *gw_guest_find(struct gw_network *network, const char *name);
+GW_API const char *gw_guest_name(const struct gw_guest *guest);
+
+/* ---- guests in this process ---- */
+
+enum gw_csum { GW_CSUM_UNKNOWN, GW_CSUM_PARTIAL, GW_CSUM_VERIFIED };
+enum gw_gso { GW_GSO_NONE, GW_GSO_TCP4, GW_GSO_TCP6, GW_GSO_UDP };
+
+/* What virtio-net's header says. */
+struct gw_offload {
+	enum gw_csum csum;
+	enum gw_gso gso;
+	bool ecn;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+	uint16_t segment_bytes;
+};
+
+struct gw_frame {
+	const struct iovec *pieces;
+	size_t piece_count;
+	struct gw_offload offload;
+};
+
+struct gw_room {
+	const struct iovec *pieces;
+	size_t piece_count;
+	size_t bytes;
+	void *owner; /* the port's own */
+};
+
+struct gw_port_config {
+	size_t size;
+	const char *name;       /* NULL: "port0", "port1" … */
+	/* What the far end takes; frames are cut and completed to fit. */
+	bool csum, tso4, tso6, ecn, uso;
+	size_t frame_bytes;     /* the largest frame that is not segmented; 0: the network's MTU and its header */
+	bool isolated;
+	const char *mac;        /* only this source address; NULL: any */
+	/* A batch for the guest, valid during the call. How many were taken, from the first: the rest is dropped and
+	 * counted. It may call gw_port_send(): those frames go out in the next round. */
+	size_t (*to_guest)(void *owner, const struct gw_frame *frames, size_t count);
+	/* All three or none: room in the guest's own memory, where the network writes without a copy of its own.
+	 * reserve: 0, -EAGAIN (call gw_port_room() when there is), -EMSGSIZE. At most 1024 pieces. */
+	int (*reserve)(void *owner, size_t least, size_t wanted, struct gw_room *ret_room);
+	void (*commit)(void *owner, struct gw_room *room, size_t bytes, const struct gw_offload *offload);
+	void (*cancel)(void *owner, struct gw_room *room);
+	/* After a batch of commits: raise the interrupt. */
+	void (*flush)(void *owner);
+	void *owner;
+};
+
+GW_API int gw_port_new(struct gw_network *network, const struct gw_port_config *config, struct gw_port **ret_port,
+		       struct gw_error *ret_error);
+GW_API void gw_port_free(struct gw_port *port);
+/* A batch from the guest. The bytes are not needed after the return. From within a callback the frames are copied, go
+ * out in the next round, and may be fewer than were given: how many is returned. */
+GW_API size_t gw_port_send(struct gw_port *port, const struct gw_frame *frames, size_t count);
+/* There is room again. */
+GW_API void gw_port_room(struct gw_port *port);
+
+/* ---- looking ---- */
+
+struct gw_counters {
+	uint64_t from_guest_frames, from_guest_bytes;
+	uint64_t to_guest_frames, to_guest_bytes;
+};
+
+struct gw_port_info {
+	size_t size;
+	const char *name;
+	const char *kind;       /* "stream", "gateway", "in-process" … */
+	const char *guest;      /* of the endpoint it belongs to, or its own */
+	const char *far_end;    /* "/run/lab/stream", "tap0", "pid 4711"; "" where nothing is known */
+	bool connected;
+	bool conflict;          /* uses a MAC address that another port owns */
+	bool muted;
+	bool isolated;
+	struct gw_counters counters;
+	size_t queued_bytes, queued_peak_bytes, queue_bound_bytes;
+	const char *macs[8];    /* the first 8 heard here */
+	size_t mac_count;       /* of all */
+	const uint64_t *drops;  /* [gw_drop_reasons()] */
+};
+
+struct gw_guest_info {
+	size_t size;
+	const char *name;
+	const char *kind;
+	const char *describe;
+	const char *path;       /* of its AF_UNIX socket, or "" */
+	const char *address;    /* of its TCP socket or device, or "" */
+	size_t guests, guests_max;
+};
+
+struct gw_lease_info {
+	size_t size;
+	const char *address;
+	const char *mac;
+	const char *name;
+	const char *state;      /* "offered", "bound", "free", "declined" */
+	int64_t seconds_left;   /* -1: for ever */
+	bool reserved;
+};
+
+struct gw_network_info {
+	size_t size;
+	const char *name;
+	const char *uplink;     /* "none" */
+	uint32_t mtu;
+	const char *mac;
+	const char *net4, *host4, *dhcp4_first, *dhcp4_last; /* "" without IPv4 */
+	const char *net6, *host6;                            /* "" without IPv6 */
+};
+
+/* Strings are valid during the call. */
+GW_API void gw_network_describe(struct gw_network *network, void (*on_network)(void *owner, const struct gw_network_info *info), void *owner);
+GW_API void gw_network_each_guest(struct gw_network *network, void (*on_guest)(void *owner, const struct gw_guest_info *info), void *owner);
+GW_API void gw_network_each_port(struct gw_network *network, void (*on_port)(void *owner, const struct gw_port_info *info), void *owner);
+GW_API void gw_network_each_lease(struct gw_network *network, void (*on_lease)(void *owner, const struct gw_lease_info *info), void *owner);
+/* Reasons are 1 … gw_drop_reasons() - 1. */
+GW_API unsigned gw_drop_reasons(void);
+GW_API const char *gw_drop_name(unsigned reason);
+GW_API const char *gw_drop_text(unsigned reason);
+
+/* Frames as they pass. No cost while none is attached. */
+enum gw_capture_direction { GW_CAPTURE_FROM_GUEST, GW_CAPTURE_TO_GUEST, GW_CAPTURE_DROPPED };
+
+struct gw_capture_frame {
+	size_t size;
+	enum gw_capture_direction direction;
+	unsigned reason;  /* GW_CAPTURE_DROPPED */
+	const char *port;
+	uint64_t now_us;
+	struct gw_frame frame;
+	size_t length;
+};
+
+struct gw_capture;
+/* `port` NULL: every one. Removed by gw_capture_free, also from within the callback. */
+GW_API int gw_capture_new(struct gw_network *network, const char *port,
+			  void (*on_frame)(void *owner, const struct gw_capture_frame *frame), void *owner,
+			  struct gw_capture **ret_capture);
+GW_API void gw_capture_free(struct gw_capture *capture);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* The name of every reason for which a frame, or a message inside one, is not delivered. One list for the whole
+ * program, because a person reads it as one list (`guestwire show`); it stands in base because parsers in wire/ and
+ * ring walkers in virtio/ give verdicts too. A verdict is a reason, and DROP_NONE is "go on".
+ *
+ * X(NAME, "name in show and JSON", "what happened, for a person"). Grouped by who counts it. Each has a test. */
+#ifndef BASE_DROP_H
+#define BASE_DROP_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define DROP_REASON_LIST(X) \
+	/* a port's own framing */ \
+	X(STREAM_LENGTH_ZERO,       "stream-length-zero",       "a frame length of 0: the stream is closed") \
+	X(STREAM_LENGTH_SHORT,      "stream-length-short",      "a frame length below an Ethernet header: the stream is closed") \
+	X(STREAM_LENGTH_LONG,       "stream-length-long",       "a frame length above the largest frame: the stream is closed") \
+	X(STREAM_ENDED_IN_HEADER,   "stream-ended-in-header",   "the stream ended inside a length") \
+	X(STREAM_ENDED_IN_FRAME,    "stream-ended-in-frame",    "the stream ended inside a frame") \
+	X(DATAGRAM_TRUNCATED,       "datagram-truncated",       "a datagram larger than the largest frame") \
+	X(DATAGRAM_NO_ADDRESS,      "datagram-no-address",      "a datagram from a socket without a name, which cannot be answered") \
+	X(DATAGRAM_GUEST_MUTED,     "datagram-guest-muted",     "for a guest that fills the shared socket and does not read") \
+	X(DATAGRAM_GUEST_GONE,      "datagram-guest-gone",      "for a guest whose socket is gone") \
+	X(TAP_HEADER,               "tap-header",               "the tap gave less than its own header") \
+	X(TAP_REFUSED,              "tap-refused",              "the tap's kernel refused the frame") \
+	X(TAP_DOWN,                 "tap-down",                 "the tap's interface is down") \
+	X(GUESTS_FULL,              "guests-full",              "a guest more than the listener admits") \
+	X(QUEUE_FULL,               "queue-full",               "the guest does not read and its queue is full") \
+	X(POOL_EMPTY,               "pool-empty",               "no buffer left in the network's pool") \
+	X(ROOM_REFUSED,             "room-refused",             "the far end lends no room now") \
+	X(PORT_CLOSED,              "port-closed",              "the far end is gone") \
+	/* the switch */ \
+	X(FRAME_SHORT,              "frame-short",              "shorter than an Ethernet header") \
+	X(FRAME_LONG,               "frame-long",               "longer than the largest frame of the network") \
+	X(FRAME_TOO_LARGE_FOR_PORT, "frame-too-large-for-port", "larger than this port's far end takes") \
+	X(SOURCE_MULTICAST,         "source-multicast",         "the source address is a group or all zero") \
+	X(SOURCE_SPOOFED,           "source-spoofed",           "the source address is not the one of mac=") \
+	X(SOURCE_CONFLICT,          "source-conflict",          "the source address belongs to another guest that is alive") \
+	X(SOURCE_GATEWAY,           "source-gateway",           "the source address is the gateway's: a loop or a forgery") \
+	X(SOURCE_FLAPPING,          "source-flapping",          "the source address moves between ports too often: a loop") \
+	X(DESTINATION_SAME_PORT,    "destination-same-port",    "for a guest behind the port it came from") \
+	X(DESTINATION_ISOLATED,     "destination-isolated",     "between two isolated ports") \
+	X(DESTINATION_RESERVED,     "destination-reserved",     "for a link-local bridge address (IEEE 802.1D 7.12.6)") \
+	X(NO_OTHER_PORT,            "no-other-port",            "nobody else is on the network") \
+	X(VLAN_TRUNCATED,           "vlan-truncated",           "ends inside a VLAN tag") \
+	/* offload metadata that does not fit the bytes */ \
+	X(OFFLOAD_CSUM_RANGE,       "offload-csum-range",       "the partial checksum lies outside the frame's headers") \
+	X(OFFLOAD_GSO_TYPE,         "offload-gso-type",         "a segmentation type that is unknown or was not negotiated") \
+	X(OFFLOAD_GSO_HEADERS,      "offload-gso-headers",      "segmentation of a frame whose headers do not fit its type") \
+	X(OFFLOAD_GSO_SIZE,         "offload-gso-size",         "a segment size of 0 or beyond the network's MTU") \
+	X(OFFLOAD_GSO_CSUM,         "offload-gso-csum",         "segmentation without a partial checksum") \
+	X(OFFLOAD_SEGMENTS,         "offload-segments",         "too many segments in one frame") \
+	/* IP, as far as the fabric and the gateway read it */ \
+	X(IP4_SHORT,                "ip4-short",                "ends inside the IPv4 header") \
+	X(IP4_VERSION,              "ip4-version",              "IPv4 by type, another version inside (RFC 791 3.1)") \
+	X(IP4_HEADER_LENGTH,        "ip4-header-length",        "an IPv4 header length below 20 or beyond the frame (RFC 791 3.1)") \
+	X(IP4_TOTAL_LENGTH,         "ip4-total-length",         "an IPv4 total length below its header or beyond the frame (RFC 791 3.1)") \
+	X(IP4_CHECKSUM,             "ip4-checksum",             "a wrong IPv4 header checksum (RFC 1122 3.2.1.2)") \
+	X(IP4_FRAGMENT,             "ip4-fragment",             "an IPv4 fragment for a service that takes none") \
+	X(IP4_SOURCE,               "ip4-source",               "an IPv4 source that may not send (RFC 1122 3.2.1.3)") \
+	X(IP4_NO_ROUTE,             "ip4-no-route",             "for an IPv4 address beyond the network, and there is no uplink") \
+	X(IP4_PROTOCOL,             "ip4-protocol",             "an IPv4 protocol that the gateway does not serve") \
+	X(IP6_SHORT,                "ip6-short",                "ends inside the IPv6 header") \
+	X(IP6_VERSION,              "ip6-version",              "IPv6 by type, another version inside (RFC 8200 3)") \
+	X(IP6_PAYLOAD_LENGTH,       "ip6-payload-length",       "an IPv6 payload length beyond the frame (RFC 8200 3)") \
+	X(IP6_EXTENSIONS,           "ip6-extensions",           "more than 8 IPv6 extension headers or 128 bytes of them") \
+	X(IP6_EXTENSION_SHORT,      "ip6-extension-short",      "ends inside an IPv6 extension header (RFC 8200 4)") \
+	X(IP6_FRAGMENT,             "ip6-fragment",             "an IPv6 fragment for a service that takes none") \
+	X(IP6_SOURCE,               "ip6-source",               "an IPv6 source that may not send (RFC 4291 2.7)") \
+	X(IP6_NO_ROUTE,             "ip6-no-route",             "for an IPv6 address beyond the network, and there is no uplink") \
+	X(IP6_NEXT_HEADER,          "ip6-next-header",          "an IPv6 next header that the gateway does not serve") \
+	X(TCP_SHORT,                "tcp-short",                "ends inside the TCP header") \
+	X(TCP_OFFSET,               "tcp-offset",               "a TCP data offset below 5 or beyond the segment (RFC 9293 3.1)") \
+	X(TCP_OPTION_LENGTH,        "tcp-option-length",        "a TCP option with a lying length (RFC 9293 3.2)") \
+	X(UDP_SHORT,                "udp-short",                "ends inside the UDP header") \
+	X(UDP_LENGTH,               "udp-length",               "a UDP length below 8 or beyond the packet (RFC 768)") \
+	X(UDP_CHECKSUM,             "udp-checksum",             "a wrong UDP checksum, or none over IPv6 (RFC 8200 8.1)") \
+	X(UDP_PORT_CLOSED,          "udp-port-closed",          "for a UDP port that the gateway does not serve") \
+	X(TCP_PORT_CLOSED,          "tcp-port-closed",          "for a TCP port that the gateway does not serve") \
+	X(ICMP_SHORT,               "icmp-short",               "ends inside the ICMP header") \
+	X(ICMP_CHECKSUM,            "icmp-checksum",            "a wrong ICMP or ICMPv6 checksum") \
+	X(ICMP_TYPE,                "icmp-type",                "an ICMP or ICMPv6 type that the gateway does not serve") \
+	X(ETHERTYPE,                "ethertype",                "for the gateway, of a type that it does not speak") \
+	/* ARP, RFC 826 */ \
+	X(ARP_SHORT,                "arp-short",                "ends inside the ARP message") \
+	X(ARP_FORMAT,               "arp-format",               "ARP for something other than Ethernet and IPv4") \
+	X(ARP_OPERATION,            "arp-operation",            "neither an ARP request nor a reply") \
+	X(ARP_SENDER,               "arp-sender",               "an ARP sender other than the frame's source, or one that may not be") \
+	X(ARP_NOT_OURS,             "arp-not-ours",             "an ARP request for somebody else's address") \
+	/* neighbour discovery, RFC 4861 */ \
+	X(NDP_SHORT,                "ndp-short",                "ends inside the ND message") \
+	X(NDP_HOP_LIMIT,            "ndp-hop-limit",            "ND with a hop limit other than 255 (RFC 4861 7.1)") \
+	X(NDP_CODE,                 "ndp-code",                 "ND with a code other than 0 (RFC 4861 7.1)") \
+	X(NDP_TARGET,               "ndp-target",               "ND for a multicast target (RFC 4861 7.1)") \
+	X(NDP_SOURCE,               "ndp-source",               "ND whose source contradicts its options or destination (RFC 4861 7.1)") \
+	X(NDP_OPTION_LENGTH,        "ndp-option-length",        "an ND option of length 0 or beyond the message (RFC 4861 4.6)") \
+	X(NDP_NOT_OURS,             "ndp-not-ours",             "a neighbour solicitation for somebody else's address") \
+	X(NDP_ROUTER_ADVERT,        "ndp-router-advert",        "a router advertisement from a guest: the gateway does not listen") \
+	/* DHCPv4, RFC 2131 and 2132 */ \
+	X(DHCP4_SHORT,              "dhcp4-short",              "ends inside the fixed DHCP message (RFC 2131 2)") \
+	X(DHCP4_FORMAT,             "dhcp4-format",             "not a DHCP request over Ethernet (RFC 2131 2)") \
+	X(DHCP4_COOKIE,             "dhcp4-cookie",             "without the DHCP cookie (RFC 2131 3)") \
+	X(DHCP4_OPTION_LENGTH,      "dhcp4-option-length",      "a DHCP option beyond the message or of a wrong size (RFC 2132 2)") \
+	X(DHCP4_TYPE,               "dhcp4-type",               "without a message type that a server takes (RFC 2132 9.6)") \
+	X(DHCP4_OTHER_SERVER,       "dhcp4-other-server",       "meant for another DHCP server") \
+	X(DHCP4_POOL_EMPTY,         "dhcp4-pool-empty",         "no address left to lease") \
+	X(DHCP4_NO_LEASE,           "dhcp4-no-lease",           "about a lease that is not the sender's") \
+	/* DHCPv6, RFC 8415 */ \
+	X(DHCP6_SHORT,              "dhcp6-short",              "ends inside the DHCPv6 header (RFC 8415 8)") \
+	X(DHCP6_TYPE,               "dhcp6-type",               "a DHCPv6 type that a server does not take (RFC 8415 16)") \
+	X(DHCP6_OPTION_LENGTH,      "dhcp6-option-length",      "a DHCPv6 option beyond the message or of a wrong size (RFC 8415 21.1)") \
+	X(DHCP6_CLIENT_ID,          "dhcp6-client-id",          "without a client identifier, or with one where none may be (RFC 8415 16)") \
+	X(DHCP6_SERVER_ID,          "dhcp6-server-id",          "a server identifier that is missing, or another server's (RFC 8415 16)") \
+	X(DHCP6_POOL_EMPTY,         "dhcp6-pool-empty",         "no address left to lease") \
+	/* rings in guest memory, virtio 1.2 */ \
+	X(RING_DESCRIPTOR_INDEX,    "ring-descriptor-index",    "a descriptor number outside the table (virtio 2.7.5)") \
+	X(RING_CHAIN_LONG,          "ring-chain-long",          "a chain longer than the ring, or a loop (virtio 2.7.5.3.1)") \
+	X(RING_INDIRECT,            "ring-indirect",            "an indirect table that is nested, empty or of an odd size (virtio 2.7.5.3.1)") \
+	X(RING_ADDRESS,             "ring-address",             "an address outside the guest's memory") \
+	X(RING_DIRECTION,           "ring-direction",           "a buffer of the wrong direction (virtio 2.7.4.2)") \
+	X(RING_LENGTH,              "ring-length",              "a buffer of no bytes, or a chain of more than 4 GiB") \
+	X(RING_AVAIL_INDEX,         "ring-avail-index",         "more buffers offered than the ring holds") \
+	X(RING_HEADER,              "ring-header",              "a chain shorter than the virtio-net header")
+/* clang-format on */
+
+enum drop_reason {
+	DROP_NONE,
+#define X(name, word, text) DROP_##name,
+	DROP_REASON_LIST(X)
+#undef X
+	DROP_REASONS
+};
+
+struct drops {
+	uint64_t count[DROP_REASONS];
+};
+
+/* "queue-full" */
+const char *drop_name(enum drop_reason reason);
+/* "the guest does not read and its queue is full" */
+const char *drop_text(enum drop_reason reason);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Offloads in software, for ports whose far end does not take them: the checksum filled in, and a large frame cut into
+ * segments of fresh headers before slices of the same payload. Nothing is moved; the payload is read only to sum it. */
+#ifndef FABRIC_SEGMENT_H
+#define FABRIC_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/drop.h"
+#include "fabric/frame.h"
+#include "fabric/port.h"
+
+/* Does the port take the frame as it is? */
+bool segment_fits(const struct port_accepts *accepts, const struct frame *frame);
+
+/* Cuts one frame for one port. Parsed frames only (frame_parse). */
+struct segmenter {
+	const struct frame *frame;
+	uint32_t payload;  /* offset of the next segment's payload */
+	uint32_t index;
+	bool complete_csum;
+};
+
+/* What one segment needs besides the payload: caller's memory, valid as long as the segment. */
+struct segment {
+	struct frame frame;
+	uint8_t head[FRAME_HEAD_BYTES];
+	struct iovec pieces[64];
+};
+
+void segmenter_init(struct segmenter *segmenter, const struct frame *frame, const struct port_accepts *accepts);
+/* The next segment (a frame that needs only its checksum is one segment): true; false when all are made. */
+bool segmenter_next(struct segmenter *segmenter, struct segment *ret_segment);
+/* How many there will be. */
+uint32_t segment_count(const struct frame *frame);
+/* For a port with csum=partial: completes every TCP and UDP sum, and makes a TCP frame beyond the MTU a frame to be
+ * cut (partial, GSO). Writes into `head`, the frame's own private head. */
+void segment_adopt(struct frame *frame, uint8_t *head, uint32_t mtu_bytes);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What one `--guest KIND,…` makes: a listening socket with many guests, one connection, or one device. An endpoint owns
+ * its descriptors and its ports; a port appears when a guest joins and goes when it leaves, while the endpoint stays.
+ * Each kind is one file and one entry of endpoint_kinds[], in kinds_linux.c or kinds_darwin.c. */
+#ifndef PORT_ENDPOINT_H
+#define PORT_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/spec.h"
+#include "fabric/ethswitch.h"
+#include "fabric/port.h"
+#include "loop/loop.h"
+
+struct endpoint;
+
+enum endpoint_limits {
+	ENDPOINT_GUESTS_MAX = 1024,            /* guests= may say less */
+	ENDPOINT_QUEUE_BYTES = 256 * 1024,     /* each guest's bound; queue= may say otherwise */
+	ENDPOINT_TEXT_BYTES = 256,
+};
+
+/* What an endpoint is given; it outlives the endpoint. */
+struct endpoint_setup {
+	struct loop *loop;
+	struct ethswitch *ethswitch;
+	const char *name; /* its ports are called NAME, or NAME.1, NAME.2 … where there may be several */
+	/* A guest joined: called before its first frame, after the port is attached. Left: before it is detached, with the
+	 * reason for a person. The port and its counters are the endpoint's and go after on_left. */
+	void (*on_joined)(void *owner, struct endpoint *endpoint, struct port *port);
+	void (*on_left)(void *owner, struct endpoint *endpoint, struct port *port, const char *reason);
+	/* What only a person can use: a connecting endpoint's failures and returns, a mute. */
+	void (*on_notice)(void *owner, struct endpoint *endpoint, const char *text);
+	void *owner;
+};
+
+struct endpoint_kind {
+	const char *name;  /* "stream" */
+	const char *words; /* the options, for help: "path=P|tcp=[ADDR:]PORT|fd=N …" */
+	/* Ready to serve when it returns: a socket exists only when it can be used. On failure nothing is left behind. */
+	int (*open)(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
+		    struct error *ret_error);
+};
+
+/* Embedded by each kind. */
+struct endpoint {
+	const struct endpoint_kind *kind;
+	const struct endpoint_setup *setup;
+	void (*close)(struct endpoint *endpoint); /* frees it; on_left for each port; its socket files go */
+	/* For show and for the lines to paste: what the far end is to be given. */
+	char path[ENDPOINT_TEXT_BYTES];    /* AF_UNIX path, or "" */
+	char address[ENDPOINT_TEXT_BYTES]; /* "127.0.0.1:4000" with the port that the kernel chose, or an interface, or "" */
+	char describe[ENDPOINT_TEXT_BYTES]; /* "listening on /run/x", "tap0" */
+	uint32_t guests;
+	uint32_t guests_max;
+	void *owner; /* network's */
+};
+
+extern const struct endpoint_kind *const endpoint_kinds[]; /* ends with NULL */
+
+int endpoint_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
+		  struct error *ret_error);
+/* NULL is legal. */
+void endpoint_close(struct endpoint *endpoint);
+/* Reads isolated= mac= csum= into a port's options: the words that every kind takes; and refuses the rest. */
+int endpoint_port_options(struct spec *spec, struct port *port, struct error *ret_error);
+
+#endif

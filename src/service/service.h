@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* What the gateway answers itself, as message machines: a whole frame in, a verdict and perhaps a whole frame out. Pure:
+ * no sockets, no clock, no files. network/gateway.c is the port that carries them.
+ *
+ * Replies always hold full checksums: ISC dhclient and iPXE read past offload metadata. */
+#ifndef SERVICE_SERVICE_H
+#define SERVICE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/drop.h"
+#include "wire/ethernet.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+
+enum service_limits {
+	SERVICE_DNS_MAX = 4,
+	SERVICE_SEARCH_MAX = 8,
+	SERVICE_ROUTES_MAX = 8,
+	SERVICE_NAME_BYTES = 254, /* RFC 1035 2.3.4 */
+	SERVICE_REPLY_BYTES = 1514 + 4, /* an answer fits an MTU of 1500; an echo as large as its request is cut from it */
+};
+
+struct service_route4 {
+	struct ip4 net;
+	unsigned prefix;
+	struct ip4 via;
+};
+
+/* One network's addresses and names, made from its description and then constant. */
+struct service_config {
+	uint32_t mtu_bytes;
+	struct mac mac; /* the gateway's own */
+
+	bool ip4;
+	struct ip4 net4;
+	unsigned prefix4;
+	struct ip4 host4; /* the gateway */
+	struct ip4 dhcp4_first, dhcp4_last;
+	bool dhcp4;       /* answer DHCP at all */
+	bool router4;     /* offer ourselves as the default route: there is an uplink, or router=on */
+	struct ip4 dns4[SERVICE_DNS_MAX];
+	size_t dns4_count;
+	struct service_route4 routes4[SERVICE_ROUTES_MAX];
+	size_t route4_count;
+	uint32_t lease_s;
+
+	bool ip6;
+	struct ip6 net6; /* a /64 for autoconfiguration */
+	unsigned prefix6;
+	struct ip6 host6;
+	struct ip6 dhcp6_first, dhcp6_last; /* differ in the low 64 bits only */
+	bool dhcp6;
+	bool router6;
+	struct ip6 dns6[SERVICE_DNS_MAX];
+	size_t dns6_count;
+
+	char domain[SERVICE_NAME_BYTES]; /* "" for none */
+	char search[SERVICE_SEARCH_MAX][SERVICE_NAME_BYTES];
+	size_t search_count;
+	char boot_server[64];  /* option 66, "" for none */
+	char boot_file[128];   /* option 67, "" for none */
+};
+
+/* One answer, a whole Ethernet frame. length 0: nothing to say. */
+struct reply {
+	uint32_t length;
+	uint8_t bytes[SERVICE_REPLY_BYTES];
+};
+
+struct lease_table;
+struct random;
+
+/* A whole frame for or past the gateway, in one piece, behind no VLAN tag. Each answers what is its own:
+ * DROP_NONE with or without a reply, or why it was refused. */
+enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
+/* RS and NS (`icmp6` types 133 and 135); the header has been checked by the gateway. */
+enum drop_reason ndp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
+/* The advertisement sent without being asked, at start and when something changed; to all nodes. */
+void ndp_advertise(const struct service_config *config, struct reply *ret_reply);
+/* RFC 4861 6.2.5: a last one with every lifetime 0, when the network ends. */
+void ndp_withdraw(const struct service_config *config, struct reply *ret_reply);
+/* Echo requests to the gateway's own addresses, IPv4 and IPv6; larger than a reply: `large` has FRAME_ROOM_BYTES and
+ * takes it instead. Returns through ret_length how many bytes of `to` are the answer. */
+enum drop_reason echo4_input(const struct service_config *config, const uint8_t *frame, size_t length, uint8_t *to,
+			     size_t room, size_t *ret_length);
+enum drop_reason echo6_input(const struct service_config *config, const uint8_t *frame, size_t length, uint8_t *to,
+			     size_t room, size_t *ret_length);
+enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
+			     size_t length, uint64_t now_us, struct reply *ret_reply);
+enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
+			     size_t length, uint64_t now_us, struct reply *ret_reply);
+
+/* A question to the owner of an address, sent to its port alone: "are you there?" (ARP request, NS). */
+void arp_probe(const struct service_config *config, struct mac to, struct ip4 address, struct reply *ret_reply);
+void ndp_probe(const struct service_config *config, struct mac to, struct ip6 address, struct reply *ret_reply);
+
+#endif
