@@ -16,6 +16,7 @@
 #define FABRIC_PORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/drop.h"
@@ -52,6 +53,13 @@ struct room {
 	void *owner; /* the port's own: a pool frame, a ring position */
 };
 
+/* What show says of a port beside its counters. */
+struct port_status {
+	char far_end[128]; /* "/run/vm.sock", "pid 4711", "127.0.0.1:40312", "tap0"; "" where nothing is known */
+	bool muted;        /* a shared dgram socket's guest that does not read */
+	size_t queued_bytes, queued_peak_bytes, queue_bound_bytes;
+};
+
 struct port_ops {
 	void (*queue)(struct port *port, const struct frame *frame);
 	void (*flush)(struct port *port);
@@ -63,6 +71,8 @@ struct port_ops {
 	/* `bytes` <= room->bytes are filled; the rest goes back untouched. The far end is told at flush(). */
 	void (*commit)(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload);
 	void (*cancel)(struct port *port, struct room *room);
+	/* NULL: there is nothing to tell. For show; `ret_status` comes zeroed. */
+	void (*look)(const struct port *port, struct port_status *ret_status);
 };
 
 struct traffic {
