@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets as this program wants every one of them: never blocking, closed on exec, and without SIGPIPE (senders pass
+ * MSG_NOSIGNAL, which exists on both systems' newer versions; macOS gets SO_NOSIGPIPE as well).
+ *
+ * What makes a descriptor returns it, or a negative errno. */
+#ifndef OS_SOCKET_H
+#define OS_SOCKET_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+struct error;
+
+int socket_open(int domain, int type);
+/* -EAGAIN: nobody waits. The caller that gets -EMFILE should stop watching the listener for a while. */
+int socket_accept(int listener);
+/* Two ends, AF_UNIX. */
+int socket_pair(int type, int ret_fds[2]);
+/* For inherited descriptors. 0 or negative errno. */
+int socket_set_nonblocking(int fd);
+/* 0, or -ENOTSOCK for what is no socket. The type is SOCK_STREAM and so on. */
+int socket_type(int fd, int *ret_type);
+
+/* Raises the buffer towards `wanted_bytes` as far as the system allows, beyond its limit where we have the privilege;
+ * never lowers it. What the kernel says it is now. Never for TCP: it ends its autotuning. */
+uint32_t socket_raise_send_buffer(int fd, uint32_t wanted_bytes);
+uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes);
+
+/* The process at the other end of a connected AF_UNIX socket (of a listener: the one that called listen). 0, or
+ * -ENOTCONN when the system does not know: datagram sockets, and processes of another PID namespace. */
+int socket_peer_pid(int fd, pid_t *ret_pid);
+
+/* 0, or -EINVAL for an empty path and -ENAMETOOLONG for one beyond the system's limit (107 bytes on Linux, 103 on
+ * macOS). */
+int socket_unix_address(const char *path, struct sockaddr_un *ret_address, socklen_t *ret_length,
+			struct error *ret_error);
+
+#endif
