@@ -72,6 +72,7 @@
 	X(TCP_SHORT,                "tcp-short",                "ends inside the TCP header") \
 	X(TCP_OFFSET,               "tcp-offset",               "a TCP data offset below 5 or beyond the segment (RFC 9293 3.1)") \
 	X(TCP_OPTION_LENGTH,        "tcp-option-length",        "a TCP option with a lying length (RFC 9293 3.2)") \
+	X(TCP_CHECKSUM,             "tcp-checksum",             "a wrong TCP checksum") \
 	X(UDP_SHORT,                "udp-short",                "ends inside the UDP header") \
 	X(UDP_LENGTH,               "udp-length",               "a UDP length below 8 or beyond the packet (RFC 768)") \
 	X(UDP_CHECKSUM,             "udp-checksum",             "a wrong UDP checksum, or none over IPv6 (RFC 8200 8.1)") \

@@ -8,10 +8,14 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/drop.h"
+#include "base/reader.h"
+#include "base/writer.h"
 
 enum ethernet_sizes {
 	ETHERNET_HEADER_BYTES = 14,
 	ETHERNET_VLAN_BYTES = 4,
+	ETHERNET_TAGS_MAX = 2, /* a customer's tag inside a service tag (IEEE 802.1ad) */
 	MAC_TEXT_BYTES = 18,
 };
 
@@ -32,6 +36,20 @@ struct ethernet_header {
 	struct mac from;
 	struct be16 type;
 };
+
+struct ethernet_tags {
+	uint16_t type;  /* the EtherType behind the tags: of a third tag, when there is one */
+	uint16_t vlan;  /* the outer tag's identifier; 0 without a tag, or for a tag that carries only a priority */
+	uint8_t count;
+};
+
+/* DROP_NONE or DROP_FRAME_SHORT; the reader stands behind the header. */
+enum drop_reason ethernet_header_read(struct reader *reader, struct ethernet_header *ret_header);
+/* What follows a header of this type: no tag, one or two. DROP_NONE or DROP_VLAN_TRUNCATED. */
+enum drop_reason ethernet_tags_read(struct reader *reader, struct be16 type, struct ethernet_tags *ret_tags);
+void ethernet_header_write(struct writer *writer, const struct ethernet_header *header);
+/* One tag, to follow a header whose type is ETHERTYPE_VLAN. */
+void ethernet_tag_write(struct writer *writer, uint16_t vlan, struct be16 type);
 
 #define MAC_BROADCAST ((struct mac){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}})
 
