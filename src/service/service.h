@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/drop.h"
+#include "base/hash.h"
 #include "wire/ethernet.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
@@ -57,11 +58,14 @@ struct service_config {
 	struct ip6 dns6[SERVICE_DNS_MAX];
 	size_t dns6_count;
 
+	char hostname[64];               /* option 12 for a lease without a name; "" for none */
 	char domain[SERVICE_NAME_BYTES]; /* "" for none */
 	char search[SERVICE_SEARCH_MAX][SERVICE_NAME_BYTES];
 	size_t search_count;
 	char boot_server[64];  /* option 66, "" for none */
 	char boot_file[128];   /* option 67, "" for none */
+
+	struct hash_key hash_key; /* random, so that no guest can choose where its lease stands; 0 in tests */
 };
 
 /* One answer, a whole Ethernet frame. length 0: nothing to say. */
