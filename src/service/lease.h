@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Who has which address: DHCPv4 and DHCPv6 leases and dhcp-host= reservations of one network. Pure; saved and loaded as
  * lines of text through the caller. An address is offered before it is leased, and a declined one is left alone for a
- * while. The same client gets the same address again as long as nobody else needs it. */
+ * while. The same client gets the same address again as long as nobody else needs it. Nothing wakes when a lease runs
+ * out: the next look at the table finds it out. */
 #ifndef SERVICE_LEASE_H
 #define SERVICE_LEASE_H
 
@@ -12,12 +13,16 @@
 #include "service/service.h"
 
 enum lease_limits {
-	LEASES_MAX = 4096,
-	LEASE_NAME_BYTES = 64,   /* one label, RFC 1035 2.3.4 */
-	LEASE_CLIENT_BYTES = 130, /* a DUID and an IAID */
+	LEASES_MAX = 4096,        /* of each family */
+	LEASE_NAME_BYTES = 64,    /* one label, RFC 1035 2.3.4 */
+	LEASE_CLIENT_BYTES = 255, /* option 61 (RFC 2132 9.14), or an IAID and a DUID (RFC 8415 11.1: 134) */
 	LEASE_OFFER_US = 10 * 1000 * 1000,
 	LEASE_DECLINE_US = 600 * 1000 * 1000,
+	LEASE_LINE_BYTES = 704, /* room for any line of lease_format() */
 };
+
+/* A lease of so many seconds never runs out (RFC 2131 3.3, RFC 8415 7.7). */
+#define LEASE_FOR_EVER_S UINT32_MAX
 
 enum lease_state {
 	LEASE_FREE,     /* was leased; kept for the client's return, may be taken for another */
@@ -39,17 +44,30 @@ struct lease {
 	uint64_t due_us;
 };
 
+/* Who asks. `id` is what tells one client from another: option 61 or hardware type and address; IAID and DUID. The MAC
+ * is the one that a reservation speaks of. */
+struct lease_client {
+	struct mac mac;
+	uint8_t id[LEASE_CLIENT_BYTES];
+	uint8_t id_bytes; /* at least 1 */
+};
+
 struct lease_table;
 
+/* The configuration must outlive the table. 0 or -ENOMEM. */
 int lease_table_new(const struct service_config *config, struct lease_table **ret_leases);
 void lease_table_free(struct lease_table *leases);
 /* dhcp-host=MAC,IP[,NAME] and its IPv6 form MAC,[IP6][,NAME]; -EEXIST when the address or the MAC is taken, -ERANGE
- * when the address lies outside the network. `name` may be NULL. */
+ * when the address lies outside the network, -EINVAL when the name is no label, -ENOSPC when there are too many.
+ * `name` may be NULL. Before lease_restore(). */
 int lease_reserve4(struct lease_table *leases, struct mac mac, struct ip4 address, const char *name);
 int lease_reserve6(struct lease_table *leases, struct mac mac, struct ip6 address, const char *name);
 /* Told of every change that show, the log and the state file want to know: bound, renewed, released, declined, expired. */
 void lease_table_watch(struct lease_table *leases, void (*on_lease)(void *owner, const struct lease *lease, enum lease_state was),
 		       void *owner);
+/* Notices what has run out by now. The DHCP services begin with it; who shows or saves leases may, too. */
+void lease_expire(struct lease_table *leases, uint64_t now_us);
+/* Each with its state as of now. */
 void lease_each(const struct lease_table *leases, uint64_t now_us, void (*on_lease)(void *owner, const struct lease *lease),
 		void *owner);
 /* The lease of an address or a MAC that is bound now; NULL. */
@@ -58,7 +76,25 @@ const struct lease *lease_find_ip6(const struct lease_table *leases, struct ip6 
 const struct lease *lease_find_mac(const struct lease_table *leases, struct mac mac, bool is6, uint64_t now_us);
 /* One line without the newline, times as seconds since 1970 (`wall_s` is now); 0 when it does not fit. */
 size_t lease_format(const struct lease *lease, uint64_t now_us, uint64_t wall_s, char *text, size_t room);
-/* The reverse; a line that makes no sense, lies outside the network or has run out is refused: -EINVAL. */
+/* The reverse; one that has run out meanwhile comes back free, for its client's return. A line that makes no sense, or
+ * whose address the table does not give out (any more) to that client, is refused: -EINVAL. */
 int lease_restore(struct lease_table *leases, const char *line, uint64_t now_us, uint64_t wall_s);
+
+/* What the DHCP services do. A lease that they are given stays valid as long as the table. */
+
+/* The client's lease in any state but declined: its reservation, or what it has or had; NULL. */
+struct lease *lease_find_client(struct lease_table *leases, bool is6, const struct lease_client *client);
+/* An address for the client: the one it has or had, else the wanted one if nobody has it, else the next that was never
+ * leased, else the one free for longest. Offered for LEASE_OFFER_US unless it is bound already. A `wanted` of zero is
+ * none. NULL: the pool is empty. */
+struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted, uint64_t now_us);
+struct lease *lease_offer6(struct lease_table *leases, const struct lease_client *client, struct ip6 wanted, uint64_t now_us);
+/* Leased, or renewed, for so long from now. */
+void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us);
+void lease_release(struct lease_table *leases, struct lease *lease);
+void lease_decline(struct lease_table *leases, struct lease *lease, uint64_t now_us);
+/* What the client calls itself: its first label, if that is letters, digits and '-' (RFC 1123 2.1); otherwise, and for
+ * a lease that dhcp-host= named, nothing changes. */
+void lease_set_name(struct lease *lease, const char *name, size_t bytes);
 
 #endif
