@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Real guests with a shell on their console: QEMU under TCG and User Mode Linux."""
+import os
+import queue
+import re
+import subprocess
+import threading
+import time
+
+from kit import images, missing, need
+
+
+class Console:
+    """A guest's shell: run() gives a command's output and status."""
+
+    def __init__(self, name, command, cwd):
+        self.name = name
+        self.cwd = cwd
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd)
+        self.lines = queue.Queue()
+        self.log = []
+        self.serial = 0
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            text = line.decode("utf8", "replace").rstrip("\r\n")
+            self.log.append(text)
+            self.lines.put(text)
+        self.lines.put(None)
+
+    def expect(self, pattern, seconds):
+        """Lines up to the one that matches, and the match."""
+        seen, end = [], time.monotonic() + seconds
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"{self.name}: no {pattern!r} within {seconds} s:\n" + "\n".join(self.log[-30:])) from None
+            if line is None:
+                raise AssertionError(f"{self.name} ended:\n" + "\n".join(self.log[-30:]))
+            match = re.search(pattern, line)
+            if match:
+                return seen, match
+            seen.append(line)
+
+    def ready(self, seconds=60):
+        self.expect("GUEST-READY", seconds)
+        return self
+
+    def start(self, command):
+        self.serial += 1
+        self.process.stdin.write(f"{{ {command} ; }}; status=$?; echo; echo END-{self.serial}-$status\n".encode())
+        self.process.stdin.flush()
+
+    def finish(self, seconds=30):
+        seen, match = self.expect(rf"^END-{self.serial}-(\d+)", seconds)
+        return int(match[1]), "\n".join(line for line in seen if line)
+
+    def run(self, command, seconds=30, check=True):
+        self.start(command)
+        status, text = self.finish(seconds)
+        assert not check or status == 0, f"{self.name}: {command}: exit {status}\n{text}"
+        return text if check else (status, text)
+
+    def dhcp(self, seconds=20):
+        """The address by DHCP, as text."""
+        text = self.run("udhcpc -i eth0 -f -q -n -t 10 -T 1 -O mtu -s /etc/udhcpc.sh", seconds)
+        return re.search(r"DHCP ([\d.]+)/", text)[1]
+
+    def slaac(self, prefix, seconds=15):
+        """The autoconfigured address under the prefix, once duplicate address detection is done."""
+        text = self.run("n=0; while [ $n -lt 100 ]; do ip -6 addr show dev eth0 scope global | grep -v tentative | grep inet6 | "
+                        f"grep {prefix} && break; sleep 0.1; n=$((n+1)); done", seconds)
+        return re.search(r"inet6 ([0-9a-f:]+)/", text)[1]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256):
+    """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0."""
+    need("qemu-system-x86_64")
+    kernel, initrd = images.debian_guest(flavour)
+    nic = f"{device},netdev=n0,romfile=" + (f",mac={mac}" if mac else "")
+    return Console(name, ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", str(memory), "-nodefaults",
+                          "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initrd,
+                          "-append", "console=ttyS0 panic=-1 mitigations=off quiet", "-netdev", netdev, "-device", nic], folder)
+
+
+def uml(name, folder, vector, mac, memory=256):
+    """A User Mode Linux guest: `vector` is the value of vec0 without its mac."""
+    linux, initrd = images.uml_guest()
+    if not os.path.exists("/dev/shm"):
+        missing("/dev/shm")
+    return Console(name, [linux, f"mem={memory}M", f"initrd={initrd}", "root=/dev/ram0", "con=null", "con0=fd:0,fd:1", "quiet",
+                          f"umid={name}{os.getpid()}", f"uml_dir={folder}", f"vec0:{vector},mac={mac}"], folder)

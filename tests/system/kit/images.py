@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""What real guests boot: stock Debian kernels and an initramfs of busybox and their own modules, made once under build/.
+
+Kernels are downloaded and unpacked, never installed. User Mode Linux is the distribution's package."""
+import fcntl
+import glob
+import lzma
+import os
+import re
+import shutil
+import stat
+import subprocess
+
+from kit import missing
+
+BUILD = os.environ.get("GUESTWIRE_BUILD", "build")
+PEERS = os.path.abspath(os.path.join(BUILD, "peers") if os.path.basename(BUILD) == "build" else os.path.join(os.path.dirname(BUILD), "peers"))
+
+# Wanted, each with what it depends on; what a kernel has built in is not there and is left out.
+MODULES = ["virtio_pci", "virtio_net", "8139cp", "8139too", "ipv6"]
+
+INIT = r"""#!/bin/busybox sh
+/bin/busybox mkdir -p /sbin /usr/bin /usr/sbin /proc /sys /dev /tmp /etc /run
+/bin/busybox --install -s 2>/dev/null
+export PATH=/usr/bin:/bin:/sbin:/usr/sbin
+mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev; mount -t tmpfs t /tmp
+for m in /mod/*; do insmod $m 2>/dev/null; done
+ip link set lo up
+n=0; while ! [ -e /sys/class/net/eth0 ] && ! [ -e /sys/class/net/vec0 ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
+[ -e /sys/class/net/vec0 ] && ip link set vec0 name eth0
+ip link set eth0 up
+stty -echo 2>/dev/null
+echo "GUEST-READY"
+while read -r line; do eval "$line" 2>&1; done
+poweroff -f
+"""
+
+UDHCPC = r"""#!/bin/sh
+case $1 in
+bound|renew)
+	ip addr flush dev $interface scope global 2>/dev/null
+	ip addr add $ip/$mask dev $interface
+	[ -n "$router" ] && ip route add default via $router
+	echo "DHCP $ip/$mask router=$router dns=$dns mtu=$mtu domain=$domain" ;;
+esac
+exit 0
+"""
+
+
+def debian_kernel(flavour):
+    """Folder with boot/vmlinuz-* and lib/modules/* of Debian's kernel: flavour 'cloud-amd64' or 'amd64'."""
+    folder = os.path.join(PEERS, "kernel-" + flavour)
+    with _locked("kernel-" + flavour):
+        if not glob.glob(folder + "/boot/vmlinuz-*"):
+            shown = subprocess.run(["apt-cache", "show", "linux-image-" + flavour], capture_output=True, text=True)
+            names = re.findall(r"linux-image-\d[^ ,]*-" + flavour, shown.stdout)
+            if not names:
+                missing("Debian's linux-image-" + flavour)
+            deb = folder + ".deb.d"
+            shutil.rmtree(deb, ignore_errors=True)
+            os.makedirs(deb)
+            if subprocess.run(["apt-get", "download", "-qq", names[0]], cwd=deb, stderr=subprocess.DEVNULL).returncode:
+                missing("the download of " + names[0])
+            subprocess.run(["dpkg", "-x", glob.glob(deb + "/*.deb")[0], folder], check=True)
+            shutil.rmtree(deb)
+    return folder
+
+
+def debian_guest(flavour):
+    """(kernel image, initramfs) for QEMU."""
+    folder = debian_kernel(flavour)
+    return glob.glob(folder + "/boot/vmlinuz-*")[0], initramfs("initrd-" + flavour, folder + "/lib/modules")
+
+
+def uml_guest():
+    """(linux program, initramfs) for User Mode Linux."""
+    linux = shutil.which("linux.uml")
+    if not linux:
+        missing("user-mode-linux")
+    return linux, initramfs("initrd-uml", "/usr/lib/uml/modules")
+
+
+def initramfs(name, modules):
+    path = os.path.join(PEERS, name + ".gz")
+    with _locked(name):
+        if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(__file__):
+            _make_initramfs(path, modules)
+    return path
+
+
+def _make_initramfs(path, modules):
+    root = path + ".d"
+    shutil.rmtree(root, ignore_errors=True)
+    for folder in ("bin", "mod", "etc"):
+        os.makedirs(os.path.join(root, folder))
+    busybox = next((b for b in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(b)), None)
+    if not busybox:
+        missing("busybox-static")
+    shutil.copy(busybox, root + "/bin/busybox")
+    for number, module in enumerate(_with_dependencies(sorted(glob.glob(modules + "/*/kernel"))[-1]), 10):
+        with open(f"{root}/mod/{number}-{os.path.basename(module).removesuffix('.xz')}", "wb") as file:
+            file.write(_module_bytes(module))
+    for name, text in (("init", INIT), ("etc/udhcpc.sh", UDHCPC)):
+        with open(f"{root}/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(f"{root}/{name}", stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+    subprocess.run(f"cd {root} && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1 > {path}.new && mv {path}.new {path}",
+                   shell=True, check=True)
+    shutil.rmtree(root)
+
+
+def _module_bytes(path):
+    opener = lzma.open if path.endswith(".xz") else open
+    with opener(path, "rb") as file:
+        return file.read()
+
+
+def _with_dependencies(kernel):
+    """Paths of MODULES in an order in which insmod takes them; the names stand in each module's own .modinfo."""
+    found = {}
+    for folder, _, names in os.walk(kernel):
+        for name in names:
+            found[name.split(".ko")[0].replace("-", "_")] = os.path.join(folder, name)
+    order = []
+
+    def want(name):
+        path = found.get(name.replace("-", "_"))
+        if not path or path in order:
+            return
+        depends = re.search(rb"\0depends=([^\0]*)\0", _module_bytes(path))
+        for other in depends[1].decode().split(",") if depends and depends[1] else []:
+            want(other)
+        order.append(path)
+
+    for name in MODULES:
+        want(name)
+    return order
+
+
+class _locked:
+    """Two tests that need the same file make it once."""
+
+    def __init__(self, name):
+        os.makedirs(PEERS, exist_ok=True)
+        self.path = os.path.join(PEERS, "." + name + ".lock")
+
+    def __enter__(self):
+        self.file = open(self.path, "w", encoding="ascii")
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_):
+        self.file.close()
