@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Guests that lie, die and come in crowds: only the offender is affected, and each offence has its own drop reason."""
+import os
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+
+from kit import eventually
+from kit.frames import BROADCAST, PacketGuest, StreamGuest, ethernet
+
+FRAME = ethernet(BROADCAST, b"\x52\x54\x00\xaa\x00\x01", 0x88b5, b"x" * 100)
+
+# what, the bytes on the stream, the drop reason
+LIES = [
+    ("a length of 0", struct.pack("!I", 0), "stream-length-zero"),
+    ("a length of 13", struct.pack("!I", 13) + b"x" * 13, "stream-length-short"),
+    ("a length of 65536", struct.pack("!I", 65536) + b"x" * 65536, "stream-length-long"),
+    ("a length of 4 GiB", struct.pack("!I", 0xffffffff) + b"x" * 100, "stream-length-long"),
+    ("the end inside a length", b"\0\0", "stream-ended-in-header"),
+    ("the end inside a frame", struct.pack("!I", 114) + FRAME[:50], "stream-ended-in-frame"),
+    ("an Ethernet header cut at a VLAN tag", struct.pack("!I", 14) + BROADCAST + b"\x52\x54\x00\xaa\x00\x01\x81\x00", "vlan-truncated"),
+    ("a source that is a group", struct.pack("!I", 60) + BROADCAST + b"\x01" * 6 + b"\x88\xb5" + b"x" * 46, "source-multicast"),
+]
+
+
+def descriptors(wire):
+    return len(os.listdir(f"/proc/{wire.pid}/fd"))
+
+
+def drops(wire):
+    """Over all ports and what is left of guests that went."""
+    return wire.show()["drops"]
+
+
+@pytest.mark.parametrize("what,data,reason", LIES, ids=[row[0] for row in LIES])
+def test_each_lie_is_counted_under_its_own_name_and_harms_nobody_else(wire, closing, what, data, reason):
+    lab = wire()
+    friend = closing(StreamGuest(lab.runtime("stream")))
+    friend.dhcp()
+    before, open_before = drops(lab), descriptors(lab)
+    liar = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    liar.connect(lab.runtime("stream"))
+    try:
+        liar.sendall(data)
+        liar.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # it was closed already
+    eventually(lambda: drops(lab).get(reason, 0) == before.get(reason, 0) + 1, what=reason)
+    others = {name: count - before.get(name, 0) for name, count in drops(lab).items() if name != reason}
+    assert not any(others.values()), others
+    liar.close()
+    eventually(lambda: descriptors(lab) == open_before, what="no descriptor left over")
+    assert friend.ping()
+
+
+def test_a_client_killed_in_the_middle_of_a_frame_is_gone_and_nobody_else(wire, closing):
+    lab = wire()
+    friend = closing(StreamGuest(lab.runtime("stream")))
+    friend.dhcp()
+    script = ("import os,socket,struct,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+              "s.sendall(struct.pack('!I',1000)+b'x'*500); print('half',flush=True); import time; time.sleep(60)")
+    victim = subprocess.Popen(["/usr/bin/python3", "-c", script, lab.runtime("stream")], stdout=subprocess.PIPE)
+    victim.stdout.readline()
+    victim.kill()
+    victim.wait()
+    victim.stdout.close()
+    eventually(lambda: drops(lab).get("stream-ended-in-frame", 0) == 1, what="the drop")
+    assert friend.ping()
+
+
+def test_frames_written_one_byte_at_a_time_arrive_whole(wire, closing):
+    lab = wire()
+    slow, friend = (closing(StreamGuest(lab.runtime("stream"))) for _ in range(2))
+    friend.hello()
+    slow.hello()
+    wanted = ethernet(friend.mac, slow.mac, 0x88b5, os.urandom(300))
+    for byte in struct.pack("!I", len(wanted)) + wanted:
+        slow.socket.sendall(bytes([byte]))
+    assert next((frame for frame in friend.frames(3) if frame == wanted), None)
+    assert not any(drops(lab).values()) or set(name for name, count in drops(lab).items() if count) <= {"no-other-port"}
+
+
+def test_a_thousand_connects_and_disconnects_leak_nothing(wire, closing):
+    lab = wire()
+    friend = closing(StreamGuest(lab.runtime("stream")))
+    friend.dhcp()
+    before = descriptors(lab)
+    for number in range(1000):
+        guest = StreamGuest(lab.runtime("stream")) if number % 2 else PacketGuest(lab.runtime("seqpacket"))
+        if number % 3:
+            guest.hello()
+        guest.close()
+    eventually(lambda: descriptors(lab) == before, what="no descriptor left over")
+    eventually(lambda: len([port for port in lab.show()["ports"] if port["kind"] != "gateway"]) == 1, what="one port left")
+    assert friend.ping()
+
+
+def test_a_datagram_that_is_too_short_or_from_nobody_is_counted(wire, closing, tmp_path):
+    lab = wire()
+    nobody = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    nobody.connect(lab.runtime("dgram"))
+    nobody.send(FRAME)
+    eventually(lambda: drops(lab).get("datagram-no-address", 0) == 1, what="datagram-no-address")
+    nobody.close()
+    short = closing(PacketGuest(lab.runtime("dgram"), socket.SOCK_DGRAM, str(tmp_path / "g.sock")))
+    short.hello()
+    short.send(b"x" * 13)
+    eventually(lambda: drops(lab).get("frame-short", 0) == 1, what="frame-short")
+
+
+def test_a_vfkt_greeting_joins_without_a_frame(wire, closing, tmp_path):
+    lab = wire()
+    guest = closing(PacketGuest(lab.runtime("dgram"), socket.SOCK_DGRAM, str(tmp_path / "g.sock")))
+    guest.send(b"VFKT")
+    eventually(lambda: any(port["kind"] == "dgram" and port["connected"] for port in lab.show()["ports"]), what="the guest joined")
+    assert not any(drops(lab).values())
+    guest.dhcp()
+    assert guest.ping()
+
+
+def test_two_hundred_guests_on_one_socket(wire, closing):
+    """200 leases and 200 pings of the gateway within 10 s, and under 64 KiB of private memory for each."""
+    lab = wire("--uplink", "none,net=10.0.0.0/16,dhcpstart=10.0.1.0")
+    before = private_bytes(lab)
+    began = time.monotonic()
+    crowd = [closing(StreamGuest(lab.runtime("stream"))) for _ in range(200)]
+    addresses = {guest.dhcp() for guest in crowd}
+    assert len(addresses) == 200
+    assert all(guest.ping() for guest in crowd)
+    assert time.monotonic() - began < 10
+    assert (private_bytes(lab) - before) / 200 < 64 * 1024
+
+
+def private_bytes(wire):
+    with open(f"/proc/{wire.pid}/smaps_rollup", encoding="ascii") as file:
+        return sum(int(line.split()[1]) * 1024 for line in file if line.startswith(("Private_Clean", "Private_Dirty")))
