@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* macOS sets the flags by calls of their own, has no forced buffers, and wants SO_NOSIGPIPE. Not compiled on Linux, and
+ * not yet run on macOS. */
+#include "os/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* Takes the descriptor over: closes it when it cannot be made what we want. */
+static int socket_prepare(int fd)
+{
+	const int on = 1;
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	result = socket_set_nonblocking(fd);
+	if (result == 0 && setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on)) < 0)
+		result = -errno;
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+int socket_open(int domain, int type)
+{
+	return socket_prepare(socket(domain, type, 0));
+}
+
+int socket_accept(int listener)
+{
+	int fd;
+
+	do {
+		fd = accept(listener, NULL, NULL);
+	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	return socket_prepare(fd);
+}
+
+int socket_pair(int type, int ret_fds[2])
+{
+	int fds[2];
+	int result;
+
+	if (socketpair(AF_UNIX, type, 0, fds) < 0)
+		return -errno;
+	result = socket_prepare(fds[0]);
+	if (result < 0) {
+		close(fds[1]);
+		return result;
+	}
+	result = socket_prepare(fds[1]);
+	if (result < 0) {
+		close(fds[0]);
+		return result;
+	}
+	ret_fds[0] = fds[0];
+	ret_fds[1] = fds[1];
+	return 0;
+}
+
+int socket_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	flags = fcntl(fd, F_GETFD);
+	return flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int socket_type(int fd, int *ret_type)
+{
+	socklen_t length = sizeof(*ret_type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, ret_type, &length) < 0 ? -errno : 0;
+}
+
+static uint32_t socket_raise(int fd, int option, uint32_t wanted_bytes)
+{
+	int now = 0;
+	socklen_t length = sizeof(now);
+
+	if (getsockopt(fd, SOL_SOCKET, option, &now, &length) < 0)
+		return 0;
+	/* A value beyond kern.ipc.maxsockbuf is refused, not cut: ask for less until one is taken. */
+	for (uint32_t value = wanted_bytes; value > (uint32_t)now; value -= value / 4) {
+		if (setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) == 0)
+			return value;
+		if (value < 4)
+			break;
+	}
+	return (uint32_t)now;
+}
+
+uint32_t socket_raise_send_buffer(int fd, uint32_t wanted_bytes)
+{
+	return socket_raise(fd, SO_SNDBUF, wanted_bytes);
+}
+
+uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes)
+{
+	return socket_raise(fd, SO_RCVBUF, wanted_bytes);
+}
+
+int socket_peer_pid(int fd, pid_t *ret_pid)
+{
+	pid_t pid = 0;
+	socklen_t length = sizeof(pid);
+
+	if (getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &pid, &length) < 0)
+		return -errno;
+	if (pid <= 0)
+		return -ENOTCONN;
+	*ret_pid = pid;
+	return 0;
+}
+
+int socket_unix_address(const char *path, struct sockaddr_un *ret_address, socklen_t *ret_length,
+			struct error *ret_error)
+{
+	const size_t most = sizeof(ret_address->sun_path) - 1;
+	size_t length = strlen(path);
+
+	if (length == 0)
+		return error_set(ret_error, -EINVAL, "the path of a socket is empty; give one");
+	if (length > most)
+		return error_set(ret_error, -ENAMETOOLONG,
+				 "%s: a socket's path may have %zu bytes at most, and this has %zu; use a shorter one", path,
+				 most, length);
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(ret_address->sun_path, path, length + 1);
+	ret_address->sun_len = (unsigned char)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	*ret_length = ret_address->sun_len;
+	return 0;
+}

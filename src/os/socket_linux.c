@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux makes sockets non-blocking and close-on-exec in the call that opens them, and lets the privileged go beyond the
+ * buffer limits. */
+#include "os/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/error.h"
+
+int socket_open(int domain, int type)
+{
+	int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int socket_accept(int listener)
+{
+	int fd;
+
+	do {
+		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	return fd < 0 ? -errno : fd;
+}
+
+int socket_pair(int type, int ret_fds[2])
+{
+	return socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
+}
+
+int socket_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	flags = fcntl(fd, F_GETFD);
+	return flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int socket_type(int fd, int *ret_type)
+{
+	socklen_t length = sizeof(*ret_type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, ret_type, &length) < 0 ? -errno : 0;
+}
+
+static uint32_t socket_raise(int fd, int force, int option, uint32_t wanted_bytes)
+{
+	/* The kernel doubles what it is given and reports the double (socket(7)). */
+	int value = (int)(wanted_bytes / 2 > INT32_MAX / 2 ? INT32_MAX / 2 : wanted_bytes / 2);
+	int now = 0;
+	socklen_t length = sizeof(now);
+
+	if (getsockopt(fd, SOL_SOCKET, option, &now, &length) < 0)
+		return 0;
+	if ((uint32_t)now >= wanted_bytes)
+		return (uint32_t)now;
+	/* Unprivileged, a value above the limit is cut to the limit, which is never below what a new socket has. */
+	if (setsockopt(fd, SOL_SOCKET, force, &value, sizeof(value)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
+	length = sizeof(now);
+	(void)getsockopt(fd, SOL_SOCKET, option, &now, &length);
+	return (uint32_t)now;
+}
+
+uint32_t socket_raise_send_buffer(int fd, uint32_t wanted_bytes)
+{
+	return socket_raise(fd, SO_SNDBUFFORCE, SO_SNDBUF, wanted_bytes);
+}
+
+uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes)
+{
+	return socket_raise(fd, SO_RCVBUFFORCE, SO_RCVBUF, wanted_bytes);
+}
+
+int socket_peer_pid(int fd, pid_t *ret_pid)
+{
+	struct ucred peer = {0};
+	socklen_t length = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+		return -errno;
+	if (peer.pid <= 0)
+		return -ENOTCONN;
+	*ret_pid = peer.pid;
+	return 0;
+}
+
+int socket_unix_address(const char *path, struct sockaddr_un *ret_address, socklen_t *ret_length,
+			struct error *ret_error)
+{
+	const size_t most = sizeof(ret_address->sun_path) - 1;
+	size_t length = strlen(path);
+
+	if (length == 0)
+		return error_set(ret_error, -EINVAL, "the path of a socket is empty; give one");
+	if (length > most)
+		return error_set(ret_error, -ENAMETOOLONG,
+				 "%s: a socket's path may have %zu bytes at most, and this has %zu; use a shorter one", path,
+				 most, length);
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(ret_address->sun_path, path, length + 1);
+	*ret_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	return 0;
+}
