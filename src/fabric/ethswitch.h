@@ -7,12 +7,18 @@
  * claim, on_claim() lets the gateway ask the owner for a sign of life, and
  *   owner heard within CLAIM_US before the claim, or at any time after it -> conflict: on_conflict() once, refused on
  *   owner silent for CLAIM_US after the claim, or detached               -> moved: the claimant owns it
- * This is also what stops loops between networks: a frame that comes back carries an address owned elsewhere. With
+ * In a conflict the claim is made anew, and on_claim() called again, whenever the owner has been silent for CLAIM_US: a
+ * guest that went without a word loses its address in the end. A port whose lock is this address takes it at once from one
+ * that is not locked to it, and an uplink from any that is not. The gateway's address belongs to the first uplink that
+ * uses it. This is also what stops loops between networks: a frame that comes back carries an address owned elsewhere. With
  * mac_move every claim moves at once, and MOVES_MAX moves in a second are SOURCE_FLAPPING.
  *
  * Order of delivery: ethswitch_input() routes each frame of the batch to queue() of its ports, then flush()es the dirty
- * ones. A frame handed in meanwhile is a programming error: ports keep it and port_schedule() themselves; ethswitch_run()
- * serves them in rounds. */
+ * ones. A frame handed in or room reserved meanwhile is a programming error: ports keep what they have and
+ * port_schedule() themselves; ethswitch_run() serves them in rounds. That goes for the callbacks below too.
+ *
+ * Who counts a drop. A frame that goes nowhere is counted once, at the port it came from; a frame that a port cannot take
+ * (too large for it, no room to cut it) at that port, at each one when it was for several. */
 #ifndef FABRIC_ETHSWITCH_H
 #define FABRIC_ETHSWITCH_H
 
@@ -78,20 +84,23 @@ void ethswitch_observe(struct ethswitch *ethswitch, const struct observer *obser
 
 void ethswitch_attach(struct ethswitch *ethswitch, struct port *port);
 /* Forgets its addresses, its waiters (called, so that they see it is gone: port->ethswitch is NULL) and its schedule.
- * May be called from the port's own queue(), flush() or run(), and twice. */
+ * May be called from the port's own queue(), flush() or run(), and twice; the port's memory may go at once, but for the
+ * port whose ethswitch_input() is under way. */
 void ethswitch_detach(struct port *port);
 /* All ports, for show: list of struct port by its link. */
 struct list *ethswitch_ports(struct ethswitch *ethswitch);
 
-/* A batch from a port's far end. The frames and their bytes are the caller's; they are not needed after the return. */
+/* A batch from a port's far end. The frames and their bytes are the caller's; they are not needed after the return, and
+ * `layout` and `offload` are written to. */
 void ethswitch_input(struct port *from, struct frame *frames, size_t count);
 /* True while a delivery is under way: input must be kept for a round of its own. */
 bool ethswitch_busy(const struct ethswitch *ethswitch);
 /* One round of the scheduled ports; true when there is more. */
 bool ethswitch_run(struct ethswitch *ethswitch);
 
-/* Lends room for one frame from `from` to this address. One known port: its own room. Several or unknown: a pool frame
- * that commit delivers. 0, -EAGAIN, -EMSGSIZE, as reserve(). `ret_room->port` is who to port_wait() for on -EAGAIN. */
+/* Lends room for one frame from `from` to this address. One known port: its own room. Several or unknown, or a port
+ * without reserve(): a pool frame that commit delivers, and `ret_room->port` is NULL. 0, -EAGAIN, -EMSGSIZE, as reserve().
+ * On -EAGAIN `ret_room->port` is who to port_wait() for; NULL: the pool is empty, and only a later turn helps. */
 int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted, struct room *ret_room);
 /* The first min(bytes, FRAME_HEAD_BYTES) bytes once more from private memory: what is routed and counted. */
 void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes, const struct offload *offload);

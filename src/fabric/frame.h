@@ -3,8 +3,8 @@
  * for the time of one delivery; who wants to keep it copies it (framequeue.h).
  *
  * The head is private memory: the first bytes, checked and routed and sent from this one copy, whatever the guest does
- * to its own memory meanwhile. It holds the whole frame or at least FRAME_HEAD_BYTES of it; the rest is in pieces that
- * may be the guest's memory and are only ever copied, never believed. */
+ * to its own memory meanwhile. It holds the whole frame or at least FRAME_HEAD_BYTES of it (of a segment that the fabric
+ * cut: its headers); the rest is in pieces that may be the guest's memory and are only ever copied, never believed. */
 #ifndef FABRIC_FRAME_H
 #define FABRIC_FRAME_H
 
@@ -19,6 +19,8 @@ enum frame_limits {
 	FRAME_HEAD_BYTES = 256,          /* headers, with every option and extension that we admit, end here */
 	FRAME_BYTES_MAX = 65535 + 14 + 8, /* the largest IP packet behind Ethernet and two VLAN tags */
 	FRAME_BYTES_MIN = 14,
+	FRAME_PIECES_MAX = 63,           /* of a body, as a port gets it: the switch gathers what has more */
+	FRAME_SEGMENTS_MAX = 2048,       /* of one frame: 32 bytes of payload each; Linux stops at an MSS of 48 */
 };
 
 enum csum_state {
@@ -51,6 +53,8 @@ struct frame_layout {
 	uint16_t l4;         /* offset of the transport header; 0: not IP, a later fragment, or not in the head */
 	uint16_t payload;    /* offset behind the TCP or UDP header; 0: neither */
 	uint8_t protocol;    /* of the transport header */
+	bool fragment;       /* IP in fragments: no transport checksum can be told from this frame alone */
+	uint32_t end;        /* offset behind the IP packet, or the frame's length; what follows is padding */
 };
 
 struct frame {
@@ -66,7 +70,9 @@ struct frame {
 /* A frame in one private piece, without offloads. */
 void frame_init(struct frame *ret_frame, const void *bytes, size_t count);
 /* Finds the layout. A frame that is not IP, or whose IP does not parse, is no error unless its offloads need it:
- * Ethernet carries anything. Checks offloads against the bytes: a verdict is about the frame as a whole. */
+ * Ethernet carries anything. Checks offloads against the bytes: a verdict is about the frame as a whole. A frame to be
+ * segmented is TCP or UDP to its last byte, with all headers in the head. CSUM_VERIFIED of something without a transport
+ * checksum becomes CSUM_UNKNOWN. */
 enum drop_reason frame_parse(struct frame *frame);
 /* Copies `count` bytes from `offset`; they must be there. */
 void frame_copy(const struct frame *frame, uint32_t offset, void *to, size_t count);

@@ -3,13 +3,18 @@
  * embeds struct port.
  *
  * To the guest, pushed:  the switch calls queue() for each frame of a batch, already cut and completed to what
- *   `accepts` says, then flush() once. The frame's bytes stay valid until flush() returns, so a port gathers pieces and
- *   makes one writev or sendmmsg of them; what does not go it copies into its bounded queue or drops by name.
+ *   `accepts` says and in at most FRAME_PIECES_MAX pieces, then flush() once. The frame's bytes and its pieces (not
+ *   struct frame itself) stay valid until flush() returns, so a port gathers pieces and makes one writev or sendmmsg of
+ *   them; what does not go it copies into its bounded queue or drops by name.
  * To the guest, lent:  a producer that knows its destination (the gateway, NAT) calls ethswitch_reserve(), which asks
  *   the one port for room by reserve(), writes the bytes in place and ends with commit() or cancel() before it
  *   returns. A port without reserve() lends a pool frame of the switch's and gets it back by queue().
  * From the guest:  the port calls ethswitch_input() with a batch from its own turn. Never during a delivery: what is
  *   handed in then is kept by the port, which calls port_schedule() and gets run() in the next round.
+ *
+ * Counting:  the switch counts from_guest, every frame handed in, whatever becomes of it. The port counts to_guest itself,
+ *   when the far end or the port's queue has taken a frame, in queue() and flush() as well as in commit(): nobody else
+ *   knows. What it could not give away it counts with port_drop().
  *
  * A port has one producer at a time. Nothing here blocks; nothing a port does on behalf of one guest waits for another. */
 #ifndef FABRIC_PORT_H
@@ -115,7 +120,8 @@ struct port {
 	struct list ready;           /* scheduled */
 	struct list waiters;         /* struct port_waiter, in the order of their asking */
 	uint32_t learned;            /* addresses in the table that point here */
-	uint32_t mark;               /* the flood that has been here */
+	struct mac conflict;         /* refused with this source, which another port owns; all zero: none */
+	uint64_t conflict_us;        /* when last */
 };
 
 /* The caller's memory; the name is cut to fit. Then options, then ethswitch_attach(). */

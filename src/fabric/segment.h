@@ -11,10 +11,15 @@
 #include "fabric/frame.h"
 #include "fabric/port.h"
 
-/* Does the port take the frame as it is? */
+enum segment_limits {
+	SEGMENT_PIECES_MAX = 64, /* a frame's body, and what of the payload stands in its head */
+};
+
+/* Does the port take the frame as it is? Not about its size. */
 bool segment_fits(const struct port_accepts *accepts, const struct frame *frame);
 
-/* Cuts one frame for one port. Parsed frames only (frame_parse). */
+/* Cuts one frame for one port. Parsed frames of at most FRAME_PIECES_MAX pieces only (frame_parse). The partial sum that
+ * came with a frame is adjusted, not made anew: behind a routing header it is not the sum of the addresses one sees. */
 struct segmenter {
 	const struct frame *frame;
 	uint32_t payload;  /* offset of the next segment's payload */
@@ -26,16 +31,18 @@ struct segmenter {
 struct segment {
 	struct frame frame;
 	uint8_t head[FRAME_HEAD_BYTES];
-	struct iovec pieces[64];
+	struct iovec pieces[SEGMENT_PIECES_MAX];
 };
 
 void segmenter_init(struct segmenter *segmenter, const struct frame *frame, const struct port_accepts *accepts);
 /* The next segment (a frame that needs only its checksum is one segment): true; false when all are made. */
 bool segmenter_next(struct segmenter *segmenter, struct segment *ret_segment);
-/* How many there will be. */
+/* How many there will be, and the bytes of the longest. */
 uint32_t segment_count(const struct frame *frame);
-/* For a port with csum=partial: completes every TCP and UDP sum, and makes a TCP frame beyond the MTU a frame to be
- * cut (partial, GSO). Writes into `head`, the frame's own private head. */
+uint32_t segment_bytes_max(const struct frame *frame);
+/* For a port with csum=partial: every TCP and UDP sum is unfinished or may be, so each is made CSUM_PARTIAL over a
+ * pseudo-header's sum of our own, and a TCP frame beyond the MTU a frame to be cut. Parsed frames only. Writes into
+ * `head`, which is the frame's own private head. */
 void segment_adopt(struct frame *frame, uint8_t *head, uint32_t mtu_bytes);
 
 #endif
