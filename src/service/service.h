@@ -21,7 +21,8 @@ enum service_limits {
 	SERVICE_SEARCH_MAX = 8,
 	SERVICE_ROUTES_MAX = 8,
 	SERVICE_NAME_BYTES = 254, /* RFC 1035 2.3.4 */
-	SERVICE_REPLY_BYTES = 1514 + 4, /* an answer fits an MTU of 1500; an echo as large as its request is cut from it */
+	SERVICE_REPLY_BYTES = 14 + 65535, /* an echo is as large as its request; all else fits 576 or 1280 or the MTU */
+	SERVICE_ADVERTISE_S = 1800,       /* at least so often ndp_advertise() is to be sent (RFC 4861 6.2.1) */
 };
 
 struct service_route4 {
@@ -68,37 +69,48 @@ struct service_config {
 	struct hash_key hash_key; /* random, so that no guest can choose where its lease stands; 0 in tests */
 };
 
-/* One answer, a whole Ethernet frame. length 0: nothing to say. */
+/* One answer, a whole Ethernet frame within the network's MTU. length 0: nothing to say. 64 KiB, of which mostly the
+ * first page is touched: keep it where it may stay, and do not clear it. */
 struct reply {
 	uint32_t length;
 	uint8_t bytes[SERVICE_REPLY_BYTES];
 };
 
 struct lease_table;
-struct random;
 
-/* A whole frame for or past the gateway, in one piece, behind no VLAN tag. Each answers what is its own:
- * DROP_NONE with or without a reply, or why it was refused. */
-enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
-/* RS and NS (`icmp6` types 133 and 135); the header has been checked by the gateway. */
-enum drop_reason ndp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
+/* One whole frame that the switch brought to the gateway, in one piece and with its checksums completed: what it is for
+ * is found out and answered here. Sets ret_reply->length in every case.
+ *
+ * DROP_NONE: taken, answered or not; also what is nobody's or everybody's business, such as multicast of groups that the
+ * gateway is no member of. Otherwise why it was refused; a reply beside a refusal is an ICMP error, a TCP reset or a
+ * DHCP no, and whoever sends may limit how many of them. */
+enum drop_reason service_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
+			       size_t length, uint64_t now_us, struct reply *ret_reply);
+
 /* The advertisement sent without being asked, at start and when something changed; to all nodes. */
 void ndp_advertise(const struct service_config *config, struct reply *ret_reply);
 /* RFC 4861 6.2.5: a last one with every lifetime 0, when the network ends. */
 void ndp_withdraw(const struct service_config *config, struct reply *ret_reply);
-/* Echo requests to the gateway's own addresses, IPv4 and IPv6; larger than a reply: `large` has FRAME_ROOM_BYTES and
- * takes it instead. Returns through ret_length how many bytes of `to` are the answer. */
-enum drop_reason echo4_input(const struct service_config *config, const uint8_t *frame, size_t length, uint8_t *to,
-			     size_t room, size_t *ret_length);
-enum drop_reason echo6_input(const struct service_config *config, const uint8_t *frame, size_t length, uint8_t *to,
-			     size_t room, size_t *ret_length);
-enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
-			     size_t length, uint64_t now_us, struct reply *ret_reply);
-enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
-			     size_t length, uint64_t now_us, struct reply *ret_reply);
-
-/* A question to the owner of an address, sent to its port alone: "are you there?" (ARP request, NS). */
+/* A question to the owner of an address, sent to its port alone: "are you there?" (ARP request, NS). The answer comes
+ * in like any frame, and service_input() has nothing to say to it. */
 void arp_probe(const struct service_config *config, struct mac to, struct ip4 address, struct reply *ret_reply);
 void ndp_probe(const struct service_config *config, struct mac to, struct ip6 address, struct reply *ret_reply);
+
+/* ---- for service.c alone ---- */
+
+struct packet;
+
+/* Each answers what is its own, in a packet that is for the gateway (packet.h). */
+enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
+/* RS and NS (`icmp6` types 133 and 135). */
+enum drop_reason ndp_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
+/* Echo requests; the checksum has been verified. */
+enum drop_reason echo4_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
+enum drop_reason echo6_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
+/* Behind the UDP header; the checksum has been verified. */
+enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases, const struct packet *packet,
+			     const uint8_t *message, size_t bytes, uint64_t now_us, struct reply *ret_reply);
+enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases, const struct packet *packet,
+			     const uint8_t *message, size_t bytes, uint64_t now_us, struct reply *ret_reply);
 
 #endif
