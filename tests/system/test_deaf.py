@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""A guest that connects and never reads stalls nobody.
+
+  namespace A -- tap -- guestwire -- tap -- namespace B       256 MiB by TCP, hashed on both sides
+                         |     |
+       a sender of frames      a deaf guest, for whom they are"""
+import hashlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from kit import eventually, need
+from kit.frames import PacketGuest, StreamGuest, ethernet, mac_text
+
+BYTES = 256 << 20
+OFFERED = 3000
+SEND = ("import hashlib,os,socket,sys; s=socket.create_connection((sys.argv[1],7000)); h=hashlib.md5(); b=os.urandom(1<<20);\n"
+        "for n in range(int(sys.argv[2])>>20):\n c=n.to_bytes(8,'big')+b[8:]; h.update(c); s.sendall(c)\n"
+        "s.shutdown(1); print(h.hexdigest(), s.recv(32).decode())")
+TAKE = ("import hashlib,socket; l=socket.create_server(('',7000)); print('listening',flush=True)\n"
+        "c,_=l.accept(); h=hashlib.md5(); n=0\n"
+        "while True:\n d=c.recv(1<<20)\n if not d: break\n h.update(d); n+=len(d)\n"
+        "c.sendall(h.hexdigest().encode()); print(n)")
+MAY_WAIT = {"epoll_wait", "epoll_pwait", "epoll_pwait2"}
+
+
+class Pair:
+    """Two namespaces on taps of one network, and the sockets of the kinds under test."""
+
+    def __init__(self, wire, namespace, folder):
+        self.spaces = [namespace(), namespace()]
+        self.folder = str(folder)
+        guests = [f"tap,ifname=tap0,netns={space.path}" for space in self.spaces]
+        guests += [f"{kind},path={folder}/{kind}.sock" for kind in ("stream", "seqpacket")]
+        guests += [f"dgram,path={folder}/one.sock,guests=1", f"dgram,path={folder}/dgram.sock"]
+        self.lab = wire(*[word for guest in guests for word in ("--guest", guest)])
+        for number, space in enumerate(self.spaces, 1):
+            space.run("ip", "link", "set", "tap0", "up")
+            space.run("ip", "addr", "add", f"10.0.2.{100 + number}/24", "dev", "tap0")
+
+    def transfer(self, size=BYTES):
+        """Moves the bytes from A to B; true when the hashes are equal."""
+        taker = self.spaces[1].start(sys.executable, "-c", TAKE, stdout=subprocess.PIPE, text=True)
+        taker.stdout.readline()
+        done = self.spaces[0].run(sys.executable, "-c", SEND, "10.0.2.102", size, timeout=120)
+        count = taker.stdout.readline()
+        taker.wait()
+        taker.stdout.close()
+        sent, received = done.stdout.split()
+        return sent == received and int(count) == size
+
+
+@pytest.fixture
+def pair(wire, namespace, tmp_path):
+    return Pair(wire, namespace, tmp_path)
+
+
+def deaf(pair, kind, folder):
+    if kind == "stream":
+        return StreamGuest(f"{folder}/stream.sock")
+    if kind == "seqpacket":
+        return PacketGuest(f"{folder}/seqpacket.sock")
+    path = "one.sock" if kind == "one" else "dgram.sock"
+    return PacketGuest(f"{folder}/{path}", socket.SOCK_DGRAM, f"{folder}/{kind}-deaf.sock")
+
+
+def offer(pair, sender, target, stop=None):
+    """Frames for the deaf guest; how many."""
+    frame = ethernet(target.mac, sender.mac, 0x88b5, b"d" * 1480)
+    for number in range(OFFERED):
+        sender.send(frame)
+        if stop is not None and stop.wait(0.0005):
+            return number + 1
+    return OFFERED
+
+
+def port_with(lab, mac):
+    return next(port for port in lab.show()["ports"] if mac_text(mac) in port["macs"])
+
+
+@pytest.mark.parametrize("kind", ["stream", "seqpacket", "one"])
+def test_a_deaf_guest_stalls_nobody(pair, closing, tmp_path, kind):
+    lab = pair.lab
+    victim = closing(deaf(pair, kind, tmp_path))
+    victim.hello()
+    sender = closing(StreamGuest(f"{tmp_path}/stream.sock"))
+    sender.hello()
+    eventually(lambda: mac_text(victim.mac) in str(lab.show()["ports"]), what="the deaf guest's address")
+    before = port_with(lab, victim.mac)
+    stop = threading.Event()
+    count = []
+    thread = threading.Thread(target=lambda: count.append(offer(pair, sender, victim, stop)))
+    thread.start()
+    assert pair.transfer()
+    thread.join(30)
+    assert count == [OFFERED]
+    own = f"stream.sock"
+    port = eventually(lambda: (lambda port: port if settled(port, before, OFFERED) else None)(port_with(lab, victim.mac)),
+                      what="every frame queued or counted")
+    assert port["queue"]["peak"] <= port["queue"]["bound"]
+    assert port["drops"]["queue-full"] > 0
+    assert {name for name, number in port["drops"].items() if number} == {"queue-full"}
+    assert own
+
+
+def settled(port, before, offered):
+    taken = port["to_guest"]["frames"] - before["to_guest"]["frames"]
+    dropped = port["drops"].get("queue-full", 0) - before["drops"].get("queue-full", 0)
+    return dropped == offered - taken or dropped + taken >= offered
+
+
+def test_a_deaf_guest_on_a_shared_path_is_muted_and_the_others_go_on(pair, closing, tmp_path):
+    lab = pair.lab
+    victim, other = (closing(PacketGuest(f"{tmp_path}/dgram.sock", socket.SOCK_DGRAM, f"{tmp_path}/{name}.sock")) for name in ("v", "o"))
+    sender = closing(StreamGuest(f"{tmp_path}/stream.sock"))
+    for guest in (victim, other, sender):
+        guest.hello()
+    eventually(lambda: all(mac_text(guest.mac) in str(lab.show()["ports"]) for guest in (victim, other)), what="the addresses")
+    assert offer(pair, sender, victim) == OFFERED
+    eventually(lambda: port_with(lab, victim.mac)["muted"], what="the mute in show")
+    eventually(lambda: port_with(lab, victim.mac)["drops"].get("datagram-guest-muted", 0) > 0 or
+               (sender.send(ethernet(victim.mac, sender.mac, 0x88b5, b"d" * 100)), False)[1], what="the mute counted")
+    assert not port_with(lab, other.mac)["muted"]
+    victim.close()
+    eventually(lambda: reaches(sender, other), what="the other guest is reached")
+
+
+def reaches(sender, guest):
+    frame = ethernet(guest.mac, sender.mac, 0x88b5, os.urandom(60))
+    sender.send(frame)
+    return frame in list(guest.frames(0.2))
+
+
+def syscalls(pair, work):
+    """What strace -c counts in guestwire while work() runs: {name: calls}."""
+    path = os.path.join(pair.folder, "strace")
+    tracer = subprocess.Popen(["strace", "-f", "-c", "-o", path, "-p", str(pair.lab.pid)], stderr=subprocess.PIPE, text=True)
+    assert "attached" in tracer.stderr.readline()
+    work()
+    tracer.terminate()
+    tracer.wait()
+    tracer.stderr.close()
+    with open(path, encoding="ascii") as file:
+        rows = [line.split() for line in file if re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+\d+", line)]
+    return {row[-1]: int(row[3]) for row in rows if row[-1] != "total"}
+
+
+def test_a_deaf_guest_costs_no_wait_and_no_more_syscalls(pair, closing, tmp_path):
+    need("strace")
+    victim = closing(StreamGuest(f"{tmp_path}/stream.sock"))
+    victim.hello()
+    sender = closing(StreamGuest(f"{tmp_path}/stream.sock"))
+    sender.hello()
+    eventually(lambda: mac_text(victim.mac) in str(pair.lab.show()["ports"]), what="the address")
+
+    def run(target):
+        def work():
+            stop = threading.Event()
+            thread = threading.Thread(target=offer, args=(pair, sender, target, stop))
+            thread.start()
+            assert pair.transfer(64 << 20)
+            stop.set()
+            thread.join()
+        return syscalls(pair, work)
+    reader = closing(StreamGuest(f"{tmp_path}/stream.sock"))
+    reader.hello()
+    ended = threading.Event()
+    drain = threading.Thread(target=lambda: [reader.receive(0.1) for _ in iter(ended.is_set, True)])
+    drain.start()
+    try:
+        eventually(lambda: mac_text(reader.mac) in str(pair.lab.show()["ports"]), what="the address")
+        free, beside = [], []
+        for _ in range(3):
+            free.append(run(reader))
+            beside.append(run(victim))
+    finally:
+        ended.set()
+        drain.join()
+    waits = {"poll", "ppoll", "select", "pselect6", "nanosleep", "clock_nanosleep", "futex", "flock"}
+    for counted in free + beside:
+        assert not waits & set(counted), counted
+    assert min(sum(counted.values()) for counted in beside) <= 1.1 * min(sum(counted.values()) for counted in free)
