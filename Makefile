@@ -8,6 +8,12 @@
 VARIANT ?= release
 O := build/$(VARIANT)
 SYSTEM := $(shell uname -s | tr A-Z a-z)
+VERSION := $(shell awk '/define GW_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $$3; dot = "." }' include/guestwire/guestwire.h)
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+# FUZZER=NAME, FUZZ_SECONDS=N, INSTALL=no and FULL=1 reach the scripts; so do the folders that they install to.
+export INSTALL FULL FUZZ_SECONDS
+export PREFIX ?= /usr/local
+export DESTDIR ?=
 
 CPPFLAGS := -Isrc -Iinclude -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wswitch -Wvla -Wwrite-strings
@@ -22,14 +28,16 @@ CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sani
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(VARIANT),clang)
 CC := clang
-CFLAGS_ALL += -O2
+CFLAGS_ALL += -O1
 else ifeq ($(VARIANT),fuzz)
 CC := clang
 CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
 	-fprofile-instr-generate -fcoverage-mapping
-LDFLAGS += -fsanitize=fuzzer,address,undefined -fprofile-instr-generate
+LDFLAGS += -fsanitize=address,undefined -fprofile-instr-generate
 else
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS_ALL += -O2
 endif
 CFLAGS_ALL += $(CFLAGS)
@@ -65,10 +73,18 @@ LIBS_daemon := -ljansson -lyaml
 LIBS_cli := $(LIBS_daemon) -ldl
 
 CORE := base wire os loop virtio fabric service nat port network
+CORE_OBJECTS := $(foreach r,$(CORE),$(call room_objects,$(r)))
 room_archives = $(foreach r,$(1),$(if $(call room_sources,$(r)),$(O)/lib/$(r).a))
+
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@echo "  $(1)	$@")
 
 .PHONY: all
 all: $(O)/guestwire
+
+.PHONY: help
+help:
+	@cat scripts/help.txt
 
 define ROOM_RULE
 $(O)/lib/$(1).a: $(call room_objects,$(1))
@@ -78,35 +94,149 @@ $(O)/lib/$(1).a: $(call room_objects,$(1))
 endef
 $(foreach r,$(ROOMS),$(if $(call room_sources,$(r)),$(eval $(call ROOM_RULE,$(r)))))
 
-Q := $(if $(V),,@)
-
-$(O)/src/%.o: src/%.c
+# A compiler or flags other than last time's build everything anew. -Werror is not one of them.
+FLAGS_NOW := $(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS_ALL))
+$(O)/flags: FORCE
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC   $@")
+	@echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS_NOW))' >$@
+.PHONY: FORCE
+FORCE:
+
+$(O)/src/%.o: src/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) -DGW_BUILDING $(CFLAGS_ALL) -c $< -o $@
 
-$(O)/tests/%.o: tests/%.c
+$(O)/tests/%.o: tests/%.c $(O)/flags
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC   $@")
+	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) -I. -Itests $(CFLAGS_ALL) -c $< -o $@
 
+link = $(CC) $(LDFLAGS) -o $@ $(1) -Wl,--start-group $(2) -Wl,--end-group $(3)
+
 $(O)/guestwire: $(call room_archives,$(USES_cli))
-	$(Q)$(CC) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LIBS_cli)
+	$(call say,LINK)
+	$(Q)$(call link,,$^,$(LIBS_cli))
+
+# ---- the library: shared with versioned symbols; static as one object whose inner names are local ----
+
+LIBRARY := $(O)/libguestwire.so.$(VERSION) $(O)/libguestwire.a
+.PHONY: library
+library: $(LIBRARY)
+
+$(O)/libguestwire.so.$(VERSION): $(CORE_OBJECTS) scripts/libguestwire.map
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libguestwire.so.$(SOVERSION) -Wl,--version-script,scripts/libguestwire.map \
+		-Wl,-z,defs -o $@ $(CORE_OBJECTS)
+
+$(O)/libguestwire.a: $(CORE_OBJECTS)
+	$(call say,AR)
+	$(Q)$(LD) -r -o $(O)/libguestwire.o $(CORE_OBJECTS)
+	$(Q)objcopy --localize-hidden $(O)/libguestwire.o
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(O)/libguestwire.o
+
+# ---- tests. tests/kit holds what several of them share ----
+
+KIT := $(if $(wildcard tests/kit/*.c),$(O)/lib/testkit.a)
+$(O)/lib/testkit.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/kit/*.c))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 # tests/unit/FOLDER/FILE.c -> build/VARIANT/unit/FOLDER/FILE
 UNIT_SOURCES := $(wildcard tests/unit/*/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SOURCES))
 define UNIT_RULE
-$(O)/unit/$(1)/%: $(O)/tests/unit/$(1)/%.o $(call room_archives,$(USES_$(1)))
+$(O)/unit/$(1)/%: $(O)/tests/unit/$(1)/%.o $(KIT) $(call room_archives,$(USES_$(1)))
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(call room_archives,$(USES_$(1))) -Wl,--end-group $(LIBS_$(1)) -lcmocka
+	$$(Q)$$(call link,$$<,$$(filter %.a,$$^),$(LIBS_$(1)) -lcmocka)
 endef
 $(foreach r,$(ROOMS),$(eval $(call UNIT_RULE,$(r))))
 
-.PHONY: unit
-unit: $(UNIT_TESTS)
+# tests/sim, tests/platform and tests/bench: one program from each file, with all of the library, control and the kit.
+programs = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/$(1)/*.c))
+define PROGRAM_RULE
+$(O)/$(1)/%: $(O)/tests/$(1)/%.o $(KIT) $(call room_archives,control $(CORE))
+	@mkdir -p $$(@D)
+	$$(Q)$$(call link,$$<,$$(filter %.a,$$^),$(LIBS_control) -lpthread)
+endef
+$(foreach p,sim platform bench,$(eval $(call PROGRAM_RULE,$(p))))
 
-.PHONY: clean
+.PHONY: unit sim platform bench-programs objects
+unit: $(UNIT_TESTS)
+sim: $(call programs,sim)
+platform: $(call programs,platform)
+bench-programs: $(call programs,bench)
+# What one compiler says of everything, without linking.
+objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) \
+	$(patsubst %.c,$(O)/%.o,$(UNIT_SOURCES) $(wildcard tests/sim/*.c tests/kit/*.c tests/platform/*.c tests/bench/*.c))
+
+# The contract test of the loop over loop_kqueue.c and a stand-in of kqueue's calls: build/VARIANT/kqueue/FILE.
+KQUEUE_SOURCES := $(if $(wildcard tests/platform/kqueue/*.c),$(wildcard src/loop/loop.c src/loop/loop_kqueue.c tests/platform/kqueue/*.c))
+KQUEUE_OBJECTS := $(patsubst %.c,$(O)/kqueue/%.o,$(KQUEUE_SOURCES))
+KQUEUE_TESTS := $(if $(KQUEUE_SOURCES),$(patsubst tests/unit/loop/%.c,$(O)/kqueue/%,$(wildcard tests/unit/loop/loop.c)))
+$(O)/kqueue/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Itests/platform/kqueue $(CPPFLAGS) -I. -Itests $(CFLAGS_ALL) -c $< -o $@
+$(O)/kqueue/%: $(O)/tests/unit/loop/%.o $(KQUEUE_OBJECTS) $(KIT) $(call room_archives,os base)
+	$(Q)$(call link,$< $(KQUEUE_OBJECTS),$(filter %.a,$^),-lcmocka)
+unit: $(KQUEUE_TESTS)
+
+# tests/fuzz/NAME.c -> build/fuzz/fuzz/NAME, and build/fuzz/planted/NAME: the same and the file it covers, with the
+# planted bug (-DPLANTED) compiled in.
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ_ROOMS := daemon control $(CORE)
+FUZZ_LINK = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_daemon)
+.PHONY: fuzzers
+fuzzers: $(addprefix build/fuzz/fuzz/,$(FUZZERS)) $(addprefix build/fuzz/planted/,$(FUZZERS))
+ifeq ($(VARIANT),fuzz)
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(KIT) $(call room_archives,$(FUZZ_ROOMS))
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_LINK)
+$(O)/planted/%: tests/fuzz/%.c $(KIT) $(call room_archives,$(FUZZ_ROOMS))
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CPPFLAGS) -I. -Itests -DPLANTED $(filter-out -MMD -MP -Werror -fprofile% -fcoverage%,$(CFLAGS_ALL)) $(LDFLAGS) \
+		-fsanitize=fuzzer -o $@ $< $(shell scripts/fuzz --covers $(*F) 2>/dev/null) $(FUZZ_LINK)
+else
+build/fuzz/fuzz/% build/fuzz/planted/%:
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz $@
+endif
+
+.PHONY: demo check check-full system asan fuzz bench
+demo:
+	@scripts/install-packages demo
+	@$(MAKE) --no-print-directory -j2 VARIANT=release all
+	@scripts/demo
+check check-full:
+	@scripts/install-packages check
+	@$(if $(filter check-full,$@),FULL=1) tests/run
+system asan:
+	@tests/run $(if $(filter asan,$@),unit-asan sim-asan system-asan,system)
+fuzz:
+	@$(MAKE) --no-print-directory -j2 VARIANT=fuzz fuzzers
+	@scripts/fuzz $(FUZZER)
+bench: all bench-programs
+	@tests/bench/run $(BENCH)
+
+.PHONY: format
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ---- installing ----
+
+.PHONY: install install.bin uninstall dist clean
+install: $(O)/guestwire $(LIBRARY)
+	@VERSION=$(VERSION) BUILT=$(O) scripts/install put
+install.bin: $(O)/guestwire
+	@VERSION=$(VERSION) BUILT=$(O) scripts/install put-program
+uninstall:
+	@VERSION=$(VERSION) BUILT=$(O) scripts/install remove
+dist:
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=guestwire-$(VERSION)/ -o build/guestwire-$(VERSION).tar.gz HEAD
 clean:
 	rm -rf build
 
