@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* A client that sends or receives raw frames as fast as it can, over guestwire's sockets and vde_switch's alike, so that
+ * both are measured by the same hands. It writes one frame per call, as QEMU does, and reads as much as there is.
+ *
+ *   frames stream|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC
+ * prints "FRAMES BYTES SECONDS CPU-SECONDS". The receiver first sends one frame, so that it is known. */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER_BYTES = 1 << 18 };
+
+struct client {
+	int fd;
+	int control;
+	bool stream;
+	char own[108];
+};
+
+static double now_s(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static struct sockaddr_un address_of(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		die("path too long");
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	return address;
+}
+
+static void connect_path(int fd, const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die(path);
+}
+
+static void bind_own(struct client *client, const char *folder)
+{
+	struct sockaddr_un address;
+
+	if (snprintf(client->own, sizeof(client->own), "%s/.bench-%d", folder, (int)getpid()) >= (int)sizeof(client->own))
+		die("path too long");
+	address = address_of(client->own);
+	if (bind(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die(client->own);
+}
+
+/* vde_switch's request, version 3: host order, a sockaddr_un of ours in, one of the switch's out. */
+static void open_vde(struct client *client, const char *folder)
+{
+	struct {
+		uint32_t magic, version, type;
+		struct sockaddr_un address;
+		char description[8];
+	} __attribute__((packed)) request = {.magic = 0xfeedface, .version = 3, .description = "bench"};
+	struct sockaddr_un answer;
+	char path[128];
+
+	client->fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	bind_own(client, folder);
+	request.address = address_of(client->own);
+	client->control = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(path, sizeof(path), "%s/ctl", folder);
+	connect_path(client->control, path);
+	if (send(client->control, &request, sizeof(request) - 3, 0) < 0 || recv(client->control, &answer, sizeof(answer), 0) <= 0)
+		die("vde_switch");
+	connect_path(client->fd, answer.sun_path);
+}
+
+static void open_client(struct client *client, const char *kind, const char *path)
+{
+	*client = (struct client){.fd = -1, .control = -1, .stream = !strcmp(kind, "stream")};
+	if (!strcmp(kind, "vde")) {
+		open_vde(client, path);
+		return;
+	}
+	client->fd = socket(AF_UNIX, client->stream ? SOCK_STREAM : SOCK_DGRAM, 0);
+	if (!client->stream) {
+		char folder[108];
+
+		snprintf(folder, sizeof(folder), "%s", path);
+		*strrchr(folder, '/') = 0;
+		bind_own(client, folder);
+	}
+	connect_path(client->fd, path);
+}
+
+static bool send_frame(const struct client *client, const uint8_t *frame, size_t bytes)
+{
+	uint8_t length[4] = {(uint8_t)(bytes >> 24), (uint8_t)(bytes >> 16), (uint8_t)(bytes >> 8), (uint8_t)bytes};
+	struct iovec pieces[2] = {{length, 4}, {(void *)(uintptr_t)frame, bytes}};
+	ssize_t sent = client->stream ? writev(client->fd, pieces, 2) : send(client->fd, frame, bytes, 0);
+
+	if (client->stream && sent > 0 && (size_t)sent < bytes + 4)
+		die("a short write");
+	return sent > 0 || errno == ENOBUFS || errno == EAGAIN;
+}
+
+/* How many whole frames of this size are in what came; of a stream the rest is remembered as a number of bytes. */
+static uint64_t receive_frames(const struct client *client, size_t bytes, uint8_t *buffer, uint64_t *rest)
+{
+	struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+	uint64_t frames = 0;
+	ssize_t count;
+
+	if (poll(&poll_fd, 1, 100) <= 0)
+		return 0;
+	if (!client->stream) {
+		while ((count = recv(client->fd, buffer, BUFFER_BYTES, MSG_DONTWAIT)) > 0)
+			frames += (size_t)count == bytes;
+		return frames;
+	}
+	count = recv(client->fd, buffer, BUFFER_BYTES, MSG_DONTWAIT);
+	if (count <= 0)
+		return 0;
+	*rest += (uint64_t)count;
+	frames = *rest / (bytes + 4);
+	*rest %= bytes + 4;
+	return frames;
+}
+
+static void read_mac(const char *text, uint8_t *ret_mac)
+{
+	unsigned byte[6];
+
+	if (sscanf(text, "%x:%x:%x:%x:%x:%x", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4], &byte[5]) != 6)
+		die(text);
+	for (int i = 0; i < 6; i++)
+		ret_mac[i] = (uint8_t)byte[i];
+}
+
+int main(int count, char **words)
+{
+	static uint8_t frame[65536], buffer[BUFFER_BYTES];
+	struct client client;
+	struct rusage usage;
+	uint64_t frames = 0, rest = 0;
+	double began, seconds;
+	size_t bytes;
+	bool sends;
+
+	if (count != 8) {
+		fprintf(stderr, "frames stream|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC\n");
+		return 2;
+	}
+	sends = !strcmp(words[3], "send");
+	seconds = atof(words[4]);
+	bytes = (size_t)atoi(words[5]);
+	if (bytes < 60 || bytes > sizeof(frame))
+		die("60 to 65536 bytes");
+	read_mac(words[7], frame);
+	read_mac(words[6], frame + 6);
+	frame[12] = 0x88;
+	frame[13] = 0xb5;
+	open_client(&client, words[1], words[2]);
+	if (!sends)
+		send_frame(&client, frame, bytes);
+	began = now_s();
+	while (now_s() - began < seconds) {
+		if (!sends)
+			frames += receive_frames(&client, bytes, buffer, &rest);
+		for (int i = 0; sends && i < 64; i++, frames++)
+			if (!send_frame(&client, frame, bytes))
+				die("send");
+	}
+	getrusage(RUSAGE_SELF, &usage);
+	printf("%llu %llu %.3f %.3f\n", (unsigned long long)frames, (unsigned long long)frames * bytes, now_s() - began,
+	       (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+		       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	if (client.own[0])
+		unlink(client.own);
+	return 0;
+}
