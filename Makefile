@@ -154,34 +154,24 @@ $(O)/unit/$(1)/%: $(O)/tests/unit/$(1)/%.o $(KIT) $(call room_archives,$(USES_$(
 endef
 $(foreach r,$(ROOMS),$(eval $(call UNIT_RULE,$(r))))
 
-# tests/sim, tests/platform and tests/bench: one program from each file, with all of the library, control and the kit.
+# tests/sim and tests/bench: one program from each file, with all of the library, control and the kit.
 programs = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/$(1)/*.c))
 define PROGRAM_RULE
 $(O)/$(1)/%: $(O)/tests/$(1)/%.o $(KIT) $(call room_archives,control $(CORE))
 	@mkdir -p $$(@D)
 	$$(Q)$$(call link,$$<,$$(filter %.a,$$^),$(LIBS_control) -lpthread)
 endef
-$(foreach p,sim platform bench,$(eval $(call PROGRAM_RULE,$(p))))
+$(foreach p,sim bench,$(eval $(call PROGRAM_RULE,$(p))))
 
-.PHONY: unit sim platform bench-programs objects
+.PHONY: unit sim bench-programs platform-programs objects
 unit: $(UNIT_TESTS)
 sim: $(call programs,sim)
-platform: $(call programs,platform)
 bench-programs: $(call programs,bench)
+-include tests/platform/platform.mk
+platform-programs: $(PLATFORM_TESTS)
 # What one compiler says of everything, without linking.
 objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) \
 	$(patsubst %.c,$(O)/%.o,$(UNIT_SOURCES) $(wildcard tests/sim/*.c tests/kit/*.c tests/platform/*.c tests/bench/*.c))
-
-# The contract test of the loop over loop_kqueue.c and a stand-in of kqueue's calls: build/VARIANT/kqueue/FILE.
-KQUEUE_SOURCES := $(if $(wildcard tests/platform/kqueue/*.c),$(wildcard src/loop/loop.c src/loop/loop_kqueue.c tests/platform/kqueue/*.c))
-KQUEUE_OBJECTS := $(patsubst %.c,$(O)/kqueue/%.o,$(KQUEUE_SOURCES))
-KQUEUE_TESTS := $(if $(KQUEUE_SOURCES),$(patsubst tests/unit/loop/%.c,$(O)/kqueue/%,$(wildcard tests/unit/loop/loop.c)))
-$(O)/kqueue/%.o: %.c $(O)/flags
-	@mkdir -p $(@D)
-	$(Q)$(CC) -Itests/platform/kqueue $(CPPFLAGS) -I. -Itests $(CFLAGS_ALL) -c $< -o $@
-$(O)/kqueue/%: $(O)/tests/unit/loop/%.o $(KQUEUE_OBJECTS) $(KIT) $(call room_archives,os base)
-	$(Q)$(call link,$< $(KQUEUE_OBJECTS),$(filter %.a,$^),-lcmocka)
-unit: $(KQUEUE_TESTS)
 
 # tests/fuzz/NAME.c -> build/fuzz/fuzz/NAME, and build/fuzz/planted/NAME: the same and the file it covers, with the
 # planted bug (-DPLANTED) compiled in.

@@ -7,10 +7,9 @@
 static const struct {
 	const char *name;
 	const char *text;
-} drop_words[DROP_REASONS] = {
-	[DROP_NONE] = {"none", "delivered"},
+} drop_words[DROP_REASONS] = {[DROP_NONE] = {"none", "delivered"},
 #define X(reason, name, text) [DROP_##reason] = {name, text},
-	DROP_REASON_LIST(X)
+			      DROP_REASON_LIST(X)
 #undef X
 };
 

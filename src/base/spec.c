@@ -56,7 +56,8 @@ int spec_parse(struct spec *ret_spec, const char *text, struct error *ret_error)
 	if (!*spec->kind)
 		return error_set(ret_error, -EINVAL, "'%s': a kind must come first, as in KIND,key=value", text);
 	if (strchr(spec->kind, '='))
-		return error_set(ret_error, -EINVAL, "%s: '%s' where a kind must stand, as in KIND,key=value", text, spec->kind);
+		return error_set(ret_error, -EINVAL, "%s: '%s' where a kind must stand, as in KIND,key=value", text,
+				 spec->kind);
 	while ((word = spec_cut_word(&at))) {
 		int error = spec_add_option(spec, word, text, ret_error);
 
@@ -159,7 +160,8 @@ static bool spec_number(const char *text, uint32_t base, uint32_t *ret_number)
 	return true;
 }
 
-int spec_u32(struct spec *spec, const char *key, uint32_t least, uint32_t most, uint32_t *value, struct error *ret_error)
+int spec_u32(struct spec *spec, const char *key, uint32_t least, uint32_t most, uint32_t *value,
+	     struct error *ret_error)
 {
 	const char *given = spec_string(spec, key);
 	uint32_t number;
@@ -167,8 +169,8 @@ int spec_u32(struct spec *spec, const char *key, uint32_t least, uint32_t most, 
 	if (!given)
 		return 0;
 	if (!spec_number(given, 10, &number) || number < least || number > most)
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: must be a number from %u to %u", spec->kind, key, given, least,
-				 most);
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: must be a number from %u to %u", spec->kind, key, given,
+				 least, most);
 	*value = number;
 	return 0;
 }
@@ -181,8 +183,8 @@ int spec_mode(struct spec *spec, const char *key, uint32_t *value, struct error 
 	if (!given)
 		return 0;
 	if (!spec_number(given, 8, &number) || number > 0777)
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: must be an octal file mode, such as 0660", spec->kind, key,
-				 given);
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: must be an octal file mode, such as 0660", spec->kind,
+				 key, given);
 	*value = number;
 	return 0;
 }
@@ -195,10 +197,10 @@ int spec_finish(const struct spec *spec, struct error *ret_error)
 		if (option->used)
 			continue;
 		if (!spec->asked[0])
-			return error_set(ret_error, -EINVAL, "%s,%s=%s: %s takes no options", spec->kind, option->key, option->value,
-					 spec->kind);
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: unknown option '%s'; %s takes %s", spec->kind, option->key,
-				 option->value, option->key, spec->kind, spec->asked);
+			return error_set(ret_error, -EINVAL, "%s,%s=%s: %s takes no options", spec->kind, option->key,
+					 option->value, spec->kind);
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: unknown option '%s'; %s takes %s", spec->kind,
+				 option->key, option->value, option->key, spec->kind, spec->asked);
 	}
 	return 0;
 }

@@ -16,14 +16,8 @@ static void it_agrees_with_another_implementation(void **state)
 		size_t count;
 		uint64_t hash;
 	} rows[] = {
-		{1, 0x68a914128e01e473},
-		{7, 0x2f098ab0c751325a},
-		{8, 0xead411e67ebe2eea},
-		{9, 0x75927f9d95124362},
-		{15, 0xf30eb725bb91c9ea},
-		{16, 0x8972188433a5c5b7},
-		{63, 0x385d3e39e5f37359},
-		{64, 0x75e05fd5bbc870c6},
+		{1, 0x68a914128e01e473},  {7, 0x2f098ab0c751325a},  {8, 0xead411e67ebe2eea},  {9, 0x75927f9d95124362},
+		{15, 0xf30eb725bb91c9ea}, {16, 0x8972188433a5c5b7}, {63, 0x385d3e39e5f37359}, {64, 0x75e05fd5bbc870c6},
 	};
 	const struct hash_key key = {{0, 0}};
 	uint8_t bytes[64];
@@ -38,8 +32,8 @@ static void it_agrees_with_another_implementation(void **state)
 /* The low halves that Linux's lib/test_siphash lists for its SipHash-1-3, with the key 00 01 … 0f. */
 static void the_key_goes_in_as_the_kernel_does_it(void **state)
 {
-	static const uint32_t low[] = {0x050fc4dc, 0x7d57ca93, 0x4dc7d44d, 0xe7ddf7fb, 0x88d38328, 0x49533b67,
-				       0xc59f22a7, 0x9bb11140, 0x8d299a8e, 0x6c063de4};
+	static const uint32_t low[] = {0x050fc4dc, 0x7d57ca93, 0x4dc7d44d, 0xe7ddf7fb, 0x88d38328,
+				       0x49533b67, 0xc59f22a7, 0x9bb11140, 0x8d299a8e, 0x6c063de4};
 	const struct hash_key key = {{0x0706050403020100, 0x0f0e0d0c0b0a0908}};
 	uint8_t bytes[16];
 

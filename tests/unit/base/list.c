@@ -55,7 +55,7 @@ static void a_safe_walk_may_remove_where_it_stands(void **state)
 	list_init(&head);
 	for (size_t i = 0; i < 4; i++)
 		list_append(&head, &items[i].link);
-	list_for_each_safe(at, &head) {
+	list_for_each_safe (at, &head) {
 		seen++;
 		list_remove(at);
 	}

@@ -96,8 +96,9 @@ static void truths_are_on_and_off(void **state)
 		int error;
 		bool truth;
 	} rows[] = {
-		{"on", 0, true},    {"yes", 0, true},	   {"true", 0, true},	 {"off", 0, false},    {"no", 0, false},
-		{"false", 0, false}, {"1", -EINVAL, false}, {"", -EINVAL, false}, {"ON", -EINVAL, false},
+		{"on", 0, true},       {"yes", 0, true},     {"true", 0, true},
+		{"off", 0, false},     {"no", 0, false},     {"false", 0, false},
+		{"1", -EINVAL, false}, {"", -EINVAL, false}, {"ON", -EINVAL, false},
 	};
 
 	(void)state;
@@ -157,8 +158,12 @@ static void modes_are_octal(void **state)
 		int error;
 		uint32_t value;
 	} rows[] = {
-		{"k,mode=0660", 0, 0660}, {"k,mode=777", 0, 0777},	 {"k,mode=0", 0, 0},
-		{"k", 0, 0600},		  {"k,mode=0778", -EINVAL, 0600}, {"k,mode=1000", -EINVAL, 0600},
+		{"k,mode=0660", 0, 0660},
+		{"k,mode=777", 0, 0777},
+		{"k,mode=0", 0, 0},
+		{"k", 0, 0600},
+		{"k,mode=0778", -EINVAL, 0600},
+		{"k,mode=1000", -EINVAL, 0600},
 		{"k,mode=u+w", -EINVAL, 0600},
 	};
 
