@@ -212,6 +212,7 @@ struct gw_guest_info {
 	const char *path;       /* of its AF_UNIX socket, or "" */
 	const char *address;    /* of its TCP socket or device, or "" */
 	size_t guests, guests_max;
+	const uint64_t *drops;  /* [gw_drop_reasons()]: what was refused before there was a port to count it */
 };
 
 struct gw_lease_info {

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway's port. A frame is answered as soon as it is queued; the answer waits in a bounded queue for the gateway's
+ * own turn, since nothing is handed in during a delivery. It takes no offloads, so the switch completes checksums and
+ * cuts segments before a service sees them. An answer that finds no room is dropped, never waited with: the guest will
+ * ask again, and the others' answers stand behind it. */
+#include "network/gateway.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fabric/framequeue.h"
+#include "service/lease.h"
+#include "wire/arp.h"
+
+enum gateway_limits {
+	GATEWAY_QUEUE_BYTES = 512 * 1024,
+	/* Refusals that are answered (ICMP errors, RFC 4443 2.4 f): so many at once, and one more each pause. */
+	GATEWAY_REFUSALS = 100,
+	GATEWAY_REFUSAL_PAUSE_US = 10 * 1000,
+};
+
+struct gateway {
+	struct port port;
+	struct gateway_config config;
+	struct framequeue answers;
+	uint64_t refused_us; /* when the allowance of refusals would be whole again, less their pauses */
+	bool expiring;
+	struct reply reply;
+	uint8_t frame[FRAME_ROOM_BYTES]; /* one that came in pieces */
+};
+
+static void gateway_send(struct gateway *gateway)
+{
+	enum drop_reason reason;
+	struct frame frame;
+
+	if (gateway->reply.length == 0)
+		return;
+	frame_init(&frame, gateway->reply.bytes, gateway->reply.length);
+	reason = framequeue_put(&gateway->answers, NULL, 0, &frame, 0);
+	if (reason != DROP_NONE)
+		port_drop(&gateway->port, reason, &frame);
+	else
+		port_schedule(&gateway->port);
+}
+
+/* A leaky bucket, kept as a time. */
+static bool gateway_may_refuse(struct gateway *gateway, uint64_t now_us)
+{
+	uint64_t full_us = (uint64_t)GATEWAY_REFUSALS * GATEWAY_REFUSAL_PAUSE_US;
+
+	if (gateway->refused_us < now_us)
+		gateway->refused_us = now_us;
+	if (gateway->refused_us - now_us > full_us - GATEWAY_REFUSAL_PAUSE_US)
+		return false;
+	gateway->refused_us += GATEWAY_REFUSAL_PAUSE_US;
+	return true;
+}
+
+/* Who is where by ARP: for the question whether an address' owner is alive. */
+static void gateway_hear_arp(struct gateway *gateway, const uint8_t *bytes, size_t length)
+{
+	struct ethernet_header header;
+	struct reader reader;
+	struct arp arp;
+
+	if (!gateway->config.on_ip4)
+		return;
+	memcpy(&header, bytes, sizeof(header));
+	if (be16_value(header.type) != ETHERTYPE_ARP)
+		return;
+	reader_init(&reader, bytes + sizeof(header), length - sizeof(header));
+	if (arp_read(&reader, &arp) == DROP_NONE && mac_equal(arp.sender_mac, header.from) && !ip4_is_zero(arp.sender))
+		gateway->config.on_ip4(gateway->config.owner, arp.sender_mac, arp.sender);
+}
+
+static void gateway_queue(struct port *port, const struct frame *frame)
+{
+	struct gateway *gateway = container_of(port, struct gateway, port);
+	uint64_t now_us = ethswitch_now_us(gateway->config.ethswitch);
+	const uint8_t *bytes = frame->head;
+	enum drop_reason reason;
+
+	if (frame->length > sizeof(gateway->frame)) {
+		port_drop(port, DROP_FRAME_TOO_LARGE_FOR_PORT, frame);
+		return;
+	}
+	if (frame->head_bytes < frame->length) {
+		frame_copy(frame, 0, gateway->frame, frame->length);
+		bytes = gateway->frame;
+	}
+	gateway_expire(gateway);
+	gateway_hear_arp(gateway, bytes, frame->length);
+	reason = service_input(gateway->config.service, gateway->config.leases, bytes, frame->length, now_us, &gateway->reply);
+	if (reason == DROP_NONE || gateway_may_refuse(gateway, now_us))
+		gateway_send(gateway);
+	if (reason != DROP_NONE) {
+		port_drop(port, reason, frame);
+		return;
+	}
+	port->counters.to_guest.frames++;
+	port->counters.to_guest.bytes += frame->length;
+}
+
+static void gateway_flush(struct port *port)
+{
+	(void)port;
+}
+
+/* The oldest answer into room of whoever it is for. */
+static void gateway_deliver(struct gateway *gateway)
+{
+	const struct offload none = {.csum = CSUM_UNKNOWN};
+	uint8_t head[FRAME_HEAD_BYTES];
+	struct iovec pieces[32];
+	struct frame frame;
+	struct room room;
+	size_t bytes, offset = 0;
+	int count = framequeue_peek_frame(&gateway->answers, pieces, 32, &bytes), error;
+
+	frame = (struct frame){
+		.head = head, .length = (uint32_t)bytes, .body = pieces, .body_pieces = (uint32_t)count};
+	frame_copy(&frame, 0, head, bytes < sizeof(head) ? bytes : sizeof(head));
+	error = ethswitch_reserve(&gateway->port, ((const struct ethernet_header *)(const void *)head)->to, 0, (uint32_t)bytes,
+				  (uint32_t)bytes, &room);
+	if (error < 0) {
+		port_drop(error == -EAGAIN && room.port ? room.port : &gateway->port,
+			  error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT :
+			  room.port	     ? DROP_ROOM_REFUSED :
+					       DROP_POOL_EMPTY,
+			  &frame);
+		return;
+	}
+	for (int i = 0; i < count; i++) {
+		room_write(&room, (uint32_t)offset, pieces[i].iov_base, pieces[i].iov_len);
+		offset += pieces[i].iov_len;
+	}
+	ethswitch_commit(&gateway->port, &room, head, (uint32_t)bytes, &none);
+}
+
+static void gateway_run(struct port *port)
+{
+	struct gateway *gateway = container_of(port, struct gateway, port);
+	size_t before = gateway->answers.bytes;
+
+	for (size_t i = 0; i < PORT_TURN_FRAMES && !framequeue_empty(&gateway->answers); i++) {
+		gateway_deliver(gateway);
+		framequeue_consume_frame(&gateway->answers);
+		if (before - gateway->answers.bytes >= PORT_TURN_BYTES)
+			break;
+	}
+	ethswitch_flush(gateway->config.ethswitch);
+	if (!framequeue_empty(&gateway->answers))
+		port_schedule(port);
+}
+
+static void gateway_look(const struct port *port, struct port_status *ret_status)
+{
+	const struct gateway *gateway = container_of(port, const struct gateway, port);
+
+	ret_status->queued_bytes = gateway->answers.bytes;
+	ret_status->queued_peak_bytes = gateway->answers.peak;
+	ret_status->queue_bound_bytes = gateway->answers.bound;
+}
+
+static const struct port_ops gateway_ops = {
+	.queue = gateway_queue, .flush = gateway_flush, .run = gateway_run, .look = gateway_look};
+
+int gateway_new(const struct gateway_config *config, struct gateway **ret_gateway)
+{
+	struct gateway *gateway = calloc(1, sizeof(*gateway));
+
+	if (!gateway)
+		return -ENOMEM;
+	gateway->config = *config;
+	framequeue_init(&gateway->answers, ethswitch_blocks(config->ethswitch), GATEWAY_QUEUE_BYTES);
+	port_init(&gateway->port, &gateway_ops, "gateway");
+	gateway->port.uplink = true;
+	gateway->port.accepts.frame_bytes = FRAME_BYTES_MAX;
+	ethswitch_attach(config->ethswitch, &gateway->port);
+	*ret_gateway = gateway;
+	return 0;
+}
+
+void gateway_free(struct gateway *gateway)
+{
+	if (!gateway)
+		return;
+	ethswitch_detach(&gateway->port);
+	framequeue_done(&gateway->answers);
+	free(gateway);
+}
+
+struct port *gateway_port(struct gateway *gateway)
+{
+	return &gateway->port;
+}
+
+bool gateway_is_expiring(const struct gateway *gateway)
+{
+	return gateway->expiring;
+}
+
+void gateway_expire(struct gateway *gateway)
+{
+	gateway->expiring = true;
+	lease_expire(gateway->config.leases, ethswitch_now_us(gateway->config.ethswitch));
+	gateway->expiring = false;
+}
+
+void gateway_advertise(struct gateway *gateway)
+{
+	if (!gateway->config.service->ip6)
+		return;
+	ndp_advertise(gateway->config.service, &gateway->reply);
+	gateway_send(gateway);
+}
+
+void gateway_withdraw(struct gateway *gateway)
+{
+	if (!gateway->config.service->ip6)
+		return;
+	ndp_withdraw(gateway->config.service, &gateway->reply);
+	gateway_send(gateway);
+}
+
+/* The switch still knows the first port by this address, so that the questions go there alone. IPv6 is asked at the
+ * lease and at the address that most systems make of their MAC. */
+void gateway_probe(struct gateway *gateway, struct mac mac, struct ip4 ip4)
+{
+	const struct service_config *service = gateway->config.service;
+	uint64_t now_us = ethswitch_now_us(gateway->config.ethswitch);
+	const struct lease *lease4 = lease_find_mac(gateway->config.leases, mac, false, now_us);
+	const struct lease *lease6 = lease_find_mac(gateway->config.leases, mac, true, now_us);
+
+	if (service->ip4 && (lease4 || !ip4_is_zero(ip4))) {
+		arp_probe(service, mac, lease4 ? lease4->ip4 : ip4, &gateway->reply);
+		gateway_send(gateway);
+	}
+	if (!service->ip6)
+		return;
+	if (lease6) {
+		ndp_probe(service, mac, lease6->ip6, &gateway->reply);
+		gateway_send(gateway);
+	}
+	ndp_probe(service, mac, ip6_link_local(mac), &gateway->reply);
+	gateway_send(gateway);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway as a port of the switch: it carries frames to the services and their answers back. What it answers stands
+ * in service/; it keeps no state but a queue of answers that wait for the next round. */
+#ifndef NETWORK_GATEWAY_H
+#define NETWORK_GATEWAY_H
+
+#include <stdbool.h>
+
+#include "fabric/ethswitch.h"
+#include "service/service.h"
+
+struct gateway;
+struct lease_table;
+
+struct gateway_config {
+	const struct service_config *service; /* these three outlive it */
+	struct lease_table *leases;
+	struct ethswitch *ethswitch;
+	/* A guest spoke of its own address in ARP; may be NULL. */
+	void (*on_ip4)(void *owner, struct mac mac, struct ip4 address);
+	void *owner;
+};
+
+/* Attached when it returns. 0 or -ENOMEM. */
+int gateway_new(const struct gateway_config *config, struct gateway **ret_gateway);
+void gateway_free(struct gateway *gateway);
+struct port *gateway_port(struct gateway *gateway);
+/* In the next round: an advertisement that nobody asked for, and the last one. */
+void gateway_advertise(struct gateway *gateway);
+void gateway_withdraw(struct gateway *gateway);
+/* A lease that changes now does so because it ran out. */
+bool gateway_is_expiring(const struct gateway *gateway);
+/* Notices leases that ran out. */
+void gateway_expire(struct gateway *gateway);
+/* Asks whoever owns the address now for a sign of life. `ip4` zero: where it is not known. */
+void gateway_probe(struct gateway *gateway, struct mac mac, struct ip4 ip4);
+
+#endif

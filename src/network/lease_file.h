@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The leases, kept in STATE_DIR/NAME.leases: one line each, as lease_format() makes them. Written at the end of a turn
+ * that changed one, at most once a second, and at the end; a disk that does not take it is told of and not fatal. */
+#ifndef NETWORK_LEASE_FILE_H
+#define NETWORK_LEASE_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "loop/loop.h"
+
+struct lease_table;
+
+enum lease_file_limits {
+	LEASE_FILE_PAUSE_US = 1000 * 1000,
+};
+
+struct lease_file {
+	struct loop *loop; /* NULL: there is no file */
+	struct lease_table *leases;
+	char *path;
+	struct task save;
+	struct timer pause; /* set while a save is due later */
+	uint64_t saved_us;
+	bool saved;   /* once at least */
+	bool dirty;
+	bool failing; /* the last save failed: it has been told once */
+	void (*on_notice)(void *owner, const char *text);
+	void *owner;
+};
+
+/* Reads what is there; a file that cannot be read and lines that make no sense are notices. 0 or -ENOMEM, or an error
+ * when the directory is not there. */
+int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_table *leases, const char *directory,
+		    const char *name, void (*on_notice)(void *owner, const char *text), void *owner, struct error *ret_error);
+/* A lease changed. */
+void lease_file_touch(struct lease_file *file);
+/* Saves what is not saved. */
+void lease_file_done(struct lease_file *file);
+
+#endif

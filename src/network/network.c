@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* A network's life: made from a description, run in turns, ended in the reverse order. The switch goes by the time that
+ * the loop reads once a turn; a call from outside a turn reads the clock itself. */
+#include "network/network.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "network/event.h"
+#include "network/guest.h"
+#include "network/inprocess.h"
+#include "os/clock.h"
+#include "os/entropy.h"
+#include "service/lease.h"
+
+#define NETWORK_TEXT_OF(number) #number
+#define NETWORK_TEXT(number) NETWORK_TEXT_OF(number)
+
+const char *gw_version(void)
+{
+	return NETWORK_TEXT(GW_VERSION_MAJOR) "." NETWORK_TEXT(GW_VERSION_MINOR) "." NETWORK_TEXT(GW_VERSION_PATCH);
+}
+
+int network_return_error(struct gw_error *ret_error, const struct error *error)
+{
+	if (ret_error) {
+		ret_error->code = error->code;
+		snprintf(ret_error->text, sizeof(ret_error->text), "%s", error->text);
+	}
+	return error->code;
+}
+
+/* ---- time, turns and what waits for them ---- */
+
+/* The loop's clock: read once a turn, before anything is served, and so the switch's too. */
+static uint64_t network_clock(void *owner)
+{
+	struct gw_network *network = owner;
+	uint64_t now_us = network->now_us(network->owner);
+
+	if (network->ethswitch)
+		ethswitch_set_now(network->ethswitch, now_us);
+	return now_us;
+}
+
+void network_set_now(struct gw_network *network)
+{
+	network_clock(network);
+}
+
+bool network_is_busy(const struct gw_network *network)
+{
+	return network->calling > 0 || ethswitch_busy(network->ethswitch);
+}
+
+static void network_on_rounds(void *owner)
+{
+	struct gw_network *network = owner;
+
+	if (ethswitch_run(network->ethswitch))
+		loop_defer(network->loop, &network->rounds);
+}
+
+static void network_on_work(void *owner)
+{
+	struct gw_network *network = owner;
+
+	loop_defer(network->loop, &network->rounds);
+}
+
+static void network_on_burial(void *owner)
+{
+	struct gw_network *network = owner;
+
+	inprocess_bury(network);
+	guest_bury(network);
+}
+
+void network_bury_later(struct gw_network *network)
+{
+	loop_defer(network->loop, &network->burial);
+}
+
+int gw_network_fd(const struct gw_network *network)
+{
+	return loop_fd(network->loop);
+}
+
+int64_t gw_network_timeout_us(const struct gw_network *network)
+{
+	return loop_timeout_us(network->loop);
+}
+
+int gw_network_run(struct gw_network *network, int64_t timeout_us)
+{
+	int served = loop_turn(network->loop, timeout_us);
+
+	return served < 0 ? served : 0;
+}
+
+void gw_network_wake(struct gw_network *network)
+{
+	loop_wake(network->loop);
+}
+
+/* ---- names ---- */
+
+static bool network_has_name(struct gw_network *network, const char *name)
+{
+	if (strcmp(name, "gateway") == 0 || gw_guest_find(network, name))
+		return true;
+	list_for_each (at, ethswitch_ports(network->ethswitch)) {
+		if (strcmp(container_of(at, struct port, link)->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool network_is_word(const char *name, size_t room)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length >= room || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char letter = (unsigned char)name[i];
+
+		if (letter >= 0x80 || (!isalnum(letter) && letter != '-' && letter != '_'))
+			return false;
+	}
+	return true;
+}
+
+int network_check_name(struct gw_network *network, const char *what, const char *name, struct error *ret_error)
+{
+	if (!network_is_word(name, NETWORK_GUEST_NAME_BYTES))
+		return error_set(ret_error, -EINVAL, "%s name '%.60s': must be 1 to %d letters, digits, '-' and '_'", what, name,
+				 NETWORK_GUEST_NAME_BYTES - 1);
+	if (network_has_name(network, name))
+		return error_set(ret_error, -EEXIST, "%s name '%s': is in use on network %s; choose another", what, name,
+				 network->name);
+	return 0;
+}
+
+void network_choose_name(struct gw_network *network, const char *kind, char *name)
+{
+	unsigned number = 0;
+
+	do
+		snprintf(name, NETWORK_GUEST_NAME_BYTES, "%.32s%u", kind, number++);
+	while (network_has_name(network, name));
+}
+
+/* ---- what happens on the network ---- */
+
+void network_on_joined(struct gw_network *network, struct port *port, struct gw_guest *guest, const char *far_end)
+{
+	struct port_status status = {0};
+
+	record_join(&network->records, port, guest);
+	if (port->ops->look)
+		port->ops->look(port, &status);
+	event_send(network, GW_EVENT_GUEST_JOINED, port->name, NULL, "%s: joined (%s)", port->name,
+		   status.far_end[0] ? status.far_end : far_end);
+	if (!network->advertised)
+		gateway_advertise(network->gateway);
+	network->advertised = true;
+}
+
+void network_on_left(struct gw_network *network, struct port *port, const char *reason)
+{
+	event_send(network, GW_EVENT_GUEST_LEFT, port->name, NULL, "%s: left (%s)", port->name, reason);
+	record_leave(&network->records, port);
+}
+
+static void network_on_learned(void *owner, struct port *port, struct mac mac)
+{
+	struct gw_network *network = owner;
+	char text[MAC_TEXT_BYTES];
+	bool returned;
+
+	if (port->uplink)
+		return;
+	returned = record_hear(&network->records, port, mac);
+	/* a guest may make up thousands; who shows them shows the first eight, too */
+	if (port->learned <= sizeof(((struct gw_port_info *)0)->macs) / sizeof(char *))
+		event_send(network, GW_EVENT_ADDRESS, port->name, &mac, "%s: %s %s", port->name, mac_format(mac, text),
+			   returned ? "is back" : "heard");
+}
+
+static void network_on_claim(void *owner, struct port *first, struct port *second, struct mac mac)
+{
+	struct gw_network *network = owner;
+	const struct record *record = first->owner;
+
+	(void)second;
+	gateway_probe(network->gateway, mac, record ? record->ip4 : (struct ip4){{0}});
+}
+
+static void network_on_conflict(void *owner, struct port *first, struct port *second, struct mac mac)
+{
+	event_send_conflict(owner, first, second, mac);
+}
+
+static void network_on_first_drop(void *owner, struct port *port, enum drop_reason reason)
+{
+	event_send_first_drop(owner, port, reason);
+}
+
+static void network_on_ip4(void *owner, struct mac mac, struct ip4 address)
+{
+	struct gw_network *network = owner;
+	struct port *port = ethswitch_find(network->ethswitch, mac, 0);
+	struct record *record = port && !port->uplink ? port->owner : NULL;
+
+	if (record && mac_equal(record->mac, mac))
+		record->ip4 = address;
+}
+
+static void network_on_lease(void *owner, const struct lease *lease, enum lease_state was)
+{
+	struct gw_network *network = owner;
+
+	if (lease->state == LEASE_OFFERED)
+		return;
+	event_send_lease(network, lease, was, gateway_is_expiring(network->gateway));
+	lease_file_touch(&network->lease_file);
+}
+
+static void network_on_notice(void *owner, const char *text)
+{
+	event_send(owner, GW_EVENT_NOTICE, NULL, NULL, "%s", text);
+}
+
+/* ---- making and ending one ---- */
+
+static int network_make_switch(struct gw_network *network)
+{
+	const struct service_config *service = &network->description.service;
+	struct ethswitch_config config = {.mtu_bytes = service->mtu_bytes,
+					  .mac_move = network->description.mac_move,
+					  .gateway = service->mac,
+					  .on_learned = network_on_learned,
+					  .on_claim = network_on_claim,
+					  .on_conflict = network_on_conflict,
+					  .on_first_drop = network_on_first_drop,
+					  .on_work = network_on_work,
+					  .owner = network};
+	int error = entropy_fill(&config.key, sizeof(config.key));
+
+	if (error >= 0)
+		error = ethswitch_new(&config, &network->ethswitch);
+	if (error >= 0)
+		ethswitch_set_now(network->ethswitch, loop_now_us(network->loop));
+	return error;
+}
+
+static int network_make_leases(struct gw_network *network, const struct gw_network_config *config, struct error *ret_error)
+{
+	struct service_config *service = &network->description.service;
+	int error = entropy_fill(&service->hash_key, sizeof(service->hash_key));
+
+	if (error >= 0)
+		error = lease_table_new(service, &network->leases);
+	if (error < 0)
+		return error_set(ret_error, error, "network %s: %s", network->name, error_name(error));
+	for (const char *const *host = config->dhcp_hosts; error >= 0 && host && *host; host++)
+		error = description_reserve(network->leases, service, *host, ret_error);
+	if (error >= 0 && config->state_dir)
+		error = lease_file_init(&network->lease_file, network->loop, network->leases, config->state_dir, network->name,
+					network_on_notice, network, ret_error);
+	return error;
+}
+
+static int network_make_gateway(struct gw_network *network)
+{
+	struct gateway_config config = {.service = &network->description.service,
+					.leases = network->leases,
+					.ethswitch = network->ethswitch,
+					.on_ip4 = network_on_ip4,
+					.owner = network};
+	int error = gateway_new(&config, &network->gateway);
+
+	if (error >= 0)
+		lease_table_watch(network->leases, network_on_lease, network);
+	return error;
+}
+
+/* The parts that need no words of the person's. */
+static int network_make_rest(struct gw_network *network)
+{
+	int error = loop_new(network_clock, network, &network->loop);
+
+	if (error < 0)
+		return error;
+	network->pieces = malloc(NETWORK_PIECES * sizeof(*network->pieces));
+	network->scratch = malloc(NETWORK_SCRATCH_BYTES);
+	if (!network->pieces || !network->scratch)
+		return -ENOMEM;
+	error = record_table_init(&network->records);
+	return error < 0 ? error : network_make_switch(network);
+}
+
+static int network_make(struct gw_network *network, const struct gw_network_config *config, struct error *ret_error)
+{
+	const char *name = config->name ? config->name : "default";
+	int error;
+
+	if (!network_is_word(name, sizeof(network->name)))
+		return error_set(ret_error, -EINVAL, "network name '%.60s': must be 1 to %zu letters, digits, '-' and '_'", name,
+				 sizeof(network->name) - 1);
+	memcpy(network->name, name, strlen(name) + 1);
+	error = description_parse(&network->description, config->uplink ? config->uplink : "none", ret_error);
+	if (error < 0)
+		return error;
+	error = network_make_rest(network);
+	if (error < 0)
+		return error_set(ret_error, error, "network %s: %s", name, error_name(error));
+	error = network_make_leases(network, config, ret_error);
+	if (error < 0)
+		return error;
+	error = network_make_gateway(network);
+	return error < 0 ? error_set(ret_error, error, "network %s: %s", name, error_name(error)) : 0;
+}
+
+int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network, struct gw_error *ret_error)
+{
+	struct gw_network *network = calloc(1, sizeof(*network));
+	struct gw_network_config known = {0};
+	struct error error = {0};
+
+	memcpy(&known, config, config->size < sizeof(known) ? config->size : sizeof(known));
+	if (!network) {
+		error_set(&error, -ENOMEM, "out of memory");
+		return network_return_error(ret_error, &error);
+	}
+	network->now_us = known.now_us ? known.now_us : clock_now_us;
+	network->on_event = known.on_event;
+	network->owner = known.owner;
+	list_init(&network->captures.captures);
+	list_init(&network->guests);
+	list_init(&network->ports);
+	list_init(&network->watches);
+	list_init(&network->guests_gone);
+	list_init(&network->ports_gone);
+	list_init(&network->records.away);
+	task_init(&network->rounds, network_on_rounds, network);
+	task_init(&network->burial, network_on_burial, network);
+	error.code = network_make(network, &known, &error);
+	if (error.code < 0) {
+		gw_network_free(network);
+		return network_return_error(ret_error, &error);
+	}
+	*ret_network = network;
+	return 0;
+}
+
+/* The last advertisement, and what is queued still. A port that always has more does not hold up the end. */
+static void network_say_goodbye(struct gw_network *network)
+{
+	network_set_now(network);
+	if (network->advertised)
+		gateway_withdraw(network->gateway);
+	for (int rounds = 0; rounds < 16 && ethswitch_run(network->ethswitch); rounds++)
+		;
+}
+
+/* Also of one that was only half made. */
+void gw_network_free(struct gw_network *network)
+{
+	if (!network)
+		return;
+	if (network->gateway) {
+		network_say_goodbye(network);
+		capture_list_done(network);
+		inprocess_done(network);
+		guest_done(network);
+		gateway_expire(network->gateway);
+	}
+	lease_file_done(&network->lease_file);
+	list_for_each_safe (at, &network->watches)
+		watch_end(at);
+	gateway_free(network->gateway);
+	lease_table_free(network->leases);
+	if (network->ethswitch)
+		ethswitch_free(network->ethswitch);
+	record_table_done(&network->records);
+	free(network->pieces);
+	free(network->scratch);
+	loop_free(network->loop);
+	free(network);
+}
