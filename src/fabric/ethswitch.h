@@ -9,7 +9,7 @@
  *   owner silent for CLAIM_US after the claim, or detached               -> moved: the claimant owns it
  * In a conflict the claim is made anew, and on_claim() called again, whenever the owner has been silent for CLAIM_US: a
  * guest that went without a word loses its address in the end. A port whose lock is this address takes it at once from one
- * that is not locked to it, and an uplink from any that is not. The gateway's address belongs to the first uplink that
+ * that is not locked to it, and an uplink from anyone. The gateway's address belongs to the first uplink that
  * uses it. This is also what stops loops between networks: a frame that comes back carries an address owned elsewhere. With
  * mac_move every claim moves at once, and MOVES_MAX moves in a second are SOURCE_FLAPPING.
  *
@@ -39,6 +39,7 @@ enum ethswitch_limits {
 	ETHSWITCH_AGE_US = 300 * 1000 * 1000, /* IEEE 802.1D 7.9.2's default */
 	ETHSWITCH_CLAIM_US = 1000 * 1000,
 	ETHSWITCH_MOVES_MAX = 8,
+	ETHSWITCH_SCRATCH_BYTES = 65536, /* heads of cut frames: 500 to 800 segments between two flushes */
 };
 
 /* Who watches. Every member may be NULL; a NULL observer costs one test per frame. */

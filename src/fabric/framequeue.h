@@ -27,6 +27,7 @@ struct framequeue {
 	struct framequeue_block *last;  /* newest; holds `write` */
 	uint32_t read;
 	uint32_t write;
+	uint32_t left; /* of the oldest frame, still to go */
 	size_t bytes;  /* queued, prefixes included */
 	size_t bound;
 	size_t frames;

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT */
+/* The switch. A frame's way: one look at its head (frame_parse), its size, its source (which is learnt), its
+ * destination, and delivery.c for each port that is one. Nothing is copied and nothing allocated, but for two kinds of
+ * frames: those in more pieces than a port takes are gathered into a pool frame, and those of a guest that leaves
+ * checksums unfinished without saying so get a head of their own to write to. */
+#include "fabric/ethswitch.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fabric/delivery.h"
+#include "fabric/ethswitch_state.h"
+#include "fabric/segment.h"
+
+enum {
+	ETHSWITCH_FRAMES = 64,
+	ETHSWITCH_BLOCKS = 4096,
+	ETHSWITCH_BLOCK_BYTES = 4096,
+	ETHSWITCH_FROM_AT = 6, /* the source address, IEEE 802.3 3.1.1 */
+};
+
+/* ---- life ---- */
+
+static uint64_t ethswitch_key(const uint8_t *mac)
+{
+	return (uint64_t)mac[0] << 40 | (uint64_t)mac[1] << 32 | (uint64_t)mac[2] << 24 | (uint64_t)mac[3] << 16 |
+	       (uint64_t)mac[4] << 8 | mac[5];
+}
+
+static int ethswitch_init_pools(struct ethswitch *ethswitch)
+{
+	const struct ethswitch_config *config = &ethswitch->config;
+	int error = pool_init(&ethswitch->frames, FRAME_ROOM_BYTES, config->frames ? config->frames : ETHSWITCH_FRAMES);
+
+	if (error)
+		return error;
+	return pool_init(&ethswitch->blocks, ETHSWITCH_BLOCK_BYTES, config->blocks ? config->blocks : ETHSWITCH_BLOCKS);
+}
+
+int ethswitch_new(const struct ethswitch_config *config, struct ethswitch **ret_ethswitch)
+{
+	struct ethswitch *ethswitch = calloc(1, sizeof(*ethswitch));
+	int error;
+
+	if (!ethswitch)
+		return -ENOMEM;
+	ethswitch->config = *config;
+	ethswitch->gateway_key = ethswitch_key(config->gateway.byte);
+	list_init(&ethswitch->ports);
+	list_init(&ethswitch->ready);
+	list_init(&ethswitch->dirty);
+	list_init(&ethswitch->held);
+	ethswitch->scratch = malloc(ETHSWITCH_SCRATCH_BYTES);
+	ethswitch->view = malloc(ROOM_PIECES_MAX * sizeof(ethswitch->view[0]));
+	error = ethswitch->scratch && ethswitch->view ? 0 : -ENOMEM;
+	if (!error)
+		error = ethswitch_init_pools(ethswitch);
+	if (!error)
+		error = mactable_init(&ethswitch->addresses, &config->key, config->mac_move);
+	if (error) {
+		ethswitch_free(ethswitch);
+		return error;
+	}
+	*ret_ethswitch = ethswitch;
+	return 0;
+}
+
+void ethswitch_free(struct ethswitch *ethswitch)
+{
+	if (!ethswitch)
+		return;
+	assert(list_empty(&ethswitch->ports));
+	mactable_done(&ethswitch->addresses);
+	pool_done(&ethswitch->blocks);
+	pool_done(&ethswitch->frames);
+	free(ethswitch->view);
+	free(ethswitch->scratch);
+	free(ethswitch);
+}
+
+void ethswitch_set_now(struct ethswitch *ethswitch, uint64_t now_us)
+{
+	ethswitch->now_us = now_us;
+}
+
+uint64_t ethswitch_now_us(const struct ethswitch *ethswitch)
+{
+	return ethswitch->now_us;
+}
+
+uint32_t ethswitch_mtu(const struct ethswitch *ethswitch)
+{
+	return ethswitch->config.mtu_bytes;
+}
+
+struct pool *ethswitch_blocks(struct ethswitch *ethswitch)
+{
+	return &ethswitch->blocks;
+}
+
+struct pool *ethswitch_frames(struct ethswitch *ethswitch)
+{
+	return &ethswitch->frames;
+}
+
+struct list *ethswitch_ports(struct ethswitch *ethswitch)
+{
+	return &ethswitch->ports;
+}
+
+void ethswitch_observe(struct ethswitch *ethswitch, const struct observer *observer)
+{
+	ethswitch->observer = observer;
+}
+
+bool ethswitch_busy(const struct ethswitch *ethswitch)
+{
+	return ethswitch->busy;
+}
+
+void ethswitch_attach(struct ethswitch *ethswitch, struct port *port)
+{
+	assert(!port->ethswitch && port->ops->queue && port->ops->flush);
+	port->ethswitch = ethswitch;
+	list_append(&ethswitch->ports, &port->link);
+}
+
+void ethswitch_detach(struct port *port)
+{
+	struct ethswitch *ethswitch = port->ethswitch;
+	struct list *waiter;
+
+	if (!ethswitch)
+		return;
+	if (ethswitch->cursor == &port->link)
+		ethswitch->cursor = port->link.next;
+	if (ethswitch->source == port)
+		ethswitch->source = NULL;
+	if (ethswitch->target == port)
+		ethswitch->target = NULL;
+	if (ethswitch->gateway == port)
+		ethswitch->gateway = NULL;
+	mactable_forget(&ethswitch->addresses, port);
+	list_remove(&port->link);
+	list_remove(&port->dirty);
+	list_remove(&port->ready);
+	port->conflict = (struct mac){{0}};
+	port->ethswitch = NULL;
+	while ((waiter = list_take(&port->waiters))) {
+		struct port_waiter *who = container_of(waiter, struct port_waiter, link);
+
+		if (who->on_room)
+			who->on_room(who->owner, port);
+	}
+}
+
+/* ---- what a frame must be ---- */
+
+static enum drop_reason ethswitch_check_size(const struct ethswitch *ethswitch, const struct frame *frame)
+{
+	uint32_t packet = segment_bytes_max(frame) - frame->layout.l3;
+
+	if (frame->offload.gso == GSO_NONE)
+		return packet > ethswitch->config.mtu_bytes ? DROP_FRAME_LONG : DROP_NONE;
+	packet = (uint32_t)frame->layout.payload - frame->layout.l3 + frame->offload.segment_bytes;
+	return packet > ethswitch->config.mtu_bytes ? DROP_OFFLOAD_GSO_SIZE : DROP_NONE;
+}
+
+static void ethswitch_tell(const struct ethswitch *ethswitch, const struct mactable_news *news, struct mac mac)
+{
+	const struct ethswitch_config *config = &ethswitch->config;
+
+	switch (news->event) {
+	case MACTABLE_NOTHING:
+		break;
+	case MACTABLE_LEARNED:
+		if (config->on_learned)
+			config->on_learned(config->owner, news->first, mac);
+		break;
+	case MACTABLE_CLAIMED:
+		if (config->on_claim)
+			config->on_claim(config->owner, news->first, news->second, mac);
+		break;
+	case MACTABLE_CONFLICT:
+		if (config->on_conflict)
+			config->on_conflict(config->owner, news->first, news->second, mac);
+		break;
+	}
+}
+
+/* The gateway's address is its own: another uplink that uses it is the far side of a loop. */
+static bool ethswitch_is_gateway(struct ethswitch *ethswitch, struct port *from)
+{
+	if (!from->uplink)
+		return false;
+	if (!ethswitch->gateway)
+		ethswitch->gateway = from;
+	return ethswitch->gateway == from;
+}
+
+/* Checks the source and learns it. */
+static enum drop_reason ethswitch_check_source(struct ethswitch *ethswitch, struct port *from, const struct frame *frame)
+{
+	struct mactable_news news;
+	enum drop_reason reason;
+	uint64_t key;
+	struct mac mac;
+
+	memcpy(mac.byte, frame->head + ETHSWITCH_FROM_AT, sizeof(mac.byte));
+	key = ethswitch_key(mac.byte);
+	if (mac_is_group(mac) || key == 0)
+		return DROP_SOURCE_MULTICAST;
+	if (key == ethswitch->gateway_key && !ethswitch_is_gateway(ethswitch, from))
+		return DROP_SOURCE_GATEWAY;
+	if (from->locked && !from->uplink && key != ethswitch_key(from->lock.byte))
+		return DROP_SOURCE_SPOOFED;
+	news.event = MACTABLE_NOTHING;
+	reason = mactable_hear(&ethswitch->addresses, from, mac, frame->layout.vlan, ethswitch->now_us, &news);
+	if (news.event != MACTABLE_NOTHING)
+		ethswitch_tell(ethswitch, &news, mac);
+	return reason;
+}
+
+/* ---- frames that are copied ---- */
+
+/* All of a frame in a pool frame: for one in too many pieces. */
+static enum drop_reason ethswitch_gather(struct ethswitch *ethswitch, struct frame *frame)
+{
+	uint8_t *bytes = delivery_borrow(ethswitch);
+
+	if (!bytes)
+		return DROP_POOL_EMPTY;
+	delivery_hold(ethswitch, bytes);
+	frame_copy(frame, 0, bytes, frame->length);
+	frame->head = bytes;
+	frame->head_bytes = frame->length;
+	frame->body = NULL;
+	frame->body_pieces = 0;
+	return DROP_NONE;
+}
+
+/* A head that we may write to, kept for the whole frame, and the sums of a guest that does not finish them. */
+static void ethswitch_adopt(struct ethswitch *ethswitch, struct frame *frame)
+{
+	uint32_t head_bytes = frame->head_bytes < FRAME_HEAD_BYTES ? frame->head_bytes : FRAME_HEAD_BYTES;
+	size_t list_bytes = (frame->body_pieces + 1) * sizeof(struct iovec);
+	uint8_t *at = delivery_scratch(ethswitch, list_bytes + FRAME_HEAD_BYTES);
+	struct iovec *pieces;
+
+	if (!at) {
+		delivery_flush(ethswitch);
+		at = delivery_scratch(ethswitch, list_bytes + FRAME_HEAD_BYTES);
+		assert(at);
+	}
+	ethswitch->scratch_kept = ethswitch->scratch_used;
+	pieces = (struct iovec *)(void *)at;
+	frame->body_pieces = (uint32_t)frame_slice(frame, head_bytes, frame->length - head_bytes, pieces,
+						   (int)frame->body_pieces + 1);
+	frame->body = pieces;
+	frame->head = memcpy(at + list_bytes, frame->head, head_bytes);
+	frame->head_bytes = head_bytes;
+	segment_adopt(frame, at + list_bytes, ethswitch->config.mtu_bytes);
+}
+
+/* ---- where a frame goes ---- */
+
+static bool ethswitch_isolates(const struct port *from, const struct port *to)
+{
+	return from->isolated && to->isolated && !from->uplink && !to->uplink;
+}
+
+static void ethswitch_flood(struct ethswitch *ethswitch, struct port *from, const struct frame *frame)
+{
+	bool reached = false, isolated = false;
+
+	ethswitch->cursor = ethswitch->ports.next;
+	while (ethswitch->cursor != &ethswitch->ports) {
+		struct port *port = container_of(ethswitch->cursor, struct port, link);
+
+		ethswitch->cursor = ethswitch->cursor->next;
+		if (port == from)
+			continue;
+		if (ethswitch_isolates(from, port)) {
+			isolated = true;
+			continue;
+		}
+		reached = true;
+		delivery_to(ethswitch, port, frame);
+	}
+	ethswitch->cursor = NULL;
+	if (!reached)
+		port_drop(from, isolated ? DROP_DESTINATION_ISOLATED : DROP_NO_OTHER_PORT, frame);
+}
+
+/* 01:80:c2:00:00:00 … 0f end at every bridge, IEEE 802.1D 7.12.6. */
+static bool ethswitch_is_reserved(const uint8_t *mac)
+{
+	return (ethswitch_key(mac) & ~(uint64_t)0xf) == 0x0180c2000000;
+}
+
+static void ethswitch_route(struct ethswitch *ethswitch, struct port *from, const struct frame *frame)
+{
+	struct mac mac;
+	struct port *to;
+
+	memcpy(mac.byte, frame->head, sizeof(mac.byte));
+	if (mac_is_group(mac)) {
+		if (ethswitch_is_reserved(mac.byte))
+			port_drop(from, DROP_DESTINATION_RESERVED, frame);
+		else
+			ethswitch_flood(ethswitch, from, frame);
+		return;
+	}
+	to = mactable_find(&ethswitch->addresses, mac, frame->layout.vlan, ethswitch->now_us);
+	if (!to)
+		ethswitch_flood(ethswitch, from, frame);
+	else if (to == from)
+		port_drop(from, DROP_DESTINATION_SAME_PORT, frame);
+	else if (ethswitch_isolates(from, to))
+		port_drop(from, DROP_DESTINATION_ISOLATED, frame);
+	else
+		delivery_to(ethswitch, to, frame);
+}
+
+/* Everything that decides whether a frame is let in. */
+static enum drop_reason ethswitch_accept(struct ethswitch *ethswitch, struct port *from, struct frame *frame)
+{
+	enum drop_reason reason = frame_parse(frame);
+
+	if (!reason && frame->body_pieces >= FRAME_PIECES_MAX)
+		reason = ethswitch_gather(ethswitch, frame);
+	if (!reason && from->adopt_csum)
+		ethswitch_adopt(ethswitch, frame);
+	if (!reason)
+		reason = ethswitch_check_size(ethswitch, frame);
+	if (!reason)
+		reason = ethswitch_check_source(ethswitch, from, frame);
+	return reason;
+}
+
+static void ethswitch_count(struct port *from, uint32_t bytes)
+{
+	from->counters.from_guest.frames++;
+	from->counters.from_guest.bytes += bytes;
+}
+
+static void ethswitch_input_one(struct ethswitch *ethswitch, struct port *from, struct frame *frame)
+{
+	enum drop_reason reason = ethswitch_accept(ethswitch, from, frame);
+
+	if (reason) {
+		port_drop(from, reason, frame);
+	} else {
+		if (ethswitch->observer && ethswitch->observer->on_from_guest)
+			ethswitch->observer->on_from_guest(ethswitch->observer->owner, from, frame);
+		ethswitch_route(ethswitch, from, frame);
+	}
+	ethswitch->scratch_kept = 0;
+}
+
+void ethswitch_input(struct port *from, struct frame *frames, size_t count)
+{
+	struct ethswitch *ethswitch = from->ethswitch;
+
+	assert(ethswitch && !ethswitch->busy);
+	ethswitch->busy = true;
+	ethswitch->source = from;
+	for (size_t i = 0; i < count; i++) {
+		ethswitch_count(from, frames[i].length);
+		if (ethswitch->source == from)
+			ethswitch_input_one(ethswitch, from, &frames[i]);
+		else
+			port_drop(from, DROP_PORT_CLOSED, &frames[i]);
+	}
+	delivery_flush(ethswitch);
+	ethswitch->source = NULL;
+	ethswitch->busy = false;
+}
+
+void ethswitch_flush(struct ethswitch *ethswitch)
+{
+	if (ethswitch->busy)
+		return; /* what is under way ends with one */
+	ethswitch->busy = true;
+	delivery_flush(ethswitch);
+	ethswitch->busy = false;
+}
+
+bool ethswitch_run(struct ethswitch *ethswitch)
+{
+	struct list round, *ready;
+
+	assert(!ethswitch->busy);
+	list_init(&round);
+	while ((ready = list_take(&ethswitch->ready)))
+		list_append(&round, ready);
+	while ((ready = list_take(&round))) {
+		struct port *port = container_of(ready, struct port, ready);
+
+		if (port->ops->run)
+			port->ops->run(port);
+	}
+	ethswitch_flush(ethswitch);
+	return !list_empty(&ethswitch->ready);
+}
+
+/* ---- room ---- */
+
+/* The one port that an address leads to, when it may be written to directly. */
+static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *from, struct mac to, uint16_t vlan,
+				     uint32_t wanted)
+{
+	struct port *port = mac_is_group(to) ? NULL : mactable_find(&ethswitch->addresses, to, vlan, ethswitch->now_us);
+
+	if (!port || port == from || !port->ops->reserve || ethswitch_isolates(from, port))
+		return NULL;
+	/* What is larger than a frame will want to be segmented there. */
+	if (wanted > port->accepts.frame_bytes && !(port->accepts.tso4 && port->accepts.tso6))
+		return NULL;
+	return port;
+}
+
+int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted, struct room *ret_room)
+{
+	struct ethswitch *ethswitch = from->ethswitch;
+	struct port *port;
+	struct lent_frame *lent;
+	uint8_t *bytes;
+	int error;
+
+	assert(ethswitch && !ethswitch->busy && least <= wanted);
+	if (least > FRAME_BYTES_MAX)
+		return -EMSGSIZE;
+	if (wanted > FRAME_BYTES_MAX)
+		wanted = FRAME_BYTES_MAX;
+	port = ethswitch_lender(ethswitch, from, to, vlan, wanted);
+	if (port) {
+		error = port->ops->reserve(port, least, wanted, ret_room);
+		ret_room->port = port;
+		return error;
+	}
+	ethswitch->busy = true; /* a borrowed frame may need a flush */
+	bytes = delivery_borrow(ethswitch);
+	ethswitch->busy = false;
+	*ret_room = (struct room){0};
+	if (!bytes)
+		return -EAGAIN;
+	lent = delivery_lent(bytes);
+	lent->piece = (struct iovec){.iov_base = bytes, .iov_len = wanted};
+	*ret_room = (struct room){.pieces = &lent->piece, .piece_count = 1, .bytes = wanted, .owner = bytes};
+	return 0;
+}
+
+/* A room that was written to, as a frame: the head as the producer has it, the rest where it lies. */
+static void ethswitch_view(struct ethswitch *ethswitch, const struct room *room, const void *head, uint32_t bytes,
+			   const struct offload *offload, struct frame *ret_frame)
+{
+	struct frame whole = {.length = room->bytes, .body = room->pieces, .body_pieces = room->piece_count};
+	uint32_t head_bytes = bytes < FRAME_HEAD_BYTES ? bytes : FRAME_HEAD_BYTES;
+	int pieces = frame_slice(&whole, head_bytes, bytes - head_bytes, ethswitch->view, ROOM_PIECES_MAX);
+
+	assert(pieces >= 0);
+	*ret_frame = (struct frame){
+		.head = head,
+		.head_bytes = head_bytes,
+		.length = bytes,
+		.body = ethswitch->view,
+		.body_pieces = (uint32_t)pieces,
+		.offload = *offload,
+	};
+}
+
+static void ethswitch_commit_lent(struct ethswitch *ethswitch, struct port *from, uint8_t *bytes, const void *head,
+				  uint32_t count, const struct offload *offload)
+{
+	struct frame frame;
+
+	memcpy(bytes, head, count < FRAME_HEAD_BYTES ? count : FRAME_HEAD_BYTES);
+	delivery_hold(ethswitch, bytes);
+	frame_init(&frame, bytes, count);
+	frame.offload = *offload;
+	ethswitch_input_one(ethswitch, from, &frame);
+}
+
+/* The port lent room for a frame that it does not take as it is: out of its memory again, and through the cutter. */
+static void ethswitch_commit_copied(struct ethswitch *ethswitch, struct room *room, struct frame *frame)
+{
+	struct port *port = room->port;
+	enum drop_reason reason = ethswitch_gather(ethswitch, frame);
+
+	port->ops->cancel(port, room);
+	if (reason)
+		port_drop(port, reason, NULL);
+	else
+		delivery_to(ethswitch, port, frame);
+}
+
+static void ethswitch_commit_direct(struct ethswitch *ethswitch, struct port *from, struct room *room, struct frame *frame)
+{
+	const struct observer *observer = ethswitch->observer;
+	struct port *port = room->port;
+	enum drop_reason reason = frame_parse(frame);
+
+	if (!reason)
+		reason = ethswitch_check_size(ethswitch, frame);
+	if (!reason)
+		reason = ethswitch_check_source(ethswitch, from, frame);
+	if (reason) {
+		port->ops->cancel(port, room);
+		port_drop(from, reason, frame);
+		return;
+	}
+	if (observer && observer->on_from_guest)
+		observer->on_from_guest(observer->owner, from, frame);
+	if (!delivery_has_size(port, frame)) {
+		port->ops->cancel(port, room);
+		port_drop(port, DROP_FRAME_TOO_LARGE_FOR_PORT, frame);
+		return;
+	}
+	if (!segment_fits(&port->accepts, frame)) {
+		ethswitch_commit_copied(ethswitch, room, frame);
+		return;
+	}
+	if (observer && observer->on_to_guest)
+		observer->on_to_guest(observer->owner, port, frame);
+	delivery_mark(ethswitch, port);
+	port->ops->commit(port, room, frame->length, &frame->offload);
+}
+
+void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes, const struct offload *offload)
+{
+	struct ethswitch *ethswitch = from->ethswitch;
+	struct frame frame;
+
+	assert(ethswitch && !ethswitch->busy && bytes <= room->bytes);
+	ethswitch_count(from, bytes);
+	ethswitch->busy = true;
+	ethswitch->source = from;
+	if (room->port) {
+		ethswitch_view(ethswitch, room, head, bytes, offload, &frame);
+		ethswitch_commit_direct(ethswitch, from, room, &frame);
+	} else {
+		ethswitch_commit_lent(ethswitch, from, room->owner, head, bytes, offload);
+	}
+	ethswitch->source = NULL;
+	ethswitch->busy = false;
+}
+
+void ethswitch_cancel(struct port *from, struct room *room)
+{
+	struct ethswitch *ethswitch = from->ethswitch;
+
+	if (room->port)
+		room->port->ops->cancel(room->port, room);
+	else
+		pool_give(&ethswitch->frames, room->owner);
+}
+
+/* ---- looking ---- */
+
+struct port *ethswitch_find(const struct ethswitch *ethswitch, struct mac mac, uint16_t vlan)
+{
+	return mactable_find(&ethswitch->addresses, mac, vlan, ethswitch->now_us);
+}
+
+void ethswitch_each_address(const struct ethswitch *ethswitch,
+			    void (*on_address)(void *owner, struct mac mac, uint16_t vlan, struct port *port, uint64_t heard_us),
+			    void *owner)
+{
+	mactable_each(&ethswitch->addresses, ethswitch->now_us, on_address, owner);
+}
+
+struct port *ethswitch_conflict(const struct ethswitch *ethswitch, struct mac mac)
+{
+	list_for_each(at, &ethswitch->ports) {
+		struct port *port = container_of(at, struct port, link);
+
+		if (mac_equal(port->conflict, mac) && !mac_is_zero(mac) &&
+		    ethswitch->now_us - port->conflict_us < ETHSWITCH_AGE_US)
+			return port;
+	}
+	return NULL;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Which port owns which address: MAC and VLAN, in a table of fixed size under a keyed hash, so that no guest chooses its
+ * place in it. The rules of ownership (ethswitch.h) are here; whom to tell of it is the switch's. Nothing is swept by the
+ * clock: that an address is too old is found out when somebody looks at it. */
+#ifndef FABRIC_MACTABLE_H
+#define FABRIC_MACTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/drop.h"
+#include "base/hash.h"
+#include "fabric/port.h"
+#include "wire/ethernet.h"
+
+enum mactable_limits {
+	MACTABLE_CACHE = 64, /* entries found lately: a hash of its own kind costs more than the rest of a lookup */
+};
+
+struct mactable_entry {
+	uint64_t key;          /* 0: a free entry */
+	struct port *port;     /* the owner */
+	struct port *claimant; /* of a claim that nobody has answered yet */
+	uint64_t heard_us;
+	uint64_t claim_us;     /* when last somebody else's frame made us ask the owner */
+	uint64_t moves_us;     /* when the window of moves began */
+	uint16_t next;         /* in its chain, or of the free ones; 0: the last */
+	uint8_t moves;         /* in the window */
+};
+
+struct mactable {
+	struct hash_key key;
+	bool mac_move;
+	struct mactable_entry *entries; /* [1 … ETHSWITCH_ADDRESSES_MAX] */
+	uint16_t *chains;
+	uint16_t touched; /* entries above were never used */
+	uint16_t free;
+	uint16_t hand;    /* where the search for an entry to reuse goes on */
+	size_t claims;    /* entries with a claimant */
+	struct mactable_entry **cache; /* [MACTABLE_CACHE] */
+};
+
+/* What a frame's source address changed. */
+enum mactable_event {
+	MACTABLE_NOTHING,
+	MACTABLE_LEARNED,  /* new on this port: joined, moved, or back after ageing */
+	MACTABLE_CLAIMED,  /* `first` should be asked whether it is alive; `second` wants its address */
+	MACTABLE_CONFLICT, /* both are alive; told once for each port and address */
+};
+
+struct mactable_news {
+	enum mactable_event event;
+	struct port *first;
+	struct port *second;
+};
+
+int mactable_init(struct mactable *table, const struct hash_key *key, bool mac_move);
+void mactable_done(struct mactable *table);
+/* A frame with this source came from this port: DROP_NONE, DROP_SOURCE_CONFLICT or DROP_SOURCE_FLAPPING. An address for
+ * which there is no room is let through and not remembered. `news` is written only when there is any. */
+enum drop_reason mactable_hear(struct mactable *table, struct port *port, struct mac mac, uint16_t vlan, uint64_t now_us,
+			       struct mactable_news *news);
+/* The owner, or NULL: nobody, or nobody for too long. */
+struct port *mactable_find(const struct mactable *table, struct mac mac, uint16_t vlan, uint64_t now_us);
+/* The port goes: its addresses and its claims too. */
+void mactable_forget(struct mactable *table, struct port *port);
+/* Each entry that is not too old. */
+void mactable_each(const struct mactable *table, uint64_t now_us,
+		   void (*on_address)(void *owner, struct mac mac, uint16_t vlan, struct port *port, uint64_t heard_us),
+		   void *owner);
+
+#endif
