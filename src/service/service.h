@@ -99,6 +99,10 @@ void ndp_probe(const struct service_config *config, struct mac to, struct ip6 ad
 /* ---- for service.c alone ---- */
 
 struct packet;
+struct domain_list;
+
+/* search=, or else the domain alone; as many names as fit `room` bytes on the wire. */
+void service_search(const struct service_config *config, size_t room, struct domain_list *ret_search);
 
 /* Each answers what is its own, in a packet that is for the gateway (packet.h). */
 enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
