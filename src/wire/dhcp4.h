@@ -22,7 +22,7 @@ enum dhcp4_sizes {
 	DHCP4_FIXED_BYTES = 236,
 	DHCP4_SERVER_NAME_BYTES = 64,
 	DHCP4_FILE_BYTES = 128,
-	DHCP4_BYTES_MIN = 300,         /* BOOTP's size, below which some clients and relays do not listen (RFC 1542 2.1) */
+	DHCP4_BYTES_MIN = 300,         /* BOOTP's size, below which some clients do not listen (RFC 1542 2.1) */
 	DHCP4_CLIENT_MESSAGE_MIN = 576, /* what every client takes, as an IP packet (RFC 2132 9.10) */
 	DHCP4_OPTION_MAX = 255,        /* in one piece */
 	DHCP4_JOINED_MAX = 1024,       /* ours: the longest option of several pieces */
@@ -111,9 +111,9 @@ struct dhcp4_option {
 /* A walk over all pieces of all options of a message. */
 struct dhcp4_walk {
 	const struct dhcp4 *message;
-	const uint8_t *next;
-	size_t left;
-	uint8_t area; /* 0: the options, 1: file, 2: server_name */
+	struct reader area;
+	bool file_done;
+	bool server_name_done;
 };
 
 /* What a client says. Pointers are to the message's bytes; NULL or 0 for what it does not say. */
@@ -156,7 +156,7 @@ struct dhcp4_route {
 /* A whole UDP payload, of Ethernet clients. DROP_NONE, DROP_DHCP4_SHORT, _FORMAT (neither request nor reply, no
  * Ethernet), _COOKIE, _OPTION_LENGTH. */
 enum drop_reason dhcp4_read(struct reader *reader, struct dhcp4 *ret_message);
-/* Of a message that dhcp4_read() passed: DROP_NONE, DROP_DHCP4_OPTION_LENGTH (a wrong size), DROP_DHCP4_TYPE (no 53). */
+/* Of a message that dhcp4_read() passed: DROP_NONE, DROP_DHCP4_OPTION_LENGTH (a wrong size), _TYPE (no 53). */
 enum drop_reason dhcp4_request_read(const struct dhcp4 *message, struct dhcp4_request *ret_request);
 
 void dhcp4_walk_init(struct dhcp4_walk *walk, const struct dhcp4 *message);
@@ -185,7 +185,7 @@ void dhcp4_text_write(struct writer *writer, uint8_t code, const char *text);
 void dhcp4_search_write(struct writer *writer, const struct domain_list *search);
 /* 121; nothing when count is 0. At most DHCP4_ROUTES_MAX. */
 void dhcp4_routes_write(struct writer *writer, const struct dhcp4_route *routes, size_t count);
-/* The answer to 81: flags, and the name as the client's E flag has it. */
+/* The answer to 81: flags, and the name as the E flag says; as labels it is "" or valid, or fails the writer. */
 void dhcp4_fqdn_write(struct writer *writer, uint8_t flags, const char *name);
 /* 255, and zeros up to DHCP4_BYTES_MIN; `writer` must have begun with dhcp4_write(). */
 void dhcp4_end_write(struct writer *writer);

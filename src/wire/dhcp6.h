@@ -170,7 +170,8 @@ void dhcp6_status_write(struct writer *writer, uint16_t status, const char *text
 /* 23 and 24; nothing when there are none. */
 void dhcp6_dns_write(struct writer *writer, const struct ip6 *addresses, size_t count);
 void dhcp6_search_write(struct writer *writer, const struct domain_list *search);
-/* 39; a name of one label is written as a partial one, without the root (RFC 4704 4.2). */
+/* 39; a name of one label is written as a partial one, without the root (RFC 4704 4.2). "" or valid, or it fails the
+ * writer. */
 void dhcp6_fqdn_write(struct writer *writer, uint8_t flags, const char *name);
 /* A server's own identifier, DUID-LL. `ret_duid` has DHCP6_DUID_MAC_BYTES. */
 void dhcp6_duid_from_mac(struct mac mac, uint8_t *ret_duid);

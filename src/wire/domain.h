@@ -17,7 +17,6 @@ enum domain_limits {
 	DOMAIN_WIRE_BYTES = 255,  /* RFC 1035 2.3.4 */
 	DOMAIN_LABEL_BYTES = 63,
 	DOMAIN_LIST_MAX = 8,      /* ours */
-	DOMAIN_POINTERS_MAX = 16, /* ours: compression pointers followed for one name */
 };
 
 /* Search domains: in DHCPv4 119, DHCPv6 24 and DNSSL. */
@@ -31,11 +30,17 @@ bool domain_valid(const char *text);
 /* The next name, without compression; false, and the reader failed, when it makes no sense. `ret_text` has
  * DOMAIN_TEXT_BYTES and is "" for the root. */
 bool domain_read(struct reader *reader, char *ret_text);
+/* A name that may end with its reader, without the root: a partial one (RFC 4704 4.2, RFC 4702 3.1). */
+bool domain_read_partial(struct reader *reader, char *ret_text);
 /* The name at `*at` of a whole message, which pointers (RFC 1035 4.1.4) refer to; `*at` is moved behind it. Pointers
  * lead backwards only. */
 bool domain_read_compressed(const uint8_t *message, size_t bytes, size_t *at, char *ret_text);
 /* Fails the writer when the name is not valid. */
 void domain_write(struct writer *writer, const char *text);
+/* The same without the root when it is one label, and nothing at all for "". */
+void domain_write_partial(struct writer *writer, const char *text);
+/* Adds a name shorter than DOMAIN_TEXT_BYTES; one beyond DOMAIN_LIST_MAX is left out. */
+void domain_list_add(struct domain_list *list, const char *name);
 /* Names until the end, or until the padding of DNSSL (RFC 8106 5.2): names of no label are skipped, names beyond
  * DOMAIN_LIST_MAX too. False when a name makes no sense. */
 bool domain_list_read(struct reader *reader, struct domain_list *ret_list);

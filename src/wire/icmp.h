@@ -24,6 +24,7 @@ enum { ICMP_CHECKSUM_AT = 2 };
 enum icmp4_type {
 	ICMP4_ECHO_REPLY = 0,
 	ICMP4_UNREACHABLE = 3,
+	ICMP4_SOURCE_QUENCH = 4, /* RFC 6633: no longer sent */
 	ICMP4_REDIRECT = 5,
 	ICMP4_ECHO_REQUEST = 8,
 	ICMP4_TIME_EXCEEDED = 11,
@@ -93,10 +94,10 @@ void icmp_header_write(struct writer *writer, const struct icmp_header *header);
 /* Is it an error, which may never be answered with one (RFC 1122 3.2.2, RFC 4443 2.4)? */
 bool icmp4_is_error(uint8_t type);
 bool icmp6_is_error(uint8_t type);
-/* An error about `packet` (from its IP header on): as much of it is quoted as an error of this family may hold behind an
- * IP header without options. The checksum is left 0: icmp_checksum_fill(). */
-void icmp4_error_write(struct writer *writer, const struct icmp_header *header, const void *packet, size_t packet_bytes);
-void icmp6_error_write(struct writer *writer, const struct icmp_header *header, const void *packet, size_t packet_bytes);
+/* An error about `packet`, from its IP header on: as much of it is quoted as an error of this family may hold behind
+ * an IP header without options. The checksum is left 0: icmp_checksum_fill(). */
+void icmp4_error_write(struct writer *writer, const struct icmp_header *header, const void *packet, size_t bytes);
+void icmp6_error_write(struct writer *writer, const struct icmp_header *header, const void *packet, size_t bytes);
 
 /* Over a whole message in one piece; `pseudo` is NULL for ICMP. DROP_NONE, DROP_ICMP_SHORT, DROP_ICMP_CHECKSUM. */
 enum drop_reason icmp_checksum_verify(const struct checksum *pseudo, const uint8_t *message, size_t bytes);
