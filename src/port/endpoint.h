@@ -6,6 +6,7 @@
 #define PORT_ENDPOINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -19,7 +20,10 @@ struct endpoint;
 enum endpoint_limits {
 	ENDPOINT_GUESTS_MAX = 1024,            /* guests= may say less */
 	ENDPOINT_QUEUE_BYTES = 256 * 1024,     /* each guest's bound; queue= may say otherwise */
+	ENDPOINT_QUEUE_LEAST = 68 * 1024,      /* the largest frame */
+	ENDPOINT_QUEUE_MOST = 16 * 1024 * 1024,
 	ENDPOINT_TEXT_BYTES = 256,
+	ENDPOINT_ETHERNET_BYTES = 14 + 2 * 4,  /* what a frame has beyond the network's MTU: its header and two tags */
 };
 
 /* What an endpoint is given; it outlives the endpoint. */
@@ -44,6 +48,15 @@ struct endpoint_kind {
 		    struct error *ret_error);
 };
 
+/* What every kind takes, for each of its ports. */
+struct endpoint_options {
+	bool isolated;
+	bool adopt_csum;
+	bool locked;
+	struct mac lock;
+	uint32_t queue_bytes;
+};
+
 /* Embedded by each kind. */
 struct endpoint {
 	const struct endpoint_kind *kind;
@@ -55,6 +68,9 @@ struct endpoint {
 	char describe[ENDPOINT_TEXT_BYTES]; /* "listening on /run/x", "tap0" */
 	uint32_t guests;
 	uint32_t guests_max;
+	struct endpoint_options options;
+	bool told_full;     /* of a guest that found no place */
+	struct drops drops; /* what was refused before there was a port to count it: GUESTS_FULL, DATAGRAM_NO_ADDRESS … */
 	void *owner; /* network's */
 };
 
@@ -64,7 +80,22 @@ int endpoint_open(struct spec *spec, const struct endpoint_setup *setup, struct 
 		  struct error *ret_error);
 /* NULL is legal. */
 void endpoint_close(struct endpoint *endpoint);
-/* Reads isolated= mac= csum= into a port's options: the words that every kind takes; and refuses the rest. */
-int endpoint_port_options(struct spec *spec, struct port *port, struct error *ret_error);
+
+/* For the kinds. */
+void endpoint_init(struct endpoint *endpoint, const struct endpoint_kind *kind, const struct endpoint_setup *setup,
+		   void (*close)(struct endpoint *endpoint));
+/* Reads isolated= mac= csum= queue=: the words that every kind takes; and refuses what nobody asked for. Call it when
+ * all other words are read. */
+int endpoint_read_options(struct endpoint *endpoint, struct spec *spec, struct error *ret_error);
+/* A descriptor's number; `*fd` stays as it is when the key is absent. */
+int endpoint_read_fd(struct spec *spec, const char *key, int64_t *fd, struct error *ret_error);
+/* NAME where there is one guest at most, else NAME.number. */
+void endpoint_port_name(const struct endpoint *endpoint, uint32_t number, char *ret_name, size_t size);
+void endpoint_notice(struct endpoint *endpoint, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A guest that finds no place: counted, and told once until one has found a place again. */
+void endpoint_refuse_guest(struct endpoint *endpoint);
+/* -EMSGSIZE and the mtu= that would do, when a far end of `frame_bytes` cannot carry the network's. */
+int endpoint_check_mtu(const struct endpoint_setup *setup, const char *what, uint32_t frame_bytes,
+		       struct error *ret_error);
 
 #endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The kinds of guest that Linux has. */
+#include "port/endpoint.h"
+#include "port/kinds.h"
+
+const struct endpoint_kind *const endpoint_kinds[] = {
+	&stream_kind, &dgram_kind, &seqpacket_kind, &tap_kind, NULL,
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* See listener.h. */
+#include "port/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "os/socket.h"
+#include "port/endpoint.h"
+#include "port/inet.h"
+
+static struct loop *listener_loop(const struct listener *listener)
+{
+	return listener->endpoint->setup->loop;
+}
+
+static void listener_pause(struct listener *listener, int code)
+{
+	struct loop *loop = listener_loop(listener);
+
+	loop_watch(loop, &listener->watch, 0);
+	timer_set(loop_timers(loop), &listener->pause, loop_now_us(loop) + LISTENER_PAUSE_US);
+	if (listener->told)
+		return;
+	listener->told = true;
+	endpoint_notice(listener->endpoint, "%s: cannot accept a guest: %s; trying again every second",
+			listener->endpoint->setup->name, error_name(code));
+}
+
+static void listener_on_pause_over(void *owner, uint64_t now_us)
+{
+	struct listener *listener = owner;
+
+	(void)now_us;
+	loop_watch(listener_loop(listener), &listener->watch, LOOP_READ);
+}
+
+static void listener_on_ready(void *owner, unsigned events)
+{
+	struct listener *listener = owner;
+
+	(void)events;
+	for (int i = 0; i < LISTENER_ACCEPTS_PER_TURN; i++) {
+		int fd = socket_accept(listener->fd);
+
+		if (fd == -EAGAIN)
+			return;
+		/* One that gave up while it waited says nothing about the next. */
+		if (fd == -ECONNABORTED || fd == -EINTR)
+			continue;
+		if (fd < 0) {
+			listener_pause(listener, fd);
+			return;
+		}
+		listener->told = false;
+		listener->on_accepted(listener->endpoint, fd);
+	}
+}
+
+void listener_init(struct listener *listener, struct endpoint *endpoint,
+		   void (*on_accepted)(struct endpoint *endpoint, int fd))
+{
+	*listener = (struct listener){.endpoint = endpoint, .on_accepted = on_accepted, .fd = -1};
+	listener->unix_listener.fd = -1;
+	watch_init(&listener->watch, -1, listener_on_ready, listener);
+	timer_init(&listener->pause, listener_on_pause_over, listener);
+}
+
+static int listener_watch(struct listener *listener, struct error *ret_error)
+{
+	int code;
+
+	watch_init(&listener->watch, listener->fd, listener_on_ready, listener);
+	code = loop_watch(listener_loop(listener), &listener->watch, LOOP_READ);
+	if (code < 0) {
+		error_set(ret_error, code, "%s: cannot be watched: %s", listener->endpoint->describe, error_name(code));
+		listener_close(listener);
+	}
+	return code;
+}
+
+int listener_open_path(struct listener *listener, const char *path, int type, const struct unix_access *access,
+		       struct error *ret_error)
+{
+	struct endpoint *endpoint = listener->endpoint;
+	int code = unix_listener_open(path, type, access, &listener->unix_listener, ret_error);
+
+	if (code < 0)
+		return code;
+	listener->has_path = true;
+	listener->fd = listener->unix_listener.fd;
+	snprintf(endpoint->path, sizeof(endpoint->path), "%s", path);
+	snprintf(endpoint->describe, sizeof(endpoint->describe), "listening on %s", path);
+	return listener_watch(listener, ret_error);
+}
+
+static int listener_listen_tcp(int fd, const struct sockaddr_storage *address, socklen_t length,
+			       struct sockaddr_storage *ret_address)
+{
+	socklen_t got = sizeof(*ret_address);
+	int on = 1;
+
+	/* A listener's own connections in TIME_WAIT must not keep its successor out. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)address, length) < 0 || listen(fd, SOMAXCONN) < 0 ||
+	    getsockname(fd, (struct sockaddr *)ret_address, &got) < 0)
+		return -errno;
+	return 0;
+}
+
+int listener_open_tcp(struct listener *listener, const char *text, struct error *ret_error)
+{
+	struct endpoint *endpoint = listener->endpoint;
+	struct sockaddr_storage address, bound;
+	socklen_t length;
+	int fd, code;
+
+	code = inet_address_parse("tcp", text, &address, &length, ret_error);
+	if (code < 0)
+		return code;
+	fd = socket_open(address.ss_family, SOCK_STREAM);
+	if (fd < 0)
+		return error_set(ret_error, fd, "tcp=%s: cannot make a socket: %s", text, error_name(fd));
+	code = listener_listen_tcp(fd, &address, length, &bound);
+	if (code < 0) {
+		close(fd);
+		return error_set(ret_error, code, "tcp=%s: cannot listen: %s%s", text, error_name(code),
+				 code == -EADDRINUSE ? "; choose another port, or 0 to have one chosen" : "");
+	}
+	listener->fd = fd;
+	inet_address_format(&bound, endpoint->address);
+	snprintf(endpoint->describe, sizeof(endpoint->describe), "listening on %.128s", endpoint->address);
+	return listener_watch(listener, ret_error);
+}
+
+void listener_close(struct listener *listener)
+{
+	struct loop *loop = listener_loop(listener);
+
+	timer_clear(loop_timers(loop), &listener->pause);
+	if (listener->fd < 0)
+		return;
+	loop_unwatch(loop, &listener->watch);
+	if (listener->has_path)
+		unix_listener_close(&listener->unix_listener);
+	else
+		close(listener->fd);
+	listener->fd = -1;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* See outlet.h. */
+#include "port/outlet.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "fabric/ethswitch.h"
+
+/* The pool's last eighth finishes frames that were sent in part: a stream that cannot finish one is lost, and deaf
+ * guests must not be able to do that to others. */
+enum { OUTLET_RESERVE_SHARE = 8 };
+
+static struct outlet *outlet_of(const struct port *port)
+{
+	return container_of((uintptr_t)port, struct outlet, port);
+}
+
+static void outlet_on_turn(void *owner)
+{
+	struct outlet *outlet = owner;
+
+	outlet->way->leave(outlet, outlet->leaving);
+}
+
+void outlet_init(struct outlet *outlet, const struct outlet_way *way, struct endpoint *endpoint, const char *name,
+		 const char *far_end)
+{
+	const struct endpoint_options *options = &endpoint->options;
+
+	port_init(&outlet->port, &outlet_port_ops, name);
+	outlet->port.accepts.frame_bytes = ethswitch_mtu(endpoint->setup->ethswitch) + ENDPOINT_ETHERNET_BYTES;
+	outlet->port.isolated = options->isolated;
+	outlet->port.adopt_csum = options->adopt_csum;
+	outlet->port.locked = options->locked;
+	outlet->port.lock = options->lock;
+	outlet->way = way;
+	outlet->endpoint = endpoint;
+	gather_init(&outlet->gather, way->prefix_bytes);
+	framequeue_init(&outlet->queue, ethswitch_blocks(endpoint->setup->ethswitch), options->queue_bytes);
+	snprintf(outlet->far_end, sizeof(outlet->far_end), "%s", far_end);
+	outlet->muted = false;
+	outlet->leaving = NULL;
+	task_init(&outlet->task, outlet_on_turn, outlet);
+}
+
+void outlet_join(struct outlet *outlet)
+{
+	const struct endpoint_setup *setup = outlet->endpoint->setup;
+
+	outlet->endpoint->guests++;
+	ethswitch_attach(setup->ethswitch, &outlet->port);
+	if (setup->on_joined)
+		setup->on_joined(setup->owner, outlet->endpoint, &outlet->port);
+}
+
+void outlet_left(struct outlet *outlet, const char *reason)
+{
+	const struct endpoint_setup *setup = outlet->endpoint->setup;
+
+	outlet->endpoint->guests--;
+	loop_cancel(setup->loop, &outlet->task);
+	if (setup->on_left)
+		setup->on_left(setup->owner, outlet->endpoint, &outlet->port, reason);
+	ethswitch_detach(&outlet->port);
+	framequeue_done(&outlet->queue);
+}
+
+void outlet_leave_later(struct outlet *outlet, const char *reason)
+{
+	if (outlet->leaving)
+		return;
+	outlet->leaving = reason;
+	loop_defer(outlet->endpoint->setup->loop, &outlet->task);
+}
+
+static void outlet_count(struct outlet *outlet, uint32_t bytes)
+{
+	outlet->port.counters.to_guest.frames++;
+	outlet->port.counters.to_guest.bytes += bytes;
+}
+
+void outlet_sent(struct outlet *outlet, uint32_t index)
+{
+	outlet_count(outlet, outlet->gather.entry[index].bytes - outlet->gather.prefix_bytes);
+}
+
+bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *frame, size_t skip)
+{
+	const struct pool *blocks = outlet->queue.blocks;
+	bool was_empty = framequeue_empty(&outlet->queue);
+	enum drop_reason verdict;
+
+	if (skip == 0 && blocks->count - blocks->taken <= blocks->count / OUTLET_RESERVE_SHARE)
+		verdict = DROP_POOL_EMPTY;
+	else
+		verdict = framequeue_put(&outlet->queue, prefix, outlet->way->prefix_bytes, frame, skip);
+	if (verdict != DROP_NONE) {
+		port_drop(&outlet->port, verdict, frame);
+		return false;
+	}
+	outlet_count(outlet, frame->length);
+	if (was_empty)
+		outlet->way->wait(outlet);
+	return true;
+}
+
+bool outlet_keep_from(struct outlet *outlet, uint32_t index, size_t skip)
+{
+	struct frame frame;
+	bool kept = true;
+
+	for (; index < outlet->gather.count; index++) {
+		gather_frame(&outlet->gather, index, &frame);
+		if (!outlet_keep(outlet, outlet->gather.prefix[index], &frame, skip) && skip > 0)
+			kept = false;
+		skip = 0;
+	}
+	return kept;
+}
+
+void outlet_drop_from(struct outlet *outlet, uint32_t index, enum drop_reason reason)
+{
+	struct frame frame;
+
+	for (; index < outlet->gather.count; index++) {
+		gather_frame(&outlet->gather, index, &frame);
+		port_drop(&outlet->port, reason, &frame);
+	}
+}
+
+static void outlet_flush(struct port *port)
+{
+	struct outlet *outlet = outlet_of(port);
+
+	if (outlet->gather.count == 0)
+		return;
+	if (outlet->leaving)
+		outlet_drop_from(outlet, 0, DROP_PORT_CLOSED);
+	else if (framequeue_empty(&outlet->queue))
+		outlet->way->send(outlet);
+	else
+		outlet_keep_from(outlet, 0, 0);
+	gather_clear(&outlet->gather);
+}
+
+static void outlet_queue(struct port *port, const struct frame *frame)
+{
+	struct outlet *outlet = outlet_of(port);
+	uint8_t prefix[GATHER_PREFIX_BYTES] = {0};
+
+	if (outlet->leaving || outlet->muted) {
+		port_drop(port, outlet->leaving ? DROP_PORT_CLOSED : DROP_DATAGRAM_GUEST_MUTED, frame);
+		return;
+	}
+	if (outlet->way->prefix)
+		outlet->way->prefix(frame, prefix);
+	if (!framequeue_empty(&outlet->queue)) {
+		outlet_keep(outlet, prefix, frame, 0);
+		return;
+	}
+	if (gather_add(&outlet->gather, prefix, frame))
+		return;
+	outlet_flush(port);
+	if (outlet->leaving)
+		port_drop(port, DROP_PORT_CLOSED, frame);
+	else if (!framequeue_empty(&outlet->queue))
+		outlet_keep(outlet, prefix, frame, 0);
+	else
+		gather_add(&outlet->gather, prefix, frame); /* an empty one takes it: FRAME_PIECES_MAX */
+}
+
+static void outlet_look(const struct port *port, struct port_status *ret_status)
+{
+	const struct outlet *outlet = outlet_of(port);
+
+	snprintf(ret_status->far_end, sizeof(ret_status->far_end), "%s", outlet->far_end);
+	ret_status->muted = outlet->muted;
+	ret_status->queued_bytes = outlet->queue.bytes;
+	ret_status->queued_peak_bytes = outlet->queue.peak;
+	ret_status->queue_bound_bytes = outlet->queue.bound;
+}
+
+const struct port_ops outlet_port_ops = {
+	.queue = outlet_queue,
+	.flush = outlet_flush,
+	.look = outlet_look,
+};
