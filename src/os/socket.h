@@ -28,6 +28,9 @@ int socket_type(int fd, int *ret_type);
 uint32_t socket_raise_send_buffer(int fd, uint32_t wanted_bytes);
 uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes);
 
+/* What was sent and not read by the far ends yet, in bytes of the buffer that it takes up. 0 or negative errno. */
+int socket_unread(int fd, uint32_t *ret_bytes);
+
 /* The process at the other end of a connected AF_UNIX socket (of a listener: the one that called listen). 0, or
  * -ENOTCONN when the system does not know: datagram sockets, and processes of another PID namespace. */
 int socket_peer_pid(int fd, pid_t *ret_pid);

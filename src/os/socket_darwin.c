@@ -109,6 +109,17 @@ uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes)
 	return socket_raise(fd, SO_RCVBUF, wanted_bytes);
 }
 
+int socket_unread(int fd, uint32_t *ret_bytes)
+{
+	int bytes = 0;
+	socklen_t length = sizeof(bytes);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &length) < 0)
+		return -errno;
+	*ret_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	return 0;
+}
+
 int socket_peer_pid(int fd, pid_t *ret_pid)
 {
 	pid_t pid = 0;

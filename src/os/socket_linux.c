@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/error.h"
 
@@ -76,6 +78,16 @@ uint32_t socket_raise_send_buffer(int fd, uint32_t wanted_bytes)
 uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes)
 {
 	return socket_raise(fd, SO_RCVBUFFORCE, SO_RCVBUF, wanted_bytes);
+}
+
+int socket_unread(int fd, uint32_t *ret_bytes)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, SIOCOUTQ, &bytes) < 0)
+		return -errno;
+	*ret_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	return 0;
 }
 
 int socket_peer_pid(int fd, pid_t *ret_pid)
