@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* What a driver and a device see of each other in shared memory: the split ring of virtio 1.2, chapter 2.7, declared here
+ * so that nothing needs the headers of a system. All numbers are little endian, on every host.
+ *
+ * Indexes and flags are read and written by both sides at once and are atomic; everything else is copied once, by its
+ * owner's reader, and then believed only as far as it was checked. */
+#ifndef VIRTIO_LAYOUT_H
+#define VIRTIO_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Bytes, so that a number may stand at any address and cannot be taken for one of the host's. */
+struct le16 {
+	uint8_t byte[2];
+};
+
+struct le32 {
+	uint8_t byte[4];
+};
+
+struct le64 {
+	uint8_t byte[8];
+};
+
+static inline struct le16 le16_from(uint16_t value)
+{
+	return (struct le16){{(uint8_t)value, (uint8_t)(value >> 8)}};
+}
+
+static inline uint16_t le16_value(struct le16 number)
+{
+	return (uint16_t)(number.byte[0] | number.byte[1] << 8);
+}
+
+static inline struct le32 le32_from(uint32_t value)
+{
+	return (struct le32){{(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24)}};
+}
+
+static inline uint32_t le32_value(struct le32 number)
+{
+	return (uint32_t)number.byte[0] | (uint32_t)number.byte[1] << 8 | (uint32_t)number.byte[2] << 16 |
+	       (uint32_t)number.byte[3] << 24;
+}
+
+static inline struct le64 le64_from(uint64_t value)
+{
+	struct le32 low = le32_from((uint32_t)value);
+	struct le32 high = le32_from((uint32_t)(value >> 32));
+
+	return (struct le64){{low.byte[0], low.byte[1], low.byte[2], low.byte[3], high.byte[0], high.byte[1], high.byte[2],
+			      high.byte[3]}};
+}
+
+static inline uint64_t le64_value(struct le64 number)
+{
+	uint64_t value = 0;
+
+	for (int i = 7; i >= 0; i--)
+		value = value << 8 | number.byte[i];
+	return value;
+}
+
+/* A 16-bit number that both sides touch at once. */
+struct shared16 {
+	_Atomic uint16_t raw;
+};
+
+static inline uint16_t shared16_swap(uint16_t raw)
+{
+	union {
+		uint16_t raw;
+		struct le16 number;
+	} both = {.raw = raw};
+
+	return le16_value(both.number);
+}
+
+static inline uint16_t shared16_load(struct shared16 *number, memory_order order)
+{
+	return shared16_swap(atomic_load_explicit(&number->raw, order));
+}
+
+static inline void shared16_store(struct shared16 *number, uint16_t value, memory_order order)
+{
+	atomic_store_explicit(&number->raw, shared16_swap(value), order);
+}
+
+enum split_desc_flags {
+	SPLIT_DESC_NEXT = 1,
+	SPLIT_DESC_WRITE = 2, /* the device writes */
+	SPLIT_DESC_INDIRECT = 4,
+};
+
+enum split_flags {
+	SPLIT_AVAIL_NO_INTERRUPT = 1,
+	SPLIT_USED_NO_NOTIFY = 1,
+};
+
+struct split_desc {
+	struct le64 address;
+	struct le32 bytes;
+	struct le16 flags;
+	struct le16 next;
+};
+
+/* Behind the `size` entries: used_event, of the driver. */
+struct split_avail {
+	struct shared16 flags;
+	struct shared16 index;
+	struct shared16 ring[];
+};
+
+struct split_used_entry {
+	struct le32 head;
+	struct le32 bytes; /* written */
+};
+
+/* Behind the `size` entries: avail_event, of the device. */
+struct split_used {
+	struct shared16 flags;
+	struct shared16 index;
+	struct split_used_entry ring[];
+};
+
+enum split_alignment {
+	SPLIT_DESC_ALIGNMENT = 16,
+	SPLIT_AVAIL_ALIGNMENT = 2,
+	SPLIT_USED_ALIGNMENT = 4,
+};
+
+static inline uint64_t split_desc_bytes(uint32_t size)
+{
+	return (uint64_t)sizeof(struct split_desc) * size;
+}
+
+static inline uint64_t split_avail_bytes(uint32_t size)
+{
+	return sizeof(struct split_avail) + (uint64_t)sizeof(struct shared16) * size + sizeof(struct shared16);
+}
+
+static inline uint64_t split_used_bytes(uint32_t size)
+{
+	return sizeof(struct split_used) + (uint64_t)sizeof(struct split_used_entry) * size + sizeof(struct shared16);
+}
+
+static inline struct shared16 *split_used_event(struct split_avail *avail, uint32_t size)
+{
+	return &avail->ring[size];
+}
+
+static inline struct shared16 *split_avail_event(struct split_used *used, uint32_t size)
+{
+	return (struct shared16 *)(void *)&used->ring[size];
+}
+
+/* Whether going from `was` to `now` passes the index after which the other side wants to be told (virtio 1.2, 2.7.10). */
+static inline int split_event_passed(uint16_t event, uint16_t now, uint16_t was)
+{
+	return (uint16_t)(now - event - 1) < (uint16_t)(now - was);
+}
+
+#endif
