@@ -48,7 +48,7 @@ struct ip6_header {
 
 /* What stands between the header and the transport. */
 struct ip6_extensions {
-	uint8_t protocol; /* of what follows the last of them: TCP, ICMPv6, ESP, "nothing", or one that we do not know */
+	uint8_t protocol; /* of what follows the last of them: TCP, ICMPv6, ESP, "nothing", or an unknown one */
 	uint8_t count;
 	uint16_t bytes; /* of all of them */
 	bool fragment;  /* there is a fragment header, be it of a whole packet (RFC 6946) */
