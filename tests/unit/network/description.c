@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables of uplink texts: what they become, and what is said of those that contradict themselves. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "network/description.h"
+#include "service/lease.h"
+
+static void assert_ip4(struct ip4 address, const char *expected)
+{
+	char text[IP4_TEXT_BYTES];
+
+	assert_string_equal(ip4_format(address, text), expected);
+}
+
+static void assert_ip6(struct ip6 address, const char *expected)
+{
+	char text[IP6_TEXT_BYTES];
+
+	assert_string_equal(ip6_format(address, text), expected);
+}
+
+static void assert_mac(struct mac mac, const char *expected)
+{
+	char text[MAC_TEXT_BYTES];
+
+	assert_string_equal(mac_format(mac, text), expected);
+}
+
+static struct description describe(const char *uplink)
+{
+	struct description description;
+	struct error error = {0};
+
+	if (description_parse(&description, uplink, &error) != 0)
+		fail_msg("%s: %s", uplink, error.text);
+	return description;
+}
+
+static void without_words_the_net_is_the_one_that_qemu_users_know(void **state)
+{
+	struct description description = describe("none");
+	const struct service_config *service = &description.service;
+
+	(void)state;
+	assert_true(service->ip4 && service->ip6 && service->dhcp4 && service->dhcp6);
+	assert_ip4(service->net4, "10.0.2.0");
+	assert_int_equal(service->prefix4, 24);
+	assert_ip4(service->host4, "10.0.2.2");
+	assert_ip4(service->dhcp4_first, "10.0.2.15");
+	assert_ip4(service->dhcp4_last, "10.0.2.254");
+	assert_int_equal(service->dns4_count, 0);
+	assert_false(service->router4);
+	assert_int_equal(service->lease_s, 86400);
+	assert_ip6(service->net6, "fd00::");
+	assert_int_equal(service->prefix6, 64);
+	assert_ip6(service->host6, "fd00::2");
+	assert_ip6(service->dhcp6_first, "fd00::1000");
+	assert_ip6(service->dhcp6_last, "fd00::1fff");
+	assert_int_equal(service->mtu_bytes, 1500);
+	assert_mac(service->mac, "52:55:0a:00:02:02");
+	assert_false(description.mac_move);
+	assert_false(description.isolated);
+}
+
+static void every_word_lands_in_its_field(void **state)
+{
+	struct description description = describe(
+		"none,id=n0,net=192.168.7.0/255.255.255.0,host=192.168.7.1,dhcpstart=192.168.7.100,dhcpend=192.168.7.120,"
+		"dns=192.168.7.53,dns=9.9.9.9,ipv6-net=fd12:3456::/64,ipv6-host=fd12:3456::53,ipv6-dns=fd12:3456::54,"
+		"hostname=box,domainname=example.org.,dnssearch=a.example.org,dnssearch=example.org,mtu=9000,"
+		"mac=02:00:00:00:00:01,router=on,route=172.16.0.0/12,route=10.9.8.7/16@192.168.7.9,lease=3600,"
+		"bootfile=ipxe.efi,tftp-server-name=192.168.7.1,mac-move=on,isolated");
+	const struct service_config *service = &description.service;
+
+	(void)state;
+	assert_ip4(service->net4, "192.168.7.0");
+	assert_ip4(service->host4, "192.168.7.1");
+	assert_ip4(service->dhcp4_first, "192.168.7.100");
+	assert_ip4(service->dhcp4_last, "192.168.7.120");
+	assert_int_equal(service->dns4_count, 2);
+	assert_ip4(service->dns4[0], "192.168.7.53");
+	assert_ip4(service->dns4[1], "9.9.9.9");
+	assert_ip6(service->net6, "fd12:3456::");
+	assert_ip6(service->host6, "fd12:3456::53");
+	assert_ip6(service->dhcp6_first, "fd12:3456::1000");
+	assert_int_equal(service->dns6_count, 1);
+	assert_ip6(service->dns6[0], "fd12:3456::54");
+	assert_string_equal(service->hostname, "box");
+	assert_string_equal(service->domain, "example.org");
+	assert_int_equal(service->search_count, 2);
+	assert_string_equal(service->search[0], "a.example.org");
+	assert_string_equal(service->search[1], "example.org");
+	assert_int_equal(service->mtu_bytes, 9000);
+	assert_mac(service->mac, "02:00:00:00:00:01");
+	assert_true(service->router4 && service->router6);
+	assert_int_equal(service->route4_count, 2);
+	assert_ip4(service->routes4[0].net, "172.16.0.0");
+	assert_int_equal(service->routes4[0].prefix, 12);
+	assert_ip4(service->routes4[0].via, "192.168.7.1");
+	assert_ip4(service->routes4[1].net, "10.9.0.0");
+	assert_ip4(service->routes4[1].via, "192.168.7.9");
+	assert_int_equal(service->lease_s, 3600);
+	assert_string_equal(service->boot_file, "ipxe.efi");
+	assert_string_equal(service->boot_server, "192.168.7.1");
+	assert_true(description.mac_move);
+	assert_true(description.isolated);
+}
+
+static void the_older_words_for_ipv6_do_too(void **state)
+{
+	struct description description = describe("none,ipv6-prefix=fd01::,ipv6-prefixlen=64");
+
+	(void)state;
+	assert_ip6(description.service.net6, "fd01::");
+	assert_ip6(description.service.host6, "fd01::2");
+	assert_ip6(describe("none,ipv6-net=fd02::").service.net6, "fd02::");
+}
+
+static void what_was_not_given_follows_the_net(void **state)
+{
+	static const struct {
+		const char *uplink, *host, *first, *last;
+	} rows[] = {
+		{"none,net=10.1.2.3/24", "10.1.2.2", "10.1.2.15", "10.1.2.254"},
+		{"none,net=10.0.0.0/8", "10.0.0.2", "10.0.0.15", "10.255.255.254"},
+		{"none,net=192.168.5.0/28", "192.168.5.2", "192.168.5.1", "192.168.5.14"},
+		{"none,net=192.168.5.0/29", "192.168.5.2", "192.168.5.1", "192.168.5.6"},
+		{"none,net=192.168.5.4/30", "192.168.5.6", "192.168.5.5", "192.168.5.5"},
+		{"none,net=192.168.5.4/30,host=192.168.5.5", "192.168.5.5", "192.168.5.6", "192.168.5.6"},
+		{"none,host=10.0.2.254", "10.0.2.254", "10.0.2.15", "10.0.2.253"},
+		{"none,host=10.0.2.15", "10.0.2.15", "10.0.2.16", "10.0.2.254"},
+		{"none,host=10.0.2.100", "10.0.2.100", "10.0.2.15", "10.0.2.254"},
+		{"none,dhcpstart=10.0.2.254", "10.0.2.2", "10.0.2.254", "10.0.2.254"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct description description = describe(rows[i].uplink);
+
+		assert_ip4(description.service.host4, rows[i].host);
+		assert_ip4(description.service.dhcp4_first, rows[i].first);
+		assert_ip4(description.service.dhcp4_last, rows[i].last);
+	}
+}
+
+static void a_gateway_without_mac_is_named_after_its_address(void **state)
+{
+	(void)state;
+	assert_mac(describe("none,net=192.168.7.0/24").service.mac, "52:55:c0:a8:07:02");
+	assert_mac(describe("none,ipv4=off").service.mac, "52:55:0a:00:02:02");
+}
+
+static void a_family_or_dhcp_can_be_off(void **state)
+{
+	struct description description = describe("none,ipv4=off");
+
+	(void)state;
+	assert_false(description.service.ip4 || description.service.dhcp4);
+	assert_true(description.service.ip6 && description.service.dhcp6);
+	assert_int_equal(description.service.lease_s, 86400);
+	description = describe("none,ipv6=off,mtu=576");
+	assert_false(description.service.ip6 || description.service.dhcp6);
+	description = describe("none,dhcp=off");
+	assert_true(description.service.ip4 && description.service.ip6);
+	assert_false(description.service.dhcp4 || description.service.dhcp6);
+	description = describe("none,dhcp=off,dhcp6=on");
+	assert_true(description.service.dhcp6);
+	description = describe("none,ipv4=off,ipv6=off,mtu=68");
+	assert_int_equal(description.service.mtu_bytes, 68);
+	assert_int_equal(describe("none,mtu=65520").service.mtu_bytes, 65520);
+}
+
+static void every_contradiction_names_its_word_and_what_would_do(void **state)
+{
+	static const struct {
+		const char *uplink;
+		int code;
+		const char *says[2];
+	} rows[] = {
+		{"user", -EOPNOTSUPP, {"uplink=user: not available in this version", "uplink=none"}},
+		{"tap,ifname=tap0", -EOPNOTSUPP, {"uplink=tap", "uplink=none"}},
+		{"shared", -EOPNOTSUPP, {"uplink=shared", "uplink=none"}},
+		{"host", -EOPNOTSUPP, {"uplink=host", "uplink=none"}},
+		{"bridged", -EOPNOTSUPP, {"uplink=bridged", "uplink=none"}},
+		{"vmnet", -EOPNOTSUPP, {"uplink=vmnet", "uplink=none"}},
+		{"slirp", -EINVAL, {"uplink=slirp: no such uplink", "none"}},
+		{"", -EINVAL, {"kind", "KIND"}},
+		{"none,frobnicate=1", -EINVAL, {"frobnicate", "dhcpstart"}},
+		{"none,net=10.0.2.0", -EINVAL, {"net=10.0.2.0", "10.0.2.0/24"}},
+		{"none,net=10.0.2.0/31", -EINVAL, {"net=10.0.2.0/31", "8 to 30"}},
+		{"none,net=10.0.0.0/7", -EINVAL, {"net=10.0.0.0/7", "8 to 30"}},
+		{"none,net=127.0.0.0/8", -EINVAL, {"net=127.0.0.0/8: reserved", "192.168.0.0/16"}},
+		{"none,net=224.0.2.0/24", -EINVAL, {"net=224.0.2.0/24: reserved", "10.0.0.0/8"}},
+		{"none,net=0.0.0.0/24", -EINVAL, {"reserved", "10.0.0.0/8"}},
+		{"none,net=240.0.0.0/8", -EINVAL, {"reserved", "10.0.0.0/8"}},
+		{"none,host=10.0.3.2", -EINVAL, {"host=10.0.3.2", "10.0.2.1 to 10.0.2.254"}},
+		{"none,host=10.0.2.0", -EINVAL, {"host=10.0.2.0", "10.0.2.1 to 10.0.2.254"}},
+		{"none,host=10.0.2.255", -EINVAL, {"host=10.0.2.255", "10.0.2.1 to 10.0.2.254"}},
+		{"none,host=gateway", -EINVAL, {"host=gateway", "10.0.2.2"}},
+		{"none,dhcpstart=10.0.3.15", -EINVAL, {"dhcpstart=10.0.3.15", "10.0.2.1 to"}},
+		{"none,dhcpend=10.0.3.15", -EINVAL, {"dhcpend=10.0.3.15", "10.0.2.1 to"}},
+		{"none,dhcpend=10.0.2.255", -EINVAL, {"dhcpend=10.0.2.255", "10.0.2.254"}},
+		{"none,dhcpstart=10.0.2.50,dhcpend=10.0.2.40", -EINVAL, {"dhcpstart=10.0.2.50", "dhcpend=10.0.2.40"}},
+		{"none,dhcpend=10.0.2.14", -EINVAL, {"dhcpstart=10.0.2.15 lies behind", "dhcpend=10.0.2.14"}},
+		{"none,dhcpstart=10.0.2.2", -EINVAL, {"dhcpstart=10.0.2.2", "host="}},
+		{"none,host=10.0.2.20,dhcpend=10.0.2.20", -EINVAL, {"dhcpend=10.0.2.20", "host="}},
+		{"none,dns=fd00::1", -EINVAL, {"dns=fd00::1", "ipv6-dns="}},
+		{"none,ipv6-dns=9.9.9.9", -EINVAL, {"ipv6-dns=9.9.9.9", "dns= takes IPv4"}},
+		{"none,dns=1.0.0.1,dns=1.0.0.2,dns=1.0.0.3,dns=1.0.0.4,dns=1.0.0.5", -EINVAL, {"dns=1.0.0.5", "more than 4"}},
+		{"none,route=10.9.0.0", -EINVAL, {"route=10.9.0.0", "NET/PREFIX"}},
+		{"none,route=10.9.0.0/16@10.0.3.1", -EINVAL, {"route=10.0.3.1", "10.0.2.1 to"}},
+		{"none,route=10.9.0.0/16@here", -EINVAL, {"'here'", "IPv4"}},
+		{"none,route=255.255.255.255.255.255.255.255/32", -EINVAL, {"route=", "NET/PREFIX"}},
+		{"none,lease=9", -EINVAL, {"lease=9", "10"}},
+		{"none,ipv6-net=fd00::/48", -EINVAL, {"ipv6-net=fd00::/48", "64 bits"}},
+		{"none,ipv6-prefixlen=80", -EINVAL, {"ipv6-prefixlen=80", "64 bits"}},
+		{"none,ipv6-net=fd00::/64,ipv6-prefix=fd00::", -EINVAL, {"ipv6-net=fd00::/64: contradicts", "ipv6-prefix=fd00::"}},
+		{"none,ipv6-net=fe80::/64", -EINVAL, {"fe80::/64: reserved", "fd00::/8"}},
+		{"none,ipv6-net=ff05::/64", -EINVAL, {"ff05::/64: reserved", "fd00::/8"}},
+		{"none,ipv6-net=::/64", -EINVAL, {"reserved", "fd00::/8"}},
+		{"none,ipv6-prefix=x", -EINVAL, {"ipv6-prefix=x", "fd00::"}},
+		{"none,ipv6-host=fd01::2", -EINVAL, {"ipv6-host=fd01::2", "fd00::2 would do"}},
+		{"none,ipv6-host=fd00::", -EINVAL, {"ipv6-host=fd00::", "fd00::2 would do"}},
+		{"none,ipv6-host=fd00::1234", -EINVAL, {"DHCPv6 leases", "fd00::2 would do"}},
+		{"none,mtu=67", -EINVAL, {"mtu=67", "68"}},
+		{"none,mtu=65521", -EINVAL, {"mtu=65521", "65520"}},
+		{"none,mtu=1279", -EINVAL, {"mtu=1279: IPv6 needs 1280", "ipv6=off"}},
+		{"none,mtu=575,ipv6=off", -EINVAL, {"mtu=575: DHCP needs 576", "dhcp=off"}},
+		{"none,mtu=many", -EINVAL, {"mtu=many", "68"}},
+		{"none,mac=01:00:5e:00:00:01", -EINVAL, {"mac=01:00:5e:00:00:01", "one machine"}},
+		{"none,mac=00:00:00:00:00:00", -EINVAL, {"mac=00:00:00:00:00:00", "one machine"}},
+		{"none,mac=host", -EINVAL, {"mac=host", "52:55:0a:00:02:02"}},
+		{"none,ipv4=off,net=10.0.2.0/24", -EINVAL, {"net=10.0.2.0/24: contradicts ipv4=off", "leave one"}},
+		{"none,ipv4=off,dhcp=on", -EINVAL, {"dhcp=on: contradicts ipv4=off", "leave one"}},
+		{"none,ipv6=off,ipv6-dns=fd00::1", -EINVAL, {"ipv6-dns=fd00::1: contradicts ipv6=off", "leave one"}},
+		{"none,ipv4=perhaps", -EINVAL, {"ipv4=perhaps", "on or off"}},
+		{"none,hostname=two words", -EINVAL, {"hostname=two words", "one word"}},
+		{"none,hostname=", -EINVAL, {"hostname=", "1 to 63"}},
+		{"none,domainname=-bad.example", -EINVAL, {"domainname=-bad.example", "example.org"}},
+		{"none,domainname=a..b", -EINVAL, {"domainname=a..b", "example.org"}},
+		{"none,domainname=.", -EINVAL, {"domainname=.", "example.org"}},
+		{"none,dnssearch=", -EINVAL, {"dnssearch=", "example.org"}},
+		{"none,bootfile=", -EINVAL, {"bootfile=", "1 to 127"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct description description;
+		struct error error = {0};
+		int code = description_parse(&description, rows[i].uplink, &error);
+
+		if (code != rows[i].code)
+			fail_msg("%s: %d instead of %d (%s)", rows[i].uplink, code, rows[i].code, error.text);
+		assert_int_equal(error.code, rows[i].code);
+		for (size_t j = 0; j < 2; j++) {
+			if (!strstr(error.text, rows[i].says[j]))
+				fail_msg("%s: '%s' lacks '%s'", rows[i].uplink, error.text, rows[i].says[j]);
+		}
+	}
+}
+
+static void reservations_take_the_words_of_dnsmasq(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+		const char *says;
+	} rows[] = {
+		{"52:54:00:00:00:01,10.0.2.50", 0, ""},
+		{"52:54:00:00:00:02,10.0.2.51,vm2", 0, ""},
+		{"52:54:00:00:00:03,[fd00::1050]", 0, ""},
+		{"52:54:00:00:00:04,10.0.2.52,[fd00::1051],vm4", 0, ""},
+		{"52:54:00:00:00:05,10.0.2.50", -EINVAL, "another dhcp-host="},
+		{"52:54:00:00:00:01,10.0.2.53", -EINVAL, "another dhcp-host="},
+		{"52:54:00:00:00:06,10.0.3.50", -EINVAL, "may have"},
+		{"52:54:00:00:00:07,10.0.2.2", -EINVAL, "dhcp-host=52:54:00:00:00:07,10.0.2.2"},
+		{"52:54:00:00:00:08", -EINVAL, "must be MAC,IP"},
+		{"vm9,10.0.2.60", -EINVAL, "must be MAC,IP"},
+		{"52:54:00:00:00:0a,10.0.2", -EINVAL, "must be MAC,IP"},
+		{"52:54:00:00:00:0a,[fd00::x]", -EINVAL, "'fd00::x'"},
+		{"52:54:00:00:00:0b,10.0.2.61,two words", -EINVAL, "'two words'"},
+		{"52:54:00:00:00:0c,10.0.2.62,a,b,c", -EINVAL, "must be MAC,IP"},
+		{"01:00:5e:00:00:01,10.0.2.63", -EINVAL, "must be MAC,IP"},
+	};
+	struct description description = describe("none");
+	struct lease_table *leases;
+
+	(void)state;
+	assert_int_equal(lease_table_new(&description.service, &leases), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct error error = {0};
+		int code = description_reserve(leases, &description.service, rows[i].text, &error);
+
+		if (code != rows[i].code || !strstr(error.text, rows[i].says))
+			fail_msg("%s: %d '%s'", rows[i].text, code, error.text);
+	}
+	lease_table_free(leases);
+}
+
+static void a_reservation_needs_its_family(void **state)
+{
+	struct description description = describe("none,ipv6=off");
+	struct lease_table *leases;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(lease_table_new(&description.service, &leases), 0);
+	assert_int_equal(description_reserve(leases, &description.service, "52:54:00:00:00:01,[fd00::1050]", &error), -EINVAL);
+	assert_non_null(strstr(error.text, "fd00::1050"));
+	lease_table_free(leases);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_words_the_net_is_the_one_that_qemu_users_know),
+		cmocka_unit_test(every_word_lands_in_its_field),
+		cmocka_unit_test(the_older_words_for_ipv6_do_too),
+		cmocka_unit_test(what_was_not_given_follows_the_net),
+		cmocka_unit_test(a_gateway_without_mac_is_named_after_its_address),
+		cmocka_unit_test(a_family_or_dhcp_can_be_off),
+		cmocka_unit_test(every_contradiction_names_its_word_and_what_would_do),
+		cmocka_unit_test(reservations_take_the_words_of_dnsmasq),
+		cmocka_unit_test(a_reservation_needs_its_family),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
