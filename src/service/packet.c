@@ -30,7 +30,7 @@ static enum drop_reason packet_read6(struct reader *reader, struct packet *packe
 	return DROP_NONE;
 }
 
-enum drop_reason packet_read(const uint8_t *frame, size_t length, struct packet *ret_packet)
+enum drop_reason packet_parse(const uint8_t *frame, size_t length, struct packet *ret_packet)
 {
 	struct packet packet = {.is6 = false};
 	struct reader reader;

@@ -31,7 +31,7 @@ struct packet {
 
 /* A frame of one of the two IP types without tags, whole. DROP_NONE, DROP_FRAME_SHORT, DROP_ETHERTYPE, DROP_IP4_… and
  * DROP_IP6_…. */
-enum drop_reason packet_read(const uint8_t *frame, size_t length, struct packet *ret_packet);
+enum drop_reason packet_parse(const uint8_t *frame, size_t length, struct packet *ret_packet);
 /* The pseudo-header's sum over the packet's transport. */
 struct checksum packet_pseudo(const struct packet *packet);
 /* Sent to one machine, on Ethernet too. */

@@ -300,7 +300,7 @@ static enum drop_reason visit_ip6(const struct visit *visit)
 static enum drop_reason visit_ip(struct visit *visit, const uint8_t *frame, size_t length)
 {
 	struct packet packet;
-	enum drop_reason verdict = packet_read(frame, length, &packet);
+	enum drop_reason verdict = packet_parse(frame, length, &packet);
 
 	if (verdict != DROP_NONE)
 		return verdict;
