@@ -30,7 +30,7 @@ static void delivery_hand(struct ethswitch *ethswitch, struct port *port, const 
 	port->ops->queue(port, frame);
 }
 
-static void delivery_flush_ports(struct ethswitch *ethswitch)
+void delivery_flush_ports(struct ethswitch *ethswitch)
 {
 	struct list *dirty;
 

@@ -28,6 +28,8 @@ void delivery_to(struct ethswitch *ethswitch, struct port *port, const struct fr
 void delivery_mark(struct ethswitch *ethswitch, struct port *port);
 /* Tells the far ends, and gives up what frames borrowed. */
 void delivery_flush(struct ethswitch *ethswitch);
+/* In the middle of a frame: tells the far ends, and gives up scratch memory but for what the frame itself keeps. */
+void delivery_flush_ports(struct ethswitch *ethswitch);
 
 /* A pool frame, if need be after a flush; NULL. Its bytes come first, FRAME_ROOM_BYTES less struct lent_frame. */
 uint8_t *delivery_borrow(struct ethswitch *ethswitch);

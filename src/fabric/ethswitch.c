@@ -21,12 +21,16 @@ enum {
 	ETHSWITCH_FROM_AT = 6, /* the source address, IEEE 802.3 3.1.1 */
 };
 
+#define ETHSWITCH_GROUP ((uint64_t)1 << 40) /* in an address as a number */
+
 /* ---- life ---- */
 
-static uint64_t ethswitch_key(const uint8_t *mac)
+static uint64_t ethswitch_address(const uint8_t *at)
 {
-	return (uint64_t)mac[0] << 40 | (uint64_t)mac[1] << 32 | (uint64_t)mac[2] << 24 | (uint64_t)mac[3] << 16 |
-	       (uint64_t)mac[4] << 8 | mac[5];
+	struct mac mac;
+
+	memcpy(mac.byte, at, sizeof(mac.byte));
+	return mactable_number(mac);
 }
 
 static int ethswitch_init_pools(struct ethswitch *ethswitch)
@@ -47,7 +51,7 @@ int ethswitch_new(const struct ethswitch_config *config, struct ethswitch **ret_
 	if (!ethswitch)
 		return -ENOMEM;
 	ethswitch->config = *config;
-	ethswitch->gateway_key = ethswitch_key(config->gateway.byte);
+	ethswitch->gateway_number = mactable_number(config->gateway);
 	list_init(&ethswitch->ports);
 	list_init(&ethswitch->ready);
 	list_init(&ethswitch->dirty);
@@ -168,10 +172,12 @@ static enum drop_reason ethswitch_check_size(const struct ethswitch *ethswitch, 
 	return packet > ethswitch->config.mtu_bytes ? DROP_OFFLOAD_GSO_SIZE : DROP_NONE;
 }
 
-static void ethswitch_tell(const struct ethswitch *ethswitch, const struct mactable_news *news, struct mac mac)
+static void ethswitch_tell(const struct ethswitch *ethswitch, const struct mactable_news *news, const uint8_t *source)
 {
 	const struct ethswitch_config *config = &ethswitch->config;
+	struct mac mac;
 
+	memcpy(mac.byte, source, sizeof(mac.byte));
 	switch (news->event) {
 	case MACTABLE_NOTHING:
 		break;
@@ -203,23 +209,20 @@ static bool ethswitch_is_gateway(struct ethswitch *ethswitch, struct port *from)
 /* Checks the source and learns it. */
 static enum drop_reason ethswitch_check_source(struct ethswitch *ethswitch, struct port *from, const struct frame *frame)
 {
+	uint64_t mac = ethswitch_address(frame->head + ETHSWITCH_FROM_AT);
 	struct mactable_news news;
 	enum drop_reason reason;
-	uint64_t key;
-	struct mac mac;
 
-	memcpy(mac.byte, frame->head + ETHSWITCH_FROM_AT, sizeof(mac.byte));
-	key = ethswitch_key(mac.byte);
-	if (mac_is_group(mac) || key == 0)
+	if ((mac & ETHSWITCH_GROUP) || mac == 0)
 		return DROP_SOURCE_MULTICAST;
-	if (key == ethswitch->gateway_key && !ethswitch_is_gateway(ethswitch, from))
+	if (mac == ethswitch->gateway_number && !ethswitch_is_gateway(ethswitch, from))
 		return DROP_SOURCE_GATEWAY;
-	if (from->locked && !from->uplink && key != ethswitch_key(from->lock.byte))
+	if (from->locked && !from->uplink && mac != mactable_number(from->lock))
 		return DROP_SOURCE_SPOOFED;
 	news.event = MACTABLE_NOTHING;
 	reason = mactable_hear(&ethswitch->addresses, from, mac, frame->layout.vlan, ethswitch->now_us, &news);
 	if (news.event != MACTABLE_NOTHING)
-		ethswitch_tell(ethswitch, &news, mac);
+		ethswitch_tell(ethswitch, &news, frame->head + ETHSWITCH_FROM_AT);
 	return reason;
 }
 
@@ -250,7 +253,7 @@ static void ethswitch_adopt(struct ethswitch *ethswitch, struct frame *frame)
 	struct iovec *pieces;
 
 	if (!at) {
-		delivery_flush(ethswitch);
+		delivery_flush_ports(ethswitch);
 		at = delivery_scratch(ethswitch, list_bytes + FRAME_HEAD_BYTES);
 		assert(at);
 	}
@@ -295,19 +298,18 @@ static void ethswitch_flood(struct ethswitch *ethswitch, struct port *from, cons
 }
 
 /* 01:80:c2:00:00:00 … 0f end at every bridge, IEEE 802.1D 7.12.6. */
-static bool ethswitch_is_reserved(const uint8_t *mac)
+static bool ethswitch_is_reserved(uint64_t mac)
 {
-	return (ethswitch_key(mac) & ~(uint64_t)0xf) == 0x0180c2000000;
+	return (mac & ~(uint64_t)0xf) == 0x0180c2000000;
 }
 
 static void ethswitch_route(struct ethswitch *ethswitch, struct port *from, const struct frame *frame)
 {
-	struct mac mac;
+	uint64_t mac = ethswitch_address(frame->head);
 	struct port *to;
 
-	memcpy(mac.byte, frame->head, sizeof(mac.byte));
-	if (mac_is_group(mac)) {
-		if (ethswitch_is_reserved(mac.byte))
+	if (mac & ETHSWITCH_GROUP) {
+		if (ethswitch_is_reserved(mac))
 			port_drop(from, DROP_DESTINATION_RESERVED, frame);
 		else
 			ethswitch_flood(ethswitch, from, frame);
@@ -412,7 +414,7 @@ bool ethswitch_run(struct ethswitch *ethswitch)
 static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *from, struct mac to, uint16_t vlan,
 				     uint32_t wanted)
 {
-	struct port *port = mac_is_group(to) ? NULL : mactable_find(&ethswitch->addresses, to, vlan, ethswitch->now_us);
+	struct port *port = mactable_find(&ethswitch->addresses, mactable_number(to), vlan, ethswitch->now_us);
 
 	if (!port || port == from || !port->ops->reserve || ethswitch_isolates(from, port))
 		return NULL;
@@ -445,8 +447,11 @@ int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t 
 	bytes = delivery_borrow(ethswitch);
 	ethswitch->busy = false;
 	*ret_room = (struct room){0};
-	if (!bytes)
+	if (!bytes || !from->ethswitch) {
+		if (bytes)
+			pool_give(&ethswitch->frames, bytes);
 		return -EAGAIN;
+	}
 	lent = delivery_lent(bytes);
 	lent->piece = (struct iovec){.iov_base = bytes, .iov_len = wanted};
 	*ret_room = (struct room){.pieces = &lent->piece, .piece_count = 1, .bytes = wanted, .owner = bytes};
@@ -485,11 +490,18 @@ static void ethswitch_commit_lent(struct ethswitch *ethswitch, struct port *from
 }
 
 /* The port lent room for a frame that it does not take as it is: out of its memory again, and through the cutter. */
-static void ethswitch_commit_copied(struct ethswitch *ethswitch, struct room *room, struct frame *frame)
+static void ethswitch_commit_copied(struct ethswitch *ethswitch, struct port *from, struct room *room, struct frame *frame)
 {
 	struct port *port = room->port;
-	enum drop_reason reason = ethswitch_gather(ethswitch, frame);
+	enum drop_reason reason;
 
+	ethswitch->target = port;
+	reason = ethswitch_gather(ethswitch, frame);
+	if (ethswitch->target != port) {
+		/* The pool was empty, and in the flush that was to help the port went, and its room with it. */
+		port_drop(from, DROP_PORT_CLOSED, NULL);
+		return;
+	}
 	port->ops->cancel(port, room);
 	if (reason)
 		port_drop(port, reason, NULL);
@@ -520,7 +532,7 @@ static void ethswitch_commit_direct(struct ethswitch *ethswitch, struct port *fr
 		return;
 	}
 	if (!segment_fits(&port->accepts, frame)) {
-		ethswitch_commit_copied(ethswitch, room, frame);
+		ethswitch_commit_copied(ethswitch, from, room, frame);
 		return;
 	}
 	if (observer && observer->on_to_guest)
@@ -562,7 +574,7 @@ void ethswitch_cancel(struct port *from, struct room *room)
 
 struct port *ethswitch_find(const struct ethswitch *ethswitch, struct mac mac, uint16_t vlan)
 {
-	return mactable_find(&ethswitch->addresses, mac, vlan, ethswitch->now_us);
+	return mactable_find(&ethswitch->addresses, mactable_number(mac), vlan, ethswitch->now_us);
 }
 
 void ethswitch_each_address(const struct ethswitch *ethswitch,

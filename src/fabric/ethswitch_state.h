@@ -16,7 +16,7 @@ struct ethswitch {
 	struct ethswitch_config config;
 	const struct observer *observer;
 	uint64_t now_us;
-	uint64_t gateway_key; /* the configured address as a number; 0: there is none */
+	uint64_t gateway_number; /* the configured address as a number; 0: there is none */
 	struct port *gateway; /* the first uplink that used it */
 	bool busy;
 

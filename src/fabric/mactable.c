@@ -21,10 +21,9 @@ enum {
 
 _Static_assert(ETHSWITCH_ADDRESSES_MAX < UINT16_MAX, "entries are told by 16 bits");
 
-static uint64_t mactable_key(struct mac mac, uint16_t vlan)
+static uint64_t mactable_key(uint64_t mac, uint16_t vlan)
 {
-	return MACTABLE_KEY_LIVE | (uint64_t)vlan << 48 | (uint64_t)mac.byte[0] << 40 | (uint64_t)mac.byte[1] << 32 |
-	       (uint64_t)mac.byte[2] << 24 | (uint64_t)mac.byte[3] << 16 | (uint64_t)mac.byte[4] << 8 | mac.byte[5];
+	return MACTABLE_KEY_LIVE | (uint64_t)vlan << 48 | mac;
 }
 
 static struct mac mactable_mac(uint64_t key)
@@ -60,7 +59,7 @@ static uint16_t *mactable_chain(const struct mactable *table, uint64_t key)
 
 static struct mactable_entry *mactable_look(const struct mactable *table, uint64_t key)
 {
-	struct mactable_entry **cached = &table->cache[(key * 0x9e3779b97f4a7c15) >> 58];
+	struct mactable_entry **cached = &table->cache[(key * 0x9e3779b97f4a7c15) >> 54];
 
 	if (*cached && (*cached)->key == key)
 		return *cached;
@@ -235,7 +234,7 @@ static void mactable_answer(struct mactable *table, struct mactable_entry *entry
 	mactable_conflict(entry->port, claimant, mactable_mac(entry->key), now_us, news);
 }
 
-enum drop_reason mactable_hear(struct mactable *table, struct port *port, struct mac mac, uint16_t vlan, uint64_t now_us,
+enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64_t mac, uint16_t vlan, uint64_t now_us,
 			       struct mactable_news *news)
 {
 	uint64_t key = mactable_key(mac, vlan);
@@ -250,12 +249,12 @@ enum drop_reason mactable_hear(struct mactable *table, struct port *port, struct
 	if (entry->claimant)
 		mactable_answer(table, entry, now_us, news);
 	else if (mactable_aged(entry, now_us))
-		mactable_learned(port, mac, news);
+		mactable_learned(port, mactable_mac(key), news);
 	entry->heard_us = now_us;
 	return DROP_NONE;
 }
 
-struct port *mactable_find(const struct mactable *table, struct mac mac, uint16_t vlan, uint64_t now_us)
+struct port *mactable_find(const struct mactable *table, uint64_t mac, uint16_t vlan, uint64_t now_us)
 {
 	const struct mactable_entry *entry = mactable_look(table, mactable_key(mac, vlan));
 
