@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* A word alone, "-", is a plain one: it means standard input or output. */
+#include "cli/arguments.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+
+void arguments_init(struct arguments *arguments, const struct argument *options, int count, char **words)
+{
+	*arguments = (struct arguments){.options = options, .command = words[0], .words = words, .count = count, .at = 1};
+}
+
+static int arguments_refuse(struct arguments *arguments, const char *what, const char *dashes, const char *name,
+			    int length, const char *rest, struct error *ret_error)
+{
+	error_set(ret_error, -EINVAL, "%s: %s%s%.*s%s; guestwire help %s lists the options", arguments->command, what, dashes,
+		  length > 60 ? 60 : length, name, rest, arguments->command);
+	return ARGUMENT_WRONG;
+}
+
+/* The value that stands in the next word. */
+static const char *arguments_take(struct arguments *arguments)
+{
+	return arguments->at < arguments->count ? arguments->words[arguments->at++] : NULL;
+}
+
+static int arguments_long(struct arguments *arguments, const char *word, const char **ret_value,
+			  struct error *ret_error)
+{
+	int length = (int)strcspn(word, "=");
+	const char *value = word[length] ? word + length + 1 : NULL;
+
+	if (strcmp(word, "help") == 0)
+		return ARGUMENT_HELP;
+	for (int i = 0; arguments->options[i].name; i++) {
+		const struct argument *option = &arguments->options[i];
+
+		if (strncmp(option->name, word, (size_t)length) != 0 || option->name[length])
+			continue;
+		if (value && !option->value)
+			return arguments_refuse(arguments, "", "--", word, length, " takes no value", ret_error);
+		if (!value && option->value)
+			value = arguments_take(arguments);
+		if (!value && option->value)
+			return arguments_refuse(arguments, "", "--", word, length, " needs a value", ret_error);
+		*ret_value = value;
+		return i;
+	}
+	return arguments_refuse(arguments, "unknown option ", "--", word, length, "", ret_error);
+}
+
+static int arguments_short(struct arguments *arguments, const char **ret_value, struct error *ret_error)
+{
+	const char *letter = arguments->letters;
+	int i = 0;
+
+	arguments->letters = letter[1] ? letter + 1 : NULL;
+	while (arguments->options[i].name && arguments->options[i].letter != *letter)
+		i++;
+	if (!arguments->options[i].name)
+		return *letter == 'h' ? ARGUMENT_HELP
+				      : arguments_refuse(arguments, "unknown option ", "-", letter, 1, "", ret_error);
+	if (!arguments->options[i].value)
+		return i;
+	*ret_value = arguments->letters ? arguments->letters : arguments_take(arguments);
+	arguments->letters = NULL;
+	return *ret_value ? i : arguments_refuse(arguments, "", "-", letter, 1, " needs a value", ret_error);
+}
+
+int arguments_next(struct arguments *arguments, const char **ret_value, struct error *ret_error)
+{
+	const char *word;
+
+	*ret_value = NULL;
+	if (arguments->letters)
+		return arguments_short(arguments, ret_value, ret_error);
+	word = arguments_take(arguments);
+	if (!word)
+		return ARGUMENT_END;
+	if (!arguments->plain_only && strcmp(word, "--") == 0) {
+		arguments->plain_only = true;
+		return arguments_next(arguments, ret_value, ret_error);
+	}
+	if (arguments->plain_only || word[0] != '-' || !word[1]) {
+		*ret_value = word;
+		return ARGUMENT_PLAIN;
+	}
+	if (word[1] == '-')
+		return arguments_long(arguments, word + 2, ret_value, ret_error);
+	arguments->letters = word + 1;
+	return arguments_short(arguments, ret_value, ret_error);
+}

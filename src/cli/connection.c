@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocking, with poll() for the time: a command has nothing else to do. */
+#include "cli/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+struct names {
+	char first[CONFIG_NAME_BYTES + 1];
+	char all[300];
+};
+
+int connection_base(char base[RUNTIME_PATH_BYTES], struct error *ret_error)
+{
+	return runtime_base(getenv("XDG_RUNTIME_DIR"), geteuid(), base, ret_error);
+}
+
+static void on_name(void *owner, const char *name, pid_t pid)
+{
+	struct names *names = owner;
+	size_t used = strlen(names->all);
+
+	(void)pid;
+	if (!used)
+		snprintf(names->first, sizeof(names->first), "%s", name);
+	snprintf(names->all + used, sizeof(names->all) - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Which network is meant. */
+static int connection_choose(struct connection *connection, const char *name, struct error *ret_error)
+{
+	struct names names = {.first = "", .all = ""};
+	size_t count;
+
+	if (name) {
+		int result = config_check_name(name, ret_error);
+
+		if (result < 0)
+			return result;
+		snprintf(connection->name, sizeof(connection->name), "%s", name);
+		connection->pid = runtime_pid(connection->base, name);
+		if (!connection->pid)
+			return error_set(ret_error, -ENOENT, "no network %s runs; guestwire ls lists those that do", name);
+		return 0;
+	}
+	count = runtime_each(connection->base, on_name, &names);
+	if (count == 0)
+		return error_set(ret_error, -ENOENT, "no network runs; guestwire up starts one");
+	if (count > 1)
+		return error_set(ret_error, -EINVAL, "%zu networks run (%s): say which", count, names.all);
+	return connection_choose(connection, names.first, ret_error);
+}
+
+static int connection_connect(struct connection *connection, struct error *ret_error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char path[RUNTIME_PATH_BYTES];
+	int result = runtime_path(connection->base, connection->name, "control", path, ret_error);
+
+	if (result < 0)
+		return result;
+	memcpy(address.sun_path, path, sizeof(path));
+	connection->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (connection->fd < 0)
+		return error_set(ret_error, -errno, "socket: %s", error_name(-errno));
+	fcntl(connection->fd, F_SETFD, FD_CLOEXEC);
+	if (connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return error_set(ret_error, -errno, "network %s (pid %d): %s: %s", connection->name, (int)connection->pid, path,
+				 error_name(-errno));
+	return 0;
+}
+
+int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error)
+{
+	struct connection connection = {.fd = -1};
+	int result = connection_base(connection.base, ret_error);
+
+	lines_init(&connection.lines, LINE_ANSWER_BYTES);
+	if (result == 0)
+		result = connection_choose(&connection, name, ret_error);
+	if (result == 0)
+		result = connection_connect(&connection, ret_error);
+	*ret_connection = connection;
+	if (result < 0)
+		connection_done(ret_connection);
+	return result;
+}
+
+void connection_done(struct connection *connection)
+{
+	if (connection->fd >= 0)
+		close(connection->fd);
+	connection->fd = -1;
+	lines_done(&connection->lines);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int connection_send(struct connection *connection, const char *line, struct error *ret_error)
+{
+	size_t left = strlen(line);
+
+	while (left) {
+		ssize_t sent = send(connection->fd, line, left, 0);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return error_set(ret_error, -errno, "network %s: %s", connection->name, error_name(-errno));
+		line += sent;
+		left -= (size_t)sent;
+	}
+	return 0;
+}
+
+/* Some bytes more, or why not. */
+static int connection_receive(struct connection *connection, int64_t until_ms, struct error *ret_error)
+{
+	struct pollfd poller = {.fd = connection->fd, .events = POLLIN};
+	int64_t left_ms = until_ms < 0 ? -1 : until_ms - now_ms();
+	size_t room;
+	ssize_t count;
+	char *to;
+	int result;
+
+	if (until_ms >= 0 && left_ms <= 0)
+		return error_set(ret_error, -ETIMEDOUT, "network %s (pid %d) does not answer", connection->name,
+				 (int)connection->pid);
+	result = poll(&poller, 1, left_ms > 3600 * 1000 ? 3600 * 1000 : (int)left_ms);
+	if (result == 0 || (result < 0 && errno == EINTR))
+		return 0;
+	result = lines_room(&connection->lines, &to, &room);
+	if (result < 0)
+		return error_set(ret_error, result, "network %s: its answer is too long", connection->name);
+	count = recv(connection->fd, to, room, 0);
+	if (count < 0 && errno == EINTR)
+		return 0;
+	if (count <= 0)
+		return error_set(ret_error, -EPIPE, "network %s ended before it answered", connection->name);
+	lines_filled(&connection->lines, (size_t)count);
+	return 0;
+}
+
+static int connection_read(struct connection *connection, int timeout_ms, struct answer *ret_answer,
+			   struct error *ret_error)
+{
+	int64_t until_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	size_t length;
+	const char *line;
+	int result;
+
+	while (!(line = lines_next(&connection->lines, &length))) {
+		result = connection_receive(connection, until_ms, ret_error);
+		if (result < 0)
+			return result;
+	}
+	result = answer_decode(line, length, ret_answer, ret_error);
+	if (result < 0 || ret_answer->ok)
+		return result;
+	result = error_set(ret_error, ret_answer->code == ANSWER_USAGE ? -EINVAL : -EIO, "%s", ret_answer->error);
+	answer_done(ret_answer);
+	return result;
+}
+
+int connection_ask(struct connection *connection, const struct request *request, int timeout_ms,
+		   struct answer *ret_answer, struct error *ret_error)
+{
+	char *line = request_encode(request);
+	int result;
+
+	if (!line)
+		return error_set(ret_error, -EINVAL, "%s: a word that is not UTF-8", request_word(request->command));
+	result = connection_send(connection, line, ret_error);
+	free(line);
+	return result < 0 ? result : connection_read(connection, timeout_ms, ret_answer, ret_error);
+}
+
+int connection_once(const char *name, const struct request *request, struct answer *ret_answer, struct error *ret_error)
+{
+	struct connection connection;
+	int result = connection_open(name, &connection, ret_error);
+
+	if (result < 0)
+		return result;
+	result = connection_ask(&connection, request, CONNECTION_TIMEOUT_MS, ret_answer, ret_error);
+	connection_done(&connection);
+	return result;
+}

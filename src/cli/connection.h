@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* A command's connection to a running network: which one is meant, one request, one answer. */
+#ifndef CLI_CONNECTION_H
+#define CLI_CONNECTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "control/answer.h"
+#include "control/line.h"
+#include "control/request.h"
+#include "daemon/config.h"
+#include "daemon/runtime.h"
+
+enum connection_limits {
+	CONNECTION_TIMEOUT_MS = 10 * 1000, /* for an answer that needs no waiting */
+};
+
+struct connection {
+	int fd;
+	pid_t pid;
+	char base[RUNTIME_PATH_BYTES];
+	char name[CONFIG_NAME_BYTES + 1];
+	struct lines lines;
+};
+
+/* The folder of this user's networks. */
+int connection_base(char base[RUNTIME_PATH_BYTES], struct error *ret_error);
+/* `name` NULL: the one that runs, when it is the only one. 0 or negative errno and a text; then connection_done(). */
+int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error);
+void connection_done(struct connection *connection);
+/* Asks and waits; -1: without end. 0 with an answer that is ok (answer_done() is the caller's); negative errno and a
+ * text, also for an answer that is not; -ETIMEDOUT. */
+int connection_ask(struct connection *connection, const struct request *request, int timeout_ms,
+		   struct answer *ret_answer, struct error *ret_error);
+/* Both at once, for commands that ask one thing. */
+int connection_once(const char *name, const struct request *request, struct answer *ret_answer, struct error *ret_error);
+
+#endif

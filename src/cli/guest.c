@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire guest add|rm: changes what a running network serves. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/connection.h"
+#include "cli/paste.h"
+#include "cli/place.h"
+
+enum {
+	GUEST_WORDS_MAX = 3, /* add, NAME, the guest */
+};
+
+struct guest {
+	const char *plain[GUEST_WORDS_MAX];
+	int plain_count;
+	bool json;
+};
+
+static int guest_read(struct guest *guest, struct arguments *arguments, struct error *ret_error)
+{
+	const char *word;
+	int found;
+
+	while ((found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
+		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
+			return found;
+		if (found >= 0)
+			guest->json = true;
+		else if (guest->plain_count == GUEST_WORDS_MAX)
+			return error_set(ret_error, -EINVAL, "guest: %.60s is one word too many", word);
+		else
+			guest->plain[guest->plain_count++] = word;
+	}
+	if (guest->plain_count > 0 && strcmp(guest->plain[0], "add") != 0 && strcmp(guest->plain[0], "rm") != 0)
+		return error_set(ret_error, -EINVAL, "guest: unknown word %.60s: add or rm; guestwire help guest says more",
+				 guest->plain[0]);
+	if (guest->plain_count < 2)
+		return error_set(ret_error, -EINVAL, "guest: add KIND,…, or rm GUEST; guestwire help guest says more");
+	return 0;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static void guest_print(const struct guest *guest, const struct answer *answer)
+{
+	const json_t *made = json_object_get(answer->object, "guest");
+
+	if (!made)
+		return;
+	if (guest->json) {
+		json_dumpf(made, stdout, JSON_COMPACT);
+		putchar('\n');
+		return;
+	}
+	printf("%s: %s\n", text_of(made, "name"), text_of(made, "describe"));
+	paste_print(stdout, text_of(made, "kind"), text_of(made, "path"), text_of(made, "address"));
+}
+
+static int guest_change(const struct guest *guest, struct error *ret_error)
+{
+	const char *name = guest->plain_count == 3 ? guest->plain[1] : NULL;
+	const char *what = guest->plain[guest->plain_count - 1];
+	bool add = strcmp(guest->plain[0], "add") == 0;
+	struct request request = {.command = add ? REQUEST_GUEST_ADD : REQUEST_GUEST_REMOVE, .guest = what};
+	struct answer answer;
+	char folder[4096], *spec = NULL;
+	int result = 0;
+
+	if (add) {
+		result = place_spec(what, getcwd(folder, sizeof(folder)) ? folder : "", &spec, ret_error);
+		request.spec = spec;
+	}
+	if (result == 0)
+		result = connection_once(name, &request, &answer, ret_error);
+	free(spec);
+	if (result < 0)
+		return result;
+	guest_print(guest, &answer);
+	answer_done(&answer);
+	return 0;
+}
+
+static int guest_run(int count, char **words)
+{
+	static const struct argument options[] = {{"json", 0, false}, {0}};
+	struct guest guest = {.plain_count = 0};
+	struct arguments arguments;
+	struct error error = {0};
+	int result;
+
+	arguments_init(&arguments, options, count, words);
+	result = guest_read(&guest, &arguments, &error);
+	if (result == ARGUMENT_HELP)
+		return command_help(&guest_command);
+	if (result < 0 || guest_change(&guest, &error) < 0)
+		return command_complain(&error);
+	return EXIT_OK;
+}
+
+const struct command guest_command = {
+	.name = "guest",
+	.run = guest_run,
+	.line = "adds and removes guests of a running network",
+	.help = "guestwire guest add [NAME] KIND,key=value,… [--json]\n"
+		"guestwire guest rm [NAME] GUEST\n"
+		"\n"
+		"Adds what up --guest takes to the running network NAME, or takes it away again by its name: the one that\n"
+		"name= gave, or the one that show says. Guests that are connected to it are disconnected.\n"
+		"NAME may be left out while one network runs.\n"
+		"\n"
+		"  --json   prints what was made as one line of JSON\n",
+};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire help [COMMAND]. Each command's text stands in its own file. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+
+int command_help(const struct command *command)
+{
+	fputs(command->help, stdout);
+	return EXIT_OK;
+}
+
+static int help_list(void)
+{
+	puts("guestwire COMMAND …: a network for virtual machines\n");
+	for (size_t i = 0; commands[i]; i++)
+		printf("  %-9s %s\n", commands[i]->name, commands[i]->line);
+	puts("\nguestwire help COMMAND, or guestwire COMMAND --help, says more; guestwire(1) says all.\n"
+	     "guestwire --version says which this is.");
+	return EXIT_OK;
+}
+
+static int help_run(int count, char **words)
+{
+	static const struct argument options[] = {{0}};
+	struct arguments arguments;
+	struct error error = {0};
+	const struct command *command;
+	const char *word;
+	int found;
+
+	arguments_init(&arguments, options, count, words);
+	found = arguments_next(&arguments, &word, &error);
+	if (found == ARGUMENT_WRONG)
+		return command_complain(&error);
+	if (found != ARGUMENT_PLAIN)
+		return help_list();
+	command = command_find(word);
+	if (command)
+		return command_help(command);
+	error_set(&error, -EINVAL, "unknown command %.60s; guestwire help lists the commands", word);
+	return command_complain(&error);
+}
+
+const struct command help_command = {
+	.name = "help",
+	.run = help_run,
+	.line = "says what a command does",
+	.help = "guestwire help [COMMAND]\n"
+		"\n"
+		"Lists the commands, or says what one of them does.\n",
+};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire ls: the networks of this user that run. Which do is known from their locks; what they are, each says. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/connection.h"
+#include "cli/table.h"
+
+struct ls {
+	struct table table;
+	json_t *list;
+};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t pid)
+{
+	json_int_t guests = 0;
+	json_t *guest;
+	size_t i;
+
+	json_array_foreach(json_object_get(network, "guests"), i, guest)
+		guests += json_integer_value(json_object_get(guest, "guests"));
+	table_row(&ls->table);
+	table_cell(&ls->table, "%s", name);
+	table_cell(&ls->table, "%d", (int)pid);
+	table_cell(&ls->table, "%s", text_of(network, "uplink"));
+	table_cell(&ls->table, "%s", text_of(network, "net4"));
+	table_cell(&ls->table, "%s", text_of(network, "net6"));
+	table_cell(&ls->table, "%lld", (long long)guests);
+}
+
+/* One that starts or ends just now may not answer: it is listed by what is known of it. */
+static void ls_on_name(void *owner, const char *name, pid_t pid)
+{
+	const struct request request = {.command = REQUEST_STATUS};
+	struct answer answer = {0};
+	struct ls *ls = owner;
+
+	if (connection_once(name, &request, &answer, NULL) < 0)
+		answer.object = json_pack("{s:s, s:i}", "name", name, "pid", (int)pid);
+	json_object_del(answer.object, "ok");
+	ls_row(ls, answer.object, name, pid);
+	json_array_append(ls->list, answer.object);
+	answer_done(&answer);
+}
+
+static int ls_run(int count, char **words)
+{
+	static const struct argument options[] = {{"json", 0, false}, {0}};
+	struct ls ls = {.list = json_array()};
+	char base[RUNTIME_PATH_BYTES];
+	struct arguments arguments;
+	struct error error = {0};
+	bool json = false;
+	const char *word;
+	int found;
+
+	arguments_init(&arguments, options, count, words);
+	while ((found = arguments_next(&arguments, &word, &error)) != ARGUMENT_END) {
+		if (found == ARGUMENT_HELP)
+			return command_help(&ls_command);
+		if (found == ARGUMENT_PLAIN)
+			error_set(&error, -EINVAL, "ls: takes no %.60s; guestwire show %.60s says more of one", word, word);
+		if (found < 0)
+			return command_complain(&error);
+		json = true;
+	}
+	if (connection_base(base, &error) < 0)
+		return command_complain(&error);
+	table_init(&ls.table, "NAME\tPID\tUPLINK\tIPV4\tIPV6\tGUESTS");
+	if (runtime_each(base, ls_on_name, &ls) == 0 && !json)
+		fputs("no network runs\n", stderr);
+	else if (json)
+		json_dumpf(ls.list, stdout, JSON_COMPACT);
+	else
+		table_print(&ls.table, stdout);
+	if (json)
+		putchar('\n');
+	table_done(&ls.table);
+	json_decref(ls.list);
+	return EXIT_OK;
+}
+
+const struct command ls_command = {
+	.name = "ls",
+	.run = ls_run,
+	.line = "lists the networks that run",
+	.help = "guestwire ls [--json]\n"
+		"\n"
+		"Lists this user's networks that run: name, process, uplink, addresses, guests connected.\n"
+		"\n"
+		"  --json   one line of JSON: a list\n",
+};

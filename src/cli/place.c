@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* A spec is taken apart by base/spec.h and put together again, so that commas mean the same on both ways. */
+#include "cli/place.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/spec.h"
+
+/* Options whose values are paths of AF_UNIX sockets. An address with a port is none, nor is an abstract name. */
+static bool place_wants(const char *key, const char *value)
+{
+	static const char *const keys[] = {"path",   "connect", "addr.path", "local.path", "remote.path",
+					   "local", "remote"};
+
+	if (!*value || *value == '/' || *value == '@' || strchr(value, ':'))
+		return false;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void place_word(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		fputs(*text == ',' ? ",," : (char[]){*text, '\0'}, to);
+}
+
+static void place_write(FILE *to, const struct spec *spec, const char *folder)
+{
+	place_word(to, spec->kind);
+	for (size_t i = 0; i < spec->count; i++) {
+		const struct spec_option *option = &spec->options[i];
+
+		fputc(',', to);
+		place_word(to, option->key);
+		fputc('=', to);
+		if (place_wants(option->key, option->value)) {
+			place_word(to, folder);
+			fputc('/', to);
+		}
+		place_word(to, option->value);
+	}
+}
+
+int place_spec(const char *text, const char *folder, char **ret_text, struct error *ret_error)
+{
+	struct spec spec;
+	size_t length;
+	FILE *to;
+	int result = spec_parse(&spec, text, ret_error);
+
+	if (result < 0)
+		return result;
+	to = open_memstream(ret_text, &length);
+	if (!to)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	place_write(to, &spec, folder);
+	return fclose(to) == 0 ? 0 : error_set(ret_error, -ENOMEM, "no memory");
+}
+
+int place_path(const char *path, const char *folder, char **ret_path, struct error *ret_error)
+{
+	size_t room = path ? strlen(folder) + strlen(path) + 2 : 0;
+
+	*ret_path = NULL;
+	if (!path)
+		return 0;
+	*ret_path = malloc(room);
+	if (!*ret_path)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	if (*path == '/' || strcmp(path, "-") == 0)
+		snprintf(*ret_path, room, "%s", path);
+	else
+		snprintf(*ret_path, room, "%s/%s", folder, path);
+	return 0;
+}

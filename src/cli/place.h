@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths of a guest's words made absolute: the process that serves them has another working folder than the person who
+ * typed them, and the lines to paste are used elsewhere too. What the words mean beyond that is the library's. */
+#ifndef CLI_PLACE_H
+#define CLI_PLACE_H
+
+struct error;
+
+/* "stream,path=vm.sock" as "stream,path=/home/me/vm.sock", for free(). 0, -EINVAL and a text, -ENOMEM. */
+int place_spec(const char *text, const char *folder, char **ret_text, struct error *ret_error);
+/* The same for one path; "-", and NULL, stay what they are (a copy, or NULL). */
+int place_path(const char *path, const char *folder, char **ret_path, struct error *ret_error);
+
+#endif

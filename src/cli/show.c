@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire show: one network for a person, or all of it as JSON. What is marked with ! wants to be looked at. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/connection.h"
+#include "cli/table.h"
+#include "guestwire/guestwire.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static bool truth_of(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+/* 1536 as "1.5K" */
+static const char *size_text(long long bytes, char text[16])
+{
+	static const char units[] = "BKMGTP";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < sizeof(units) - 2) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, 16, unit && value < 10 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+	return text;
+}
+
+static const char *time_text(long long seconds, char text[24])
+{
+	if (seconds < 0)
+		snprintf(text, 24, "for ever");
+	else
+		snprintf(text, 24, "%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+	return text;
+}
+
+static void show_network(const json_t *network)
+{
+	printf("network %s  pid %lld  uplink %s  mtu %lld  gateway %s\n", text_of(network, "name"), number_of(network, "pid"),
+	       text_of(network, "uplink"), number_of(network, "mtu"), text_of(network, "mac"));
+	if (*text_of(network, "net4"))
+		printf("  IPv4 %s  gateway %s", text_of(network, "net4"), text_of(network, "host4"));
+	if (*text_of(network, "dhcp4_first"))
+		printf("  leases %s to %s", text_of(network, "dhcp4_first"), text_of(network, "dhcp4_last"));
+	if (*text_of(network, "net4"))
+		putchar('\n');
+	if (*text_of(network, "net6"))
+		printf("  IPv6 %s  gateway %s\n", text_of(network, "net6"), text_of(network, "host6"));
+}
+
+static void show_guests(const json_t *guests)
+{
+	struct table table;
+	const json_t *guest;
+	size_t i;
+
+	table_init(&table, "GUEST\tKIND\tWHERE\tCONNECTED");
+	json_array_foreach(guests, i, guest) {
+		table_row(&table);
+		table_cell(&table, "%s", text_of(guest, "name"));
+		table_cell(&table, "%s", text_of(guest, "kind"));
+		table_cell(&table, "%s", text_of(guest, "describe"));
+		table_cell(&table, "%lld of %lld", number_of(guest, "guests"), number_of(guest, "guests_max"));
+	}
+	if (json_array_size(guests))
+		putchar('\n');
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
+/* The lease that is bound to a MAC address: IPv4 before IPv6. */
+static const json_t *lease_of(const json_t *leases, const char *mac)
+{
+	const json_t *lease, *found = NULL;
+	size_t i;
+
+	json_array_foreach(leases, i, lease) {
+		if (strcmp(text_of(lease, "state"), "bound") != 0 || strcmp(text_of(lease, "mac"), mac) != 0)
+			continue;
+		if (!found || strchr(text_of(found, "address"), ':'))
+			found = lease;
+	}
+	return found;
+}
+
+static void show_marks(struct table *table, const json_t *port)
+{
+	table_cell(table, "%s%s%s%s", truth_of(port, "conflict") ? "MAC conflict " : "",
+		   truth_of(port, "muted") ? "muted " : "", truth_of(port, "isolated") ? "isolated " : "",
+		   truth_of(port, "connected") ? "" : "not connected");
+}
+
+static void show_traffic(struct table *table, const json_t *traffic)
+{
+	char size[16];
+
+	table_cell(table, "%lld/%s", number_of(traffic, "frames"), size_text(number_of(traffic, "bytes"), size));
+}
+
+static long long drops_sum(const json_t *drops)
+{
+	long long sum = 0;
+	const char *name;
+	const json_t *count;
+
+	/* jansson's loop wants a table that it may change. */
+	json_object_foreach((json_t *)drops, name, count)
+		sum += (long long)json_integer_value(count);
+	return sum;
+}
+
+static void show_port(struct table *table, const json_t *port, const json_t *leases)
+{
+	const json_t *macs = json_object_get(port, "macs"), *queue = json_object_get(port, "queue");
+	const char *mac = json_string_value(json_array_get(macs, 0));
+	const json_t *lease = mac ? lease_of(leases, mac) : NULL;
+	char size[16], more[32] = "", left[24] = "";
+
+	if (number_of(port, "mac_count") > 1)
+		snprintf(more, sizeof(more), " +%lld", number_of(port, "mac_count") - 1);
+	table_row(table);
+	table_cell(table, "%s%s", truth_of(port, "conflict") || truth_of(port, "muted") ? "! " : "  ", text_of(port, "name"));
+	table_cell(table, "%s", text_of(port, "kind"));
+	table_cell(table, "%s", lease ? text_of(lease, "name") : "");
+	table_cell(table, "%s%s", mac ? mac : "", more);
+	table_cell(table, "%s", lease ? text_of(lease, "address") : "");
+	table_cell(table, "%s", lease ? time_text(number_of(lease, "seconds_left"), left) : "");
+	show_traffic(table, json_object_get(port, "from_guest"));
+	show_traffic(table, json_object_get(port, "to_guest"));
+	table_cell(table, "%s", size_text(number_of(queue, "bytes"), size));
+	table_cell(table, "%lld", drops_sum(json_object_get(port, "drops")));
+	show_marks(table, port);
+}
+
+static void show_ports(const json_t *ports, const json_t *leases)
+{
+	struct table table;
+	const json_t *port;
+	size_t i;
+
+	table_init(&table, "  PORT\tKIND\tHOST\tMAC\tADDRESS\tLEASE\tFROM GUEST\tTO GUEST\tQUEUE\tDROPS\t");
+	json_array_foreach(ports, i, port)
+		show_port(&table, port, leases);
+	if (json_array_size(ports))
+		putchar('\n');
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
+static bool mac_on_port(const json_t *ports, const char *mac)
+{
+	const json_t *port, *one;
+	size_t i, j;
+
+	json_array_foreach(ports, i, port) {
+		json_array_foreach(json_object_get(port, "macs"), j, one) {
+			if (strcmp(json_string_value(one), mac) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Those that the table of ports has not shown: of guests that are away, further addresses, offers. */
+static void show_leases(const json_t *leases, const json_t *ports)
+{
+	struct table table;
+	const json_t *lease;
+	char left[24];
+	size_t i;
+
+	table_init(&table, "OTHER LEASE\tMAC\tHOST\tSTATE\tLEFT\t");
+	json_array_foreach(leases, i, lease) {
+		if (mac_on_port(ports, text_of(lease, "mac")) && lease_of(leases, text_of(lease, "mac")) == lease)
+			continue;
+		table_row(&table);
+		table_cell(&table, "%s", text_of(lease, "address"));
+		table_cell(&table, "%s", text_of(lease, "mac"));
+		table_cell(&table, "%s", text_of(lease, "name"));
+		table_cell(&table, "%s", text_of(lease, "state"));
+		table_cell(&table, "%s", time_text(number_of(lease, "seconds_left"), left));
+		table_cell(&table, "%s", truth_of(lease, "reserved") ? "reserved" : "");
+	}
+	if (table.rows > 1)
+		putchar('\n');
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
+static const char *drop_text_of(const char *name)
+{
+	for (unsigned i = 1; i < gw_drop_reasons(); i++) {
+		if (strcmp(gw_drop_name(i), name) == 0)
+			return gw_drop_text(i);
+	}
+	return "";
+}
+
+static void show_drops(const json_t *ports)
+{
+	struct table table;
+	const json_t *port, *count;
+	const char *name;
+	size_t i;
+
+	table_init(&table, "DROPPED AT\tFRAMES\tREASON\t");
+	json_array_foreach(ports, i, port) {
+		json_object_foreach(json_object_get(port, "drops"), name, count) {
+			table_row(&table);
+			table_cell(&table, "%s", text_of(port, "name"));
+			table_cell(&table, "%lld", (long long)json_integer_value(count));
+			table_cell(&table, "%s", name);
+			table_cell(&table, "%s", drop_text_of(name));
+		}
+	}
+	if (table.rows > 1)
+		putchar('\n');
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
+static void show_print(json_t *object)
+{
+	const json_t *ports = json_object_get(object, "ports"), *leases = json_object_get(object, "leases");
+
+	show_network(object);
+	show_guests(json_object_get(object, "guests"));
+	show_ports(ports, leases);
+	show_leases(leases, ports);
+	show_drops(ports);
+}
+
+static int show(const char *name, bool json, struct error *ret_error)
+{
+	const struct request request = {.command = REQUEST_SHOW};
+	struct answer answer;
+	int result = connection_once(name, &request, &answer, ret_error);
+
+	if (result < 0)
+		return result;
+	json_object_del(answer.object, "ok");
+	if (json) {
+		json_dumpf(answer.object, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		show_print(answer.object);
+	}
+	answer_done(&answer);
+	return 0;
+}
+
+static int show_run(int count, char **words)
+{
+	static const struct argument options[] = {{"json", 0, false}, {0}};
+	struct arguments arguments;
+	struct error error = {0};
+	const char *word, *name = NULL;
+	bool json = false;
+	int found;
+
+	arguments_init(&arguments, options, count, words);
+	while ((found = arguments_next(&arguments, &word, &error)) != ARGUMENT_END) {
+		if (found == ARGUMENT_HELP)
+			return command_help(&show_command);
+		if (found == ARGUMENT_PLAIN && name)
+			error_set(&error, -EINVAL, "show: one network at a time, not %s and %.60s", name, word);
+		if (found == ARGUMENT_WRONG || (found == ARGUMENT_PLAIN && name))
+			return command_complain(&error);
+		if (found == ARGUMENT_PLAIN)
+			name = word;
+		else
+			json = true;
+	}
+	return show(name, json, &error) < 0 ? command_complain(&error) : EXIT_OK;
+}
+
+const struct command show_command = {
+	.name = "show",
+	.run = show_run,
+	.line = "shows ports, guests, leases, counters and drops",
+	.help = "guestwire show [NAME] [--json]\n"
+		"\n"
+		"Shows a running network: its addresses, what it serves, each port with its guest, MAC address, lease, traffic\n"
+		"(frames/bytes), queue and drops, other leases, and the drops by reason. A line with ! wants to be looked at:\n"
+		"two guests with one MAC address, or a guest that is muted. NAME may be left out while one network runs.\n"
+		"\n"
+		"  --json   all of it as one line of JSON\n",
+};

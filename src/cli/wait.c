@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire wait [NAME] GUEST: the network answers when it is so; nobody asks again and again. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/connection.h"
+
+enum {
+	WAIT_TIMEOUT,
+	WAIT_FOR,
+	WAIT_JSON,
+};
+
+static const struct argument wait_options[] = {
+	[WAIT_TIMEOUT] = {"timeout", 't', true}, [WAIT_FOR] = {"for", 0, true}, [WAIT_JSON] = {"json", 0, false}, {0}};
+
+struct wait {
+	const char *plain[2];
+	int plain_count;
+	int timeout_ms;
+	bool json;
+	struct request request;
+};
+
+static int wait_timeout(struct wait *wait, const char *text, struct error *ret_error)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0) || seconds > 1e6)
+		return error_set(ret_error, -EINVAL, "wait: --timeout %.40s: must be seconds, 0 to 1000000", text);
+	wait->timeout_ms = (int)(seconds * 1000);
+	return 0;
+}
+
+static int wait_read(struct wait *wait, struct arguments *arguments, struct error *ret_error)
+{
+	const char *word;
+	int found, result = 0;
+
+	while (result == 0 && (found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
+		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
+			return found;
+		if (found == WAIT_TIMEOUT)
+			result = wait_timeout(wait, word, ret_error);
+		else if (found == WAIT_FOR)
+			result = request_until_parse(word, &wait->request.until, ret_error);
+		else if (found == WAIT_JSON)
+			wait->json = true;
+		else if (wait->plain_count == 2)
+			result = error_set(ret_error, -EINVAL, "wait: takes NAME and GUEST, and %.60s is one too many", word);
+		else
+			wait->plain[wait->plain_count++] = word;
+	}
+	if (result == 0 && wait->plain_count == 0)
+		result = error_set(ret_error, -EINVAL, "wait: for which guest? guestwire help wait says more");
+	if (result == 0)
+		wait->request.guest = wait->plain[wait->plain_count - 1];
+	return result;
+}
+
+static void wait_print(const struct wait *wait, const struct answer *answer)
+{
+	const json_t *guest = json_object_get(answer->object, "guest");
+	const char *address = json_string_value(json_array_get(json_object_get(guest, "addresses"), 0));
+
+	if (wait->json) {
+		json_dumpf(guest, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else if (address) {
+		puts(address);
+	}
+}
+
+static int wait_for(struct wait *wait, struct error *ret_error)
+{
+	const char *name = wait->plain_count == 2 ? wait->plain[0] : NULL;
+	struct connection connection;
+	struct answer answer;
+	int result = connection_open(name, &connection, ret_error);
+
+	if (result < 0)
+		return result;
+	result = connection_ask(&connection, &wait->request, wait->timeout_ms, &answer, ret_error);
+	if (result == -ETIMEDOUT)
+		error_set(ret_error, result, "no guest %.200s on network %s within %g s", wait->request.guest, connection.name,
+			  wait->timeout_ms / 1000.0);
+	connection_done(&connection);
+	if (result < 0)
+		return result;
+	wait_print(wait, &answer);
+	answer_done(&answer);
+	return 0;
+}
+
+static int wait_run(int count, char **words)
+{
+	struct wait wait = {.timeout_ms = -1, .request = {.command = REQUEST_WAIT}};
+	struct arguments arguments;
+	struct error error = {0};
+	int result;
+
+	arguments_init(&arguments, wait_options, count, words);
+	result = wait_read(&wait, &arguments, &error);
+	if (result == ARGUMENT_HELP)
+		return command_help(&wait_command);
+	if (result < 0 || wait_for(&wait, &error) < 0)
+		return command_complain(&error);
+	return EXIT_OK;
+}
+
+const struct command wait_command = {
+	.name = "wait",
+	.run = wait_run,
+	.line = "waits until a guest has an address",
+	.help = "guestwire wait [NAME] GUEST [--timeout S] [--for lease|connected] [--json]\n"
+		"\n"
+		"Returns when the guest holds a lease, and prints its address. GUEST is its host name, its MAC or IP address;\n"
+		"or the name of its port, and then being connected is enough.\n"
+		"\n"
+		"  --timeout S, -t S   gives up after S seconds, with exit status 1; else it waits without end\n"
+		"  --for lease         only a lease will do\n"
+		"  --for connected     being connected will do\n"
+		"  --json              prints what is known of the guest as one line of JSON\n",
+};

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Start in the order in which things can fail on behalf of others: the name, the network, its guests, and last what
+ * tells others that it is there. The end is the reverse. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "daemon/config.h"
+#include "daemon/detach.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/runtime.h"
+#include "daemon/server.h"
+#include "guestwire/guestwire.h"
+
+struct running {
+	const struct daemon *daemon;
+	struct runtime runtime;
+	struct log log;
+	struct gw_network *network;
+	struct server *server;
+	bool pidfile; /* it is ours to remove */
+};
+
+/* What a signal handler can reach: the one exception to having no such thing. */
+static volatile sig_atomic_t daemon_signal;
+static struct gw_network *volatile daemon_network;
+
+static void daemon_on_signal(int number)
+{
+	int kept = errno;
+
+	daemon_signal = number;
+	if (daemon_network)
+		gw_network_wake(daemon_network);
+	errno = kept;
+}
+
+static void daemon_catch(int number)
+{
+	struct sigaction action = {.sa_handler = daemon_on_signal}, before;
+
+	/* Who started us with nohup wants it ignored. */
+	if (number == SIGHUP && sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+		return;
+	sigemptyset(&action.sa_mask);
+	sigaction(number, &action, NULL);
+}
+
+static void daemon_prepare(void)
+{
+	struct rlimit files;
+
+	daemon_signal = 0;
+	daemon_catch(SIGTERM);
+	daemon_catch(SIGINT);
+	daemon_catch(SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	/* Sockets are private from the moment they exist; mode= opens them afterwards. */
+	umask(077);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static void daemon_on_event(void *owner, const struct gw_event *event)
+{
+	struct running *running = owner;
+
+	log_event(&running->log, event);
+	if (running->server)
+		server_news(running->server);
+}
+
+static int daemon_refuse(struct error *ret_error, const struct gw_error *error, const char *origin)
+{
+	return error_set(ret_error, error->code, "%.200s%s%.300s", origin ? origin : "", origin ? ": " : "", error->text);
+}
+
+/* Where the words came from, when they came from a file: the library knows only the words. */
+static const char *daemon_origin(const struct config *config)
+{
+	if (config->uplink.origin)
+		return config->uplink.origin;
+	return config->dhcp_hosts.count ? config->dhcp_hosts.items[0].origin : NULL;
+}
+
+static int daemon_start_network(struct running *running, struct error *ret_error)
+{
+	const struct config *config = running->daemon->config;
+	struct gw_network_config given = GW_INIT(struct gw_network_config);
+	struct gw_error error = {0};
+	const char **hosts = calloc(config->dhcp_hosts.count + 1, sizeof(*hosts));
+	int result;
+
+	if (!hosts)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	for (size_t i = 0; i < config->dhcp_hosts.count; i++)
+		hosts[i] = config->dhcp_hosts.items[i].text;
+	given.name = running->daemon->name;
+	given.uplink = config->uplink.text;
+	given.dhcp_hosts = hosts;
+	given.state_dir = config->state_dir;
+	given.on_event = daemon_on_event;
+	given.owner = running;
+	result = gw_network_new(&given, &running->network, &error);
+	free(hosts);
+	if (result < 0)
+		return daemon_refuse(ret_error, &error, daemon_origin(config));
+	daemon_network = running->network;
+	return 0;
+}
+
+static int daemon_add_guest(struct running *running, const char *text, const char *origin, struct error *ret_error)
+{
+	struct gw_error error = {0};
+
+	if (gw_guest_add(running->network, text, NULL, &error) < 0)
+		return daemon_refuse(ret_error, &error, origin);
+	return 0;
+}
+
+/* One of each kind of socket, each in the folder under its kind's name. */
+static int daemon_add_usual_guests(struct running *running, struct error *ret_error)
+{
+	static const char *const kinds[] = {"stream", "dgram", "seqpacket"};
+	char path[RUNTIME_PATH_BYTES], text[2 * RUNTIME_PATH_BYTES + 64], *to;
+	int result = 0;
+
+	for (size_t i = 0; i < 3 && result == 0; i++) {
+		result = runtime_path(running->daemon->base, running->daemon->name, kinds[i], path, ret_error);
+		if (result < 0)
+			return result;
+		to = text + snprintf(text, sizeof(text), "%s,name=%s,path=", kinds[i], kinds[i]);
+		for (const char *from = path; *from; from++) {
+			*to++ = *from;
+			if (*from == ',')
+				*to++ = ',';
+		}
+		*to = '\0';
+		result = daemon_add_guest(running, text, NULL, ret_error);
+	}
+	return result;
+}
+
+static int daemon_add_guests(struct running *running, struct error *ret_error)
+{
+	const struct config_list *guests = &running->daemon->config->guests;
+	int result = 0;
+
+	if (guests->count == 0)
+		return daemon_add_usual_guests(running, ret_error);
+	for (size_t i = 0; i < guests->count && result == 0; i++)
+		result = daemon_add_guest(running, guests->items[i].text, guests->items[i].origin, ret_error);
+	return result;
+}
+
+static int daemon_write_pid(struct running *running, struct error *ret_error)
+{
+	const char *path = running->daemon->pidfile;
+	int fd, length;
+	char text[32];
+
+	if (!path)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0)
+		return error_set(ret_error, -errno, "pid file %s: %s", path, error_name(-errno));
+	running->pidfile = true;
+	fchmod(fd, 0644);
+	length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	if (write(fd, text, (size_t)length) != length) {
+		close(fd);
+		return error_set(ret_error, -EIO, "pid file %s: cannot be written", path);
+	}
+	close(fd);
+	return 0;
+}
+
+static void daemon_notify(const struct running *running, const char *text)
+{
+	int result = notify_send(running->daemon->notify_socket, text);
+
+	if (result < 0)
+		log_line(&running->log, "NOTIFY_SOCKET=%s: %s", running->daemon->notify_socket, error_name(result));
+}
+
+static int daemon_start(struct running *running, struct error *ret_error)
+{
+	const struct daemon *daemon = running->daemon;
+	char path[RUNTIME_PATH_BYTES], ready[64];
+	int result;
+
+	if ((result = log_open(&running->log, daemon->log_file, daemon->verbose, ret_error)) < 0 ||
+	    (result = runtime_claim(&running->runtime, daemon->base, daemon->name, ret_error)) < 0 ||
+	    (result = daemon_start_network(running, ret_error)) < 0 ||
+	    (result = daemon_add_guests(running, ret_error)) < 0 ||
+	    (result = runtime_path(daemon->base, daemon->name, "control", path, ret_error)) < 0 ||
+	    (result = server_new(running->network, path, &running->log, &running->server, ret_error)) < 0 ||
+	    (result = daemon_write_pid(running, ret_error)) < 0)
+		return result;
+	daemon->on_up(daemon->owner, running->network, path);
+	if ((result = detach_ready(daemon->detach, ret_error)) < 0)
+		return result;
+	snprintf(ready, sizeof(ready), "READY=1\nMAINPID=%ld\n", (long)getpid());
+	daemon_notify(running, ready);
+	log_more(&running->log, "network %s is up, pid %ld", daemon->name, (long)getpid());
+	return 0;
+}
+
+static int daemon_loop(struct running *running, struct error *ret_error)
+{
+	int result = 0;
+
+	while (result >= 0 && !daemon_signal && !server_ended(running->server)) {
+		result = gw_network_run(running->network, -1);
+		server_turn(running->server);
+	}
+	if (result < 0)
+		log_line(&running->log, "network %s ends: %s", running->daemon->name, error_name(result));
+	return result < 0 ? error_set(ret_error, result, "network %s: %s", running->daemon->name, error_name(result)) : 0;
+}
+
+static void daemon_stop(struct running *running)
+{
+	if (running->server)
+		daemon_notify(running, "STOPPING=1\n");
+	if (running->pidfile)
+		unlink(running->daemon->pidfile);
+	server_free(running->server);
+	running->server = NULL;
+	daemon_network = NULL;
+	gw_network_free(running->network);
+	runtime_release(&running->runtime);
+	log_close(&running->log);
+}
+
+int daemon_run(const struct daemon *daemon, struct error *ret_error)
+{
+	struct running running = {.daemon = daemon, .runtime.lock = -1, .log.fd = -1};
+	int result;
+
+	daemon_prepare();
+	result = daemon_start(&running, ret_error);
+	if (result == 0)
+		result = daemon_loop(&running, ret_error);
+	daemon_stop(&running);
+	return result;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* jansson's packing: a member that fails (a name that is not UTF-8) fails the object, so names are made clean first. */
+#include "daemon/describe.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/target.h"
+#include "guestwire/guestwire.h"
+
+/* Paths and names may hold any byte; JSON holds UTF-8. The bytes that are not become '?'. */
+static json_t *describe_text(const char *text)
+{
+	json_t *value = json_string(text ? text : "");
+	char clean[512];
+	size_t i = 0;
+
+	if (value)
+		return value;
+	for (; text[i] && i < sizeof(clean) - 1; i++)
+		clean[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
+	clean[i] = '\0';
+	return json_string(clean);
+}
+
+static json_t *describe_count(uint64_t count)
+{
+	return json_integer((json_int_t)count);
+}
+
+static void describe_on_network(void *owner, const struct gw_network_info *info)
+{
+	json_t **ret_object = owner;
+
+	*ret_object = json_pack("{s:o, s:i, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name",
+				describe_text(info->name), "pid", (int)getpid(), "version", gw_version(), "uplink",
+				describe_text(info->uplink), "mtu", (int)info->mtu, "mac", info->mac, "net4", info->net4, "host4",
+				info->host4, "dhcp4_first", info->dhcp4_first, "dhcp4_last", info->dhcp4_last, "net6", info->net6,
+				"host6", info->host6);
+}
+
+json_t *describe_network(struct gw_network *network, const char *control_path)
+{
+	json_t *object = NULL;
+
+	gw_network_describe(network, describe_on_network, &object);
+	if (object)
+		json_object_set_new(object, "control", describe_text(control_path));
+	return object;
+}
+
+static void describe_on_guest(void *owner, const struct gw_guest_info *info)
+{
+	json_array_append_new(owner, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", describe_text(info->name),
+					       "kind", describe_text(info->kind), "describe", describe_text(info->describe),
+					       "path", describe_text(info->path), "address", describe_text(info->address),
+					       "guests", describe_count(info->guests), "guests_max",
+					       describe_count(info->guests_max)));
+}
+
+json_t *describe_guests(struct gw_network *network)
+{
+	json_t *list = json_array();
+
+	gw_network_each_guest(network, describe_on_guest, list);
+	return list;
+}
+
+/* Only the reasons that happened. */
+static json_t *describe_drops(const uint64_t *drops)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 1; drops && i < gw_drop_reasons(); i++) {
+		if (drops[i])
+			json_object_set_new(object, gw_drop_name(i), describe_count(drops[i]));
+	}
+	return object;
+}
+
+static json_t *describe_macs(const struct gw_port_info *info)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < info->mac_count && i < sizeof(info->macs) / sizeof(info->macs[0]); i++)
+		json_array_append_new(list, describe_text(info->macs[i]));
+	return list;
+}
+
+static json_t *describe_traffic(uint64_t frames, uint64_t bytes)
+{
+	return json_pack("{s:o, s:o}", "frames", describe_count(frames), "bytes", describe_count(bytes));
+}
+
+static void describe_on_port(void *owner, const struct gw_port_info *info)
+{
+	const struct gw_counters *counters = &info->counters;
+	json_t *port = json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b}", "name", describe_text(info->name), "kind",
+				 describe_text(info->kind), "guest", describe_text(info->guest), "far_end",
+				 describe_text(info->far_end), "connected", info->connected, "conflict", info->conflict, "muted",
+				 info->muted, "isolated", info->isolated);
+
+	if (!port)
+		return;
+	json_object_set_new(port, "macs", describe_macs(info));
+	json_object_set_new(port, "mac_count", describe_count(info->mac_count));
+	json_object_set_new(port, "from_guest", describe_traffic(counters->from_guest_frames, counters->from_guest_bytes));
+	json_object_set_new(port, "to_guest", describe_traffic(counters->to_guest_frames, counters->to_guest_bytes));
+	json_object_set_new(port, "queue",
+			    json_pack("{s:o, s:o, s:o}", "bytes", describe_count(info->queued_bytes), "peak",
+				      describe_count(info->queued_peak_bytes), "bound", describe_count(info->queue_bound_bytes)));
+	json_object_set_new(port, "drops", describe_drops(info->drops));
+	json_array_append_new(owner, port);
+}
+
+static void describe_on_drops(void *owner, const struct gw_port_info *info)
+{
+	json_t *total = owner;
+
+	for (unsigned i = 1; info->drops && i < gw_drop_reasons(); i++) {
+		json_int_t before = json_integer_value(json_object_get(total, gw_drop_name(i)));
+
+		if (info->drops[i])
+			json_object_set_new(total, gw_drop_name(i), json_integer(before + (json_int_t)info->drops[i]));
+	}
+}
+
+json_t *describe_drops_total(struct gw_network *network)
+{
+	json_t *total = json_object();
+
+	gw_network_each_port(network, describe_on_drops, total);
+	return total;
+}
+
+json_t *describe_ports(struct gw_network *network)
+{
+	json_t *list = json_array();
+
+	gw_network_each_port(network, describe_on_port, list);
+	return list;
+}
+
+static void describe_on_lease(void *owner, const struct gw_lease_info *info)
+{
+	json_array_append_new(owner, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "address", describe_text(info->address), "mac",
+					       describe_text(info->mac), "name", describe_text(info->name), "state",
+					       describe_text(info->state), "seconds_left",
+					       json_integer((json_int_t)info->seconds_left), "reserved", info->reserved));
+}
+
+json_t *describe_leases(struct gw_network *network)
+{
+	json_t *list = json_array();
+
+	gw_network_each_lease(network, describe_on_lease, list);
+	return list;
+}
+
+json_t *describe_target(const struct target *target)
+{
+	json_t *macs = json_array(), *addresses = json_array();
+
+	for (size_t i = 0; i < target->mac_count; i++)
+		json_array_append_new(macs, describe_text(target->macs[i]));
+	for (size_t i = 0; i < target->address_count; i++)
+		json_array_append_new(addresses, describe_text(target->addresses[i]));
+	return json_pack("{s:o, s:o, s:b, s:b, s:o, s:o}", "port", describe_text(target->port), "name",
+			 describe_text(target->name), "connected", target->connected, "leased", target->leased, "macs", macs,
+			 "addresses", addresses);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* A running network as JSON: what `show`, `ls` and `up --json` say, member by member in docs/control.md. */
+#ifndef DAEMON_DESCRIBE_H
+#define DAEMON_DESCRIBE_H
+
+#include <jansson.h>
+
+struct gw_network;
+struct target;
+
+/* Each: a new object, or NULL without memory. */
+/* name, pid, version, uplink, addresses, control socket */
+json_t *describe_network(struct gw_network *network, const char *control_path);
+/* what each --guest made */
+json_t *describe_guests(struct gw_network *network);
+json_t *describe_ports(struct gw_network *network);
+/* of all ports that are there now, by reason */
+json_t *describe_drops_total(struct gw_network *network);
+json_t *describe_leases(struct gw_network *network);
+json_t *describe_target(const struct target *target);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* One function per command. */
+#include "daemon/respond.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/spec.h"
+#include "control/answer.h"
+#include "control/request.h"
+#include "daemon/describe.h"
+#include "daemon/target.h"
+#include "guestwire/guestwire.h"
+
+static char *respond_status(struct gw_network *network, const char *control_path)
+{
+	json_t *object = describe_network(network, control_path);
+
+	json_object_set_new(object, "guests", describe_guests(network));
+	return answer_encode_ok(object);
+}
+
+static char *respond_show(struct gw_network *network, const char *control_path)
+{
+	json_t *object = describe_network(network, control_path);
+
+	json_object_set_new(object, "guests", describe_guests(network));
+	json_object_set_new(object, "ports", describe_ports(network));
+	json_object_set_new(object, "leases", describe_leases(network));
+	json_object_set_new(object, "drops", describe_drops_total(network));
+	return answer_encode_ok(object);
+}
+
+/* The one of the list with this name. */
+static json_t *guest_named(json_t *list, const char *name)
+{
+	json_t *guest, *found = NULL;
+	size_t i;
+
+	json_array_foreach(list, i, guest) {
+		if (strcmp(json_string_value(json_object_get(guest, "name")), name) == 0)
+			found = json_incref(guest);
+	}
+	json_decref(list);
+	return found;
+}
+
+/* A number of a descriptor means one of the process that is told it, and here that is us, not who asks. */
+static int guest_check(const char *text, struct error *ret_error)
+{
+	struct spec spec;
+	int result = spec_parse(&spec, text, ret_error);
+
+	if (result == 0 && spec_string(&spec, "fd"))
+		return error_set(ret_error, -EINVAL, "%s: fd= names a descriptor of guestwire up itself; give it there", text);
+	return result;
+}
+
+static char *respond_guest_add(struct gw_network *network, const struct request *request)
+{
+	struct gw_error error = {0};
+	struct error wrong = {0};
+	struct gw_guest *guest;
+
+	if (guest_check(request->spec, &wrong) < 0)
+		return answer_encode_error(ANSWER_USAGE, wrong.text);
+	if (gw_guest_add(network, request->spec, &guest, &error) < 0)
+		return answer_encode_error(error.code == -EINVAL ? ANSWER_USAGE : ANSWER_FAILED, error.text);
+	return answer_encode_ok(json_pack("{s:o}", "guest", guest_named(describe_guests(network), gw_guest_name(guest))));
+}
+
+static void append_name(void *owner, const struct gw_guest_info *info)
+{
+	char *text = owner;
+	size_t used = strlen(text);
+
+	snprintf(text + used, 400 - used, "%s%s", used ? ", " : "", info->name);
+}
+
+static char *respond_guest_remove(struct gw_network *network, const struct request *request)
+{
+	struct gw_guest *guest = gw_guest_find(network, request->guest);
+	char text[700], names[400] = "";
+
+	if (!guest) {
+		gw_network_each_guest(network, append_name, names);
+		snprintf(text, sizeof(text), "no guest %s; there %s", request->guest, *names ? "are: " : "is none");
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", names);
+		return answer_encode_error(ANSWER_NOT_FOUND, text);
+	}
+	gw_guest_remove(guest);
+	return answer_encode_ok(json_object());
+}
+
+char *respond(struct gw_network *network, const char *control_path, const struct request *request)
+{
+	switch (request->command) {
+	case REQUEST_STATUS:
+		return respond_status(network, control_path);
+	case REQUEST_SHOW:
+		return respond_show(network, control_path);
+	case REQUEST_GUEST_ADD:
+		return respond_guest_add(network, request);
+	case REQUEST_GUEST_REMOVE:
+		return respond_guest_remove(network, request);
+	case REQUEST_DOWN:
+		return answer_encode_ok(json_object());
+	case REQUEST_WAIT:
+	case REQUEST_CAPTURE:
+	case REQUEST_COMMANDS:
+		break;
+	}
+	return answer_encode_error(ANSWER_FAILED, "not answered here");
+}
+
+static bool wait_over(const struct target *target, enum request_until until)
+{
+	switch (until) {
+	case REQUEST_UNTIL_LEASE:
+		return target->leased;
+	case REQUEST_UNTIL_CONNECTED:
+		return target->connected;
+	case REQUEST_UNTIL_EITHER:
+		break;
+	}
+	return target->leased || (target->named_port && target->connected);
+}
+
+char *respond_wait(struct gw_network *network, const struct request *request)
+{
+	struct target target;
+
+	if (!target_find(network, request->guest, &target) || !wait_over(&target, request->until))
+		return NULL;
+	return answer_encode_ok(json_pack("{s:o}", "guest", describe_target(&target)));
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What each command answers, as a line: from a request to a call of the library to JSON. Which connection asked, and
+ * how the line gets there, is the server's. */
+#ifndef DAEMON_RESPOND_H
+#define DAEMON_RESPOND_H
+
+struct gw_network;
+struct request;
+
+/* Answers for status, show, guest-add, guest-rm and down; for free(), NULL: no memory. */
+char *respond(struct gw_network *network, const char *control_path, const struct request *request);
+/* The answer of `wait`, or NULL: not yet. */
+char *respond_wait(struct gw_network *network, const struct request *request);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Another `up` may remove the folder between any two steps of ours, so claiming is a loop: make, open, lock, and look
+ * whether what was locked is still what the name leads to. */
+#include "daemon/runtime.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "daemon/config.h"
+
+enum {
+	CLAIM_TRIES = 100,
+};
+
+static int runtime_join(char path[RUNTIME_PATH_BYTES], struct error *ret_error, const char *a, const char *b,
+			const char *c)
+{
+	char whole[4096];
+	int length = snprintf(whole, sizeof(whole), "%s/%s%s%s", a, b, c ? "/" : "", c ? c : "");
+
+	if (length < 0 || length >= RUNTIME_PATH_BYTES)
+		return error_set(ret_error, -ENAMETOOLONG,
+				 "%s/%s: longer than the %d bytes of a socket's path; set XDG_RUNTIME_DIR to a shorter one", a,
+				 b, RUNTIME_PATH_BYTES - 1);
+	memcpy(path, whole, (size_t)length + 1);
+	return 0;
+}
+
+int runtime_base(const char *session, uid_t uid, char base[RUNTIME_PATH_BYTES], struct error *ret_error)
+{
+	bool given = session && session[0] == '/';
+
+	if (uid == 0 && given && strcmp(session, "/run/user/0") == 0)
+		given = false;
+	if (given)
+		return runtime_join(base, ret_error, session, "guestwire", NULL);
+	if (uid == 0)
+		return runtime_join(base, ret_error, "/run", "guestwire", NULL);
+	snprintf(base, RUNTIME_PATH_BYTES, "/tmp/guestwire-%lu", (unsigned long)uid);
+	return 0;
+}
+
+int runtime_path(const char *base, const char *name, const char *file, char path[RUNTIME_PATH_BYTES],
+		 struct error *ret_error)
+{
+	return runtime_join(path, ret_error, base, name, file);
+}
+
+/* A folder of our own: made, or found to be ours and closed to others. In /tmp anybody may have made it before us. */
+static int runtime_make(const char *path, struct error *ret_error)
+{
+	struct stat status;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+	if (lstat(path, &status) < 0)
+		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+	if (!S_ISDIR(status.st_mode))
+		return error_set(ret_error, -ENOTDIR, "%s: not a folder; remove it", path);
+	if (status.st_uid != geteuid())
+		return error_set(ret_error, -EPERM, "%s: belongs to user %lu, not to us; remove it or set XDG_RUNTIME_DIR", path,
+				 (unsigned long)status.st_uid);
+	if (status.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(ret_error, -EPERM, "%s: others may write there; chmod 0700 it", path);
+	return 0;
+}
+
+static struct flock runtime_lock_all(void)
+{
+	return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+}
+
+/* Who holds the lock; 0: nobody. */
+static pid_t runtime_holder(int fd)
+{
+	struct flock lock = runtime_lock_all();
+
+	if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		return 0;
+	return lock.l_pid > 0 ? lock.l_pid : -1; /* a process of another pid namespace has no number here */
+}
+
+/* Whether the file that is open is the one that the path leads to. */
+static bool runtime_same(int fd, const char *path)
+{
+	struct stat open_file, named;
+
+	return fstat(fd, &open_file) == 0 && lstat(path, &named) == 0 && open_file.st_ino == named.st_ino &&
+	       open_file.st_dev == named.st_dev;
+}
+
+/* One try: 0 taken; -EAGAIN: the folder went away meanwhile; -EEXIST: somebody has it. */
+static int runtime_try(struct runtime *runtime, const char *name, struct error *ret_error)
+{
+	struct flock lock = runtime_lock_all();
+	char path[RUNTIME_PATH_BYTES];
+	int fd, result = runtime_make(runtime->base, ret_error);
+
+	if (result == 0)
+		result = runtime_make(runtime->folder, ret_error);
+	if (result == 0)
+		result = runtime_path(runtime->base, name, "lock", path, ret_error);
+	if (result < 0)
+		return result == -ENOENT ? -EAGAIN : result;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return errno == ENOENT ? -EAGAIN : error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+	if (fcntl(fd, F_SETLK, &lock) < 0) {
+		result = error_set(ret_error, -EEXIST, "network %s is running already (pid %d); guestwire down %s ends it", name,
+				   (int)runtime_holder(fd), name);
+		close(fd);
+		return result;
+	}
+	if (!runtime_same(fd, path)) {
+		close(fd);
+		return -EAGAIN;
+	}
+	runtime->lock = fd;
+	return 0;
+}
+
+/* Everything in the folder, the lock last or not at all. */
+static void runtime_clear(const struct runtime *runtime, bool lock)
+{
+	DIR *folder = opendir(runtime->folder);
+	struct dirent *entry;
+
+	if (!folder)
+		return;
+	while ((entry = readdir(folder))) {
+		if (strcmp(entry->d_name, "lock") != 0)
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	}
+	if (lock)
+		unlinkat(dirfd(folder), "lock", 0);
+	closedir(folder);
+}
+
+int runtime_claim(struct runtime *runtime, const char *base, const char *name, struct error *ret_error)
+{
+	int result;
+
+	*runtime = (struct runtime){.lock = -1};
+	snprintf(runtime->base, sizeof(runtime->base), "%s", base);
+	result = runtime_path(base, name, NULL, runtime->folder, ret_error);
+	if (result < 0)
+		return result;
+	result = -EAGAIN;
+	for (int i = 0; i < CLAIM_TRIES && result == -EAGAIN; i++)
+		result = runtime_try(runtime, name, ret_error);
+	if (result == -EAGAIN)
+		return error_set(ret_error, result, "%s: it comes and goes; is another guestwire starting there?", runtime->folder);
+	if (result == 0)
+		runtime_clear(runtime, false);
+	return result;
+}
+
+void runtime_release(struct runtime *runtime)
+{
+	if (runtime->lock < 0)
+		return;
+	runtime_clear(runtime, true);
+	rmdir(runtime->folder);
+	/* Gone as well unless other networks live there; in a session's folder and in /tmp nothing should be left. */
+	rmdir(runtime->base);
+	close(runtime->lock);
+	runtime->lock = -1;
+}
+
+pid_t runtime_pid(const char *base, const char *name)
+{
+	char path[RUNTIME_PATH_BYTES];
+	pid_t pid;
+	int fd;
+
+	if (runtime_path(base, name, "lock", path, NULL) < 0)
+		return 0;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	pid = runtime_holder(fd);
+	close(fd);
+	return pid;
+}
+
+size_t runtime_each(const char *base, void (*on_name)(void *owner, const char *name, pid_t pid), void *owner)
+{
+	struct dirent **entries;
+	int count = scandir(base, &entries, NULL, alphasort);
+	size_t running = 0;
+
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		pid_t pid = config_check_name(name, NULL) == 0 ? runtime_pid(base, name) : 0;
+
+		if (pid) {
+			on_name(owner, name, pid);
+			running++;
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	return running;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop's callbacks only put clients on the ready list; server_turn() serves them. A turn costs what is on that list,
+ * and the clients that wait or capture when there is news for them. */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "control/answer.h"
+#include "control/request.h"
+#include "daemon/capture.h"
+#include "daemon/client.h"
+#include "daemon/log.h"
+#include "daemon/respond.h"
+#include "daemon/target.h"
+#include "guestwire/guestwire.h"
+
+struct server {
+	struct gw_network *network;
+	const struct log *log;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int fd;
+	struct gw_watch *watch;
+	bool knocked; /* somebody wants to be accepted */
+	bool deaf;    /* no descriptor was left: knocks are not listened to until something else happens */
+	bool news;
+	bool ended;
+	struct list clients, ready;
+	size_t count;
+};
+
+static void server_on_knock(void *owner, unsigned events)
+{
+	struct server *server = owner;
+
+	server->knocked = events != 0;
+}
+
+static void server_on_client(void *owner, struct client *client)
+{
+	struct server *server = owner;
+
+	list_remove(&client->ready);
+	list_append(&server->ready, &client->ready);
+}
+
+static int server_bind(struct server *server, struct error *ret_error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int result;
+
+	memcpy(address.sun_path, server->path, sizeof(address.sun_path));
+	server->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (server->fd < 0)
+		return error_set(ret_error, -errno, "control socket: %s", error_name(-errno));
+	fcntl(server->fd, F_SETFD, FD_CLOEXEC);
+	fcntl(server->fd, F_SETFL, O_NONBLOCK);
+	/* The program's umask is 077: the file never has another mode than 0600. */
+	if (bind(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(server->fd, 64) < 0)
+		return error_set(ret_error, -errno, "control socket %s: %s", server->path, error_name(-errno));
+	result = gw_watch_new(server->network, server->fd, 1, server_on_knock, server, &server->watch);
+	return result < 0 ? error_set(ret_error, result, "control socket %s: %s", server->path, error_name(result)) : 0;
+}
+
+int server_new(struct gw_network *network, const char *path, const struct log *log, struct server **ret_server,
+	       struct error *ret_error)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int result;
+
+	if (!server)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	server->network = network;
+	server->log = log;
+	server->fd = -1;
+	list_init(&server->clients);
+	list_init(&server->ready);
+	snprintf(server->path, sizeof(server->path), "%s", path);
+	result = server_bind(server, ret_error);
+	if (result < 0)
+		server_free(server);
+	else
+		*ret_server = server;
+	return result;
+}
+
+static void server_drop(struct server *server, struct client *client)
+{
+	client_free(client);
+	server->count--;
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	list_for_each_safe(at, &server->clients)
+		server_drop(server, container_of(at, struct client, link));
+	gw_watch_free(server->watch);
+	if (server->fd >= 0)
+		close(server->fd);
+	free(server);
+}
+
+bool server_ended(const struct server *server)
+{
+	return server->ended;
+}
+
+void server_news(struct server *server)
+{
+	server->news = true;
+}
+
+/* The one that was silent for longest and is owed nothing but an answer that it does not read. */
+static void server_make_room(struct server *server)
+{
+	list_for_each(at, &server->clients) {
+		struct client *client = container_of(at, struct client, link);
+
+		if (client->state == CLIENT_WAITING || client->state == CLIENT_CAPTURING)
+			continue;
+		log_more(server->log, "control: too many connections, the one that was silent for longest is closed");
+		server_drop(server, client);
+		return;
+	}
+}
+
+static void server_accept(struct server *server)
+{
+	struct client *client;
+	int fd, result;
+
+	fd = accept(server->fd, NULL, NULL);
+	if (fd < 0) {
+		/* Readiness stays, and the loop would spin on what cannot be had. */
+		server->deaf = (errno == EMFILE || errno == ENFILE) && gw_watch_change(server->watch, 0) == 0;
+		return;
+	}
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (server->count >= SERVER_CLIENTS_MAX)
+		server_make_room(server);
+	if (server->count >= SERVER_CLIENTS_MAX) {
+		close(fd);
+		log_line(server->log, "control: refused a connection: %d are waiting or capturing", SERVER_CLIENTS_MAX);
+		return;
+	}
+	result = client_new(server->network, fd, server_on_client, server, &client);
+	if (result < 0) {
+		log_line(server->log, "control: a connection failed: %s", error_name(result));
+		return;
+	}
+	list_append(&server->clients, &client->link);
+	server->count++;
+}
+
+/* ---- requests ---- */
+
+static void server_capture(struct server *server, struct client *client, const struct request *request)
+{
+	struct target target = {.port = ""};
+	const char *guest = request->guest;
+	char text[512];
+	int result;
+
+	if (guest && !target_find(server->network, guest, &target)) {
+		snprintf(text, sizeof(text), "no guest %s here", guest);
+		client_answer(client, answer_encode_error(ANSWER_NOT_FOUND, text));
+		return;
+	}
+	/* A port's own name, or its --guest's, keeps its meaning when the guest comes back; other words lead to a port. */
+	if (guest && !target.named_port)
+		guest = target.port;
+	result = guest && !*guest ? -ENOENT : capture_new(server->network, guest, &client->capture);
+	if (result < 0) {
+		snprintf(text, sizeof(text), "capture: %s", result == -ENOENT ? "the guest is on no port now" : error_name(result));
+		client_answer(client, answer_encode_error(result == -ENOENT ? ANSWER_NOT_FOUND : ANSWER_FAILED, text));
+		return;
+	}
+	client->state = CLIENT_CAPTURING;
+	client_answer(client, answer_encode_ok(json_object()));
+}
+
+/* Takes the request when it is kept. */
+static void server_wait(struct server *server, struct client *client, struct request *request)
+{
+	char *line = respond_wait(server->network, request);
+
+	if (line) {
+		client_answer(client, line);
+		return;
+	}
+	client->request = *request;
+	*request = (struct request){.command = REQUEST_WAIT};
+	client->state = CLIENT_WAITING;
+}
+
+static void server_request(struct server *server, struct client *client, const char *line, size_t length)
+{
+	struct request request = {.command = REQUEST_STATUS};
+	struct error error = {0};
+
+	if (request_decode(line, length, &request, &error) < 0) {
+		client_answer(client, answer_encode_error(ANSWER_USAGE, error.text));
+		return;
+	}
+	log_more(server->log, "control: %s%s%s", request_word(request.command),
+		 request.guest || request.spec ? " " : "", request.guest ? request.guest : request.spec ? request.spec : "");
+	if (request.command == REQUEST_CAPTURE)
+		server_capture(server, client, &request);
+	else if (request.command == REQUEST_WAIT)
+		server_wait(server, client, &request);
+	else
+		client_answer(client, respond(server->network, server->path, &request));
+	server->ended = server->ended || request.command == REQUEST_DOWN;
+	request_done(&request);
+}
+
+/* ---- turns ---- */
+
+/* Sends, answers what was asked as long as the answers go out, and closes what is at its end. */
+static void server_go_on(struct server *server, struct client *client)
+{
+	size_t length = 0;
+	const char *line;
+
+	client_settle(client);
+	while ((line = client_line(client, &length))) {
+		server_request(server, client, line, length);
+		client_settle(client);
+	}
+	if (client->state == CLIENT_ASKING && client->ended && !client->answer)
+		client->state = CLIENT_CLOSED;
+	if (client->state == CLIENT_CLOSED)
+		server_drop(server, client);
+}
+
+static void server_serve(struct server *server, struct client *client)
+{
+	list_remove(&client->link);
+	list_append(&server->clients, &client->link);
+	client_read(client);
+	client->events = 0;
+	server_go_on(server, client);
+}
+
+static void server_tell(struct server *server)
+{
+	list_for_each_safe(at, &server->clients) {
+		struct client *client = container_of(at, struct client, link);
+		char *line = client->state == CLIENT_WAITING ? respond_wait(server->network, &client->request) : NULL;
+
+		if (!line)
+			continue;
+		request_done(&client->request);
+		client->state = CLIENT_ASKING;
+		client_answer(client, line);
+		server_go_on(server, client);
+	}
+}
+
+void server_turn(struct server *server)
+{
+	struct list ready;
+
+	if (server->deaf)
+		server->deaf = gw_watch_change(server->watch, 1) < 0;
+	if (server->knocked)
+		server_accept(server);
+	server->knocked = false;
+	list_init(&ready);
+	while (!list_empty(&server->ready))
+		list_append(&ready, list_take(&server->ready));
+	while (!list_empty(&ready))
+		server_serve(server, container_of(list_take(&ready), struct client, ready));
+	if (server->news) {
+		server->news = false;
+		server_tell(server);
+	}
+	list_for_each_safe(at, &server->clients) {
+		struct client *client = container_of(at, struct client, link);
+
+		if (client->state == CLIENT_CAPTURING)
+			server_go_on(server, client);
+	}
+}
