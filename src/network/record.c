@@ -9,11 +9,6 @@ int record_table_init(struct record_table *table)
 	return pool_init(&table->pool, sizeof(struct record), RECORDS_MAX);
 }
 
-void record_table_done(struct record_table *table)
-{
-	pool_done(&table->pool);
-}
-
 static struct record *record_find_away(struct record_table *table, struct mac mac)
 {
 	list_for_each (at, &table->away) {
@@ -29,6 +24,13 @@ static void record_forget(struct record_table *table, struct record *record)
 {
 	list_remove(&record->away);
 	pool_give(&table->pool, record);
+}
+
+void record_table_done(struct record_table *table)
+{
+	while (!list_empty(&table->away))
+		record_forget(table, container_of(table->away.next, struct record, away));
+	pool_done(&table->pool);
 }
 
 static void record_add_counters(struct counters *counters, const struct counters *more)
