@@ -316,21 +316,6 @@ static enum drop_reason on_request_elsewhere(struct dhcp4_talk *talk)
 	return DROP_DHCP4_OTHER_SERVER;
 }
 
-/* The client's lease of exactly this address, or NULL. */
-static struct lease *talk_claim(struct dhcp4_talk *talk, struct ip4 address)
-{
-	struct lease *lease = lease_find_client(talk->leases, false, &talk->client);
-
-	if (lease && !ip4_equal(lease->ip4, address))
-		return NULL;
-	lease = lease_offer4(talk->leases, &talk->client, address, talk->now_us);
-	if (lease && !ip4_equal(lease->ip4, address)) {
-		lease_release(talk->leases, lease);
-		return NULL;
-	}
-	return lease;
-}
-
 /* RFC 2131 4.3.2. Selecting has a server identifier, init-reboot a requested address, and renewing and rebinding have
  * `ciaddr`; what the client must have for each comes to the same question. */
 static enum drop_reason on_request(struct dhcp4_talk *talk)
@@ -342,7 +327,7 @@ static enum drop_reason on_request(struct dhcp4_talk *talk)
 		return on_request_elsewhere(talk);
 	if (ip4_is_zero(address))
 		return DROP_DHCP4_FORMAT;
-	lease = talk_claim(talk, address);
+	lease = lease_claim4(talk->leases, &talk->client, address, talk->now_us);
 	if (!lease)
 		return talk_refuse(talk);
 	lease_set_name(lease, talk->request.hostname, sizeof(talk->request.hostname));

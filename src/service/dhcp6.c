@@ -137,16 +137,10 @@ static struct lease *ia_claim(struct dhcp6_talk *talk, const struct dhcp6_ia *as
 {
 	struct lease_client client = talk_client(talk, asked->id);
 	struct lease *lease = lease_find_client(talk->leases, true, &client);
-	struct ip6 wanted = lease ? lease->ip6 : ia_wanted(asked);
 
 	if (!lease && asked->address_count == 0)
 		return NULL;
-	lease = lease_offer6(talk->leases, &client, wanted, talk->now_us);
-	if (lease && !ip6_equal(lease->ip6, wanted)) {
-		lease_release(talk->leases, lease);
-		return NULL;
-	}
-	return lease;
+	return lease_claim6(talk->leases, &client, lease ? lease->ip6 : ia_wanted(asked), talk->now_us);
 }
 
 /* RENEW and REBIND: RFC 8415 18.3.4 and 18.3.5. */

@@ -378,27 +378,40 @@ static struct entry *book_find(const struct book *book, const struct lease_clien
 	return entry ? entry : entry_by_client(book, client);
 }
 
-static struct lease *book_offer(struct book *book, const struct lease_client *client, uint64_t wanted, uint64_t now_us)
+/* One client, one address: what it had before its reservation goes. */
+static struct lease *entry_hold(struct entry *entry, const struct lease_client *client, uint64_t now_us)
 {
-	struct entry *entry = book_find(book, client);
-	struct entry *had = entry_by_client(book, client);
+	struct entry *had = entry_by_client(entry->book, client);
 
 	assert(client->id_bytes > 0);
-	if (!entry && wanted)
-		entry = book_take_wanted(book, wanted);
-	if (!entry)
-		entry = book_take_fresh(book);
-	if (!entry && !list_empty(&book->free))
-		entry = container_of(book->free.next, struct entry, free);
-	if (!entry)
-		return NULL;
-	/* One client, one address: what it had before its reservation goes. */
 	if (had && had != entry)
 		entry_forget_client(had);
 	entry_give_to(entry, client);
 	if (entry->lease.state != LEASE_BOUND)
 		entry_set(entry, LEASE_OFFERED, now_us + LEASE_OFFER_US);
 	return &entry->lease;
+}
+
+static struct lease *book_offer(struct book *book, const struct lease_client *client, uint64_t wanted, uint64_t now_us)
+{
+	struct entry *entry = book_find(book, client);
+
+	if (!entry && wanted)
+		entry = book_take_wanted(book, wanted);
+	if (!entry)
+		entry = book_take_fresh(book);
+	if (!entry && !list_empty(&book->free))
+		entry = container_of(book->free.next, struct entry, free);
+	return entry ? entry_hold(entry, client, now_us) : NULL;
+}
+
+static struct lease *book_claim(struct book *book, const struct lease_client *client, uint64_t number, uint64_t now_us)
+{
+	struct entry *entry = book_find(book, client);
+
+	if (!entry)
+		entry = book_take_wanted(book, number);
+	return entry && entry->number == number ? entry_hold(entry, client, now_us) : NULL;
 }
 
 struct lease *lease_find_client(struct lease_table *leases, bool is6, const struct lease_client *client)
@@ -414,12 +427,29 @@ struct lease *lease_offer4(struct lease_table *leases, const struct lease_client
 	return book_offer(&leases->book[0], client, ip4_value(wanted), now_us);
 }
 
+struct lease *lease_claim4(struct lease_table *leases, const struct lease_client *client, struct ip4 address, uint64_t now_us)
+{
+	lease_expire(leases, now_us);
+	return book_claim(&leases->book[0], client, ip4_value(address), now_us);
+}
+
+static bool ip6_has_number(const struct lease_table *leases, struct ip6 address)
+{
+	return ip6_equal(address, ip6_with_low(leases->config->dhcp6_first, ip6_low(address)));
+}
+
 struct lease *lease_offer6(struct lease_table *leases, const struct lease_client *client, struct ip6 wanted, uint64_t now_us)
 {
-	struct ip6 as_ours = ip6_with_low(leases->config->dhcp6_first, ip6_low(wanted));
-
 	lease_expire(leases, now_us);
-	return book_offer(&leases->book[1], client, ip6_equal(wanted, as_ours) ? ip6_low(wanted) : 0, now_us);
+	return book_offer(&leases->book[1], client, ip6_has_number(leases, wanted) ? ip6_low(wanted) : 0, now_us);
+}
+
+struct lease *lease_claim6(struct lease_table *leases, const struct lease_client *client, struct ip6 address, uint64_t now_us)
+{
+	if (!ip6_has_number(leases, address))
+		return NULL;
+	lease_expire(leases, now_us);
+	return book_claim(&leases->book[1], client, ip6_low(address), now_us);
 }
 
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us)
@@ -565,7 +595,7 @@ int lease_reserve4(struct lease_table *leases, struct mac mac, struct ip4 addres
 int lease_reserve6(struct lease_table *leases, struct mac mac, struct ip6 address, const char *name)
 {
 	if (!ip6_in_net(address, leases->config->net6, leases->config->prefix6) ||
-	    !ip6_equal(address, ip6_with_low(leases->config->dhcp6_first, ip6_low(address))))
+	    !ip6_has_number(leases, address))
 		return -ERANGE;
 	return book_reserve(&leases->book[1], mac, ip6_low(address), name);
 }

@@ -89,6 +89,9 @@ struct lease *lease_find_client(struct lease_table *leases, bool is6, const stru
  * none. NULL: the pool is empty. */
 struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted, uint64_t now_us);
 struct lease *lease_offer6(struct lease_table *leases, const struct lease_client *client, struct ip6 wanted, uint64_t now_us);
+/* Exactly this address: the one the client has or had, or one that nobody has; held like an offer. NULL: it may not. */
+struct lease *lease_claim4(struct lease_table *leases, const struct lease_client *client, struct ip4 address, uint64_t now_us);
+struct lease *lease_claim6(struct lease_table *leases, const struct lease_client *client, struct ip6 address, uint64_t now_us);
 /* Leased, or renewed, for so long from now. */
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us);
 void lease_release(struct lease_table *leases, struct lease *lease);

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole conversations with the DHCPv4 server, as guests hold them. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "unit/service/guest.h"
+#include "wire/dhcp4.h"
+
+#define MINUTE_US (60 * 1000000ull)
+
+/* What the guest says, with what it leaves unsaid at 0. */
+struct say {
+	uint8_t type;
+	const char *client;    /* ciaddr */
+	const char *requested; /* 50 */
+	const char *server;    /* 54 */
+	const char *id;        /* 61, of 3 letters */
+	const char *hostname;  /* 12 */
+	const char *wants;     /* 55; "" for none */
+	uint32_t lease_s;
+	uint16_t flags;
+	uint16_t size;         /* 57 */
+	const char *from, *to; /* IP; 0.0.0.0 and broadcast */
+	const char *fqdn;      /* 81, with the flags 1 (S) */
+};
+
+/* What the server said to it. */
+static struct {
+	struct dhcp4 message;
+	uint8_t type;
+	struct ip4 to;
+	struct mac to_mac;
+} heard;
+
+static void put_ip4(struct writer *writer, uint8_t code, const char *text)
+{
+	struct ip4 address;
+
+	if (!text)
+		return;
+	address = ip4_of(text);
+	dhcp4_ip4_write(writer, code, &address, 1);
+}
+
+static size_t say_write(const struct guest *guest, const struct say *say, uint8_t *to, size_t room)
+{
+	struct dhcp4 message = {.operation = DHCP4_BOOTREQUEST, .transaction = 0x12345678, .flags = say->flags, .mac = guest->mac};
+	struct writer writer;
+
+	if (say->client)
+		message.client = ip4_of(say->client);
+	writer_init(&writer, to, room);
+	dhcp4_write(&writer, &message);
+	dhcp4_u8_write(&writer, DHCP4_OPTION_TYPE, say->type);
+	put_ip4(&writer, DHCP4_OPTION_REQUESTED, say->requested);
+	put_ip4(&writer, DHCP4_OPTION_SERVER_ID, say->server);
+	if (say->id)
+		dhcp4_option_write(&writer, DHCP4_OPTION_CLIENT_ID, say->id, 3);
+	if (say->hostname)
+		dhcp4_text_write(&writer, DHCP4_OPTION_HOSTNAME, say->hostname);
+	if (say->fqdn) {
+		uint8_t fqdn[64] = {1};
+
+		memcpy(fqdn + 3, say->fqdn, strlen(say->fqdn));
+		dhcp4_option_write(&writer, DHCP4_OPTION_FQDN, fqdn, 3 + strlen(say->fqdn));
+	}
+	if (say->wants)
+		dhcp4_option_write(&writer, DHCP4_OPTION_PARAMETERS, say->wants, strlen(say->wants));
+	if (say->lease_s)
+		dhcp4_u32_write(&writer, DHCP4_OPTION_LEASE_TIME, say->lease_s);
+	if (say->size)
+		dhcp4_u16_write(&writer, DHCP4_OPTION_MESSAGE_SIZE, say->size);
+	dhcp4_end_write(&writer);
+	assert_false(writer.failed);
+	return writer_used(&writer);
+}
+
+static void hear(struct guest *guest)
+{
+	struct reader reader;
+	struct dhcp4_request options;
+
+	memset(&heard, 0, sizeof(heard));
+	assert_null(guest_flaw(&guest->config, &guest->reply));
+	if (guest->reply.length == 0)
+		return;
+	memcpy(heard.to_mac.byte, guest->reply.bytes, 6);
+	assert_memory_equal(guest->reply.bytes + 26, guest->config.host4.byte, 4);
+	memcpy(heard.to.byte, guest->reply.bytes + 30, 4);
+	assert_int_equal(guest_u16(guest->reply.bytes + 34), 67);
+	assert_int_equal(guest_u16(guest->reply.bytes + 36), 68);
+	reader_init(&reader, guest->reply.bytes + 42, guest->reply.length - 42);
+	assert_true(reader.left >= DHCP4_BYTES_MIN);
+	assert_int_equal(dhcp4_read(&reader, &heard.message), DROP_NONE);
+	assert_int_equal(dhcp4_request_read(&heard.message, &options), DROP_NONE);
+	assert_int_equal(heard.message.operation, DHCP4_BOOTREPLY);
+	assert_int_equal(heard.message.transaction, 0x12345678);
+	assert_true(mac_equal(heard.message.mac, guest->mac));
+	assert_true(options.has_server_id && ip4_equal(options.server_id, guest->config.host4));
+	heard.type = options.type;
+}
+
+static enum drop_reason say(struct guest *guest, struct say words)
+{
+	uint8_t message[1400];
+	size_t bytes = say_write(guest, &words, message, sizeof(message));
+	bool unicast = words.to != NULL;
+	enum drop_reason verdict;
+
+	guest_udp4(guest, unicast ? guest->config.mac : MAC_BROADCAST, ip4_of(words.from ? words.from : "0.0.0.0"),
+		   ip4_of(unicast ? words.to : "255.255.255.255"), 68, 67, message, bytes);
+	verdict = guest_send(guest);
+	hear(guest);
+	return verdict;
+}
+
+/* The value of an option as hexadecimal, or "-". */
+static const char *option(uint8_t code)
+{
+	static char text[1200];
+	uint8_t value[512];
+	int bytes = dhcp4_option_join(&heard.message, code, value, sizeof(value));
+
+	if (bytes < 0)
+		return "-";
+	text[0] = 0;
+	for (int i = 0; i < bytes; i++)
+		snprintf(text + 2 * i, 3, "%02x", value[i]);
+	return text;
+}
+
+static void assert_heard(uint8_t type, const char *yours)
+{
+	char text[IP4_TEXT_BYTES];
+
+	assert_int_equal(heard.type, type);
+	assert_string_equal(ip4_format(heard.message.yours, text), yours);
+}
+
+static const struct lease *lease_now(const struct guest *guest)
+{
+	return lease_find_mac(guest->leases, guest->mac, false, guest->now_us);
+}
+
+/* From nothing to an address. */
+static void get(struct guest *guest, const char *id, const char *expected)
+{
+	char yours[IP4_TEXT_BYTES];
+
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER, .id = id}), DROP_NONE);
+	assert_heard(DHCP4_OFFER, expected);
+	ip4_format(heard.message.yours, yours);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = yours, .server = "10.0.2.2", .id = id}), DROP_NONE);
+	assert_heard(DHCP4_ACK, expected);
+}
+
+static int setup(void **state)
+{
+	struct service_config config = guest_config();
+
+	*state = guest_new(&config);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	guest_free(*state);
+	return 0;
+}
+
+static void a_guest_discovers_requests_renews_and_releases(void **state)
+{
+	struct guest *guest = *state;
+
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER}), DROP_NONE);
+	assert_heard(DHCP4_OFFER, "10.0.2.15");
+	assert_null(lease_now(guest));
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15", .server = "10.0.2.2", .hostname = "vm1"}),
+			 DROP_NONE);
+	assert_heard(DHCP4_ACK, "10.0.2.15");
+	assert_string_equal(lease_now(guest)->name, "vm1");
+	assert_int_equal(lease_now(guest)->due_us, guest->now_us + 60 * MINUTE_US);
+	/* Renewing: unicast, ciaddr, neither 50 nor 54. */
+	guest->now_us += 30 * MINUTE_US;
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.15", .from = "10.0.2.15", .to = "10.0.2.2"}),
+			 DROP_NONE);
+	assert_heard(DHCP4_ACK, "10.0.2.15");
+	assert_true(ip4_equal(heard.to, ip4_of("10.0.2.15")) && mac_equal(heard.to_mac, guest->mac));
+	assert_true(ip4_equal(heard.message.client, ip4_of("10.0.2.15")));
+	assert_int_equal(lease_now(guest)->due_us, guest->now_us + 60 * MINUTE_US);
+	/* Rebinding: the same, to all. */
+	guest->now_us += 55 * MINUTE_US;
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.15", .from = "10.0.2.15"}), DROP_NONE);
+	assert_heard(DHCP4_ACK, "10.0.2.15");
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.2", .from = "10.0.2.15",
+						 .to = "10.0.2.2"}),
+			 DROP_NONE);
+	assert_int_equal(guest->reply.length, 0);
+	assert_null(lease_now(guest));
+	get(guest, NULL, "10.0.2.15");
+}
+
+static void an_offer_is_sent_as_the_client_can_hear_it(void **state)
+{
+	struct guest *guest = *state;
+
+	say(guest, (struct say){.type = DHCP4_DISCOVER});
+	assert_true(mac_equal(heard.to_mac, guest->mac) && ip4_equal(heard.to, ip4_of("10.0.2.15")));
+	say(guest, (struct say){.type = DHCP4_DISCOVER, .flags = DHCP4_FLAG_BROADCAST});
+	assert_true(mac_equal(heard.to_mac, MAC_BROADCAST) && ip4_equal(heard.to, IP4_BROADCAST));
+	assert_int_equal(heard.message.flags, DHCP4_FLAG_BROADCAST);
+}
+
+static void each_option_has_its_bytes(void **state)
+{
+	static const struct {
+		uint8_t code;
+		const char *value;
+	} rows[] = {
+		{1, "ffffff00"}, {3, "0a000202"}, {6, "0a000203"}, {12, "766d31"}, {15, "6c61622e6578616d706c65"}, {26, "05dc"},
+		{28, "0a0002ff"}, {51, "00000e10"}, {53, "02"}, {54, "0a000202"}, {58, "00000708"}, {59, "00000c4e"},
+		{61, "616263"}, {66, "31302e302e322e39"}, {67, "7078652e30"},
+		{81, "0affff766d312e6c61622e6578616d706c65"}, /* N and O: the server enters no names; RFC 4702 2.2 */
+		{119, "036c6162076578616d706c6500076578616d706c6500"},
+		{121, "10c0a80a000209000a000202"}, /* 192.168/16 via .9, and the default route */
+	};
+	struct guest *guest = *state;
+
+	guest->config.router4 = true;
+	guest->config.routes4[0] = (struct service_route4){ip4_of("192.168.0.0"), 16, ip4_of("10.0.2.9")};
+	guest->config.route4_count = 1;
+	strcpy(guest->config.boot_server, "10.0.2.9");
+	strcpy(guest->config.boot_file, "pxe.0");
+	say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15", .id = "abc", .hostname = "vm1"});
+	say(guest, (struct say){.type = DHCP4_DISCOVER, .id = "abc", .fqdn = "vm1.old"});
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(option(rows[i].code), rows[i].value);
+	assert_true(ip4_equal(heard.message.server, ip4_of("10.0.2.9")));
+	assert_string_equal((const char *)heard.message.file, "pxe.0");
+}
+
+static void only_what_was_asked_is_sent_beside_the_mandatory(void **state)
+{
+	static const uint8_t mandatory[] = {51, 53, 54};
+	struct guest *guest = *state;
+
+	guest->config.router4 = true;
+	say(guest, (struct say){.type = DHCP4_DISCOVER, .wants = "\x01\x06"});
+	for (unsigned code = 1; code < 255; code++) {
+		bool expected = code == 1 || code == 6 || memchr(mandatory, (int)code, sizeof(mandatory));
+
+		assert_int_equal(strcmp(option((uint8_t)code), "-") != 0, expected);
+	}
+}
+
+static void without_an_uplink_there_is_no_router_and_no_default_route(void **state)
+{
+	struct guest *guest = *state;
+
+	say(guest, (struct say){.type = DHCP4_DISCOVER});
+	assert_string_equal(option(3), "-");
+	assert_string_equal(option(121), "-");
+	guest->config.routes4[0] = (struct service_route4){ip4_of("192.168.0.0"), 16, ip4_of("10.0.2.9")};
+	guest->config.route4_count = 1;
+	guest->config.dns4_count = 0;
+	say(guest, (struct say){.type = DHCP4_DISCOVER});
+	assert_string_equal(option(121), "10c0a80a000209");
+	assert_string_equal(option(6), "-");
+}
+
+static void a_lease_time_is_given_within_bounds(void **state)
+{
+	static const struct {
+		uint32_t asked, offered;
+		const char *expected;
+	} rows[] = {
+		{0, 3600, "00000e10"}, {600, 3600, "00000258"}, {7200, 3600, "00000e10"}, {1, 3600, "0000003c"}, {1, 30, "00000001"},
+		{0, UINT32_MAX, "ffffffff"}, {600, UINT32_MAX, "00000258"}, {UINT32_MAX, 3600, "00000e10"},
+	};
+	struct guest *guest = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		guest->config.lease_s = rows[i].offered;
+		say(guest, (struct say){.type = DHCP4_DISCOVER, .lease_s = rows[i].asked});
+		assert_string_equal(option(51), rows[i].expected);
+		if (!strcmp(rows[i].expected, "ffffffff"))
+			assert_string_equal(option(58), "ffffffff");
+	}
+}
+
+static void a_guest_that_comes_back_keeps_its_address(void **state)
+{
+	struct guest *guest = *state;
+
+	get(guest, NULL, "10.0.2.15");
+	/* init-reboot */
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_NONE);
+	assert_heard(DHCP4_ACK, "10.0.2.15");
+	guest->now_us += 600 * MINUTE_US;
+	assert_null(lease_now(guest));
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_NONE);
+	assert_heard(DHCP4_ACK, "10.0.2.15");
+}
+
+static void a_guest_unknown_to_a_new_server_keeps_an_address_that_is_free(void **state)
+{
+	struct guest *guest = *state;
+
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.17", .from = "10.0.2.17", .to = "10.0.2.2"}),
+			 DROP_NONE);
+	assert_heard(DHCP4_ACK, "10.0.2.17");
+}
+
+static void a_wrong_address_is_refused_before_all(void **state)
+{
+	static const struct say rows[] = {
+		{.type = DHCP4_REQUEST, .requested = "10.0.2.16"},                       /* has another */
+		{.type = DHCP4_REQUEST, .requested = "192.168.7.9"},                     /* comes from elsewhere */
+		{.type = DHCP4_REQUEST, .requested = "10.0.2.2", .server = "10.0.2.2"},  /* ours */
+		{.type = DHCP4_REQUEST, .client = "10.0.2.99", .from = "10.0.2.99", .to = "10.0.2.2"},
+	};
+	struct guest *guest = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		/* As a client of whom something is known, and as one of whom nothing is. */
+		for (unsigned number = 1; number <= 2; number++) {
+			guest->mac = guest_mac(1);
+			get(guest, NULL, "10.0.2.15");
+			guest->mac = guest_mac(number);
+			if (i == 0 && number == 2)
+				continue;
+			assert_int_equal(say(guest, rows[i]), DROP_DHCP4_NO_LEASE);
+			assert_heard(DHCP4_NAK, "0.0.0.0");
+			assert_true(mac_equal(heard.to_mac, MAC_BROADCAST) && ip4_equal(heard.to, IP4_BROADCAST));
+			assert_string_equal(option(51), "-");
+			assert_string_equal(option(1), "-");
+			assert_true(ip4_is_zero(heard.message.client));
+		}
+	}
+	/* What another client has. */
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_DHCP4_NO_LEASE);
+	assert_heard(DHCP4_NAK, "0.0.0.0");
+}
+
+static void an_offer_that_was_not_taken_is_free_again(void **state)
+{
+	struct guest *guest = *state;
+	struct lease_client client = {.mac = guest->mac, .id = {1, 0x52, 0x54, 0, 0, 0, 1}, .id_bytes = 7};
+
+	say(guest, (struct say){.type = DHCP4_DISCOVER});
+	assert_int_equal(lease_find_client(guest->leases, false, &client)->state, LEASE_OFFERED);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.44", .server = "10.0.2.9"}),
+			 DROP_DHCP4_OTHER_SERVER);
+	assert_int_equal(guest->reply.length, 0);
+	assert_int_equal(lease_find_client(guest->leases, false, &client)->state, LEASE_FREE);
+}
+
+static void a_declined_address_is_not_offered_again_soon(void **state)
+{
+	struct guest *guest = *state;
+
+	get(guest, NULL, "10.0.2.15");
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.16", .server = "10.0.2.2"}),
+			 DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.2"}), DROP_NONE);
+	assert_int_equal(guest->reply.length, 0);
+	get(guest, NULL, "10.0.2.16");
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_DHCP4_NO_LEASE);
+}
+
+static void a_guest_with_an_address_of_its_own_is_told_the_rest(void **state)
+{
+	static const uint8_t times[] = {51, 58, 59};
+	struct guest *guest = *state;
+
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_INFORM, .client = "10.0.2.99", .from = "10.0.2.99", .to = "10.0.2.2"}),
+			 DROP_NONE);
+	assert_heard(DHCP4_ACK, "0.0.0.0");
+	assert_true(ip4_equal(heard.to, ip4_of("10.0.2.99")) && mac_equal(heard.to_mac, guest->mac));
+	assert_string_equal(option(6), "0a000203");
+	for (size_t i = 0; i < sizeof(times); i++)
+		assert_string_equal(option(times[i]), "-");
+	assert_null(lease_now(guest));
+	/* Some leave ciaddr out and mean their source. */
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_INFORM, .from = "10.0.2.98", .to = "10.0.2.2"}), DROP_NONE);
+	assert_true(ip4_equal(heard.to, ip4_of("10.0.2.98")));
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_INFORM}), DROP_DHCP4_FORMAT);
+}
+
+static void a_reservation_goes_to_its_mac_and_a_changed_one_is_enforced(void **state)
+{
+	struct guest *guest = *state;
+
+	assert_int_equal(lease_reserve4(guest->leases, guest_mac(7), ip4_of("10.0.2.77"), "db"), 0);
+	guest->mac = guest_mac(7);
+	get(guest, "abc", "10.0.2.77");
+	assert_string_equal(option(12), "6462");
+	get(guest, NULL, "10.0.2.77");
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.16", .from = "10.0.2.16"}), DROP_DHCP4_NO_LEASE);
+	assert_heard(DHCP4_NAK, "0.0.0.0");
+	guest->mac = guest_mac(8);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.77"}), DROP_DHCP4_NO_LEASE);
+}
+
+static void one_mac_with_two_identifiers_gets_two_addresses(void **state)
+{
+	struct guest *guest = *state;
+
+	get(guest, "one", "10.0.2.15");
+	get(guest, "two", "10.0.2.16");
+	get(guest, NULL, "10.0.2.17");
+	get(guest, "one", "10.0.2.15");
+}
+
+static void a_boot_rom_and_its_system_are_one_client(void **state)
+{
+	struct guest *guest = *state;
+	uint8_t message[600];
+	struct say words = {.type = DHCP4_DISCOVER};
+	size_t bytes;
+
+	get(guest, NULL, "10.0.2.15");
+	/* Option 61 as most systems send it: 1 and the MAC; in place of the END of a message without options but 53. */
+	bytes = say_write(guest, &words, message, sizeof(message));
+	memcpy(message + 240 + 3, "\x3d\x07\x01\x52\x54\0\0\0\1\xff", 10);
+	guest_udp4(guest, MAC_BROADCAST, (struct ip4){{0}}, IP4_BROADCAST, 68, 67, message, bytes);
+	assert_int_equal(guest_send(guest), DROP_NONE);
+	hear(guest);
+	assert_heard(DHCP4_OFFER, "10.0.2.15");
+	assert_string_equal(option(61), "01525400000001");
+}
+
+static void an_empty_pool_has_its_reason(void **state)
+{
+	struct guest *guest = *state;
+
+	for (unsigned i = 1; i <= 4; i++) {
+		guest->mac = guest_mac(i);
+		assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER}), DROP_NONE);
+	}
+	guest->mac = guest_mac(5);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER}), DROP_DHCP4_POOL_EMPTY);
+	assert_int_equal(guest->reply.length, 0);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_DHCP4_NO_LEASE);
+	assert_heard(DHCP4_NAK, "0.0.0.0");
+}
+
+static void releases_of_others_change_nothing(void **state)
+{
+	struct guest *guest = *state;
+
+	get(guest, NULL, "10.0.2.15");
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.9"}), DROP_DHCP4_OTHER_SERVER);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.16", .server = "10.0.2.2"}), DROP_DHCP4_NO_LEASE);
+	guest->mac = guest_mac(2);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.2"}), DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.9"}), DROP_DHCP4_OTHER_SERVER);
+	guest->mac = guest_mac(1);
+	assert_non_null(lease_now(guest));
+}
+
+static void what_does_not_fit_the_clients_message_is_left_out(void **state)
+{
+	struct guest *guest = *state;
+	size_t small;
+
+	guest->config.search_count = SERVICE_SEARCH_MAX;
+	for (size_t i = 0; i < SERVICE_SEARCH_MAX; i++)
+		memset(guest->config.search[i], 'a', 60);
+	say(guest, (struct say){.type = DHCP4_DISCOVER});
+	small = guest->reply.length;
+	assert_true(small <= 14 + 576);
+	assert_string_equal(option(1), "ffffff00");
+	say(guest, (struct say){.type = DHCP4_DISCOVER, .size = 1500});
+	assert_true(guest->reply.length > small);
+	assert_true(strlen(option(119)) == 2 * 8 * 62);
+	guest->config.mtu_bytes = 576;
+	say(guest, (struct say){.type = DHCP4_DISCOVER, .size = 1500});
+	assert_heard(DHCP4_OFFER, "10.0.2.15");
+}
+
+static void a_boot_server_that_is_a_name_stands_where_names_stand(void **state)
+{
+	struct guest *guest = *state;
+
+	strcpy(guest->config.boot_file, "ipxe.efi");
+	say(guest, (struct say){.type = DHCP4_DISCOVER, .wants = "\x01"});
+	assert_true(ip4_equal(heard.message.server, guest->config.host4));
+	assert_string_equal((const char *)heard.message.file, "ipxe.efi");
+	assert_string_equal(option(67), "-");
+	strcpy(guest->config.boot_server, "boot.lab");
+	say(guest, (struct say){.type = DHCP4_DISCOVER, .wants = "\x01"});
+	assert_true(ip4_is_zero(heard.message.server));
+	assert_string_equal((const char *)heard.message.server_name, "boot.lab");
+}
+
+/* Each changes one thing in a good DISCOVER. */
+static void malformed_messages_are_refused(void **state)
+{
+	static const struct {
+		const char *what;
+		size_t at;
+		uint8_t value;
+		enum drop_reason verdict;
+	} rows[] = {
+		{"nothing", 0, 1, DROP_NONE},
+		{"a reply", 0, 2, DROP_DHCP4_FORMAT},
+		{"not Ethernet", 1, 6, DROP_DHCP4_FORMAT},
+		{"through a relay", 24, 10, DROP_DHCP4_FORMAT},
+		{"a group as its MAC", 28, 1, DROP_DHCP4_FORMAT},
+		{"no cookie", 236, 0, DROP_DHCP4_COOKIE},
+		{"a type of two bytes", 241, 2, DROP_DHCP4_OPTION_LENGTH},
+		{"an option beyond the end", 241, 255, DROP_DHCP4_OPTION_LENGTH},
+		{"no type", 240, 255, DROP_DHCP4_TYPE},
+		{"an offer", 242, 2, DROP_DHCP4_TYPE},
+		{"a nak", 242, 6, DROP_DHCP4_TYPE},
+		{"an unknown type", 242, 77, DROP_DHCP4_TYPE},
+	};
+	struct guest *guest = *state;
+	struct say words = {.type = DHCP4_DISCOVER};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t message[400];
+		size_t bytes = say_write(guest, &words, message, sizeof(message));
+
+		message[rows[i].at] = rows[i].value;
+		guest_udp4(guest, MAC_BROADCAST, (struct ip4){{0}}, IP4_BROADCAST, 68, 67, message, bytes);
+		assert_int_equal(guest_send(guest), rows[i].verdict);
+		assert_int_equal(guest->reply.length > 0, rows[i].verdict == DROP_NONE);
+	}
+	guest_udp4(guest, MAC_BROADCAST, (struct ip4){{0}}, IP4_BROADCAST, 68, 67, "short", 5);
+	assert_int_equal(guest_send(guest), DROP_DHCP4_SHORT);
+}
+
+static void a_request_for_no_address_at_all_is_malformed(void **state)
+{
+	assert_int_equal(say(*state, (struct say){.type = DHCP4_REQUEST}), DROP_DHCP4_FORMAT);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(a_guest_discovers_requests_renews_and_releases),
+		test(an_offer_is_sent_as_the_client_can_hear_it),
+		test(each_option_has_its_bytes),
+		test(only_what_was_asked_is_sent_beside_the_mandatory),
+		test(without_an_uplink_there_is_no_router_and_no_default_route),
+		test(a_lease_time_is_given_within_bounds),
+		test(a_guest_that_comes_back_keeps_its_address),
+		test(a_guest_unknown_to_a_new_server_keeps_an_address_that_is_free),
+		test(a_wrong_address_is_refused_before_all),
+		test(an_offer_that_was_not_taken_is_free_again),
+		test(a_declined_address_is_not_offered_again_soon),
+		test(a_guest_with_an_address_of_its_own_is_told_the_rest),
+		test(a_reservation_goes_to_its_mac_and_a_changed_one_is_enforced),
+		test(one_mac_with_two_identifiers_gets_two_addresses),
+		test(a_boot_rom_and_its_system_are_one_client),
+		test(an_empty_pool_has_its_reason),
+		test(releases_of_others_change_nothing),
+		test(what_does_not_fit_the_clients_message_is_left_out),
+		test(a_boot_server_that_is_a_name_stands_where_names_stand),
+		test(malformed_messages_are_refused),
+		test(a_request_for_no_address_at_all_is_malformed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
