@@ -89,13 +89,15 @@ struct gw_network_config {
 	const char *state_dir;
 	/* A monotonic clock in microseconds; NULL: the system's. With a clock of one's own gw_network_run() must not wait. */
 	uint64_t (*now_us)(void *owner);
-	/* May be NULL. Called from gw_network_run(), gw_guest_*() and gw_port_*(); must not call back into the network. */
+	/* May be NULL. Called from within every function of this header that may change something, gw_network_new() and
+	 * gw_network_free() included; must not call back into the network. */
 	void (*on_event)(void *owner, const struct gw_event *event);
 	void *owner;
 };
 
 GW_API int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network, struct gw_error *ret_error);
-/* Ends all guests and ports; saves the leases. */
+/* Ends all guests, ports, watches and captures, whose handles are void from then on, and saves the leases. Guests are
+ * told, so callbacks may be called. Not from within one. */
 GW_API void gw_network_free(struct gw_network *network);
 GW_API int gw_network_fd(const struct gw_network *network);
 /* 0: run now. -1: only the descriptor will tell. */
@@ -161,7 +163,8 @@ struct gw_port_config {
 	/* A batch for the guest, valid during the call. How many were taken, from the first: the rest is dropped and
 	 * counted. It may call gw_port_send(): those frames go out in the next round. */
 	size_t (*to_guest)(void *owner, const struct gw_frame *frames, size_t count);
-	/* All three or none: room in the guest's own memory, where the network writes without a copy of its own.
+	/* All three or none; to_guest is not used then: room in the guest's own memory, where the network writes without
+	 * a copy of its own.
 	 * reserve: 0, -EAGAIN (call gw_port_room() when there is), -EMSGSIZE. At most 1024 pieces. */
 	int (*reserve)(void *owner, size_t least, size_t wanted, struct gw_room *ret_room);
 	void (*commit)(void *owner, struct gw_room *room, size_t bytes, const struct gw_offload *offload);
@@ -173,9 +176,11 @@ struct gw_port_config {
 
 GW_API int gw_port_new(struct gw_network *network, const struct gw_port_config *config, struct gw_port **ret_port,
 		       struct gw_error *ret_error);
+/* From within a callback, too: no other call of this port's callbacks follows. */
 GW_API void gw_port_free(struct gw_port *port);
-/* A batch from the guest. The bytes are not needed after the return. From within a callback the frames are copied, go
- * out in the next round, and may be fewer than were given: how many is returned. */
+/* A batch from the guest, each frame in at most 1024 pieces. The bytes are not needed after the return. From within a
+ * callback the frames are copied, go out in the next round, and may be fewer than were given: how many is returned. What
+ * the network refuses counts as sent, and under its reason. */
 GW_API size_t gw_port_send(struct gw_port *port, const struct gw_frame *frames, size_t count);
 /* There is room again. */
 GW_API void gw_port_room(struct gw_port *port);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* The lease file through networks that end and begin again, on disks that are full, broken or gone. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unit/network/kit.h"
+
+struct fixture {
+	char directory[64], path[128];
+	struct kit kit;
+	struct kit_guest guest;
+	bool mounted;
+};
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/guestwire-leases.XXXXXX");
+	assert_non_null(mkdtemp(fixture->directory));
+	snprintf(fixture->path, sizeof(fixture->path), "%s/lab.leases", fixture->directory);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	if (fixture->kit.network)
+		kit_done(&fixture->kit);
+	kit_guest_forget(&fixture->guest);
+	if (fixture->mounted)
+		umount(fixture->directory);
+	unlink(fixture->path);
+	rmdir(fixture->directory);
+	free(fixture);
+	return 0;
+}
+
+static void start(struct fixture *fixture, uint8_t guest)
+{
+	struct gw_error error = {0};
+
+	if (kit_try(&fixture->kit, "none", fixture->directory, NULL, &error) != 0)
+		fail_msg("%s", error.text);
+	kit_guest_forget(&fixture->guest);
+	kit_guest_new(&fixture->guest, &fixture->kit, guest);
+}
+
+static size_t count_lines(const char *path, const char *with)
+{
+	char line[1024];
+	size_t count = 0;
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, with) != NULL;
+	fclose(file);
+	return count;
+}
+
+static void a_lease_survives_a_restart(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ip4 first, second;
+
+	start(fixture, 1);
+	first = kit_guest_lease(&fixture->guest);
+	kit_done(&fixture->kit);
+	start(fixture, 2);
+	second = kit_guest_lease(&fixture->guest);
+	assert_false(ip4_equal(first, second));
+	kit_done(&fixture->kit);
+	start(fixture, 1);
+	assert_true(ip4_equal(kit_guest_lease(&fixture->guest), first));
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 0);
+}
+
+static void it_is_written_at_the_end_of_the_turn_and_for_its_owner_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct stat status;
+
+	start(fixture, 1);
+	kit_guest_lease(&fixture->guest);
+	assert_int_equal(stat(fixture->path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:01"), 1);
+}
+
+static void it_is_written_once_a_second_at_most(void **state)
+{
+	struct fixture *fixture = *state;
+	struct kit_guest others[5];
+	struct stat before, after;
+
+	start(fixture, 1);
+	kit_guest_lease(&fixture->guest);
+	assert_int_equal(stat(fixture->path, &before), 0);
+	for (uint8_t i = 0; i < 5; i++) {
+		kit_guest_new(&others[i], &fixture->kit, (uint8_t)(10 + i));
+		kit_guest_lease(&others[i]);
+	}
+	assert_int_equal(stat(fixture->path, &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_in_range(gw_network_timeout_us(fixture->kit.network), 1, 1000 * 1000);
+	kit_pass(&fixture->kit, 1000 * 1000);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:"), 6);
+	assert_int_equal(gw_network_timeout_us(fixture->kit.network), -1);
+	kit_done(&fixture->kit);
+	for (uint8_t i = 0; i < 5; i++)
+		kit_guest_forget(&others[i]);
+}
+
+static void the_end_writes_what_was_not_written_yet(void **state)
+{
+	struct fixture *fixture = *state;
+	struct kit_guest other;
+
+	start(fixture, 1);
+	kit_guest_lease(&fixture->guest);
+	kit_guest_new(&other, &fixture->kit, 2);
+	kit_guest_lease(&other);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:02"), 0);
+	kit_done(&fixture->kit);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:02"), 1);
+	kit_guest_forget(&other);
+}
+
+static void broken_lines_are_left_out_with_one_notice(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ip4 first;
+	FILE *file;
+
+	start(fixture, 1);
+	first = kit_guest_lease(&fixture->guest);
+	kit_done(&fixture->kit);
+	file = fopen(fixture->path, "a");
+	assert_non_null(file);
+	fputs("no lease at all\n\n# a remark\n\x01\x02\xff\n", file);
+	for (int i = 0; i < 5000; i++)
+		fputc('x', file);
+	fputs("\ncut off", file);
+	fclose(file);
+	start(fixture, 1);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 1);
+	assert_non_null(strstr(kit_event(&fixture->kit, GW_EVENT_NOTICE)->text, fixture->path));
+	assert_non_null(strstr(kit_event(&fixture->kit, GW_EVENT_NOTICE)->text, "4 lines"));
+	assert_non_null(strstr(kit_event(&fixture->kit, GW_EVENT_NOTICE)->text, "line 3"));
+	assert_true(ip4_equal(kit_guest_lease(&fixture->guest), first));
+}
+
+static void an_unreadable_file_is_a_notice(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(mkdir(fixture->path, 0700), 0);
+	start(fixture, 1);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 1);
+	kit_guest_lease(&fixture->guest);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 2);
+	kit_done(&fixture->kit);
+	rmdir(fixture->path);
+}
+
+static void a_directory_that_goes_away_is_a_notice_and_guests_go_on(void **state)
+{
+	struct fixture *fixture = *state;
+
+	start(fixture, 1);
+	assert_int_equal(rmdir(fixture->directory), 0);
+	kit_guest_lease(&fixture->guest);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 1);
+	assert_non_null(strstr(kit_event(&fixture->kit, GW_EVENT_NOTICE)->text, "do not survive a restart"));
+	kit_pass(&fixture->kit, 2 * 1000 * 1000);
+	kit_guest_lease(&fixture->guest);
+	/* told once, not at every change */
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 1);
+	assert_int_equal(mkdir(fixture->directory, 0700), 0);
+	kit_pass(&fixture->kit, 2 * 1000 * 1000);
+	kit_guest_lease(&fixture->guest);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:01"), 1);
+}
+
+static void a_full_disk_keeps_the_old_file(void **state)
+{
+	struct fixture *fixture = *state;
+	char filler[128];
+	struct ip4 first;
+	FILE *file;
+
+	if (mount("none", fixture->directory, "tmpfs", 0, "size=16k") != 0)
+		skip();
+	fixture->mounted = true;
+	start(fixture, 1);
+	first = kit_guest_lease(&fixture->guest);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:01"), 1);
+	snprintf(filler, sizeof(filler), "%s/filler", fixture->directory);
+	file = fopen(filler, "w");
+	assert_non_null(file);
+	setvbuf(file, NULL, _IONBF, 0);
+	while (fputc('x', file) != EOF)
+		;
+	fclose(file);
+	kit_pass(&fixture->kit, 2 * 1000 * 1000);
+	kit_guest_lease(&fixture->guest);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 1);
+	assert_non_null(strstr(kit_event(&fixture->kit, GW_EVENT_NOTICE)->text, "No space left"));
+	kit_done(&fixture->kit);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:01"), 1);
+	unlink(filler);
+	start(fixture, 1);
+	assert_true(ip4_equal(kit_guest_lease(&fixture->guest), first));
+}
+
+#define with_fixture(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_fixture(a_lease_survives_a_restart),
+		with_fixture(it_is_written_at_the_end_of_the_turn_and_for_its_owner_alone),
+		with_fixture(it_is_written_once_a_second_at_most),
+		with_fixture(the_end_writes_what_was_not_written_yet),
+		with_fixture(broken_lines_are_left_out_with_one_notice),
+		with_fixture(an_unreadable_file_is_a_notice),
+		with_fixture(a_directory_that_goes_away_is_a_notice_and_guests_go_on),
+		with_fixture(a_full_disk_keeps_the_old_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
