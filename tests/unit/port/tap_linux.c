@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* Taps against the real kernel, in a network namespace of this process's own: offloads go through uncut, both ways.
+ *
+ *    packet socket - gwa (kernel)  |  tap - switch - tap  |  gwb (kernel) - packet socket
+ */
+#include "unit/port/fixture.h"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include "os/tap.h"
+
+enum { HEADERS = 14 + 20 + 20, PAYLOAD = 60000, KERNEL_HEADER = sizeof(struct virtio_net_hdr) };
+
+static bool enter_namespace(void)
+{
+	static int entered = -1;
+	int fd;
+
+	if (entered >= 0)
+		return entered;
+	entered = unshare(CLONE_NEWNET) == 0 && access("/dev/net/tun", R_OK | W_OK) == 0;
+	if (!entered)
+		return false;
+	/* The kernel says nothing of its own accord on the taps. */
+	fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY);
+	if (fd >= 0) {
+		assert_int_equal(write(fd, "1", 1), 1);
+		close(fd);
+	}
+	return true;
+}
+
+#define NEED_NAMESPACE() \
+	do { \
+		(void)state; \
+		if (!enter_namespace()) { \
+			print_message("no permission for a network namespace and a tap\n"); \
+			skip(); \
+		} \
+	} while (0)
+
+/* The host's end of a tap. */
+static int packet_open(const char *name)
+{
+	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_P_ALL));
+	int on = 1;
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)), 0);
+	address.sll_ifindex = (int)if_nametoindex(name);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void put16(uint8_t *at, unsigned value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* A TCP segment of 60,000 bytes of data, to be cut for an MTU of 1500. */
+static size_t make_segment(uint8_t *to)
+{
+	struct virtio_net_hdr header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.hdr_len = HEADERS,
+		.gso_size = 1460,
+		.csum_start = 34,
+		.csum_offset = 16,
+	};
+	uint8_t *frame = to + KERNEL_HEADER, *ip = frame + 14, *tcp = ip + 20;
+	uint32_t sum = 0;
+
+	memcpy(to, &header, sizeof(header));
+	memset(frame, 0, HEADERS);
+	frame_make(frame, 14, 0x77, 0x78);
+	put16(frame + 12, 0x0800);
+	ip[0] = 0x45;
+	put16(ip + 2, 40 + PAYLOAD);
+	ip[6] = 0x40;
+	ip[8] = 64;
+	ip[9] = 6;
+	memcpy(ip + 12, (uint8_t[]){10, 9, 0, 1, 10, 9, 0, 2}, 8);
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+	put16(ip + 10, ~((sum & 0xffff) + (sum >> 16)) & 0xffff);
+	put16(tcp, 1000);
+	put16(tcp + 2, 2000);
+	tcp[12] = 0x50;
+	tcp[13] = 0x10;
+	sum = (10 << 8 | 9) + 1 + (10 << 8 | 9) + 2 + 6 + 20 + PAYLOAD;
+	sum = (sum & 0xffff) + (sum >> 16);
+	put16(tcp + 16, sum);
+	for (int i = 0; i < PAYLOAD; i++)
+		tcp[20 + i] = (uint8_t)(i * 13);
+	return KERNEL_HEADER + HEADERS + PAYLOAD;
+}
+
+static void settle(struct fixture *fixture)
+{
+	for (int i = 0; i < 20; i++) {
+		fixture_settle(fixture);
+		usleep(200);
+	}
+}
+
+static void a_large_segment_passes_from_tap_to_tap_uncut(void **state)
+{
+	struct fixture *fixture;
+	struct endpoint *first;
+	uint8_t *sent, *got;
+	struct virtio_net_hdr header;
+	size_t count;
+	int a, b;
+
+	NEED_NAMESPACE();
+	sent = malloc(70000);
+	got = malloc(70000);
+	fixture = fixture_new();
+	fixture_open(fixture, "tap,ifname=gwa");
+	first = fixture->endpoint;
+	fixture->setup.name = "h";
+	fixture_open(fixture, "tap,ifname=gwb");
+	assert_int_equal(fixture->joined, 2);
+	assert_string_equal(fixture->ports[0]->name, "g");
+	assert_string_equal(fixture->endpoint->address, "gwb");
+	assert_string_equal(fixture_look(fixture->ports[1]).far_end, "gwb");
+	if (!fixture->ports[0]->accepts.tso4)
+		fail_msg("this kernel's taps have no TSO");
+	a = packet_open("gwa");
+	b = packet_open("gwb");
+	count = make_segment(sent);
+	assert_int_equal(send(a, sent, count, 0), count);
+	settle(fixture);
+	assert_int_equal(fixture->probe.frames, 1);
+	assert_int_equal(fixture->probe.lengths[0], HEADERS + PAYLOAD);
+	assert_int_equal(fixture->probe.offload.gso, GSO_TCP4);
+	assert_int_equal(fixture->probe.offload.segment_bytes, 1460);
+	assert_int_equal(fixture->probe.offload.csum, CSUM_PARTIAL);
+	assert_int_equal(fixture->ports[1]->counters.to_guest.frames, 1);
+	assert_int_equal(fixture_drops(fixture->ports[1]), 0);
+	assert_int_equal(recv(b, got, 70000, 0), count);
+	memcpy(&header, got, sizeof(header));
+	assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+	assert_int_equal(header.gso_size, 1460);
+	assert_int_equal(header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	assert_memory_equal(got + KERNEL_HEADER, sent + KERNEL_HEADER, count - KERNEL_HEADER);
+	close(a);
+	close(b);
+	endpoint_close(first);
+	fixture_free(fixture);
+	assert_int_equal(if_nametoindex("gwa"), 0);
+	free(sent);
+	free(got);
+}
+
+static void set_down(const char *name)
+{
+	struct ifreq request = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+	request.ifr_flags &= (short)~IFF_UP;
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+	close(fd);
+}
+
+static void an_interface_that_is_down_or_gone_is_told_by_name(void **state)
+{
+	struct fixture *fixture;
+
+	NEED_NAMESPACE();
+	fixture = fixture_new();
+	fixture_open(fixture, "tap,ifname=gwa");
+	set_down("gwa");
+	probe_send(fixture, 0xffff, 60);
+	assert_int_equal(fixture->ports[0]->counters.drops.count[DROP_TAP_DOWN], 1);
+	assert_int_equal(fixture->left, 0);
+	if (system("ip link del gwa") != 0) {
+		fixture_free(fixture);
+		skip();
+	}
+	settle(fixture);
+	if (fixture->left == 0) {
+		probe_send(fixture, 0xffff, 60);
+		settle(fixture);
+	}
+	assert_int_equal(fixture->left, 1);
+	assert_string_equal(fixture->reason, "the interface is gone");
+	fixture_free(fixture);
+}
+
+static void a_tap_of_a_smaller_mtu_is_refused_with_the_mtu_that_works(void **state)
+{
+	struct tap_request request = {.name = "gwp", .mtu_bytes = 1400};
+	struct fixture *fixture;
+	struct tap tap;
+
+	NEED_NAMESPACE();
+	fixture = fixture_new();
+	assert_int_equal(tap_open(&request, &tap, &fixture->error), 0);
+	assert_int_equal(ioctl(tap.fd, TUNSETPERSIST, 1), 0);
+	tap_close(&tap);
+	assert_int_equal(fixture_try_open(fixture, "tap,ifname=gwp"), -EMSGSIZE);
+	assert_non_null(strstr(fixture->error.text, "mtu=1400"));
+	assert_non_null(strstr(fixture->error.text, "gwp"));
+	assert_int_equal(fixture->joined, 0);
+	assert_int_equal(tap_open(&request, &tap, &fixture->error), 0);
+	assert_int_equal(ioctl(tap.fd, TUNSETPERSIST, 0), 0);
+	tap_close(&tap);
+	fixture_free(fixture);
+}
+
+static void a_tap_can_be_inherited(void **state)
+{
+	struct tap_request request = {.name = "gwi"};
+	struct fixture *fixture;
+	uint8_t bytes[2000];
+	struct tap tap;
+	int fd;
+
+	NEED_NAMESPACE();
+	fixture = fixture_new();
+	assert_int_equal(tap_open(&request, &tap, &fixture->error), 0);
+	fixture_open(fixture, "tap,fd=%d", tap.fd);
+	assert_string_equal(fixture->endpoint->address, "gwi");
+	fd = packet_open("gwi");
+	probe_send(fixture, 0xffff, 100);
+	settle(fixture);
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), 0), KERNEL_HEADER + 100);
+	close(fd);
+	fixture_free(fixture);
+	assert_int_equal(fcntl(tap.fd, F_GETFD), -1);
+}
+
+static void many_frames_wait_in_order(void **state)
+{
+	struct fixture *fixture;
+	uint8_t bytes[2000];
+	int fd;
+
+	NEED_NAMESPACE();
+	fixture = fixture_new();
+	fixture_open(fixture, "tap,ifname=gwa");
+	fd = packet_open("gwa");
+	frame_make(bytes + KERNEL_HEADER, 200, 1, 2);
+	memset(bytes, 0, KERNEL_HEADER);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(send(fd, bytes, KERNEL_HEADER + 60 + i, 0), KERNEL_HEADER + 60 + i);
+	settle(fixture);
+	assert_int_equal(fixture->probe.frames, 100);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(fixture->probe.lengths[i], 60 + i);
+	close(fd);
+	fixture_free(fixture);
+}
+
+static void wrong_words_leave_no_interface(void **state)
+{
+	struct fixture *fixture = fixture_new();
+
+	(void)state;
+	assert_int_equal(fixture_try_open(fixture, "tap,ifname=gwa,fd=3"), -EINVAL);
+	assert_int_equal(fixture_try_open(fixture, "tap,ifnam=gwa"), -EINVAL);
+	assert_int_equal(fixture_try_open(fixture, "tap,fd=999"), -EINVAL);
+	assert_int_equal(if_nametoindex("gwa"), 0);
+	fixture_free(fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_large_segment_passes_from_tap_to_tap_uncut),
+		cmocka_unit_test(an_interface_that_is_down_or_gone_is_told_by_name),
+		cmocka_unit_test(a_tap_of_a_smaller_mtu_is_refused_with_the_mtu_that_works),
+		cmocka_unit_test(a_tap_can_be_inherited),
+		cmocka_unit_test(many_frames_wait_in_order),
+		cmocka_unit_test(wrong_words_leave_no_interface),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
