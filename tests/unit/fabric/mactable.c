@@ -78,7 +78,7 @@ static void the_second_guest_with_an_address_is_refused_and_told_once(void **sta
 	assert_int_equal(news.event, MACTABLE_NOTHING);
 	assert_int_equal(hear(&c, 1, SECOND + 30), DROP_SOURCE_CONFLICT); /* a third is told of, too */
 	assert_true(news.event == MACTABLE_CONFLICT && news.second == &c);
-	for (uint64_t now = SECOND; now < 100 * SECOND; now += SECOND / 2) {
+	for (uint64_t now = SECOND + SECOND / 2; now < 100 * SECOND; now += SECOND / 2) {
 		assert_int_equal(hear(&a, 1, now), DROP_NONE);
 		assert_int_equal(hear(&b, 1, now + 1), DROP_SOURCE_CONFLICT);
 		assert_int_equal(news.event, MACTABLE_NOTHING);
