@@ -38,9 +38,9 @@ MISTAKES = [
     (["up", "t", "--uplink", "none,mtuu=1500"], 2, r"mtuu.*mtu"),
     (["up", "t", "--uplink", "none,mtu=huge"], 2, r"mtu=huge"),
     (["up", "t", "--uplink", "none,net=10.0.2.0/99"], 2, r"net=10\.0\.2\.0/99"),
-    (["up", "t", "--uplink", "none,host=192.168.1.1"], 2, r"host=192\.168\.1\.1.*10\.0\.2\.0/24"),
+    (["up", "t", "--uplink", "none,host=192.168.1.1"], 2, r"host=192\.168\.1\.1.*10\.0\.2\.1 to"),
     (["up", "t", "--uplink", "carrier-pigeon"], 2, r"carrier-pigeon.*none"),
-    (["up", "t", "--uplink", "user"], 2, r"user.*none"),
+    (["up", "t", "--uplink", "user"], 1, r"user.*none"),
     (["up", "t", "--guest", "teletype,path=x"], 2, r"teletype.*stream"),
     (["up", "t", "--guest", "stream"], 2, r"stream.*path="),
     (["up", "t", "--guest", "stream,path=/nonexistent/x.sock"], 1, r"/nonexistent.*(No such|not exist)"),
@@ -48,7 +48,7 @@ MISTAKES = [
     (["up", "t", "--guest", "stream,path=x.sock,mac=12:34"], 2, r"mac=12:34"),
     (["up", "t", "--guest", "stream,path=x.sock,mode=999"], 2, r"mode=999"),
     (["up", "t", "--guest", "stream,path=x.sock,group=nosuchgroup"], 2, r"nosuchgroup"),
-    (["up", "t", "--guest", "stream,path=" + "x" * 200], 2, r"too long|at most"),
+    (["up", "t", "--guest", "stream,path=" + "x" * 200], 1, r"too long|at most"),
     (["up", "t", "--guest", "tap,ifname=averyverylongname0"], 2, r"averyverylongname0.*15"),
     (["up", "t", "--dhcp-host", "nonsense"], 2, r"nonsense"),
     (["up", "t", "--dhcp-host", "52:54:00:00:00:01,1.2.3.4"], 2, r"1\.2\.3\.4.*10\.0\.2\.0/24"),
@@ -200,17 +200,12 @@ def test_show_has_ports_leases_and_drops(wire, closing):
         assert words in text, text
 
 
-def test_a_mtu_that_a_port_cannot_carry_is_refused_with_the_one_that_works(guestwire, tmp_path):
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
-    environment = dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path))
-    done = subprocess.run([PROGRAM, "up", "t", "--uplink", "none,mtu=65520", "--guest", f"dgram,fd={here.fileno()}"], pass_fds=[here.fileno()],
-                          env=environment, capture_output=True, text=True, timeout=10)
-    there.close()
-    here.close()
-    if done.returncode == 0:
-        pytest.skip("the buffer could be raised")
-    assert done.returncode == 1 and re.search(r"mtu=\d+", done.stderr), done.stderr
+def test_a_mtu_that_a_port_cannot_carry_is_refused_with_the_one_that_works(guestwire, namespace):
+    space = namespace()
+    space.run("ip", "tuntap", "add", "tap0", "mode", "tap")
+    space.run("ip", "link", "set", "tap0", "mtu", "1300")
+    done = guestwire("up", "t", "--guest", f"tap,ifname=tap0,netns={space.path}")
+    assert done.returncode == 1 and "mtu=1300" in done.stderr, done.stderr
 
 
 def test_a_configuration_file_says_the_same_words(wire, closing, tmp_path):

@@ -3,6 +3,7 @@
 import os
 import queue
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -16,7 +17,8 @@ class Console:
     def __init__(self, name, command, cwd):
         self.name = name
         self.cwd = cwd
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd,
+                                        start_new_session=True)
         self.lines = queue.Queue()
         self.log = []
         self.serial = 0
@@ -75,8 +77,11 @@ class Console:
         return re.search(r"inet6 ([0-9a-f:]+)/", text)[1]
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
+        """Ends the whole group: User Mode Linux is several processes."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         self.process.wait()
         self.process.stdin.close()
 

@@ -38,7 +38,7 @@ poweroff -f
 UDHCPC = r"""#!/bin/sh
 case $1 in
 bound|renew)
-	ip addr flush dev $interface scope global 2>/dev/null
+	ip -4 addr flush dev $interface scope global 2>/dev/null
 	ip addr add $ip/$mask dev $interface
 	[ -n "$router" ] && ip route add default via $router
 	echo "DHCP $ip/$mask router=$router dns=$dns mtu=$mtu domain=$domain" ;;
