@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* What every socket of ours must be, and what a path may be. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "os/socket.h"
+
+static void assert_ours(int fd)
+{
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void sockets_never_block_and_close_on_exec(void **state)
+{
+	int fds[2];
+	int fd = socket_open(AF_UNIX, SOCK_DGRAM);
+	char byte;
+
+	(void)state;
+	assert_ours(fd);
+	close(fd);
+	assert_int_equal(socket_open(AF_UNIX, 12345), -EINVAL);
+	assert_int_equal(socket_pair(SOCK_SEQPACKET, fds), 0);
+	assert_ours(fds[0]);
+	assert_ours(fds[1]);
+	assert_int_equal(read(fds[0], &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void an_inherited_descriptor_is_made_like_ours(void **state)
+{
+	int fds[2];
+	int type;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(socket_set_nonblocking(fds[0]), 0);
+	assert_ours(fds[0]);
+	assert_int_equal(socket_type(fds[0], &type), 0);
+	assert_int_equal(type, SOCK_STREAM);
+	close(fds[0]);
+	close(fds[1]);
+	assert_int_equal(socket_set_nonblocking(fds[0]), -EBADF);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(socket_type(fds[0], &type), -ENOTSOCK);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void an_accepted_socket_is_like_ours_and_tells_its_peer(void **state)
+{
+	char directory[] = "/tmp/gw-socket.XXXXXX";
+	char path[64];
+	struct sockaddr_un address;
+	socklen_t length;
+	pid_t pid = 0;
+	int listener = socket_open(AF_UNIX, SOCK_STREAM);
+	int client = socket_open(AF_UNIX, SOCK_STREAM);
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/s", directory);
+	assert_int_equal(socket_unix_address(path, &address, &length, NULL), 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(socket_peer_pid(client, &pid), -ENOTCONN);
+	assert_int_equal(listen(listener, 4), 0);
+	assert_int_equal(socket_accept(listener), -EAGAIN);
+	assert_int_equal(connect(client, (struct sockaddr *)&address, length), 0);
+	fd = socket_accept(listener);
+	assert_ours(fd);
+	assert_int_equal(socket_peer_pid(fd, &pid), 0);
+	assert_int_equal(pid, getpid());
+	assert_int_equal(socket_accept(client), -EINVAL);
+	close(fd);
+	close(client);
+	close(listener);
+	unlink(path);
+	rmdir(directory);
+}
+
+static void buffers_are_raised_and_never_lowered(void **state)
+{
+	int fds[2];
+	uint32_t before;
+	uint32_t after;
+
+	(void)state;
+	assert_int_equal(socket_pair(SOCK_DGRAM, fds), 0);
+	before = socket_raise_send_buffer(fds[0], 0);
+	assert_true(before > 0);
+	assert_int_equal(socket_raise_send_buffer(fds[0], 1), before);
+	after = socket_raise_send_buffer(fds[0], 1 << 20);
+	assert_true(after >= before);
+	if (geteuid() == 0)
+		assert_int_equal(after, 1 << 20);
+	before = socket_raise_receive_buffer(fds[0], 0);
+	assert_true(socket_raise_receive_buffer(fds[0], 1 << 20) >= before);
+	assert_int_equal(socket_raise_send_buffer(-1, 1 << 20), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void a_path_is_an_address_when_it_fits(void **state)
+{
+	static const struct {
+		size_t length;
+		int verdict;
+	} rows[] = {{0, -EINVAL}, {1, 0}, {107, 0}, {108, -ENAMETOOLONG}, {4000, -ENAMETOOLONG}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		static char path[4001];
+		struct error error = {0};
+		struct sockaddr_un address;
+		socklen_t length = 0;
+
+		memset(path, 'p', rows[i].length);
+		path[rows[i].length] = 0;
+		assert_int_equal(socket_unix_address(path, &address, &length, &error), rows[i].verdict);
+		assert_int_equal(error.code, rows[i].verdict);
+		if (rows[i].verdict < 0) {
+			assert_true(error.text[0] != 0);
+			continue;
+		}
+		assert_string_equal(address.sun_path, path);
+		assert_int_equal(length, offsetof(struct sockaddr_un, sun_path) + rows[i].length + 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sockets_never_block_and_close_on_exec),
+		cmocka_unit_test(an_inherited_descriptor_is_made_like_ours),
+		cmocka_unit_test(an_accepted_socket_is_like_ours_and_tells_its_peer),
+		cmocka_unit_test(buffers_are_raised_and_never_lowered),
+		cmocka_unit_test(a_path_is_an_address_when_it_fits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

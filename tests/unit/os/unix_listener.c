@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* A path exists only while it can be used, and only its owner removes it: with living, killed and foreign owners. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "os/socket.h"
+#include "os/unix_listener.h"
+
+static char directory[64];
+static char path[80];
+
+static const int types[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
+
+enum {
+	TYPES = 3,
+};
+
+static int make_directory(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/gw-listener.XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/lab.sock", directory);
+	return 0;
+}
+
+/* Fails, and the test with it, when something was left behind. */
+static int remove_directory(void **state)
+{
+	(void)state;
+	return rmdir(directory);
+}
+
+static int entries(void)
+{
+	DIR *open_directory = opendir(directory);
+	int count = -2; /* . and .. */
+
+	assert_non_null(open_directory);
+	while (readdir(open_directory))
+		count++;
+	closedir(open_directory);
+	return count;
+}
+
+static int connect_to(const char *to, int type)
+{
+	struct sockaddr_un address;
+	socklen_t length;
+	int fd = socket_open(AF_UNIX, type);
+	int result;
+
+	assert_int_equal(socket_unix_address(to, &address, &length, NULL), 0);
+	result = connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+static void what_is_open_can_be_used_and_what_is_closed_is_gone(void **state)
+{
+	(void)state;
+	for (int i = 0; i < TYPES; i++) {
+		struct unix_listener listener;
+		int client;
+
+		assert_int_equal(unix_listener_open(path, types[i], NULL, &listener, NULL), 0);
+		assert_string_equal(listener.path, path);
+		assert_int_equal(entries(), 1);
+		client = connect_to(path, types[i]);
+		assert_true(client >= 0);
+		assert_int_equal(write(client, "x", 1), 1);
+		if (types[i] == SOCK_DGRAM) {
+			char byte;
+
+			assert_int_equal(read(listener.fd, &byte, 1), 1);
+		} else {
+			int accepted = socket_accept(listener.fd);
+
+			assert_true(accepted >= 0);
+			close(accepted);
+		}
+		close(client);
+		unix_listener_close(&listener);
+		unix_listener_close(&listener);
+		assert_int_equal(entries(), 0);
+	}
+}
+
+/* A process that serves the path until it is killed. */
+static pid_t other_server(int type)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct unix_listener listener;
+
+		if (unix_listener_open(path, type, NULL, &listener, NULL) < 0 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void a_served_path_is_refused_and_a_killed_ones_is_taken_over(void **state)
+{
+	(void)state;
+	for (int theirs = 0; theirs < TYPES; theirs++) {
+		for (int ours = 0; ours < TYPES; ours++) {
+			struct unix_listener listener;
+			struct error error = {0};
+			char number[32];
+			pid_t pid = other_server(types[theirs]);
+
+			assert_int_equal(unix_listener_open(path, types[ours], NULL, &listener, &error), -EADDRINUSE);
+			assert_non_null(strstr(error.text, "another process"));
+			assert_non_null(strstr(error.text, "is listening there; stop it or choose another path"));
+			snprintf(number, sizeof(number), "(pid %ld)", (long)pid);
+			/* nobody knows who has bound a datagram socket */
+			assert_int_equal(strstr(error.text, number) != NULL, types[theirs] != SOCK_DGRAM);
+			assert_int_equal(entries(), 1);
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			assert_int_equal(entries(), 1);
+			assert_int_equal(unix_listener_open(path, types[ours], NULL, &listener, &error), 0);
+			assert_int_equal(entries(), 1);
+			unix_listener_close(&listener);
+			assert_int_equal(entries(), 0);
+		}
+	}
+}
+
+static void what_is_no_socket_is_not_touched(void **state)
+{
+	struct unix_listener listener;
+	struct error error = {0};
+	struct stat kept;
+
+	(void)state;
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(unix_listener_open(path, SOCK_STREAM, NULL, &listener, &error), -EEXIST);
+	assert_non_null(strstr(error.text, path));
+	assert_int_equal(stat(path, &kept), 0);
+	assert_true(S_ISREG(kept.st_mode));
+	unlink(path);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(unix_listener_open(path, SOCK_STREAM, NULL, &listener, NULL), -EEXIST);
+	unlink(path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(unix_listener_open(path, SOCK_DGRAM, NULL, &listener, NULL), -EEXIST);
+	rmdir(path);
+}
+
+static void closing_leaves_a_socket_that_somebody_else_put_there(void **state)
+{
+	struct unix_listener first;
+	struct unix_listener second;
+
+	(void)state;
+	assert_int_equal(unix_listener_open(path, SOCK_STREAM, NULL, &first, NULL), 0);
+	unlink(path);
+	assert_int_equal(unix_listener_open(path, SOCK_STREAM, NULL, &second, NULL), 0);
+	unix_listener_close(&first);
+	assert_int_equal(entries(), 1);
+	unix_listener_close(&second);
+	assert_int_equal(entries(), 0);
+}
+
+static void mode_and_group_are_what_was_asked_whatever_the_umask(void **state)
+{
+	static const struct {
+		mode_t umask;
+		struct unix_access access;
+		mode_t mode;
+	} rows[] = {
+		{0, {false, 0, NULL}, 0600},
+		{0777, {false, 0, NULL}, 0600},
+		{077, {true, 0660, NULL}, 0660},
+		{0, {true, 0, NULL}, 0},
+		{0, {true, 0666, NULL}, 0666},
+	};
+	struct unix_access grouped = {true, 0640, NULL};
+	struct unix_listener listener;
+	struct stat made;
+	char group[24];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		mode_t kept = umask(rows[i].umask);
+
+		assert_int_equal(unix_listener_open(path, types[i % TYPES], &rows[i].access, &listener, NULL), 0);
+		umask(kept);
+		assert_int_equal(lstat(path, &made), 0);
+		assert_int_equal(made.st_mode & 07777, rows[i].mode);
+		unix_listener_close(&listener);
+	}
+	/* a group by number: one that we may give to */
+	snprintf(group, sizeof(group), "%u", geteuid() == 0 ? 12345 : (unsigned)getegid());
+	grouped.group = group;
+	assert_int_equal(unix_listener_open(path, SOCK_STREAM, &grouped, &listener, NULL), 0);
+	assert_int_equal(lstat(path, &made), 0);
+	assert_int_equal(made.st_gid, atoi(group));
+	unix_listener_close(&listener);
+}
+
+static void mistakes_are_explained_and_leave_nothing(void **state)
+{
+	struct unix_access nobodys = {.group = "no-such-group"};
+	struct unix_listener listener;
+	struct error error = {0};
+	char long_path[200];
+
+	(void)state;
+	assert_int_equal(unix_listener_open(path, SOCK_STREAM, &nobodys, &listener, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "no-such-group"));
+	assert_int_equal(entries(), 0);
+	assert_int_equal(unix_listener_open("/nonexistent/x.sock", SOCK_STREAM, NULL, &listener, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "/nonexistent/x.sock: its directory does not exist"));
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	long_path[sizeof(long_path) - 1] = 0;
+	assert_int_equal(unix_listener_open(long_path, SOCK_STREAM, NULL, &listener, &error), -ENAMETOOLONG);
+	assert_int_equal(unix_listener_open("", SOCK_STREAM, NULL, &listener, &error), -EINVAL);
+}
+
+static void a_path_as_long_as_may_be_and_one_of_a_letter_are_served(void **state)
+{
+	struct unix_listener listener;
+	char longest[108];
+	char brief[80];
+
+	(void)state;
+	snprintf(longest, sizeof(longest), "%s/", directory);
+	memset(longest + strlen(longest), 'x', sizeof(longest) - 1 - strlen(longest));
+	longest[sizeof(longest) - 1] = 0;
+	assert_int_equal(unix_listener_open(longest, SOCK_STREAM, NULL, &listener, NULL), 0);
+	close(connect_to(longest, SOCK_STREAM));
+	unix_listener_close(&listener);
+	snprintf(brief, sizeof(brief), "%s/x", directory);
+	assert_int_equal(unix_listener_open(brief, SOCK_STREAM, NULL, &listener, NULL), 0);
+	unix_listener_close(&listener);
+	assert_int_equal(entries(), 0);
+}
+
+static void a_path_without_a_directory_is_here(void **state)
+{
+	struct unix_listener listener;
+	char here[256];
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(directory), 0);
+	assert_int_equal(unix_listener_open("lab.sock", SOCK_DGRAM, NULL, &listener, NULL), 0);
+	assert_int_equal(entries(), 1);
+	assert_int_equal(access(path, F_OK), 0);
+	unix_listener_close(&listener);
+	assert_int_equal(entries(), 0);
+	assert_int_equal(chdir(here), 0);
+}
+
+#define IN_A_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_A_DIRECTORY(what_is_open_can_be_used_and_what_is_closed_is_gone),
+		IN_A_DIRECTORY(a_served_path_is_refused_and_a_killed_ones_is_taken_over),
+		IN_A_DIRECTORY(what_is_no_socket_is_not_touched),
+		IN_A_DIRECTORY(closing_leaves_a_socket_that_somebody_else_put_there),
+		IN_A_DIRECTORY(mode_and_group_are_what_was_asked_whatever_the_umask),
+		IN_A_DIRECTORY(mistakes_are_explained_and_leave_nothing),
+		IN_A_DIRECTORY(a_path_as_long_as_may_be_and_one_of_a_letter_are_served),
+		IN_A_DIRECTORY(a_path_without_a_directory_is_here),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
