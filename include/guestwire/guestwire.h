@@ -42,7 +42,12 @@ GW_API const char *gw_version(void);
 
 /* struct gw_network_config config = GW_INIT(struct gw_network_config); */
 #ifdef __cplusplus
-#define GW_INIT(type) ([] { type value{}; value.size = sizeof(type); return value; }())
+#define GW_INIT(type)                      \
+	([] {                              \
+		type value{};              \
+		value.size = sizeof(type); \
+		return value;              \
+	}())
 #else
 #define GW_INIT(type) ((type){.size = sizeof(type)})
 #endif
@@ -61,11 +66,11 @@ struct gw_port;
 enum gw_event_type {
 	GW_EVENT_GUEST_JOINED,
 	GW_EVENT_GUEST_LEFT,
-	GW_EVENT_ADDRESS,     /* a MAC address was first heard, or heard on another port */
-	GW_EVENT_LEASE,       /* bound, renewed, released, declined, expired */
-	GW_EVENT_CONFLICT,    /* two ports use one MAC address */
-	GW_EVENT_FIRST_DROP,  /* the first drop of a port for this reason */
-	GW_EVENT_NOTICE,      /* anything else that a person should read */
+	GW_EVENT_ADDRESS,    /* a MAC address was first heard, or heard on another port */
+	GW_EVENT_LEASE,      /* bound, renewed, released, declined, expired */
+	GW_EVENT_CONFLICT,   /* two ports use one MAC address */
+	GW_EVENT_FIRST_DROP, /* the first drop of a port for this reason */
+	GW_EVENT_NOTICE,     /* anything else that a person should read */
 };
 
 struct gw_event {
@@ -78,7 +83,7 @@ struct gw_event {
 
 struct gw_network_config {
 	size_t size;
-	const char *name;   /* NULL: "default" */
+	const char *name; /* NULL: "default" */
 	/* "none[,key=value…]": mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
 	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= bootfile= tftp-server-name= mac-move=;
 	 * guestwire(1) has them all. NULL: "none". */
@@ -95,7 +100,8 @@ struct gw_network_config {
 	void *owner;
 };
 
-GW_API int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network, struct gw_error *ret_error);
+GW_API int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network,
+			  struct gw_error *ret_error);
 /* Ends all guests, ports, watches and captures, whose handles are void from then on, and saves the leases. Guests are
  * told, so callbacks may be called. Not from within one. */
 GW_API void gw_network_free(struct gw_network *network);
@@ -118,7 +124,8 @@ GW_API void gw_watch_free(struct gw_watch *watch);
 /* ---- guests over sockets and devices ---- */
 
 /* "stream,path=/run/vm.sock": what --guest takes. `ret_guest` may be NULL; the network frees what is left. */
-GW_API int gw_guest_add(struct gw_network *network, const char *spec, struct gw_guest **ret_guest, struct gw_error *ret_error);
+GW_API int gw_guest_add(struct gw_network *network, const char *spec, struct gw_guest **ret_guest,
+			struct gw_error *ret_error);
 GW_API void gw_guest_remove(struct gw_guest *guest);
 /* By the name that name= gave or that it was given. NULL: none. */
 GW_API struct gw_guest *gw_guest_find(struct gw_network *network, const char *name);
@@ -154,12 +161,12 @@ struct gw_room {
 
 struct gw_port_config {
 	size_t size;
-	const char *name;       /* NULL: "port0", "port1" … */
+	const char *name; /* NULL: "port0", "port1" … */
 	/* What the far end takes; frames are cut and completed to fit. */
 	bool csum, tso4, tso6, ecn, uso;
-	size_t frame_bytes;     /* the largest frame that is not segmented; 0: the network's MTU and its header */
+	size_t frame_bytes; /* the largest frame that is not segmented; 0: the network's MTU and its header */
 	bool isolated;
-	const char *mac;        /* only this source address; NULL: any */
+	const char *mac; /* only this source address; NULL: any */
 	/* A batch for the guest, valid during the call. How many were taken, from the first: the rest is dropped and
 	 * counted. It may call gw_port_send(): those frames go out in the next round. */
 	size_t (*to_guest)(void *owner, const struct gw_frame *frames, size_t count);
@@ -195,18 +202,18 @@ struct gw_counters {
 struct gw_port_info {
 	size_t size;
 	const char *name;
-	const char *kind;       /* "stream", "gateway", "in-process" … */
-	const char *guest;      /* of the endpoint it belongs to, or its own */
-	const char *far_end;    /* "/run/lab/stream", "tap0", "pid 4711"; "" where nothing is known */
+	const char *kind;    /* "stream", "gateway", "in-process" … */
+	const char *guest;   /* of the endpoint it belongs to, or its own */
+	const char *far_end; /* "/run/lab/stream", "tap0", "pid 4711"; "" where nothing is known */
 	bool connected;
-	bool conflict;          /* uses a MAC address that another port owns */
+	bool conflict; /* uses a MAC address that another port owns */
 	bool muted;
 	bool isolated;
 	struct gw_counters counters;
 	size_t queued_bytes, queued_peak_bytes, queue_bound_bytes;
-	const char *macs[8];    /* the first 8 heard here */
-	size_t mac_count;       /* of all */
-	const uint64_t *drops;  /* [gw_drop_reasons()] */
+	const char *macs[8];   /* the first 8 heard here */
+	size_t mac_count;      /* of all */
+	const uint64_t *drops; /* [gw_drop_reasons()] */
 };
 
 struct gw_guest_info {
@@ -214,10 +221,10 @@ struct gw_guest_info {
 	const char *name;
 	const char *kind;
 	const char *describe;
-	const char *path;       /* of its AF_UNIX socket, or "" */
-	const char *address;    /* of its TCP socket or device, or "" */
+	const char *path;    /* of its AF_UNIX socket, or "" */
+	const char *address; /* of its TCP socket or device, or "" */
 	size_t guests, guests_max;
-	const uint64_t *drops;  /* [gw_drop_reasons()]: what was refused before there was a port to count it */
+	const uint64_t *drops; /* [gw_drop_reasons()]: what was refused before there was a port to count it */
 };
 
 struct gw_lease_info {
@@ -225,15 +232,15 @@ struct gw_lease_info {
 	const char *address;
 	const char *mac;
 	const char *name;
-	const char *state;      /* "offered", "bound", "free", "declined" */
-	int64_t seconds_left;   /* -1: for ever */
+	const char *state;    /* "offered", "bound", "free", "declined" */
+	int64_t seconds_left; /* -1: for ever */
 	bool reserved;
 };
 
 struct gw_network_info {
 	size_t size;
 	const char *name;
-	const char *uplink;     /* "none" */
+	const char *uplink; /* "none" */
 	uint32_t mtu;
 	const char *mac;
 	const char *net4, *host4, *dhcp4_first, *dhcp4_last; /* "" without IPv4 */
@@ -241,10 +248,14 @@ struct gw_network_info {
 };
 
 /* Strings are valid during the call. */
-GW_API void gw_network_describe(struct gw_network *network, void (*on_network)(void *owner, const struct gw_network_info *info), void *owner);
-GW_API void gw_network_each_guest(struct gw_network *network, void (*on_guest)(void *owner, const struct gw_guest_info *info), void *owner);
-GW_API void gw_network_each_port(struct gw_network *network, void (*on_port)(void *owner, const struct gw_port_info *info), void *owner);
-GW_API void gw_network_each_lease(struct gw_network *network, void (*on_lease)(void *owner, const struct gw_lease_info *info), void *owner);
+GW_API void gw_network_describe(struct gw_network *network,
+				void (*on_network)(void *owner, const struct gw_network_info *info), void *owner);
+GW_API void gw_network_each_guest(struct gw_network *network,
+				  void (*on_guest)(void *owner, const struct gw_guest_info *info), void *owner);
+GW_API void gw_network_each_port(struct gw_network *network,
+				 void (*on_port)(void *owner, const struct gw_port_info *info), void *owner);
+GW_API void gw_network_each_lease(struct gw_network *network,
+				  void (*on_lease)(void *owner, const struct gw_lease_info *info), void *owner);
 /* Reasons are 1 … gw_drop_reasons() - 1. */
 GW_API unsigned gw_drop_reasons(void);
 GW_API const char *gw_drop_name(unsigned reason);
@@ -256,7 +267,7 @@ enum gw_capture_direction { GW_CAPTURE_FROM_GUEST, GW_CAPTURE_TO_GUEST, GW_CAPTU
 struct gw_capture_frame {
 	size_t size;
 	enum gw_capture_direction direction;
-	unsigned reason;  /* GW_CAPTURE_DROPPED */
+	unsigned reason; /* GW_CAPTURE_DROPPED */
 	const char *port;
 	uint64_t now_us;
 	struct gw_frame frame;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "network/inprocess.h"
 #include "network/network.h"
+#include "network/offload.h"
 
 struct gw_capture {
 	struct list link;
@@ -24,7 +24,8 @@ static bool capture_wants(const struct gw_capture *capture, const char *name)
 {
 	size_t length = strlen(capture->port);
 
-	return length == 0 || (strncmp(name, capture->port, length) == 0 && (name[length] == '\0' || name[length] == '.'));
+	return length == 0 ||
+	       (strncmp(name, capture->port, length) == 0 && (name[length] == '\0' || name[length] == '.'));
 }
 
 static void capture_sweep(struct gw_network *network)
@@ -52,7 +53,8 @@ static void capture_show(struct gw_network *network, const struct port *port, en
 	if (frame->body_pieces > ROOM_PIECES_MAX)
 		return;
 	if (frame->head_bytes > 0)
-		pieces[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)frame->head, .iov_len = frame->head_bytes};
+		pieces[count++] =
+			(struct iovec){.iov_base = (void *)(uintptr_t)frame->head, .iov_len = frame->head_bytes};
 	for (uint32_t i = 0; i < frame->body_pieces; i++)
 		pieces[count++] = frame->body[i];
 	shown.direction = direction;
@@ -60,7 +62,8 @@ static void capture_show(struct gw_network *network, const struct port *port, en
 	shown.port = port->name;
 	shown.now_us = ethswitch_now_us(network->ethswitch);
 	shown.length = frame->length;
-	shown.frame = (struct gw_frame){.pieces = pieces, .piece_count = count, .offload = inprocess_offload(&frame->offload)};
+	shown.frame =
+		(struct gw_frame){.pieces = pieces, .piece_count = count, .offload = offload_show(&frame->offload)};
 	network->calling++;
 	network->captures.showing++;
 	list_for_each (at, &network->captures.captures) {

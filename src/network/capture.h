@@ -11,8 +11,8 @@
 struct capture_list {
 	struct list captures; /* struct gw_capture */
 	struct observer observer;
-	unsigned showing;     /* callbacks on the stack */
-	bool sweep;           /* one was freed meanwhile */
+	unsigned showing; /* callbacks on the stack */
+	bool sweep;       /* one was freed meanwhile */
 };
 
 struct gw_network;

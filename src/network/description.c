@@ -14,14 +14,14 @@
 
 enum description_limits {
 	MTU_DEFAULT = 1500,
-	MTU_LEAST = 68,         /* RFC 791 3.2 */
-	MTU_LEAST_DHCP4 = 576,  /* RFC 2131 2: a client takes 576 bytes, and an answer may need them */
-	MTU_LEAST_IP6 = 1280,   /* RFC 8200 5 */
-	MTU_MOST = 65520,       /* what QEMU and the kernel's loopback like: 64 KiB less a header, on a 16-byte boundary */
+	MTU_LEAST = 68,        /* RFC 791 3.2 */
+	MTU_LEAST_DHCP4 = 576, /* RFC 2131 2: a client takes 576 bytes, and an answer may need them */
+	MTU_LEAST_IP6 = 1280,  /* RFC 8200 5 */
+	MTU_MOST = 65520, /* what QEMU and the kernel's loopback like: 64 KiB less a header, on a 16-byte boundary */
 	LEASE_DEFAULT_S = 86400,
 	LEASE_LEAST_S = 10,
 	PREFIX4_LEAST = 8,
-	PREFIX4_MOST = 30,      /* the net, the gateway, one guest, broadcast */
+	PREFIX4_MOST = 30, /* the net, the gateway, one guest, broadcast */
 	DHCP4_FIRST = 15,
 	DHCP6_FIRST = 0x1000,
 	DHCP6_LAST = 0x1fff,
@@ -30,7 +30,8 @@ enum description_limits {
 #define DESCRIPTION_LABEL_BYTES 64
 
 /* Words that make no sense with the family off. */
-static const char *const ip4_words[] = {"net", "host", "dhcpstart", "dhcpend", "dns", "router", "route", "lease", "dhcp"};
+static const char *const ip4_words[] = {"net",    "host",  "dhcpstart", "dhcpend", "dns",
+					"router", "route", "lease",     "dhcp"};
 static const char *const ip6_words[] = {"ipv6-net", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns", "dhcp6"};
 
 static int description_check_family(struct spec *spec, const char *family, const char *const *words, size_t count,
@@ -40,8 +41,8 @@ static int description_check_family(struct spec *spec, const char *family, const
 		const char *value = spec_string(spec, words[i]);
 
 		if (value)
-			return error_set(ret_error, -EINVAL, "%s,%s=%s: contradicts %s=off; leave one of them out", spec->kind,
-					 words[i], value, family);
+			return error_set(ret_error, -EINVAL, "%s,%s=%s: contradicts %s=off; leave one of them out",
+					 spec->kind, words[i], value, family);
 	}
 	return 0;
 }
@@ -60,11 +61,11 @@ static int description_read_switches(struct description *description, struct spe
 	    (error = spec_bool(spec, "isolated", &description->isolated, ret_error)) < 0 ||
 	    (error = spec_u32(spec, "mtu", MTU_LEAST, MTU_MOST, &service->mtu_bytes, ret_error)) < 0)
 		return error;
-	if (!service->ip4 && (error = description_check_family(spec, "ipv4", ip4_words, sizeof(ip4_words) / sizeof(*ip4_words),
-							       ret_error)) < 0)
+	if (!service->ip4 && (error = description_check_family(spec, "ipv4", ip4_words,
+							       sizeof(ip4_words) / sizeof(*ip4_words), ret_error)) < 0)
 		return error;
-	if (!service->ip6 && (error = description_check_family(spec, "ipv6", ip6_words, sizeof(ip6_words) / sizeof(*ip6_words),
-							       ret_error)) < 0)
+	if (!service->ip6 && (error = description_check_family(spec, "ipv6", ip6_words,
+							       sizeof(ip6_words) / sizeof(*ip6_words), ret_error)) < 0)
 		return error;
 	service->dhcp4 = service->ip4;
 	if ((error = spec_bool(spec, "dhcp", &service->dhcp4, ret_error)) < 0)
@@ -73,11 +74,11 @@ static int description_read_switches(struct description *description, struct spe
 	if ((error = spec_bool(spec, "dhcp6", &service->dhcp6, ret_error)) < 0)
 		return error;
 	if (service->ip6 && service->mtu_bytes < MTU_LEAST_IP6)
-		return error_set(ret_error, -EINVAL, "%s,mtu=%u: IPv6 needs %d (RFC 8200 5); say ipv6=off or mtu=%d", spec->kind,
-				 service->mtu_bytes, MTU_LEAST_IP6, MTU_LEAST_IP6);
+		return error_set(ret_error, -EINVAL, "%s,mtu=%u: IPv6 needs %d (RFC 8200 5); say ipv6=off or mtu=%d",
+				 spec->kind, service->mtu_bytes, MTU_LEAST_IP6, MTU_LEAST_IP6);
 	if (service->dhcp4 && service->mtu_bytes < MTU_LEAST_DHCP4)
-		return error_set(ret_error, -EINVAL, "%s,mtu=%u: DHCP needs %d (RFC 2131 2); say dhcp=off or mtu=%d", spec->kind,
-				 service->mtu_bytes, MTU_LEAST_DHCP4, MTU_LEAST_DHCP4);
+		return error_set(ret_error, -EINVAL, "%s,mtu=%u: DHCP needs %d (RFC 2131 2); say dhcp=off or mtu=%d",
+				 spec->kind, service->mtu_bytes, MTU_LEAST_DHCP4, MTU_LEAST_DHCP4);
 	return 0;
 }
 
@@ -87,7 +88,8 @@ static int description_ip4(struct spec *spec, const char *key, struct ip4 *addre
 	const char *given = spec_string(spec, key);
 
 	if (given && !ip4_parse(given, address))
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: not an IPv4 address, as 10.0.2.2 is", spec->kind, key, given);
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: not an IPv4 address, as 10.0.2.2 is", spec->kind, key,
+				 given);
 	return 0;
 }
 
@@ -96,7 +98,8 @@ static int description_ip6(struct spec *spec, const char *key, struct ip6 *addre
 	const char *given = spec_string(spec, key);
 
 	if (given && !ip6_parse(given, address))
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: not an IPv6 address, as fd00::2 is", spec->kind, key, given);
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: not an IPv6 address, as fd00::2 is", spec->kind, key,
+				 given);
 	return 0;
 }
 
@@ -110,15 +113,19 @@ static int description_read_net4(struct service_config *service, struct spec *sp
 	if (!given)
 		return 0;
 	if (!ip4_parse_net(given, &service->net4, &service->prefix4))
-		return error_set(ret_error, -EINVAL, "%s,net=%s: not an IPv4 net, as 10.0.2.0/24 is", spec->kind, given);
+		return error_set(ret_error, -EINVAL, "%s,net=%s: not an IPv4 net, as 10.0.2.0/24 is", spec->kind,
+				 given);
 	if (service->prefix4 < PREFIX4_LEAST || service->prefix4 > PREFIX4_MOST)
-		return error_set(ret_error, -EINVAL, "%s,net=%s: the prefix must be %d to %d, for a gateway and a guest at least",
+		return error_set(ret_error, -EINVAL,
+				 "%s,net=%s: the prefix must be %d to %d, for a gateway and a guest at least",
 				 spec->kind, given, PREFIX4_LEAST, PREFIX4_MOST);
 	service->net4 = ip4_from(ip4_value(service->net4) & ip4_mask(service->prefix4));
 	first = service->net4.byte[0];
 	if (first == 0 || first == 127 || first >= 224)
-		return error_set(ret_error, -EINVAL, "%s,net=%s: reserved (RFC 6890); 10.0.0.0/8, 172.16.0.0/12 and "
-				 "192.168.0.0/16 are for private networks", spec->kind, given);
+		return error_set(ret_error, -EINVAL,
+				 "%s,net=%s: reserved (RFC 6890); 10.0.0.0/8, 172.16.0.0/12 and "
+				 "192.168.0.0/16 are for private networks",
+				 spec->kind, given);
 	return 0;
 }
 
@@ -168,14 +175,17 @@ static int description_read_range4(struct service_config *service, struct spec *
 	ip4_format(service->dhcp4_first, first);
 	ip4_format(service->dhcp4_last, last);
 	if (ip4_value(service->dhcp4_first) > ip4_value(service->dhcp4_last))
-		return error_set(ret_error, -EINVAL, "%s: dhcpstart=%s lies behind dhcpend=%s; give both, the lower one first",
-				 spec->kind, first, last);
+		return error_set(ret_error, -EINVAL,
+				 "%s: dhcpstart=%s lies behind dhcpend=%s; give both, the lower one first", spec->kind,
+				 first, last);
 	if (ip4_equal(service->dhcp4_first, service->host4))
-		return error_set(ret_error, -EINVAL, "%s,dhcpstart=%s: is the gateway's own; choose another, or another host=",
-				 spec->kind, first);
+		return error_set(ret_error, -EINVAL,
+				 "%s,dhcpstart=%s: is the gateway's own; choose another, or another host=", spec->kind,
+				 first);
 	if (ip4_equal(service->dhcp4_last, service->host4))
-		return error_set(ret_error, -EINVAL, "%s,dhcpend=%s: is the gateway's own; choose another, or another host=",
-				 spec->kind, last);
+		return error_set(ret_error, -EINVAL,
+				 "%s,dhcpend=%s: is the gateway's own; choose another, or another host=", spec->kind,
+				 last);
 	return 0;
 }
 
@@ -186,11 +196,11 @@ static int description_read_dns4(struct service_config *service, struct spec *sp
 
 	while ((given = spec_next(spec, "dns", &at))) {
 		if (service->dns4_count == SERVICE_DNS_MAX)
-			return error_set(ret_error, -EINVAL, "%s,dns=%s: more than %d; leave some out", spec->kind, given,
-					 SERVICE_DNS_MAX);
+			return error_set(ret_error, -EINVAL, "%s,dns=%s: more than %d; leave some out", spec->kind,
+					 given, SERVICE_DNS_MAX);
 		if (!ip4_parse(given, &service->dns4[service->dns4_count++]))
-			return error_set(ret_error, -EINVAL, "%s,dns=%s: not an IPv4 address; ipv6-dns= takes IPv6", spec->kind,
-					 given);
+			return error_set(ret_error, -EINVAL, "%s,dns=%s: not an IPv4 address; ipv6-dns= takes IPv6",
+					 spec->kind, given);
 	}
 	return 0;
 }
@@ -204,11 +214,13 @@ static int description_route4(struct service_config *service, const struct spec 
 
 	ret_route->via = service->host4;
 	if (length >= sizeof(net))
-		return error_set(ret_error, -EINVAL, "%s,route=%s: must be NET/PREFIX or NET/PREFIX@VIA", spec->kind, given);
+		return error_set(ret_error, -EINVAL, "%s,route=%s: must be NET/PREFIX or NET/PREFIX@VIA", spec->kind,
+				 given);
 	memcpy(net, given, length);
 	net[length] = '\0';
 	if (!ip4_parse_net(net, &ret_route->net, &ret_route->prefix))
-		return error_set(ret_error, -EINVAL, "%s,route=%s: must be NET/PREFIX or NET/PREFIX@VIA", spec->kind, given);
+		return error_set(ret_error, -EINVAL, "%s,route=%s: must be NET/PREFIX or NET/PREFIX@VIA", spec->kind,
+				 given);
 	ret_route->net = ip4_from(ip4_value(ret_route->net) & ip4_mask(ret_route->prefix));
 	if (!given[length])
 		return 0;
@@ -226,8 +238,8 @@ static int description_read_routes4(struct service_config *service, struct spec 
 
 	while (error >= 0 && (given = spec_next(spec, "route", &at))) {
 		if (service->route4_count == SERVICE_ROUTES_MAX)
-			return error_set(ret_error, -EINVAL, "%s,route=%s: more than %d; leave some out", spec->kind, given,
-					 SERVICE_ROUTES_MAX);
+			return error_set(ret_error, -EINVAL, "%s,route=%s: more than %d; leave some out", spec->kind,
+					 given, SERVICE_ROUTES_MAX);
 		error = description_route4(service, spec, given, &service->routes4[service->route4_count++], ret_error);
 	}
 	return error;
@@ -259,19 +271,23 @@ static int description_read_net6(struct service_config *service, struct spec *sp
 	service->net6 = (struct ip6){{0xfd}};
 	service->prefix6 = 64;
 	if (net && (prefix || length))
-		return error_set(ret_error, -EINVAL, "%s,ipv6-net=%s: contradicts %s=%s; leave one of them out", spec->kind, net,
-				 prefix ? "ipv6-prefix" : "ipv6-prefixlen", prefix ? prefix : length);
-	if (net && !(strchr(net, '/') ? ip6_parse_net(net, &service->net6, &service->prefix6) : ip6_parse(net, &service->net6)))
-		return error_set(ret_error, -EINVAL, "%s,ipv6-net=%s: not an IPv6 net, as fd00::/64 is", spec->kind, net);
+		return error_set(ret_error, -EINVAL, "%s,ipv6-net=%s: contradicts %s=%s; leave one of them out",
+				 spec->kind, net, prefix ? "ipv6-prefix" : "ipv6-prefixlen", prefix ? prefix : length);
+	if (net && !(strchr(net, '/') ? ip6_parse_net(net, &service->net6, &service->prefix6)
+				      : ip6_parse(net, &service->net6)))
+		return error_set(ret_error, -EINVAL, "%s,ipv6-net=%s: not an IPv6 net, as fd00::/64 is", spec->kind,
+				 net);
 	if (prefix && !ip6_parse(prefix, &service->net6))
-		return error_set(ret_error, -EINVAL, "%s,ipv6-prefix=%s: not an IPv6 address, as fd00:: is", spec->kind, prefix);
+		return error_set(ret_error, -EINVAL, "%s,ipv6-prefix=%s: not an IPv6 address, as fd00:: is", spec->kind,
+				 prefix);
 	if (service->prefix6 != 64 || (length && strcmp(length, "64") != 0))
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: must be 64 bits long, guests configure themselves (RFC 4862)",
-				 spec->kind, length ? "ipv6-prefixlen" : "ipv6-net", length ? length : net);
+		return error_set(ret_error, -EINVAL,
+				 "%s,%s=%s: must be 64 bits long, guests configure themselves (RFC 4862)", spec->kind,
+				 length ? "ipv6-prefixlen" : "ipv6-net", length ? length : net);
 	memset(service->net6.byte + 8, 0, 8);
 	if (ip6_is_multicast(service->net6) || ip6_is_link_local(service->net6) || service->net6.byte[0] == 0)
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: reserved (RFC 6890); fd00::/8 is for private networks", spec->kind,
-				 net ? "ipv6-net" : "ipv6-prefix", net ? net : prefix);
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: reserved (RFC 6890); fd00::/8 is for private networks",
+				 spec->kind, net ? "ipv6-net" : "ipv6-prefix", net ? net : prefix);
 	return 0;
 }
 
@@ -284,18 +300,20 @@ static struct ip6 description_in_net6(const struct service_config *service, uint
 	return address;
 }
 
-static int description_check_host6(const struct service_config *service, const struct spec *spec, struct error *ret_error)
+static int description_check_host6(const struct service_config *service, const struct spec *spec,
+				   struct error *ret_error)
 {
 	char host[IP6_TEXT_BYTES], net[IP6_TEXT_BYTES];
 
 	ip6_format(service->host6, host);
 	if (!ip6_in_net(service->host6, service->net6, 64) || ip6_equal(service->host6, service->net6))
-		return error_set(ret_error, -EINVAL, "%s,ipv6-host=%s: not an address of the net %s/64; %s2 would do", spec->kind,
-				 host, ip6_format(service->net6, net), net);
+		return error_set(ret_error, -EINVAL, "%s,ipv6-host=%s: not an address of the net %s/64; %s2 would do",
+				 spec->kind, host, ip6_format(service->net6, net), net);
 	if (service->dhcp6 && memcmp(&service->host6, &service->dhcp6_first, sizeof(service->host6)) >= 0 &&
 	    memcmp(&service->host6, &service->dhcp6_last, sizeof(service->host6)) <= 0)
-		return error_set(ret_error, -EINVAL, "%s,ipv6-host=%s: among the addresses that DHCPv6 leases; %s2 would do",
-				 spec->kind, host, ip6_format(service->net6, net));
+		return error_set(ret_error, -EINVAL,
+				 "%s,ipv6-host=%s: among the addresses that DHCPv6 leases; %s2 would do", spec->kind,
+				 host, ip6_format(service->net6, net));
 	return 0;
 }
 
@@ -318,11 +336,11 @@ static int description_read_ip6(struct service_config *service, struct spec *spe
 		return error;
 	while ((given = spec_next(spec, "ipv6-dns", &at))) {
 		if (service->dns6_count == SERVICE_DNS_MAX)
-			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: more than %d; leave some out", spec->kind, given,
-					 SERVICE_DNS_MAX);
+			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: more than %d; leave some out", spec->kind,
+					 given, SERVICE_DNS_MAX);
 		if (!ip6_parse(given, &service->dns6[service->dns6_count++]))
-			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: not an IPv6 address; dns= takes IPv4", spec->kind,
-					 given);
+			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: not an IPv6 address; dns= takes IPv4",
+					 spec->kind, given);
 	}
 	return 0;
 }
@@ -358,12 +376,14 @@ static bool description_is_domain(const char *text)
 	return true;
 }
 
-static int description_domain(const struct spec *spec, const char *key, const char *given, char *name, struct error *ret_error)
+static int description_domain(const struct spec *spec, const char *key, const char *given, char *name,
+			      struct error *ret_error)
 {
 	size_t length = strlen(given);
 
 	if (!description_is_domain(given))
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: not a domain name, as example.org is", spec->kind, key, given);
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: not a domain name, as example.org is", spec->kind, key,
+				 given);
 	if (given[length - 1] == '.')
 		length--;
 	memcpy(name, given, length);
@@ -379,7 +399,8 @@ static int description_text(struct spec *spec, const char *key, char *text, size
 	if (!given)
 		return 0;
 	if (!*given || strlen(given) >= room)
-		return error_set(ret_error, -EINVAL, "%s,%s=%.40s: must be 1 to %zu characters", spec->kind, key, given, room - 1);
+		return error_set(ret_error, -EINVAL, "%s,%s=%.40s: must be 1 to %zu characters", spec->kind, key, given,
+				 room - 1);
 	memcpy(text, given, strlen(given) + 1);
 	return 0;
 }
@@ -393,15 +414,16 @@ static int description_read_names(struct service_config *service, struct spec *s
 	if ((error = description_text(spec, "hostname", service->hostname, sizeof(service->hostname), ret_error)) < 0)
 		return error;
 	if (service->hostname[0] && !description_is_label(service->hostname, strlen(service->hostname)))
-		return error_set(ret_error, -EINVAL, "%s,hostname=%s: must be one word of letters, digits and '-'", spec->kind,
-				 service->hostname);
+		return error_set(ret_error, -EINVAL, "%s,hostname=%s: must be one word of letters, digits and '-'",
+				 spec->kind, service->hostname);
 	if (domain && (error = description_domain(spec, "domainname", domain, service->domain, ret_error)) < 0)
 		return error;
 	while ((given = spec_next(spec, "dnssearch", &at))) {
 		if (service->search_count == SERVICE_SEARCH_MAX)
-			return error_set(ret_error, -EINVAL, "%s,dnssearch=%s: more than %d; leave some out", spec->kind, given,
-					 SERVICE_SEARCH_MAX);
-		if ((error = description_domain(spec, "dnssearch", given, service->search[service->search_count++], ret_error)) < 0)
+			return error_set(ret_error, -EINVAL, "%s,dnssearch=%s: more than %d; leave some out",
+					 spec->kind, given, SERVICE_SEARCH_MAX);
+		if ((error = description_domain(spec, "dnssearch", given, service->search[service->search_count++],
+						ret_error)) < 0)
 			return error;
 	}
 	if ((error = description_text(spec, "tftp-server-name", service->boot_server, sizeof(service->boot_server),
@@ -421,10 +443,12 @@ static int description_read_mac(struct service_config *service, struct spec *spe
 	if (!given)
 		return 0;
 	if (!mac_parse(given, &service->mac))
-		return error_set(ret_error, -EINVAL, "%s,mac=%s: not a MAC address, as 52:55:0a:00:02:02 is", spec->kind, given);
-	if (mac_is_group(service->mac) || mac_is_zero(service->mac))
-		return error_set(ret_error, -EINVAL, "%s,mac=%s: not the address of one machine; 52:55:0a:00:02:02 would do",
+		return error_set(ret_error, -EINVAL, "%s,mac=%s: not a MAC address, as 52:55:0a:00:02:02 is",
 				 spec->kind, given);
+	if (mac_is_group(service->mac) || mac_is_zero(service->mac))
+		return error_set(ret_error, -EINVAL,
+				 "%s,mac=%s: not the address of one machine; 52:55:0a:00:02:02 would do", spec->kind,
+				 given);
 	return 0;
 }
 
@@ -436,7 +460,8 @@ static int description_check_kind(const char *kind, struct error *ret_error)
 		return 0;
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
 		if (strcmp(kind, later[i]) == 0)
-			return error_set(ret_error, -EOPNOTSUPP, "uplink=%s: not available in this version, uplink=none is", kind);
+			return error_set(ret_error, -EOPNOTSUPP,
+					 "uplink=%s: not available in this version, uplink=none is", kind);
 	}
 	return error_set(ret_error, -EINVAL, "uplink=%s: no such uplink; none would do", kind);
 }
@@ -468,8 +493,9 @@ int description_parse(struct description *ret_description, const char *uplink, s
 	return 0;
 }
 
-static int description_reserve_address(struct lease_table *leases, const struct service_config *config, const char *whole,
-				       struct mac mac, char *address, const char *name, struct error *ret_error)
+static int description_reserve_address(struct lease_table *leases, const struct service_config *config,
+				       const char *whole, struct mac mac, char *address, const char *name,
+				       struct error *ret_error)
 {
 	size_t length = strlen(address);
 	struct ip4 ip4;
@@ -479,15 +505,18 @@ static int description_reserve_address(struct lease_table *leases, const struct 
 	if (address[0] == '[' && length > 1 && address[length - 1] == ']') {
 		address[length - 1] = '\0';
 		if (!ip6_parse(address + 1, &ip6))
-			return error_set(ret_error, -EINVAL, "dhcp-host=%s: '%s' is not an IPv6 address", whole, address + 1);
+			return error_set(ret_error, -EINVAL, "dhcp-host=%s: '%s' is not an IPv6 address", whole,
+					 address + 1);
 		error = config->ip6 ? lease_reserve6(leases, mac, ip6, name) : -ERANGE;
 	} else {
 		if (!ip4_parse(address, &ip4))
-			return error_set(ret_error, -EINVAL, "dhcp-host=%s: must be MAC,IP[,NAME] or MAC,[IP6][,NAME]", whole);
+			return error_set(ret_error, -EINVAL, "dhcp-host=%s: must be MAC,IP[,NAME] or MAC,[IP6][,NAME]",
+					 whole);
 		error = config->ip4 ? lease_reserve4(leases, mac, ip4, name) : -ERANGE;
 	}
 	if (error == -ERANGE)
-		return error_set(ret_error, -EINVAL, "dhcp-host=%s: not an address that a guest of this network may have", whole);
+		return error_set(ret_error, -EINVAL,
+				 "dhcp-host=%s: not an address that a guest of this network may have", whole);
 	if (error == -EEXIST)
 		return error_set(ret_error, -EINVAL, "dhcp-host=%s: this MAC or address has another dhcp-host=", whole);
 	return error < 0 ? error_set(ret_error, error, "dhcp-host=%s: %s", whole, error_name(error)) : 0;
@@ -508,15 +537,18 @@ int description_reserve(struct lease_table *leases, const struct service_config 
 	while (at && count < 4)
 		fields[count++] = strsep(&at, ",");
 	if (at || count < 2 || !mac_parse(fields[0], &mac) || mac_is_group(mac) || mac_is_zero(mac))
-		return error_set(ret_error, -EINVAL, "dhcp-host=%s: must be MAC,IP[,NAME] or MAC,[IP6][,NAME]", dhcp_host);
+		return error_set(ret_error, -EINVAL, "dhcp-host=%s: must be MAC,IP[,NAME] or MAC,[IP6][,NAME]",
+				 dhcp_host);
 	addresses = count - 1;
 	/* the last field is a name unless it is a second address */
-	if (count > 2 && fields[count - 1][0] != '[' && !(isdigit((unsigned char)fields[count - 1][0]) && strchr(fields[count - 1], '.'))) {
+	if (count > 2 && fields[count - 1][0] != '[' &&
+	    !(isdigit((unsigned char)fields[count - 1][0]) && strchr(fields[count - 1], '.'))) {
 		name = fields[count - 1];
 		addresses--;
 		if (!description_is_label(name, strlen(name)))
-			return error_set(ret_error, -EINVAL, "dhcp-host=%s: '%s' must be one word of letters, digits and '-'",
-					 dhcp_host, name);
+			return error_set(ret_error, -EINVAL,
+					 "dhcp-host=%s: '%s' must be one word of letters, digits and '-'", dhcp_host,
+					 name);
 	}
 	for (size_t i = 1; error >= 0 && i <= addresses; i++)
 		error = description_reserve_address(leases, config, dhcp_host, mac, fields[i], name, ret_error);

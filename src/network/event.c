@@ -55,22 +55,24 @@ void event_send_lease(struct gw_network *network, const struct lease *lease, enu
 		ip6_format(lease->ip6, address);
 	else
 		ip4_format(lease->ip4, address);
-	event_send(network, GW_EVENT_LEASE, port ? port->name : NULL, &lease->mac, "%s%s%s %s %s%s%s%s", port ? port->name : "",
-		   port ? ": " : "", address, word, mac_format(lease->mac, mac), lease->name[0] ? " (" : "", lease->name,
-		   lease->name[0] ? ")" : "");
+	event_send(network, GW_EVENT_LEASE, port ? port->name : NULL, &lease->mac, "%s%s%s %s %s%s%s%s",
+		   port ? port->name : "", port ? ": " : "", address, word, mac_format(lease->mac, mac),
+		   lease->name[0] ? " (" : "", lease->name, lease->name[0] ? ")" : "");
 }
 
-void event_send_conflict(struct gw_network *network, const struct port *first, const struct port *second, struct mac mac)
+void event_send_conflict(struct gw_network *network, const struct port *first, const struct port *second,
+			 struct mac mac)
 {
 	char text[MAC_TEXT_BYTES];
 
-	event_send(network, GW_EVENT_CONFLICT, second->name, &mac,
-		   "%s uses %s, the MAC address of %s, which is alive: %s keeps it, %s is cut off; give one of them mac=…",
-		   second->name, mac_format(mac, text), first->name, first->name, second->name);
+	event_send(
+		network, GW_EVENT_CONFLICT, second->name, &mac,
+		"%s uses %s, the MAC address of %s, which is alive: %s keeps it, %s is cut off; give one of them mac=…",
+		second->name, mac_format(mac, text), first->name, first->name, second->name);
 }
 
 void event_send_first_drop(struct gw_network *network, const struct port *port, enum drop_reason reason)
 {
-	event_send(network, GW_EVENT_FIRST_DROP, port->name, NULL, "%s: first drop for %s: %s", port->name, drop_name(reason),
-		   drop_text(reason));
+	event_send(network, GW_EVENT_FIRST_DROP, port->name, NULL, "%s: first drop for %s: %s", port->name,
+		   drop_name(reason), drop_text(reason));
 }

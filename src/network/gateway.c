@@ -92,7 +92,8 @@ static void gateway_queue(struct port *port, const struct frame *frame)
 	}
 	gateway_expire(gateway);
 	gateway_hear_arp(gateway, bytes, frame->length);
-	reason = service_input(gateway->config.service, gateway->config.leases, bytes, frame->length, now_us, &gateway->reply);
+	reason = service_input(gateway->config.service, gateway->config.leases, bytes, frame->length, now_us,
+			       &gateway->reply);
 	if (reason == DROP_NONE || gateway_may_refuse(gateway, now_us))
 		gateway_send(gateway);
 	if (reason != DROP_NONE) {
@@ -119,16 +120,15 @@ static void gateway_deliver(struct gateway *gateway)
 	size_t bytes, offset = 0;
 	int count = framequeue_peek_frame(&gateway->answers, pieces, 32, &bytes), error;
 
-	frame = (struct frame){
-		.head = head, .length = (uint32_t)bytes, .body = pieces, .body_pieces = (uint32_t)count};
+	frame = (struct frame){.head = head, .length = (uint32_t)bytes, .body = pieces, .body_pieces = (uint32_t)count};
 	frame_copy(&frame, 0, head, bytes < sizeof(head) ? bytes : sizeof(head));
-	error = ethswitch_reserve(&gateway->port, ((const struct ethernet_header *)(const void *)head)->to, 0, (uint32_t)bytes,
-				  (uint32_t)bytes, &room);
+	error = ethswitch_reserve(&gateway->port, ((const struct ethernet_header *)(const void *)head)->to, 0,
+				  (uint32_t)bytes, (uint32_t)bytes, &room);
 	if (error < 0) {
 		port_drop(error == -EAGAIN && room.port ? room.port : &gateway->port,
-			  error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT :
-			  room.port	     ? DROP_ROOM_REFUSED :
-					       DROP_POOL_EMPTY,
+			  error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT
+			  : room.port        ? DROP_ROOM_REFUSED
+					     : DROP_POOL_EMPTY,
 			  &frame);
 		return;
 	}
@@ -164,8 +164,10 @@ static void gateway_look(const struct port *port, struct port_status *ret_status
 	ret_status->queue_bound_bytes = gateway->answers.bound;
 }
 
-static const struct port_ops gateway_ops = {
-	.queue = gateway_queue, .flush = gateway_flush, .run = gateway_run, .look = gateway_look};
+static const struct port_ops gateway_ops = {.queue = gateway_queue,
+					    .flush = gateway_flush,
+					    .run = gateway_run,
+					    .look = gateway_look};
 
 int gateway_new(const struct gateway_config *config, struct gateway **ret_gateway)
 {

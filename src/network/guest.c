@@ -64,7 +64,8 @@ static int guest_open(struct gw_guest *guest, const char *text, struct error *re
 	struct spec spec;
 	int error;
 
-	if ((error = spec_parse(&spec, text, ret_error)) < 0 || (error = guest_read_name(guest, &spec, ret_error)) < 0 ||
+	if ((error = spec_parse(&spec, text, ret_error)) < 0 ||
+	    (error = guest_read_name(guest, &spec, ret_error)) < 0 ||
 	    (error = guest_add_default(guest->network, &spec, ret_error)) < 0)
 		return error;
 	guest->setup = (struct endpoint_setup){.loop = guest->network->loop,

@@ -40,8 +40,8 @@ const char *gw_drop_text(unsigned reason)
 	return reason > DROP_NONE && reason < DROP_REASONS ? drop_text((enum drop_reason)reason) : "";
 }
 
-void gw_network_describe(struct gw_network *network, void (*on_network)(void *owner, const struct gw_network_info *info),
-			 void *owner)
+void gw_network_describe(struct gw_network *network,
+			 void (*on_network)(void *owner, const struct gw_network_info *info), void *owner)
 {
 	const struct service_config *service = &network->description.service;
 	char mac[MAC_TEXT_BYTES], net4[IP4_TEXT_BYTES + 3] = "", host4[IP4_TEXT_BYTES] = "";
@@ -192,7 +192,8 @@ static void info_show_port(const struct gw_network *network, const struct port *
 	on_port(owner, &info);
 }
 
-void gw_network_each_port(struct gw_network *network, void (*on_port)(void *owner, const struct gw_port_info *info), void *owner)
+void gw_network_each_port(struct gw_network *network, void (*on_port)(void *owner, const struct gw_port_info *info),
+			  void *owner)
 {
 	struct heard_list heard = info_collect(network);
 

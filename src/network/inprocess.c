@@ -10,11 +10,12 @@
 
 #include "fabric/framequeue.h"
 #include "network/network.h"
+#include "network/offload.h"
 
 enum inprocess_limits {
 	INPROCESS_BATCH = PORT_TURN_FRAMES,
-	INPROCESS_PIECES = 512,                 /* a batch in fewer pieces than this is shown whole */
-	INPROCESS_QUEUE_BYTES = 256 * 1024,     /* a turn's worth of what callbacks send */
+	INPROCESS_PIECES = 512,             /* a batch in fewer pieces than this is shown whole */
+	INPROCESS_QUEUE_BYTES = 256 * 1024, /* a turn's worth of what callbacks send */
 };
 
 struct gw_port {
@@ -23,7 +24,7 @@ struct gw_port {
 	struct gw_network *network;
 	struct gw_port_config config;
 	bool freed;
-	bool written; /* rooms were committed: flush() tells the far end */
+	bool written;           /* rooms were committed: flush() tells the far end */
 	struct framequeue sent; /* from within callbacks, each behind a struct inprocess_prefix */
 	/* of the delivery under way */
 	size_t batch_count, piece_count;
@@ -39,65 +40,6 @@ struct inprocess_prefix {
 
 _Static_assert(sizeof(struct inprocess_prefix) == 10, "no padding");
 _Static_assert(INPROCESS_PIECES >= 1 + FRAME_PIECES_MAX, "the largest frame fits an empty batch");
-
-/* ---- offloads, in the three forms ---- */
-
-struct gw_offload inprocess_offload(const struct offload *offload)
-{
-	struct gw_offload same = {.ecn = offload->ecn,
-				  .csum_start = offload->csum_start,
-				  .csum_offset = offload->csum_offset,
-				  .segment_bytes = offload->segment_bytes};
-
-	switch (offload->csum) {
-	case CSUM_UNKNOWN:
-		same.csum = GW_CSUM_UNKNOWN;
-		break;
-	case CSUM_PARTIAL:
-		same.csum = GW_CSUM_PARTIAL;
-		break;
-	case CSUM_VERIFIED:
-		same.csum = GW_CSUM_VERIFIED;
-		break;
-	}
-	switch (offload->gso) {
-	case GSO_NONE:
-		same.gso = GW_GSO_NONE;
-		break;
-	case GSO_TCP4:
-		same.gso = GW_GSO_TCP4;
-		break;
-	case GSO_TCP6:
-		same.gso = GW_GSO_TCP6;
-		break;
-	case GSO_UDP:
-		same.gso = GW_GSO_UDP;
-		break;
-	}
-	return same;
-}
-
-/* The host program may have the numbers from its guest: an unknown one is a verdict, no assertion. */
-static enum drop_reason inprocess_read_offload(const struct gw_offload *offload, struct offload *ret_offload)
-{
-	static const enum csum_state csums[] = {
-		[GW_CSUM_UNKNOWN] = CSUM_UNKNOWN, [GW_CSUM_PARTIAL] = CSUM_PARTIAL, [GW_CSUM_VERIFIED] = CSUM_VERIFIED};
-	static const enum gso_type gsos[] = {
-		[GW_GSO_NONE] = GSO_NONE, [GW_GSO_TCP4] = GSO_TCP4, [GW_GSO_TCP6] = GSO_TCP6, [GW_GSO_UDP] = GSO_UDP};
-	unsigned csum = (unsigned)offload->csum, gso = (unsigned)offload->gso;
-
-	if (gso >= sizeof(gsos) / sizeof(*gsos))
-		return DROP_OFFLOAD_GSO_TYPE;
-	if (csum >= sizeof(csums) / sizeof(*csums))
-		return DROP_OFFLOAD_CSUM_RANGE;
-	*ret_offload = (struct offload){.csum = csums[csum],
-					.gso = gsos[gso],
-					.ecn = offload->ecn,
-					.csum_start = offload->csum_start,
-					.csum_offset = offload->csum_offset,
-					.segment_bytes = offload->segment_bytes};
-	return DROP_NONE;
-}
 
 /* ---- to the guest ---- */
 
@@ -161,12 +103,13 @@ static void inprocess_gather(struct gw_port *port, const struct frame *frame)
 	}
 	pieces = port->pieces + port->piece_count;
 	if (frame->head_bytes > 0)
-		pieces[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)frame->head, .iov_len = frame->head_bytes};
+		pieces[count++] =
+			(struct iovec){.iov_base = (void *)(uintptr_t)frame->head, .iov_len = frame->head_bytes};
 	for (uint32_t i = 0; i < frame->body_pieces; i++)
 		pieces[count++] = frame->body[i];
 	port->piece_count += count;
 	port->batch[port->batch_count++] =
-		(struct gw_frame){.pieces = pieces, .piece_count = count, .offload = inprocess_offload(&frame->offload)};
+		(struct gw_frame){.pieces = pieces, .piece_count = count, .offload = offload_show(&frame->offload)};
 }
 
 static int inprocess_reserve(struct port *base, uint32_t least, uint32_t wanted, struct room *ret_room)
@@ -192,14 +135,17 @@ static int inprocess_reserve(struct port *base, uint32_t least, uint32_t wanted,
 
 static struct gw_room inprocess_room(const struct room *room)
 {
-	return (struct gw_room){.pieces = room->pieces, .piece_count = room->piece_count, .bytes = room->bytes, .owner = room->owner};
+	return (struct gw_room){.pieces = room->pieces,
+				.piece_count = room->piece_count,
+				.bytes = room->bytes,
+				.owner = room->owner};
 }
 
 /* Also after gw_port_free(): the room was lent before it. */
 static void inprocess_commit(struct port *base, struct room *room, uint32_t bytes, const struct offload *offload)
 {
 	struct gw_port *port = container_of(base, struct gw_port, port);
-	struct gw_offload same = inprocess_offload(offload);
+	struct gw_offload same = offload_show(offload);
 	struct gw_room lent = inprocess_room(room);
 
 	if (port->freed)
@@ -330,7 +276,7 @@ static enum drop_reason inprocess_check(const struct gw_frame *from, struct offl
 	if (bytes < FRAME_BYTES_MIN)
 		return DROP_FRAME_SHORT;
 	*ret_bytes = bytes;
-	return inprocess_read_offload(&from->offload, ret_offload);
+	return offload_read(&from->offload, ret_offload);
 }
 
 /* Up to a turn's frames straight into the switch; how many of them were dealt with. */
@@ -416,7 +362,7 @@ static void inprocess_unpack(struct gw_port *port, uint8_t *to, struct frame *re
 				      .csum_start = prefix.csum_start,
 				      .csum_offset = prefix.csum_offset,
 				      .segment_bytes = prefix.segment_bytes};
-	inprocess_read_offload(&offload, &ret_frame->offload);
+	offload_read(&offload, &ret_frame->offload);
 	framequeue_consume_frame(&port->sent);
 }
 
@@ -426,7 +372,8 @@ static void inprocess_run(struct port *base)
 	struct frame batch[PORT_TURN_FRAMES];
 	size_t used = 0, count = 0;
 
-	while (count < PORT_TURN_FRAMES && used + FRAME_BYTES_MAX <= NETWORK_SCRATCH_BYTES && !framequeue_empty(&port->sent)) {
+	while (count < PORT_TURN_FRAMES && used + FRAME_BYTES_MAX <= NETWORK_SCRATCH_BYTES &&
+	       !framequeue_empty(&port->sent)) {
 		inprocess_unpack(port, port->network->scratch + used, &batch[count]);
 		used += batch[count++].length;
 	}
@@ -470,8 +417,10 @@ static void inprocess_look(const struct port *base, struct port_status *ret_stat
 	ret_status->queue_bound_bytes = port->sent.bound;
 }
 
-static const struct port_ops inprocess_pushed_ops = {
-	.queue = inprocess_queue, .flush = inprocess_flush, .run = inprocess_run, .look = inprocess_look};
+static const struct port_ops inprocess_pushed_ops = {.queue = inprocess_queue,
+						     .flush = inprocess_flush,
+						     .run = inprocess_run,
+						     .look = inprocess_look};
 
 static const struct port_ops inprocess_lent_ops = {.queue = inprocess_queue,
 						   .flush = inprocess_flush,
@@ -481,24 +430,24 @@ static const struct port_ops inprocess_lent_ops = {.queue = inprocess_queue,
 						   .cancel = inprocess_cancel,
 						   .look = inprocess_look};
 
-bool inprocess_is(const struct port *port)
-{
-	return port->ops == &inprocess_pushed_ops || port->ops == &inprocess_lent_ops;
-}
-
-static int inprocess_check_config(struct gw_network *network, const struct gw_port_config *config, struct error *ret_error)
+static int inprocess_check_config(struct gw_network *network, const struct gw_port_config *config,
+				  struct error *ret_error)
 {
 	uint32_t least = ethswitch_mtu(network->ethswitch) + ETHERNET_HEADER_BYTES;
 	bool lends = config->reserve && config->commit && config->cancel;
 
 	if (!lends && (config->reserve || config->commit || config->cancel))
-		return error_set(ret_error, -EINVAL, "port %s: reserve, commit and cancel must be given together", config->name);
+		return error_set(ret_error, -EINVAL, "port %s: reserve, commit and cancel must be given together",
+				 config->name);
 	if (!lends && !config->to_guest)
 		return error_set(ret_error, -EINVAL, "port %s: neither to_guest nor reserve is given", config->name);
 	if (config->frame_bytes > 0 && config->frame_bytes < least)
-		return error_set(ret_error, -EMSGSIZE, "port %s: takes frames of %zu bytes, the network's MTU of %u needs %u; use mtu=%zu",
+		return error_set(ret_error, -EMSGSIZE,
+				 "port %s: takes frames of %zu bytes, the network's MTU of %u needs %u; use mtu=%zu",
 				 config->name, config->frame_bytes, ethswitch_mtu(network->ethswitch), least,
-				 config->frame_bytes > ETHERNET_HEADER_BYTES ? config->frame_bytes - ETHERNET_HEADER_BYTES : 0);
+				 config->frame_bytes > ETHERNET_HEADER_BYTES
+					 ? config->frame_bytes - ETHERNET_HEADER_BYTES
+					 : 0);
 	return network_check_name(network, "port", config->name, ret_error);
 }
 
@@ -520,8 +469,8 @@ static int inprocess_set_options(struct gw_port *port, struct error *ret_error)
 	base->isolated = config->isolated || port->network->description.isolated;
 	if (config->mac) {
 		if (!mac_parse(config->mac, &base->lock) || mac_is_group(base->lock) || mac_is_zero(base->lock))
-			return error_set(ret_error, -EINVAL, "port %s: mac=%s: not the MAC address of one machine", base->name,
-					 config->mac);
+			return error_set(ret_error, -EINVAL, "port %s: mac=%s: not the MAC address of one machine",
+					 base->name, config->mac);
 		base->locked = true;
 	}
 	return 0;

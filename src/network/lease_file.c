@@ -13,7 +13,8 @@
 #include "os/file.h"
 #include "service/lease.h"
 
-static void lease_file_notice(const struct lease_file *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void lease_file_notice(const struct lease_file *file, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static void lease_file_notice(const struct lease_file *file, const char *format, ...)
 {
@@ -49,7 +50,8 @@ static void lease_file_read(struct lease_file *file, FILE *from)
 			first_broken = number;
 	}
 	if (broken > 0)
-		lease_file_notice(file, "%s: %u lines are no lease of this network, the first is line %u; they are left out",
+		lease_file_notice(file,
+				  "%s: %u lines are no lease of this network, the first is line %u; they are left out",
 				  file->path, broken, first_broken);
 }
 
@@ -147,16 +149,19 @@ void lease_file_touch(struct lease_file *file)
 }
 
 int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_table *leases, const char *directory,
-		    const char *name, void (*on_notice)(void *owner, const char *text), void *owner, struct error *ret_error)
+		    const char *name, void (*on_notice)(void *owner, const char *text), void *owner,
+		    struct error *ret_error)
 {
 	size_t room = strlen(directory) + strlen(name) + sizeof("/.leases");
 	struct stat status;
 
 	*file = (struct lease_file){.leases = leases, .on_notice = on_notice, .owner = owner};
 	if (stat(directory, &status) < 0)
-		return error_set(ret_error, -errno, "%s: the state directory: %s; make it first", directory, strerror(errno));
+		return error_set(ret_error, -errno, "%s: the state directory: %s; make it first", directory,
+				 strerror(errno));
 	if (!S_ISDIR(status.st_mode))
-		return error_set(ret_error, -ENOTDIR, "%s: is no directory, but leases are to be kept there", directory);
+		return error_set(ret_error, -ENOTDIR, "%s: is no directory, but leases are to be kept there",
+				 directory);
 	file->path = malloc(room);
 	if (!file->path)
 		return error_set(ret_error, -ENOMEM, "%s: out of memory", directory);

@@ -23,7 +23,7 @@ struct lease_file {
 	struct task save;
 	struct timer pause; /* set while a save is due later */
 	uint64_t saved_us;
-	bool saved;   /* once at least */
+	bool saved; /* once at least */
 	bool dirty;
 	bool failing; /* the last save failed: it has been told once */
 	void (*on_notice)(void *owner, const char *text);
@@ -33,7 +33,8 @@ struct lease_file {
 /* Reads what is there; a file that cannot be read and lines that make no sense are notices. 0 or -ENOMEM, or an error
  * when the directory is not there. */
 int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_table *leases, const char *directory,
-		    const char *name, void (*on_notice)(void *owner, const char *text), void *owner, struct error *ret_error);
+		    const char *name, void (*on_notice)(void *owner, const char *text), void *owner,
+		    struct error *ret_error);
 /* A lease changed. */
 void lease_file_touch(struct lease_file *file);
 /* Saves what is not saved. */

@@ -137,11 +137,11 @@ static bool network_is_word(const char *name, size_t room)
 int network_check_name(struct gw_network *network, const char *what, const char *name, struct error *ret_error)
 {
 	if (!network_is_word(name, NETWORK_GUEST_NAME_BYTES))
-		return error_set(ret_error, -EINVAL, "%s name '%.60s': must be 1 to %d letters, digits, '-' and '_'", what, name,
-				 NETWORK_GUEST_NAME_BYTES - 1);
+		return error_set(ret_error, -EINVAL, "%s name '%.60s': must be 1 to %d letters, digits, '-' and '_'",
+				 what, name, NETWORK_GUEST_NAME_BYTES - 1);
 	if (network_has_name(network, name))
-		return error_set(ret_error, -EEXIST, "%s name '%s': is in use on network %s; choose another", what, name,
-				 network->name);
+		return error_set(ret_error, -EEXIST, "%s name '%s': is in use on network %s; choose another", what,
+				 name, network->name);
 	return 0;
 }
 
@@ -258,7 +258,8 @@ static int network_make_switch(struct gw_network *network)
 	return error;
 }
 
-static int network_make_leases(struct gw_network *network, const struct gw_network_config *config, struct error *ret_error)
+static int network_make_leases(struct gw_network *network, const struct gw_network_config *config,
+			       struct error *ret_error)
 {
 	struct service_config *service = &network->description.service;
 	int error = entropy_fill(&service->hash_key, sizeof(service->hash_key));
@@ -270,8 +271,8 @@ static int network_make_leases(struct gw_network *network, const struct gw_netwo
 	for (const char *const *host = config->dhcp_hosts; error >= 0 && host && *host; host++)
 		error = description_reserve(network->leases, service, *host, ret_error);
 	if (error >= 0 && config->state_dir)
-		error = lease_file_init(&network->lease_file, network->loop, network->leases, config->state_dir, network->name,
-					network_on_notice, network, ret_error);
+		error = lease_file_init(&network->lease_file, network->loop, network->leases, config->state_dir,
+					network->name, network_on_notice, network, ret_error);
 	return error;
 }
 
@@ -310,7 +311,8 @@ static int network_make(struct gw_network *network, const struct gw_network_conf
 	int error;
 
 	if (!network_is_word(name, sizeof(network->name)))
-		return error_set(ret_error, -EINVAL, "network name '%.60s': must be 1 to %zu letters, digits, '-' and '_'", name,
+		return error_set(ret_error, -EINVAL,
+				 "network name '%.60s': must be 1 to %zu letters, digits, '-' and '_'", name,
 				 sizeof(network->name) - 1);
 	memcpy(network->name, name, strlen(name) + 1);
 	error = description_parse(&network->description, config->uplink ? config->uplink : "none", ret_error);

@@ -34,22 +34,22 @@ struct gw_network {
 
 	struct loop *loop;
 	struct ethswitch *ethswitch;
-	struct task rounds;      /* of the switch */
+	struct task rounds; /* of the switch */
 	struct lease_table *leases;
 	struct lease_file lease_file;
 	struct gateway *gateway;
 	struct record_table records;
 	struct capture_list captures;
-	bool advertised;         /* the gateway has said its piece to somebody */
+	bool advertised; /* the gateway has said its piece to somebody */
 
-	struct list guests;      /* struct gw_guest */
-	struct list ports;       /* struct gw_port */
-	struct list watches;     /* struct gw_watch */
+	struct list guests;  /* struct gw_guest */
+	struct list ports;   /* struct gw_port */
+	struct list watches; /* struct gw_watch */
 	/* A callback may end anything but the network; the memory goes when no callback is on the stack. */
 	struct list guests_gone;
 	struct list ports_gone;
 	struct task burial;
-	unsigned calling;        /* the host program's callbacks on the stack */
+	unsigned calling; /* the host program's callbacks on the stack */
 
 	/* For one call at a time, not across one: a batch's pieces, and its bytes where they must be in one piece. */
 	struct iovec *pieces;

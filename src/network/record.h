@@ -20,7 +20,7 @@ struct gw_guest;
 
 /* port->owner, for every port but the gateway; NULL where all records are of guests that are here. */
 struct record {
-	struct list away;         /* on record_table.away while `port` is NULL */
+	struct list away; /* on record_table.away while `port` is NULL */
 	struct port *port;
 	struct gw_guest *guest;   /* whose endpoint the port belongs to; NULL: a port of this process */
 	struct mac mac;           /* zero until heard */

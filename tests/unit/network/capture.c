@@ -132,7 +132,8 @@ static void a_capture_of_one_port_shows_that_one(void **state)
 {
 	struct fixture *fixture = *state;
 
-	assert_int_equal(gw_capture_new(fixture->kit.network, "vm2", on_frame, &fixture->one, &fixture->one.capture), 0);
+	assert_int_equal(gw_capture_new(fixture->kit.network, "vm2", on_frame, &fixture->one, &fixture->one.capture),
+			 0);
 	assert_int_equal(gw_capture_new(fixture->kit.network, "vm", on_frame, &fixture->all, &fixture->all.capture), 0);
 	send_mark(fixture, 7);
 	assert_int_equal(fixture->one.count, 1);
@@ -146,7 +147,8 @@ static void it_may_end_within_its_own_callback(void **state)
 
 	fixture->all.end_at_once = true;
 	assert_int_equal(gw_capture_new(fixture->kit.network, NULL, on_frame, &fixture->all, &fixture->all.capture), 0);
-	assert_int_equal(gw_capture_new(fixture->kit.network, "vm2", on_frame, &fixture->one, &fixture->one.capture), 0);
+	assert_int_equal(gw_capture_new(fixture->kit.network, "vm2", on_frame, &fixture->one, &fixture->one.capture),
+			 0);
 	send_mark(fixture, 7);
 	assert_int_equal(fixture->all.count, 1);
 	assert_int_equal(fixture->one.count, 1);
@@ -196,7 +198,8 @@ static void a_name_that_no_port_can_have_is_refused(void **state)
 
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(gw_capture_new(fixture->kit.network, name, on_frame, &fixture->all, &fixture->all.capture), -ENOENT);
+	assert_int_equal(gw_capture_new(fixture->kit.network, name, on_frame, &fixture->all, &fixture->all.capture),
+			 -ENOENT);
 	gw_capture_free(NULL);
 }
 

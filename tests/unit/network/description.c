@@ -72,7 +72,8 @@ static void without_words_the_net_is_the_one_that_qemu_users_know(void **state)
 static void every_word_lands_in_its_field(void **state)
 {
 	struct description description = describe(
-		"none,id=n0,net=192.168.7.0/255.255.255.0,host=192.168.7.1,dhcpstart=192.168.7.100,dhcpend=192.168.7.120,"
+		"none,id=n0,net=192.168.7.0/"
+		"255.255.255.0,host=192.168.7.1,dhcpstart=192.168.7.100,dhcpend=192.168.7.120,"
 		"dns=192.168.7.53,dns=9.9.9.9,ipv6-net=fd12:3456::/64,ipv6-host=fd12:3456::53,ipv6-dns=fd12:3456::54,"
 		"hostname=box,domainname=example.org.,dnssearch=a.example.org,dnssearch=example.org,mtu=9000,"
 		"mac=02:00:00:00:00:01,router=on,route=172.16.0.0/12,route=10.9.8.7/16@192.168.7.9,lease=3600,"
@@ -213,7 +214,9 @@ static void every_contradiction_names_its_word_and_what_would_do(void **state)
 		{"none,host=10.0.2.20,dhcpend=10.0.2.20", -EINVAL, {"dhcpend=10.0.2.20", "host="}},
 		{"none,dns=fd00::1", -EINVAL, {"dns=fd00::1", "ipv6-dns="}},
 		{"none,ipv6-dns=9.9.9.9", -EINVAL, {"ipv6-dns=9.9.9.9", "dns= takes IPv4"}},
-		{"none,dns=1.0.0.1,dns=1.0.0.2,dns=1.0.0.3,dns=1.0.0.4,dns=1.0.0.5", -EINVAL, {"dns=1.0.0.5", "more than 4"}},
+		{"none,dns=1.0.0.1,dns=1.0.0.2,dns=1.0.0.3,dns=1.0.0.4,dns=1.0.0.5",
+		 -EINVAL,
+		 {"dns=1.0.0.5", "more than 4"}},
 		{"none,route=10.9.0.0", -EINVAL, {"route=10.9.0.0", "NET/PREFIX"}},
 		{"none,route=10.9.0.0/16@10.0.3.1", -EINVAL, {"route=10.0.3.1", "10.0.2.1 to"}},
 		{"none,route=10.9.0.0/16@here", -EINVAL, {"'here'", "IPv4"}},
@@ -221,7 +224,9 @@ static void every_contradiction_names_its_word_and_what_would_do(void **state)
 		{"none,lease=9", -EINVAL, {"lease=9", "10"}},
 		{"none,ipv6-net=fd00::/48", -EINVAL, {"ipv6-net=fd00::/48", "64 bits"}},
 		{"none,ipv6-prefixlen=80", -EINVAL, {"ipv6-prefixlen=80", "64 bits"}},
-		{"none,ipv6-net=fd00::/64,ipv6-prefix=fd00::", -EINVAL, {"ipv6-net=fd00::/64: contradicts", "ipv6-prefix=fd00::"}},
+		{"none,ipv6-net=fd00::/64,ipv6-prefix=fd00::",
+		 -EINVAL,
+		 {"ipv6-net=fd00::/64: contradicts", "ipv6-prefix=fd00::"}},
 		{"none,ipv6-net=fe80::/64", -EINVAL, {"fe80::/64: reserved", "fd00::/8"}},
 		{"none,ipv6-net=ff05::/64", -EINVAL, {"ff05::/64: reserved", "fd00::/8"}},
 		{"none,ipv6-net=::/64", -EINVAL, {"reserved", "fd00::/8"}},
@@ -312,7 +317,8 @@ static void a_reservation_needs_its_family(void **state)
 
 	(void)state;
 	assert_int_equal(lease_table_new(&description.service, &leases), 0);
-	assert_int_equal(description_reserve(leases, &description.service, "52:54:00:00:00:01,[fd00::1050]", &error), -EINVAL);
+	assert_int_equal(description_reserve(leases, &description.service, "52:54:00:00:00:01,[fd00::1050]", &error),
+			 -EINVAL);
 	assert_non_null(strstr(error.text, "fd00::1050"));
 	lease_table_free(leases);
 }

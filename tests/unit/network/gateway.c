@@ -45,7 +45,8 @@ static struct fixture *fixture_new(const char *uplink)
 /* Type of the ICMPv6 message in a frame, or 0. */
 static uint8_t icmp6_type(const struct kit_frame *frame)
 {
-	bool is = frame->length > 54 && frame->bytes[12] == 0x86 && frame->bytes[13] == 0xdd && frame->bytes[20] == IP_PROTOCOL_ICMP6;
+	bool is = frame->length > 54 && frame->bytes[12] == 0x86 && frame->bytes[13] == 0xdd &&
+		  frame->bytes[20] == IP_PROTOCOL_ICMP6;
 
 	return is ? frame->bytes[54] : 0;
 }
@@ -156,8 +157,9 @@ static void arp_is_answered_to_the_asker_alone(void **state)
 /* An echo request of `payload` bytes; its checksum is left to be completed when `partial`. */
 static struct gw_frame echo(struct fixture *fixture, struct iovec *piece, size_t payload)
 {
-	struct ethernet_header header = {
-		.to = {{0x52, 0x55, 0x0a, 0, 2, 2}}, .from = fixture->first.mac, .type = be16_from(ETHERTYPE_IPV4)};
+	struct ethernet_header header = {.to = {{0x52, 0x55, 0x0a, 0, 2, 2}},
+					 .from = fixture->first.mac,
+					 .type = be16_from(ETHERTYPE_IPV4)};
 	struct ip4_header ip = {.from = {{10, 0, 2, 20}},
 				.to = KIT_GATEWAY,
 				.header_bytes = IP4_HEADER_BYTES,
@@ -210,7 +212,8 @@ static void a_partial_checksum_is_completed_before_a_service_sees_it(void **stat
 {
 	struct fixture *fixture = fixture_new("none");
 	uint8_t bytes[700];
-	size_t count = kit_dhcp(bytes, sizeof(bytes), fixture->first.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE, KIT_NOWHERE);
+	size_t count = kit_dhcp(bytes, sizeof(bytes), fixture->first.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+				KIT_NOWHERE);
 	struct iovec piece = {bytes, count};
 	struct gw_frame frame = {.pieces = &piece,
 				 .piece_count = 1,
@@ -293,8 +296,10 @@ static void a_guest_without_room_does_not_hold_up_the_answers_of_others(void **s
 	(void)state;
 	kit_guest_new(&fixture->second, &fixture->kit, 2);
 	fixture->first.take = 0;
-	kit_guest_send(&fixture->first, fixture->bytes, kit_arp(fixture->bytes, fixture->first.mac, address, KIT_GATEWAY));
-	kit_guest_send(&fixture->second, fixture->bytes, kit_arp(fixture->bytes, fixture->second.mac, address, KIT_GATEWAY));
+	kit_guest_send(&fixture->first, fixture->bytes,
+		       kit_arp(fixture->bytes, fixture->first.mac, address, KIT_GATEWAY));
+	kit_guest_send(&fixture->second, fixture->bytes,
+		       kit_arp(fixture->bytes, fixture->second.mac, address, KIT_GATEWAY));
 	kit_guest_forget(&fixture->second);
 	kit_settle(&fixture->kit);
 	assert_int_equal(fixture->second.frame_count, 1);
@@ -318,7 +323,8 @@ static void a_second_guest_with_the_same_address_is_told_of_by_name(void **state
 	kit_guest_new(&fixture->second, &fixture->kit, 2);
 	fixture->second.mac = fixture->first.mac;
 	kit_settle(&fixture->kit);
-	count = kit_dhcp(fixture->bytes, 700, fixture->second.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE, KIT_NOWHERE);
+	count = kit_dhcp(fixture->bytes, 700, fixture->second.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+			 KIT_NOWHERE);
 	kit_guest_send(&fixture->second, fixture->bytes, count);
 	kit_settle(&fixture->kit);
 	/* the first was silent for a while: it alone is asked whether it is there */
@@ -332,7 +338,8 @@ static void a_second_guest_with_the_same_address_is_told_of_by_name(void **state
 	/* it is */
 	count = kit_arp(fixture->bytes, fixture->first.mac, address, KIT_GATEWAY);
 	kit_guest_send(&fixture->first, fixture->bytes, count);
-	count = kit_dhcp(fixture->bytes, 700, fixture->second.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE, KIT_NOWHERE);
+	count = kit_dhcp(fixture->bytes, 700, fixture->second.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+			 KIT_NOWHERE);
 	kit_guest_send(&fixture->second, fixture->bytes, count);
 	kit_settle(&fixture->kit);
 	event = kit_event(&fixture->kit, GW_EVENT_CONFLICT);
@@ -358,12 +365,14 @@ static void a_guest_without_a_lease_is_asked_at_the_address_it_spoke_of(void **s
 	struct arp arp;
 
 	(void)state;
-	kit_guest_send(&fixture->first, fixture->bytes, kit_arp(fixture->bytes, fixture->first.mac, address, KIT_GATEWAY));
+	kit_guest_send(&fixture->first, fixture->bytes,
+		       kit_arp(fixture->bytes, fixture->first.mac, address, KIT_GATEWAY));
 	kit_settle(&fixture->kit);
 	kit_guest_forget(&fixture->first);
 	kit_pass(&fixture->kit, 5 * 1000 * 1000);
 	kit_guest_new(&fixture->second, &fixture->kit, 2);
-	kit_guest_send(&fixture->second, fixture->bytes, kit_frame(fixture->bytes, MAC_BROADCAST, fixture->first.mac, 0));
+	kit_guest_send(&fixture->second, fixture->bytes,
+		       kit_frame(fixture->bytes, MAC_BROADCAST, fixture->first.mac, 0));
 	kit_settle(&fixture->kit);
 	assert_int_equal(fixture->first.frame_count, 1);
 	reader_init(&reader, fixture->first.frames[0].bytes + 14, fixture->first.frames[0].length - 14);
@@ -381,9 +390,11 @@ static void a_guest_whose_first_port_is_silent_has_moved(void **state)
 	kit_pass(&fixture->kit, 5 * 1000 * 1000);
 	kit_guest_new(&fixture->second, &fixture->kit, 2);
 	fixture->second.mac = fixture->first.mac;
-	kit_guest_send(&fixture->second, fixture->bytes, kit_frame(fixture->bytes, MAC_BROADCAST, fixture->second.mac, 0));
+	kit_guest_send(&fixture->second, fixture->bytes,
+		       kit_frame(fixture->bytes, MAC_BROADCAST, fixture->second.mac, 0));
 	kit_pass(&fixture->kit, 1500 * 1000);
-	kit_guest_send(&fixture->second, fixture->bytes, kit_frame(fixture->bytes, MAC_BROADCAST, fixture->second.mac, 0));
+	kit_guest_send(&fixture->second, fixture->bytes,
+		       kit_frame(fixture->bytes, MAC_BROADCAST, fixture->second.mac, 0));
 	assert_true(ip4_equal(kit_guest_lease(&fixture->second), address));
 	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_CONFLICT), 0);
 	end(fixture);

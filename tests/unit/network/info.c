@@ -15,8 +15,8 @@ static void on_network(void *owner, const struct gw_network_info *info)
 	char *text = owner;
 
 	assert_int_equal(info->size, sizeof(*info));
-	snprintf(text, 512, "%s %s mtu=%u mac=%s %s %s %s-%s %s %s", info->name, info->uplink, info->mtu, info->mac, info->net4,
-		 info->host4, info->dhcp4_first, info->dhcp4_last, info->net6, info->host6);
+	snprintf(text, 512, "%s %s mtu=%u mac=%s %s %s %s-%s %s %s", info->name, info->uplink, info->mtu, info->mac,
+		 info->net4, info->host4, info->dhcp4_first, info->dhcp4_last, info->net6, info->host6);
 }
 
 static void a_network_tells_its_addresses(void **state)
@@ -24,7 +24,8 @@ static void a_network_tells_its_addresses(void **state)
 	static const struct {
 		const char *uplink, *expected;
 	} rows[] = {
-		{"none", "lab none mtu=1500 mac=52:55:0a:00:02:02 10.0.2.0/24 10.0.2.2 10.0.2.15-10.0.2.254 fd00::/64 fd00::2"},
+		{"none",
+		 "lab none mtu=1500 mac=52:55:0a:00:02:02 10.0.2.0/24 10.0.2.2 10.0.2.15-10.0.2.254 fd00::/64 fd00::2"},
 		{"none,ipv4=off,mtu=9000", "lab none mtu=9000 mac=52:55:0a:00:02:02   - fd00::/64 fd00::2"},
 		{"none,ipv6=off,dhcp=off", "lab none mtu=1500 mac=52:55:0a:00:02:02 10.0.2.0/24 10.0.2.2 -  "},
 	};
@@ -52,8 +53,8 @@ static void on_lease(void *owner, const struct gw_lease_info *info)
 
 	assert_int_equal(info->size, sizeof(*info));
 	assert_true(call->count < 8);
-	snprintf(call->text[call->count++], 256, "%s %s '%s' %s %lld%s", info->address, info->mac, info->name, info->state,
-		 (long long)info->seconds_left, info->reserved ? " reserved" : "");
+	snprintf(call->text[call->count++], 256, "%s %s '%s' %s %lld%s", info->address, info->mac, info->name,
+		 info->state, (long long)info->seconds_left, info->reserved ? " reserved" : "");
 }
 
 static void leases_are_told_with_their_state(void **state)
@@ -77,7 +78,8 @@ static void leases_are_told_with_their_state(void **state)
 	call.count = 0;
 	gw_network_each_lease(kit.network, on_lease, &call);
 	assert_string_equal(call.text[0], "10.0.2.50 52:54:00:00:00:01 'box' free 0 reserved");
-	assert_non_null(strstr(kit_event(&kit, GW_EVENT_LEASE)->text, "10.0.2.50 expired, was leased to 52:54:00:00:00:01 (box)"));
+	assert_non_null(strstr(kit_event(&kit, GW_EVENT_LEASE)->text,
+			       "10.0.2.50 expired, was leased to 52:54:00:00:00:01 (box)"));
 	kit_done(&kit);
 	kit_guest_forget(&guest);
 }

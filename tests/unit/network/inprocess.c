@@ -47,8 +47,10 @@ static int teardown(void **state)
 /* Both are known to the switch and have nothing left to read. */
 static void introduce(struct fixture *fixture)
 {
-	kit_guest_send(&fixture->first, fixture->bytes, kit_frame(fixture->bytes, MAC_BROADCAST, fixture->first.mac, 0));
-	kit_guest_send(&fixture->second, fixture->bytes, kit_frame(fixture->bytes, MAC_BROADCAST, fixture->second.mac, 0));
+	kit_guest_send(&fixture->first, fixture->bytes,
+		       kit_frame(fixture->bytes, MAC_BROADCAST, fixture->first.mac, 0));
+	kit_guest_send(&fixture->second, fixture->bytes,
+		       kit_frame(fixture->bytes, MAC_BROADCAST, fixture->second.mac, 0));
 	kit_settle(&fixture->kit);
 	kit_guest_forget(&fixture->first);
 	kit_guest_forget(&fixture->second);
@@ -142,8 +144,9 @@ static void what_cannot_be_a_frame_is_counted_by_name(void **state)
 /* TCP over IPv4 of `payload` bytes, to be segmented: the frame and its offload. */
 static struct gw_frame large_tcp(struct fixture *fixture, struct iovec *piece, size_t payload)
 {
-	struct ethernet_header header = {
-		.to = fixture->second.mac, .from = fixture->first.mac, .type = be16_from(ETHERTYPE_IPV4)};
+	struct ethernet_header header = {.to = fixture->second.mac,
+					 .from = fixture->first.mac,
+					 .type = be16_from(ETHERTYPE_IPV4)};
 	struct ip4_header ip = {.from = {{10, 0, 2, 15}},
 				.to = {{10, 0, 2, 16}},
 				.header_bytes = IP4_HEADER_BYTES,
@@ -224,7 +227,8 @@ static void a_port_that_takes_none_gets_segments_with_whole_checksums(void **sta
 		assert_int_not_equal(segment->offload.csum, GW_CSUM_PARTIAL);
 		assert_int_equal(segment->offload.gso, GW_GSO_NONE);
 		checksum_init(&checksum);
-		ip4_pseudo(&checksum, (struct ip4){{10, 0, 2, 15}}, (struct ip4){{10, 0, 2, 16}}, IP_PROTOCOL_TCP, 1480);
+		ip4_pseudo(&checksum, (struct ip4){{10, 0, 2, 15}}, (struct ip4){{10, 0, 2, 16}}, IP_PROTOCOL_TCP,
+			   1480);
 		checksum_add(&checksum, segment->bytes + 34, 1480);
 		assert_int_equal(be16_value(checksum_final(&checksum)), 0);
 		for (size_t j = 54; j < segment->length; j++)

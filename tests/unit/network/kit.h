@@ -172,8 +172,7 @@ static inline size_t kit_guest_take(void *owner, const struct gw_frame *frames, 
 
 static inline void kit_guest_init(struct kit_guest *guest, struct kit *kit, uint8_t number)
 {
-	*guest = (struct kit_guest){
-		.kit = kit, .mac = {{0x52, 0x54, 0, 0, 0, number}}, .take = SIZE_MAX};
+	*guest = (struct kit_guest){.kit = kit, .mac = {{0x52, 0x54, 0, 0, 0, number}}, .take = SIZE_MAX};
 }
 
 /* A port with the defaults of `config`, which may be NULL. */
@@ -285,10 +284,16 @@ static inline size_t kit_dhcp(uint8_t *to, size_t room, struct mac from, enum dh
 			      struct ip4 wanted, struct ip4 server)
 {
 	struct ethernet_header header = {.to = MAC_BROADCAST, .from = from, .type = be16_from(ETHERTYPE_IPV4)};
-	struct ip4_header ip = {
-		.from = client, .to = IP4_BROADCAST, .header_bytes = IP4_HEADER_BYTES, .hop_limit = 64, .protocol = IP_PROTOCOL_UDP};
+	struct ip4_header ip = {.from = client,
+				.to = IP4_BROADCAST,
+				.header_bytes = IP4_HEADER_BYTES,
+				.hop_limit = 64,
+				.protocol = IP_PROTOCOL_UDP};
 	struct udp_header udp = {.from_port = DHCP4_CLIENT_PORT, .to_port = DHCP4_SERVER_PORT};
-	struct dhcp4 message = {.operation = DHCP4_BOOTREQUEST, .transaction = 0x12345678, .client = client, .mac = from};
+	struct dhcp4 message = {.operation = DHCP4_BOOTREQUEST,
+				.transaction = 0x12345678,
+				.client = client,
+				.mac = from};
 	uint8_t payload[600];
 	struct writer writer;
 
@@ -324,7 +329,8 @@ static inline int kit_dhcp_answer(const struct kit_frame *frame, struct ip4 *ret
 	if (frame->length < 14 || frame->bytes[12] != 8 || frame->bytes[13] != 0)
 		return 0;
 	reader_init(&reader, frame->bytes + 14, frame->length - 14);
-	if (ip4_header_read(&reader, frame->length - 14, IP4_SUM_CHECK, &ip) != DROP_NONE || ip.protocol != IP_PROTOCOL_UDP)
+	if (ip4_header_read(&reader, frame->length - 14, IP4_SUM_CHECK, &ip) != DROP_NONE ||
+	    ip.protocol != IP_PROTOCOL_UDP)
 		return 0;
 	if (udp_header_read(&reader, (size_t)ip.total_bytes - ip.header_bytes, &udp) != DROP_NONE ||
 	    udp.to_port != DHCP4_CLIENT_PORT)
@@ -355,7 +361,8 @@ static inline struct ip4 kit_guest_lease(struct kit_guest *guest)
 {
 	struct ip4 address = KIT_NOWHERE;
 	uint8_t bytes[700];
-	size_t count = kit_dhcp(bytes, sizeof(bytes), guest->mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE, KIT_NOWHERE);
+	size_t count =
+		kit_dhcp(bytes, sizeof(bytes), guest->mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE, KIT_NOWHERE);
 
 	kit_guest_forget(guest);
 	assert_int_equal(kit_guest_send(guest, bytes, count), 1);

@@ -228,7 +228,8 @@ static void one_line_tells_each_thing_that_happens(void **state)
 	kit_guest_send(&guest, bytes, 13);
 	kit_guest_send(&guest, bytes, 13);
 	assert_int_equal(kit_count(&kit, GW_EVENT_FIRST_DROP), 1);
-	assert_non_null(strstr(kit_event(&kit, GW_EVENT_FIRST_DROP)->text, "vm1: first drop for frame-short: shorter than"));
+	assert_non_null(
+		strstr(kit_event(&kit, GW_EVENT_FIRST_DROP)->text, "vm1: first drop for frame-short: shorter than"));
 	gw_port_free(guest.port);
 	assert_string_equal(kit_event(&kit, GW_EVENT_GUEST_LEFT)->text, "vm1: left (freed)");
 	kit_done(&kit);
