@@ -12,7 +12,7 @@
 
 enum {
 	DOWN_WAIT_MS = 10 * 1000,
-	DOWN_REAP_MS = 500,
+	DOWN_REAP_MS = 2500, /* an init that looks every other second has been seen */
 	DOWN_STEP_MS = 5,
 };
 

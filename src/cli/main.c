@@ -35,7 +35,8 @@ int command_complain(const struct error *error)
 		text[i] = (char)((unsigned char)error->text[i] < ' ' || error->text[i] == 0x7f ? '?' : error->text[i]);
 	text[i] = '\0';
 	fprintf(stderr, "guestwire: %s\n", text);
-	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	/* A path that no socket can have is a wrong word, whatever the world is like. */
+	return error->code == -EINVAL || error->code == -ENAMETOOLONG ? EXIT_USAGE : EXIT_FAILED;
 }
 
 /* Who closed standard output or input would get our sockets in their place. */

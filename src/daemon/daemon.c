@@ -85,7 +85,7 @@ static void daemon_on_event(void *owner, const struct gw_event *event)
 
 static int daemon_refuse(struct error *ret_error, const struct gw_error *error, const char *origin)
 {
-	return error_set(ret_error, error->code, "%.200s%s%.300s", origin ? origin : "", origin ? ": " : "", error->text);
+	return error_set(ret_error, error->code, "%.100s%s%.400s", origin ? origin : "", origin ? ": " : "", error->text);
 }
 
 /* Where the words came from, when they came from a file: the library knows only the words. */

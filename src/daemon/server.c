@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -63,8 +64,9 @@ static int server_bind(struct server *server, struct error *ret_error)
 		return error_set(ret_error, -errno, "control socket: %s", error_name(-errno));
 	fcntl(server->fd, F_SETFD, FD_CLOEXEC);
 	fcntl(server->fd, F_SETFL, O_NONBLOCK);
-	/* The program's umask is 077: the file never has another mode than 0600. */
-	if (bind(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(server->fd, 64) < 0)
+	/* The program's umask is 077, so nobody else got in before the mode is exact. */
+	if (bind(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(server->path, 0600) < 0 ||
+	    listen(server->fd, 64) < 0)
 		return error_set(ret_error, -errno, "control socket %s: %s", server->path, error_name(-errno));
 	result = gw_watch_new(server->network, server->fd, 1, server_on_knock, server, &server->watch);
 	return result < 0 ? error_set(ret_error, result, "control socket %s: %s", server->path, error_name(result)) : 0;

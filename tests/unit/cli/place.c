@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Relative paths in a guest's words become absolute; nothing else changes its meaning. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "cli/place.h"
+
+static void paths_of_sockets_become_absolute(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} rows[] = {
+		{"stream,path=vm.sock", "stream,path=/home/me/vm.sock"},
+		{"stream,path=/run/vm.sock,mode=0660", "stream,path=/run/vm.sock,mode=0660"},
+		{"stream,path=a,,b", "stream,path=/home/me/a,,b"},
+		{"stream,connect=x", "stream,connect=/home/me/x"},
+		{"stream,tcp=4000", "stream,tcp=4000"},
+		{"stream,path=@abstract", "stream,path=@abstract"},
+		{"dgram,local=a,remote=b", "dgram,local=/home/me/a,remote=/home/me/b"},
+		{"dgram,local=127.0.0.1:1,remote=b", "dgram,local=127.0.0.1:1,remote=/home/me/b"},
+		{"stream,addr.type=unix,addr.path=x", "stream,addr.type=unix,addr.path=/home/me/x"},
+		{"tap,ifname=tap0", "tap,ifname=tap0"},
+		{"tap", "tap"},
+		{"stream,path=x,isolated", "stream,path=/home/me/x,isolated=on"},
+		{"stream,path=", "stream,path="},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+
+		assert_int_equal(place_spec(rows[i].text, "/home/me", &text, NULL), 0);
+		assert_string_equal(text, rows[i].wanted);
+		free(text);
+	}
+}
+
+static void a_spec_that_is_none_is_refused(void **state)
+{
+	struct error error = {0};
+	char *text;
+
+	(void)state;
+	assert_int_equal(place_spec("", "/home/me", &text, &error), -EINVAL);
+	assert_int_equal(place_spec("stream,=x", "/home/me", &text, &error), -EINVAL);
+}
+
+static void a_path_alone_becomes_absolute(void **state)
+{
+	static const struct {
+		const char *path, *wanted;
+	} rows[] = {{"log", "/home/me/log"}, {"/var/log/x", "/var/log/x"}, {"-", "-"}};
+	char *path;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(place_path(rows[i].path, "/home/me", &path, NULL), 0);
+		assert_string_equal(path, rows[i].wanted);
+		free(path);
+	}
+	assert_int_equal(place_path(NULL, "/home/me", &path, NULL), 0);
+	assert_null(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(paths_of_sockets_become_absolute),
+		cmocka_unit_test(a_spec_that_is_none_is_refused),
+		cmocka_unit_test(a_path_alone_becomes_absolute),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Where networks live, who has which name, and what a killed one leaves. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "daemon/runtime.h"
+
+static char base[RUNTIME_PATH_BYTES];
+
+static int make_base(void **state)
+{
+	char folder[] = "/tmp/guestwire-test-XXXXXX";
+
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(base, sizeof(base), "%s/guestwire", folder);
+	return 0;
+}
+
+static int remove_base(void **state)
+{
+	(void)state;
+	rmdir(base);
+	*strrchr(base, '/') = '\0';
+	return rmdir(base);
+}
+
+static void the_folder_follows_from_the_user_and_the_session(void **state)
+{
+	static const struct {
+		const char *session;
+		uid_t uid;
+		const char *wanted;
+	} rows[] = {
+		{"/run/user/1000", 1000, "/run/user/1000/guestwire"},
+		{NULL, 1000, "/tmp/guestwire-1000"},
+		{"", 1000, "/tmp/guestwire-1000"},
+		{"relative", 1000, "/tmp/guestwire-1000"},
+		{NULL, 0, "/run/guestwire"},
+		{"/run/user/0", 0, "/run/guestwire"},
+		{"/somewhere", 0, "/somewhere/guestwire"},
+	};
+	char path[RUNTIME_PATH_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(runtime_base(rows[i].session, rows[i].uid, path, NULL), 0);
+		assert_string_equal(path, rows[i].wanted);
+	}
+}
+
+static void a_folder_too_long_for_a_socket_is_refused(void **state)
+{
+	char session[200] = "/", path[RUNTIME_PATH_BYTES];
+	struct error error = {0};
+
+	(void)state;
+	memset(session + 1, 'x', sizeof(session) - 2);
+	assert_int_equal(runtime_base(session, 0, path, &error), -ENAMETOOLONG);
+	assert_non_null(strstr(error.text, "XDG_RUNTIME_DIR"));
+}
+
+static void a_claimed_folder_is_private_and_goes_again(void **state)
+{
+	struct runtime runtime;
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(runtime_claim(&runtime, base, "lab", NULL), 0);
+	assert_int_equal(stat(runtime.folder, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0700);
+	runtime_release(&runtime);
+	assert_int_equal(stat(base, &status), -1);
+	runtime_release(&runtime);
+}
+
+/* Another process that has the name until it is killed or its pipe closes. */
+static pid_t claim_elsewhere(int *ret_ready)
+{
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		struct runtime runtime;
+		char path[RUNTIME_PATH_BYTES + 16];
+
+		if (runtime_claim(&runtime, base, "lab", NULL) < 0)
+			_exit(1);
+		snprintf(path, sizeof(path), "%s/stream", runtime.folder);
+		close(open(path, O_CREAT | O_WRONLY, 0600));
+		if (write(ends[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	*ret_ready = ends[0];
+	return child;
+}
+
+struct seen {
+	char names[100];
+	pid_t pid;
+};
+
+static void on_name(void *owner, const char *name, pid_t pid)
+{
+	struct seen *seen = owner;
+
+	strncat(seen->names, name, sizeof(seen->names) - strlen(seen->names) - 1);
+	seen->pid = pid;
+}
+
+static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_killed(void **state)
+{
+	struct runtime runtime;
+	struct seen seen = {.names = ""};
+	struct error error = {0};
+	char wanted[200], path[RUNTIME_PATH_BYTES];
+	int ready;
+	pid_t other = claim_elsewhere(&ready);
+
+	(void)state;
+	snprintf(wanted, sizeof(wanted), "network lab is running already (pid %d); guestwire down lab ends it", (int)other);
+	assert_int_equal(runtime_claim(&runtime, base, "lab", &error), -EEXIST);
+	assert_string_equal(error.text, wanted);
+	assert_int_equal(runtime_pid(base, "lab"), other);
+	assert_int_equal(runtime_each(base, on_name, &seen), 1);
+	assert_string_equal(seen.names, "lab");
+	assert_int_equal(seen.pid, other);
+
+	kill(other, SIGKILL);
+	assert_int_equal(waitpid(other, NULL, 0), other);
+	close(ready);
+	assert_int_equal(runtime_pid(base, "lab"), 0);
+	assert_int_equal(runtime_each(base, on_name, &seen), 0);
+	assert_int_equal(runtime_path(base, "lab", "stream", path, NULL), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(runtime_claim(&runtime, base, "lab", NULL), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	runtime_release(&runtime);
+}
+
+static void a_network_that_never_was_has_no_process(void **state)
+{
+	struct seen seen = {.names = ""};
+
+	(void)state;
+	assert_int_equal(runtime_pid(base, "nothere"), 0);
+	assert_int_equal(runtime_each(base, on_name, &seen), 0);
+}
+
+static void a_folder_that_others_may_write_is_refused(void **state)
+{
+	struct runtime runtime;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(mkdir(base, 0700), 0);
+	assert_int_equal(chmod(base, 0777), 0);
+	assert_int_equal(runtime_claim(&runtime, base, "lab", &error), -EPERM);
+	assert_non_null(strstr(error.text, "others may write there"));
+	assert_int_equal(rmdir(base), 0);
+	assert_int_equal(symlink("/", base), 0);
+	assert_int_equal(runtime_claim(&runtime, base, "lab", &error), -ENOTDIR);
+	assert_int_equal(unlink(base), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_folder_follows_from_the_user_and_the_session),
+		cmocka_unit_test(a_folder_too_long_for_a_socket_is_refused),
+		cmocka_unit_test(a_claimed_folder_is_private_and_goes_again),
+		cmocka_unit_test(a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_killed),
+		cmocka_unit_test(a_network_that_never_was_has_no_process),
+		cmocka_unit_test(a_folder_that_others_may_write_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, make_base, remove_base);
+}
