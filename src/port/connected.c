@@ -163,13 +163,14 @@ static void connected_close(struct endpoint *endpoint)
 
 	listener_close(&connected->listener);
 	connector_close(&connected->connector);
-	list_for_each_safe(at, &connected->connections)
+	list_for_each_safe (at, &connected->connections)
 		connected_leave(&container_of(at, struct connection, link)->outlet, "closed");
 	free(connected->turn);
 	free(connected);
 }
 
-static int connected_open_path(struct connected *connected, const char *path, struct spec *spec, struct error *ret_error)
+static int connected_open_path(struct connected *connected, const char *path, struct spec *spec,
+			       struct error *ret_error)
 {
 	struct unix_access access = {.mode = 0600};
 	int code = spec_mode(spec, "mode", &access.mode, ret_error);
@@ -221,13 +222,14 @@ static int connected_open_fd(struct connected *connected, int fd, struct error *
 
 	code = socket_type(fd, &type);
 	if (code < 0)
-		return error_set(ret_error, code, "fd=%d: not a socket that this process has: %s", fd, error_name(code));
+		return error_set(ret_error, code, "fd=%d: not a socket that this process has: %s", fd,
+				 error_name(code));
 	if (type != connected->way->type)
 		return error_set(ret_error, -EINVAL, "fd=%d: another type of socket; use %s,fd=%d", fd,
 				 connected_type_name(type), fd);
 	if (getpeername(fd, (struct sockaddr *)&address, &length) < 0)
-		return error_set(ret_error, -errno, "fd=%d: not connected; give one end of a pair or a connected socket",
-				 fd);
+		return error_set(ret_error, -errno,
+				 "fd=%d: not connected; give one end of a pair or a connected socket", fd);
 	snprintf(endpoint->describe, sizeof(endpoint->describe), "descriptor %d", fd);
 	code = endpoint_check_mtu(endpoint->setup, endpoint->describe, connected_prepare(connected, fd), ret_error);
 	if (code < 0)
@@ -277,9 +279,9 @@ static struct connected *connected_new(const struct endpoint_kind *kind, const s
 	return NULL;
 }
 
-int connected_open(const struct endpoint_kind *kind, const struct connected_way *way, const struct connected_words *words,
-		   struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
-		   struct error *ret_error)
+int connected_open(const struct endpoint_kind *kind, const struct connected_way *way,
+		   const struct connected_words *words, struct spec *spec, const struct endpoint_setup *setup,
+		   struct endpoint **ret_endpoint, struct error *ret_error)
 {
 	int given = !!words->path + !!words->tcp + !!words->connect + !!words->connect_tcp + (words->fd >= 0);
 	struct connected *connected;

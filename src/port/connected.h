@@ -61,9 +61,9 @@ struct connected {
 enum { CONNECTED_SEND_BUFFER_BYTES = 1024 * 1024 }; /* AF_UNIX; TCP tunes its own */
 
 /* Reads fd= guests= mode= group= and the options of every kind, then opens what `words` say; exactly one of them. */
-int connected_open(const struct endpoint_kind *kind, const struct connected_way *way, const struct connected_words *words,
-		   struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
-		   struct error *ret_error);
+int connected_open(const struct endpoint_kind *kind, const struct connected_way *way,
+		   const struct connected_words *words, struct spec *spec, const struct endpoint_setup *setup,
+		   struct endpoint **ret_endpoint, struct error *ret_error);
 /* An outlet_way's wait() and leave(). */
 void connected_wait(struct outlet *outlet);
 void connected_leave(struct outlet *outlet, const char *reason);

@@ -24,8 +24,8 @@ struct connector {
 	struct sockaddr_storage address;
 	socklen_t length; /* 0: there is nothing to connect to */
 	int type;
-	int fd;           /* a connection in the making, or -1 */
-	bool told;        /* that it fails */
+	int fd;    /* a connection in the making, or -1 */
+	bool told; /* that it fails */
 	uint64_t wait_us;
 	uint64_t connected_us;
 	struct watch watch;

@@ -47,8 +47,8 @@ static int endpoint_read_mac(struct endpoint_options *options, const char *text,
 	if (!text)
 		return 0;
 	if (!mac_parse(text, &options->lock) || mac_is_group(options->lock) || mac_is_zero(options->lock))
-		return error_set(ret_error, -EINVAL, "mac=%s: not the address of one guest, as in mac=52:54:00:12:34:56",
-				 text);
+		return error_set(ret_error, -EINVAL,
+				 "mac=%s: not the address of one guest, as in mac=52:54:00:12:34:56", text);
 	options->locked = true;
 	return 0;
 }
@@ -122,7 +122,8 @@ int endpoint_check_mtu(const struct endpoint_setup *setup, const char *what, uin
 
 	if (frame_bytes >= mtu_bytes + ENDPOINT_ETHERNET_BYTES)
 		return 0;
-	return error_set(ret_error, -EMSGSIZE, "%s: carries frames of %u bytes, too few for the network's MTU of %u; give the network mtu=%u",
+	return error_set(ret_error, -EMSGSIZE,
+			 "%s: carries frames of %u bytes, too few for the network's MTU of %u; give the network mtu=%u",
 			 what, frame_bytes, mtu_bytes,
 			 frame_bytes > ENDPOINT_ETHERNET_BYTES ? frame_bytes - ENDPOINT_ETHERNET_BYTES : 0);
 }

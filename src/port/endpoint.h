@@ -18,12 +18,12 @@
 struct endpoint;
 
 enum endpoint_limits {
-	ENDPOINT_GUESTS_MAX = 1024,            /* guests= may say less */
-	ENDPOINT_QUEUE_BYTES = 256 * 1024,     /* each guest's bound; queue= may say otherwise */
-	ENDPOINT_QUEUE_LEAST = 68 * 1024,      /* the largest frame */
+	ENDPOINT_GUESTS_MAX = 1024,        /* guests= may say less */
+	ENDPOINT_QUEUE_BYTES = 256 * 1024, /* each guest's bound; queue= may say otherwise */
+	ENDPOINT_QUEUE_LEAST = 68 * 1024,  /* the largest frame */
 	ENDPOINT_QUEUE_MOST = 16 * 1024 * 1024,
 	ENDPOINT_TEXT_BYTES = 256,
-	ENDPOINT_ETHERNET_BYTES = 14 + 2 * 4,  /* what a frame has beyond the network's MTU: its header and two tags */
+	ENDPOINT_ETHERNET_BYTES = 14 + 2 * 4, /* what a frame has beyond the network's MTU: its header and two tags */
 };
 
 /* What an endpoint is given; it outlives the endpoint. */
@@ -63,15 +63,17 @@ struct endpoint {
 	const struct endpoint_setup *setup;
 	void (*close)(struct endpoint *endpoint); /* frees it; on_left for each port; its socket files go */
 	/* For show and for the lines to paste: what the far end is to be given. */
-	char path[ENDPOINT_TEXT_BYTES];    /* AF_UNIX path, or "" */
-	char address[ENDPOINT_TEXT_BYTES]; /* "127.0.0.1:4000" with the port that the kernel chose, or an interface, or "" */
+	char path[ENDPOINT_TEXT_BYTES]; /* AF_UNIX path, or "" */
+	char address
+		[ENDPOINT_TEXT_BYTES]; /* "127.0.0.1:4000" with the port that the kernel chose, or an interface, or "" */
 	char describe[ENDPOINT_TEXT_BYTES]; /* "listening on /run/x", "tap0" */
 	uint32_t guests;
 	uint32_t guests_max;
 	struct endpoint_options options;
-	bool told_full;     /* of a guest that found no place */
-	struct drops drops; /* what was refused before there was a port to count it: GUESTS_FULL, DATAGRAM_NO_ADDRESS … */
-	void *owner; /* network's */
+	bool told_full; /* of a guest that found no place */
+	struct drops
+		drops; /* what was refused before there was a port to count it: GUESTS_FULL, DATAGRAM_NO_ADDRESS … */
+	void *owner;   /* network's */
 };
 
 extern const struct endpoint_kind *const endpoint_kinds[]; /* ends with NULL */

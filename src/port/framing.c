@@ -11,13 +11,13 @@ void framing_init(struct framing *framing, void *partial)
 	*framing = (struct framing){.partial = partial};
 }
 
-int framing_room(const struct framing *framing, void *buffer, size_t buffer_bytes, struct iovec ret_pieces[FRAMING_ROOMS])
+int framing_room(const struct framing *framing, void *buffer, size_t buffer_bytes,
+		 struct iovec ret_pieces[FRAMING_ROOMS])
 {
 	int count = 0;
 
 	if (framing->length > framing->have)
-		ret_pieces[count++] =
-			(struct iovec){framing->partial + framing->have, framing->length - framing->have};
+		ret_pieces[count++] = (struct iovec){framing->partial + framing->have, framing->length - framing->have};
 	ret_pieces[count++] = (struct iovec){buffer, buffer_bytes};
 	return count;
 }
@@ -74,7 +74,7 @@ static void framing_keep(struct framing *framing)
 
 #ifdef PLANTED
 	/* The planted fault of `make fuzz`: it trusts what was read instead of what the header said. */
-	count += framing->header[3] == 0x42 ? FRAME_BYTES_MAX : 0;
+	count += (framing->header[3] & 7) == 2 ? FRAME_BYTES_MAX : 0;
 #endif
 	if (count > 0)
 		memcpy(framing->partial, framing->next, count);

@@ -23,8 +23,8 @@ enum framing_sizes {
 struct framing {
 	uint8_t header[FRAMING_HEADER_BYTES]; /* of the frame that is cut in two */
 	uint32_t header_bytes;
-	uint32_t length; /* what the header says; 0 until all of it is there */
-	uint32_t have;   /* of the frame's bytes, in `partial` */
+	uint32_t length;  /* what the header says; 0 until all of it is there */
+	uint32_t have;    /* of the frame's bytes, in `partial` */
 	uint8_t *partial; /* FRAME_BYTES_MAX bytes, the caller's; untouched until needed */
 	uint8_t *next;    /* what was read and is not handed on yet, in the shared buffer */
 	size_t left;
@@ -32,7 +32,8 @@ struct framing {
 
 void framing_init(struct framing *framing, void *partial);
 /* Where the stream's next bytes go: the rest of a frame that was cut, then `buffer`. How many pieces. */
-int framing_room(const struct framing *framing, void *buffer, size_t buffer_bytes, struct iovec ret_pieces[FRAMING_ROOMS]);
+int framing_room(const struct framing *framing, void *buffer, size_t buffer_bytes,
+		 struct iovec ret_pieces[FRAMING_ROOMS]);
 /* So many bytes were read into the room. framing_next() must then be called until it gives 0. */
 void framing_filled(struct framing *framing, void *buffer, size_t count);
 /* The next whole frames; they are valid until the next call of any of these. 0: no more, and what is left over is

@@ -70,8 +70,8 @@ int inet_address_parse(const char *word, const char *text, struct sockaddr_stora
 		goto wrong;
 	return 0;
 wrong:
-	return error_set(ret_error, -EINVAL, "%s=%s: not [ADDRESS:]PORT in numbers, as in 4000, 127.0.0.1:4000 or [::1]:4000",
-			 word, text);
+	return error_set(ret_error, -EINVAL,
+			 "%s=%s: not [ADDRESS:]PORT in numbers, as in 4000, 127.0.0.1:4000 or [::1]:4000", word, text);
 }
 
 void inet_address_format(const struct sockaddr_storage *address, char *ret_text)

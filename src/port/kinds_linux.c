@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The kinds of guest that Linux has. */
-#include "port/endpoint.h"
 #include "port/kinds.h"
 
 const struct endpoint_kind *const endpoint_kinds[] = {

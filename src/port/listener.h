@@ -21,7 +21,7 @@ struct listener {
 	struct endpoint *endpoint;
 	/* The descriptor is the receiver's. */
 	void (*on_accepted)(struct endpoint *endpoint, int fd);
-	int fd; /* -1: closed */
+	int fd;                             /* -1: closed */
 	struct unix_listener unix_listener; /* when it has a path */
 	bool has_path;
 	bool told; /* of a want of descriptors, until an accept goes well */

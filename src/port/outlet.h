@@ -40,7 +40,7 @@ struct outlet {
 	struct gather gather;
 	struct framequeue queue;
 	char far_end[128];
-	bool muted;         /* a shared dgram socket's guest that does not read */
+	bool muted;          /* a shared dgram socket's guest that does not read */
 	const char *leaving; /* why, for a person; a constant. NULL: it stays */
 	struct task task;
 };

@@ -127,7 +127,7 @@ static bool shared_dgram_mute(struct shared_dgram *shared)
 {
 	struct dgram_guest *most = NULL;
 
-	list_for_each(at, &shared->guests) {
+	list_for_each (at, &shared->guests) {
 		struct dgram_guest *guest = container_of(at, struct dgram_guest, link);
 
 		if (!guest->outlet.muted && guest->unanswered_bytes > 0 &&
@@ -140,8 +140,9 @@ static bool shared_dgram_mute(struct shared_dgram *shared)
 	list_remove(&most->waiting);
 	shared->frozen_bytes = shared->taken_bytes < shared->buffer_bytes ? shared->taken_bytes : shared->buffer_bytes;
 	shared->full_us = 0;
-	endpoint_notice(&shared->endpoint, "%s: does not read and fills the socket that it shares: muted until it is "
-					   "heard; give it a path of its own (guests=1)",
+	endpoint_notice(&shared->endpoint,
+			"%s: does not read and fills the socket that it shares: muted until it is "
+			"heard; give it a path of its own (guests=1)",
 			most->outlet.port.name);
 	return true;
 }
@@ -215,7 +216,7 @@ static void shared_dgram_on_retry(void *owner, uint64_t now_us)
 	bool progress = false;
 
 	shared_dgram_ask(shared);
-	list_for_each_safe(at, &shared->waiting) {
+	list_for_each_safe (at, &shared->waiting) {
 		if (shared_dgram_is_full(shared))
 			break;
 		progress |= dgram_guest_drain(container_of(at, struct dgram_guest, waiting));
@@ -251,7 +252,8 @@ static const struct outlet_way shared_dgram_way = {
 	.leave = dgram_guest_leave,
 };
 
-static struct list *shared_dgram_bucket(struct shared_dgram *shared, const struct sockaddr_un *address, socklen_t length)
+static struct list *shared_dgram_bucket(struct shared_dgram *shared, const struct sockaddr_un *address,
+					socklen_t length)
 {
 	return &shared->buckets[hash_bytes(&shared->key, address, length) % SHARED_DGRAM_BUCKETS];
 }
@@ -259,7 +261,7 @@ static struct list *shared_dgram_bucket(struct shared_dgram *shared, const struc
 static struct dgram_guest *shared_dgram_find(struct shared_dgram *shared, const struct sockaddr_un *address,
 					     socklen_t length)
 {
-	list_for_each(at, shared_dgram_bucket(shared, address, length)) {
+	list_for_each (at, shared_dgram_bucket(shared, address, length)) {
 		struct dgram_guest *guest = container_of(at, struct dgram_guest, bucket);
 
 		if (guest->length == length && memcmp(&guest->address, address, length) == 0)
@@ -424,7 +426,7 @@ static void shared_dgram_close(struct endpoint *endpoint)
 	struct shared_dgram *shared = shared_dgram_of(endpoint);
 	struct loop *loop = shared_dgram_loop(shared);
 
-	list_for_each_safe(at, &shared->guests)
+	list_for_each_safe (at, &shared->guests)
 		dgram_guest_leave(&container_of(at, struct dgram_guest, link)->outlet, "closed");
 	timer_clear(loop_timers(loop), &shared->retry);
 	loop_unwatch(loop, &shared->watch);
@@ -488,7 +490,8 @@ static int shared_dgram_start(struct shared_dgram *shared, const char *path, con
 	shared->buffer_bytes = socket_raise_send_buffer(fd, SHARED_DGRAM_SEND_BUFFER_BYTES);
 	if (shared->buffer_bytes < SHARED_DGRAM_PACKET_OVERHEAD)
 		shared->buffer_bytes = SHARED_DGRAM_PACKET_OVERHEAD;
-	code = endpoint_check_mtu(endpoint->setup, path, shared->buffer_bytes - SHARED_DGRAM_PACKET_OVERHEAD, ret_error);
+	code = endpoint_check_mtu(endpoint->setup, path, shared->buffer_bytes - SHARED_DGRAM_PACKET_OVERHEAD,
+				  ret_error);
 	if (code < 0)
 		return code;
 	watch_init(&shared->watch, fd, shared_dgram_on_ready, shared);

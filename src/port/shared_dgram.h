@@ -18,7 +18,7 @@
 enum shared_dgram_limits {
 	SHARED_DGRAM_SEND_BUFFER_BYTES = 16 * 1024 * 1024, /* wanted; without privilege the system's limit is less */
 	SHARED_DGRAM_BUCKETS = 256,
-	SHARED_DGRAM_PROBES = 4,            /* guests that are asked whether they live when a new one finds no place */
+	SHARED_DGRAM_PROBES = 4, /* guests that are asked whether they live when a new one finds no place */
 	SHARED_DGRAM_RETRY_LEAST_US = 250,
 	SHARED_DGRAM_RETRY_MOST_US = 64 * 1000,
 	SHARED_DGRAM_MUTE_AFTER_US = 10 * 1000,

@@ -228,7 +228,8 @@ static int stream_open(struct spec *spec, const struct endpoint_setup *setup, st
 
 const struct endpoint_kind stream_kind = {
 	.name = "stream",
-	.words = "path=P | tcp=[ADDRESS:]PORT | connect=P | connect-tcp=ADDRESS:PORT | fd=N; mode= group= guests= queue= "
+	.words = "path=P | tcp=[ADDRESS:]PORT | connect=P | connect-tcp=ADDRESS:PORT | fd=N; mode= group= guests= "
+		 "queue= "
 		 "isolated= mac= csum=partial",
 	.open = stream_open,
 };

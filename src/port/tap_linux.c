@@ -18,7 +18,7 @@
 #include "port/vnet_header.h"
 
 enum tap_end_limits {
-	TAP_END_BATCH = 16,                    /* frames of a turn; 64 KiB ones stay within the cache by the next limit */
+	TAP_END_BATCH = 16, /* frames of a turn; 64 KiB ones stay within the cache by the next limit */
 	TAP_END_BATCH_BYTES = PORT_TURN_BYTES,
 	TAP_END_QUEUE_PIECES = 32,
 };
@@ -238,13 +238,15 @@ static int tap_end_check_mtu(struct tap_end *end, struct error *ret_error)
 
 	if (has >= wanted || has == 0) {
 		if (has > wanted)
-			endpoint_notice(&end->endpoint, "%s: its MTU is %u and the network's %u: what is larger is dropped; "
-							"`ip link set %s mtu %u`",
+			endpoint_notice(&end->endpoint,
+					"%s: its MTU is %u and the network's %u: what is larger is dropped; "
+					"`ip link set %s mtu %u`",
 					end->tap.name, has, wanted, end->tap.name, wanted);
 		return 0;
 	}
-	return error_set(ret_error, -EMSGSIZE, "%s: its MTU is %u, too small for the network's %u; `ip link set %s mtu %u`, or give "
-					       "the network mtu=%u",
+	return error_set(ret_error, -EMSGSIZE,
+			 "%s: its MTU is %u, too small for the network's %u; `ip link set %s mtu %u`, or give "
+			 "the network mtu=%u",
 			 end->tap.name, has, wanted, end->tap.name, wanted, has);
 }
 

@@ -2,7 +2,6 @@
 /* Opening endpoints: the words of every kind, wrong ones, and what is left behind when it fails. */
 #include "unit/port/fixture.h"
 
-
 static void an_unknown_kind_is_told_the_kinds(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -60,7 +59,8 @@ static void options_reach_each_port(void **state)
 	int fd;
 
 	(void)state;
-	fixture_open(fixture, "stream,path=%s,isolated=on,mac=52:54:00:00:00:07,csum=partial,queue=131072", fixture->path);
+	fixture_open(fixture, "stream,path=%s,isolated=on,mac=52:54:00:00:00:07,csum=partial,queue=131072",
+		     fixture->path);
 	fd = fixture_connect(fixture->path, SOCK_STREAM);
 	fixture_settle(fixture);
 	port = fixture->ports[0];

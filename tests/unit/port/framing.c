@@ -93,7 +93,8 @@ static size_t put(uint8_t *to, uint32_t length, uint8_t first)
 
 static size_t make_stream(uint8_t *to)
 {
-	static const uint32_t lengths[] = {14, 60, 1514, FRAME_BYTES_MAX, 15, 255, 256, 257, 4096, 14, FRAME_BYTES_MAX, 64};
+	static const uint32_t lengths[] = {14,  60,   1514, FRAME_BYTES_MAX, 15, 255, 256,
+					   257, 4096, 14,   FRAME_BYTES_MAX, 64};
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)

@@ -336,7 +336,8 @@ static void a_pair_knows_its_guest_beforehand(void **state)
 	(void)state;
 	snprintf(remote, sizeof(remote), "%s/a", fixture->dir);
 	fd = guest_open(fixture, "a", false);
-	fixture_open(fixture, "dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s", fixture->path, remote);
+	fixture_open(fixture, "dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s", fixture->path,
+		     remote);
 	assert_int_equal(fixture->joined, 1);
 	probe_send(fixture, 0xffff, 60);
 	assert_int_equal(guest_read(fd), 60);

@@ -37,13 +37,13 @@ static bool enter_namespace(void)
 	return true;
 }
 
-#define NEED_NAMESPACE() \
-	do { \
-		(void)state; \
-		if (!enter_namespace()) { \
+#define NEED_NAMESPACE()                                                                    \
+	do {                                                                                \
+		(void)state;                                                                \
+		if (!enter_namespace()) {                                                   \
 			print_message("no permission for a network namespace and a tap\n"); \
-			skip(); \
-		} \
+			skip();                                                             \
+		}                                                                           \
 	} while (0)
 
 /* The host's end of a tap. */
