@@ -18,8 +18,7 @@ struct loop;
 enum loop_events {
 	LOOP_READ = 1,
 	LOOP_WRITE = 2,
-	LOOP_HANGUP = 4, /* told, never asked: the far end closed or the descriptor failed. By kqueue it also comes when the
-	                  * far end only stopped sending: what is left is read first, and read()'s 0 or error decides */
+	LOOP_HANGUP = 4, /* told, never asked: the far end closed or the descriptor failed */
 	LOOP_EDGE = 8,   /* asked: told once per change, for sockets that are peeked at */
 };
 
@@ -46,6 +45,7 @@ void loop_free(struct loop *loop);
 void watch_init(struct watch *watch, int fd, void (*on_ready)(void *owner, unsigned events), void *owner);
 /* Starts watching, or changes what is asked; with events 0 the descriptor stays known and is told only LOOP_HANGUP.
  * A change tells anew what is ready by then, to a watch by edge too; asking for the same again does nothing.
+ * By kqueue LOOP_HANGUP also comes when the far end has only stopped sending: read what is left and believe read()'s 0.
  * 0 or negative errno (-EPERM: a descriptor that cannot be polled). */
 int loop_watch(struct loop *loop, struct watch *watch, unsigned events);
 /* Before the descriptor is closed. No call follows, even for an event already collected. May be called twice. */

@@ -49,13 +49,15 @@ static int file_open_locked(const char *path, struct error *ret_error)
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 
 		if (fd < 0)
-			return error_set(ret_error, -errno, "%s: cannot open the lock file: %s", path, error_name(-errno));
+			return error_set(ret_error, -errno, "%s: cannot open the lock file: %s", path,
+					 error_name(-errno));
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			int code = errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
 			pid_t pid = file_read_pid(fd);
 
 			if (code == -EADDRINUSE && pid > 0)
-				error_set(ret_error, code, "%s: another process (pid %ld) holds it; stop it or choose another name",
+				error_set(ret_error, code,
+					  "%s: another process (pid %ld) holds it; stop it or choose another name",
 					  path, (long)pid);
 			else
 				error_set(ret_error, code, "%s: cannot lock it: %s", path, error_name(code));

@@ -113,8 +113,8 @@ int socket_unix_address(const char *path, struct sockaddr_un *ret_address, sockl
 		return error_set(ret_error, -EINVAL, "the path of a socket is empty; give one");
 	if (length > most)
 		return error_set(ret_error, -ENAMETOOLONG,
-				 "%s: a socket's path may have %zu bytes at most, and this has %zu; use a shorter one", path,
-				 most, length);
+				 "%s: a socket's path may have %zu bytes at most, and this has %zu; use a shorter one",
+				 path, most, length);
 	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	memcpy(ret_address->sun_path, path, length + 1);
 	*ret_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);

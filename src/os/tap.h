@@ -37,7 +37,7 @@ struct tap_request {
 struct tap {
 	int fd; /* not blocking */
 	char name[TAP_NAME_BYTES];
-	bool persistent;       /* it was there before us and stays: its link, MTU and queue are its owner's and not set */
+	bool persistent; /* it was there before us and stays: its link, MTU and queue are its owner's and not set */
 	bool up;
 	uint32_t mtu_bytes;    /* as it is; 0: not known, an inherited descriptor of another namespace */
 	uint32_t header_bytes; /* 12, or 0 for an inherited tap without the header */

@@ -117,14 +117,17 @@ static int tap_refused(const struct tap_request *wanted, int code, struct error 
 	switch (code) {
 	case -EPERM:
 		return error_set(ret_error, code,
-				 "%s: making a tap needs a privilege; use sudo, or `sudo setcap cap_net_admin+ep` on this program, "
+				 "%s: making a tap needs a privilege; use sudo, or `sudo setcap cap_net_admin+ep` on "
+				 "this program, "
 				 "or have one made for you: `sudo ip tuntap add %s mode tap user $USER`",
 				 name, wanted->name && *wanted->name ? wanted->name : "tap0");
 	case -EBUSY:
-		return error_set(ret_error, code, "%s: another process uses it; stop that one or choose another ifname=", name);
+		return error_set(ret_error, code,
+				 "%s: another process uses it; stop that one or choose another ifname=", name);
 	case -EINVAL:
 		return error_set(ret_error, code,
-				 "%s: there is an interface of this name that is no single-queue tap, or the name is none; choose "
+				 "%s: there is an interface of this name that is no single-queue tap, or the name is "
+				 "none; choose "
 				 "another ifname=",
 				 name);
 	default:
@@ -140,11 +143,13 @@ static int tap_open_device(const char *device, struct error *ret_error)
 	if (fd >= 0)
 		return fd;
 	if (code == -ENOENT || code == -ENODEV || code == -ENXIO)
-		return error_set(ret_error, code, "%s: this kernel has no taps, or the file is missing; try `sudo modprobe tun`",
+		return error_set(ret_error, code,
+				 "%s: this kernel has no taps, or the file is missing; try `sudo modprobe tun`",
 				 device);
 	if (code == -EACCES || code == -EPERM)
 		return error_set(ret_error, code,
-				 "%s: you may not open it; use sudo, or `sudo chmod 666 %s`, which lets every user open taps that "
+				 "%s: you may not open it; use sudo, or `sudo chmod 666 %s`, which lets every user "
+				 "open taps that "
 				 "were made for him",
 				 device, device);
 	return error_set(ret_error, code, "%s: %s", device, error_name(code));
@@ -210,7 +215,8 @@ static int tap_open_netns(const char *netns, struct error *ret_error)
 		return error_set(ret_error, -ENAMETOOLONG, "netns=%s: the path is too long", netns);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return error_set(ret_error, -errno, "netns=%s: cannot open %s: %s; give a process's number, a path, or a name "
+		return error_set(ret_error, -errno,
+				 "netns=%s: cannot open %s: %s; give a process's number, a path, or a name "
 				 "that `ip netns` lists",
 				 netns, path, error_name(-errno));
 	return fd;
@@ -230,9 +236,10 @@ static int tap_open_in_netns(const struct tap_request *wanted, struct tap *ret_t
 		goto close_namespaces;
 	}
 	if (setns(there, CLONE_NEWNET) < 0) {
-		result = error_set(ret_error, -errno,
-				   "netns=%s: cannot enter it: %s; use sudo, or open the tap inside it and hand it over with fd=",
-				   wanted->netns, error_name(-errno));
+		result = error_set(
+			ret_error, -errno,
+			"netns=%s: cannot enter it: %s; use sudo, or open the tap inside it and hand it over with fd=",
+			wanted->netns, error_name(-errno));
 		goto close_namespaces;
 	}
 	result = tap_open_here(wanted, ret_tap, ret_error);
@@ -242,7 +249,8 @@ static int tap_open_in_netns(const struct tap_request *wanted, struct tap *ret_t
 
 		if (result == 0)
 			tap_close(ret_tap);
-		result = error_set(ret_error, code, "netns=%s: cannot come back from it: %s", wanted->netns, error_name(code));
+		result = error_set(ret_error, code, "netns=%s: cannot come back from it: %s", wanted->netns,
+				   error_name(code));
 	}
 
 close_namespaces:
@@ -277,16 +285,19 @@ int tap_adopt(int fd, struct tap *ret_tap, struct error *ret_error)
 	int result;
 
 	if (ioctl(fd, TUNGETIFF, &request) < 0)
-		return error_set(ret_error, -EINVAL, "fd=%d is not an open tap; hand over one on which TUNSETIFF was done", fd);
+		return error_set(ret_error, -EINVAL,
+				 "fd=%d is not an open tap; hand over one on which TUNSETIFF was done", fd);
 	if (!(request.ifr_flags & IFF_TAP) || !(request.ifr_flags & IFF_NO_PI))
-		return error_set(ret_error, -EINVAL, "fd=%d (%s) carries no bare Ethernet frames; open it with IFF_TAP|IFF_NO_PI",
-				 fd, request.ifr_name);
+		return error_set(ret_error, -EINVAL,
+				 "fd=%d (%s) carries no bare Ethernet frames; open it with IFF_TAP|IFF_NO_PI", fd,
+				 request.ifr_name);
 	memcpy(tap.name, request.ifr_name, sizeof(tap.name));
 	result = socket_set_nonblocking(fd);
 	if (result == 0 && (request.ifr_flags & IFF_VNET_HDR))
 		result = tap_set_header(&tap);
 	if (result < 0)
-		return error_set(ret_error, result, "fd=%d (%s): cannot set it up: %s", fd, tap.name, error_name(result));
+		return error_set(ret_error, result, "fd=%d (%s): cannot set it up: %s", fd, tap.name,
+				 error_name(result));
 	control = socket_open(AF_INET, SOCK_DGRAM);
 	if (control >= 0) {
 		if (tap_is_here(&tap, control))

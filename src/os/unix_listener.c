@@ -29,10 +29,10 @@ static int unix_listener_refuse_served(const char *path, int fd, struct error *r
 	/* The system knows who listens, but not who has bound a datagram socket. */
 	if (socket_peer_pid(fd, &pid) == 0)
 		return error_set(ret_error, -EADDRINUSE,
-				 "%s: another process (pid %ld) is listening there; stop it or choose another path", path,
-				 (long)pid);
-	return error_set(ret_error, -EADDRINUSE, "%s: another process is listening there; stop it or choose another path",
-			 path);
+				 "%s: another process (pid %ld) is listening there; stop it or choose another path",
+				 path, (long)pid);
+	return error_set(ret_error, -EADDRINUSE,
+			 "%s: another process is listening there; stop it or choose another path", path);
 }
 
 /* 0: nobody is behind the file. -EPROTOTYPE: somebody may be, with another type of socket. */
@@ -49,8 +49,8 @@ static int unix_listener_probe(const struct sockaddr_un *address, socklen_t leng
 	else if (errno == EPROTOTYPE)
 		result = -EPROTOTYPE;
 	else if (errno != ECONNREFUSED && errno != ENOENT)
-		result = error_set(ret_error, -errno, "%s: cannot tell whether another process is listening there: %s", path,
-				   error_name(-errno));
+		result = error_set(ret_error, -errno, "%s: cannot tell whether another process is listening there: %s",
+				   path, error_name(-errno));
 	close(fd);
 	return result;
 }
@@ -84,13 +84,14 @@ static int unix_listener_temporary(const struct sockaddr_un *address, struct soc
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 	uint8_t chosen[UNIX_LISTENER_NAME_BYTES];
-	char *name = strrchr(strcpy(ret_temporary->sun_path, address->sun_path), '/');
+	char *name;
 	size_t length;
 	int result = entropy_fill(chosen, sizeof(chosen));
 
 	if (result < 0)
 		return result;
-	ret_temporary->sun_family = AF_UNIX;
+	*ret_temporary = *address;
+	name = strrchr(ret_temporary->sun_path, '/');
 	name = name ? name + 1 : ret_temporary->sun_path;
 	length = strlen(name);
 	if (length > sizeof(chosen))
@@ -150,11 +151,12 @@ static int unix_listener_admit(const char *temporary, const char *path, const st
 
 	if (access && access->group) {
 		if (unix_listener_find_group(access->group, &gid) < 0)
-			return error_set(ret_error, -EINVAL, "group=%s: there is no such group; `getent group` lists them",
-					 access->group);
+			return error_set(ret_error, -EINVAL,
+					 "group=%s: there is no such group; `getent group` lists them", access->group);
 		if (chown(temporary, (uid_t)-1, gid) < 0)
-			return error_set(ret_error, -errno, "%s: cannot give it to the group %s: %s; be a member of it, or root",
-					 path, access->group, error_name(-errno));
+			return error_set(ret_error, -errno,
+					 "%s: cannot give it to the group %s: %s; be a member of it, or root", path,
+					 access->group, error_name(-errno));
 	}
 	if (chmod(temporary, mode) < 0)
 		return error_set(ret_error, -errno, "%s: cannot set its mode: %s", path, error_name(-errno));
@@ -169,14 +171,15 @@ static int unix_listener_publish(struct unix_listener *listener, int type, const
 	if (type != SOCK_DGRAM && listen(listener->fd, UNIX_LISTENER_BACKLOG) < 0)
 		return error_set(ret_error, -errno, "%s: cannot listen: %s", listener->path, error_name(-errno));
 	if (lstat(temporary, &made) < 0 || rename(temporary, listener->path) < 0)
-		return error_set(ret_error, -errno, "%s: cannot make a socket there: %s", listener->path, error_name(-errno));
+		return error_set(ret_error, -errno, "%s: cannot make a socket there: %s", listener->path,
+				 error_name(-errno));
 	listener->device = made.st_dev;
 	listener->inode = made.st_ino;
 	return 0;
 }
 
-int unix_listener_open(const char *path, int type, const struct unix_access *access,
-		       struct unix_listener *ret_listener, struct error *ret_error)
+int unix_listener_open(const char *path, int type, const struct unix_access *access, struct unix_listener *ret_listener,
+		       struct error *ret_error)
 {
 	struct unix_listener listener = {.fd = -1};
 	struct sockaddr_un address;

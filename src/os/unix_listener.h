@@ -32,8 +32,8 @@ struct unix_listener {
 
 /* `type` is SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM; `access` may be NULL. 0, or negative errno and nothing left
  * behind: -EADDRINUSE (served, or not a socket), -ENOENT (no such directory), -EINVAL (group), … */
-int unix_listener_open(const char *path, int type, const struct unix_access *access,
-		       struct unix_listener *ret_listener, struct error *ret_error);
+int unix_listener_open(const char *path, int type, const struct unix_access *access, struct unix_listener *ret_listener,
+		       struct error *ret_error);
 /* Removes the file if it is still ours, then closes. May be called twice. */
 void unix_listener_close(struct unix_listener *listener);
 

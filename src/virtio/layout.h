@@ -49,8 +49,8 @@ static inline struct le64 le64_from(uint64_t value)
 	struct le32 low = le32_from((uint32_t)value);
 	struct le32 high = le32_from((uint32_t)(value >> 32));
 
-	return (struct le64){{low.byte[0], low.byte[1], low.byte[2], low.byte[3], high.byte[0], high.byte[1], high.byte[2],
-			      high.byte[3]}};
+	return (struct le64){{low.byte[0], low.byte[1], low.byte[2], low.byte[3], high.byte[0], high.byte[1],
+			      high.byte[2], high.byte[3]}};
 }
 
 static inline uint64_t le64_value(struct le64 number)

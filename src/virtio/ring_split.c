@@ -228,8 +228,9 @@ bool ring_split_flush(struct ring_split *ring)
 	/* The guest arms by a store and then looks at our index; we stored that and look whether it armed. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (ring->event_idx)
-		return split_event_passed(
-			shared16_load(split_used_event(ring->avail, ring->size), memory_order_relaxed), ring->published, was);
+		return split_event_passed(shared16_load(split_used_event(ring->avail, ring->size),
+							memory_order_relaxed),
+					  ring->published, was);
 	return !(shared16_load(&ring->avail->flags, memory_order_relaxed) & SPLIT_AVAIL_NO_INTERRUPT);
 }
 

@@ -21,13 +21,13 @@
 #include "virtio/memory.h"
 
 enum ring_split_limits {
-	RING_SIZE_MAX = 32768,     /* virtio 1.2, 2.7 */
-	RING_INDIRECT_MAX = 1024,  /* entries of one indirect table; the ring's own size is what the standard allows */
-	RING_PIECES_MAX = 1024,    /* IOV_MAX: one readv fills what was reserved */
+	RING_SIZE_MAX = 32768,    /* virtio 1.2, 2.7 */
+	RING_INDIRECT_MAX = 1024, /* entries of one indirect table; the ring's own size is what the standard allows */
+	RING_PIECES_MAX = 1024,   /* IOV_MAX: one readv fills what was reserved */
 };
 
 struct ring_split_setup {
-	struct memory *memory; /* outlives the ring */
+	struct memory *memory;      /* outlives the ring */
 	uint64_t desc, avail, used; /* guest addresses */
 	uint16_t size;
 	uint16_t start; /* both indexes: not 0 where another device stopped */
@@ -44,10 +44,10 @@ struct ring_split {
 	struct split_used *used;
 	uint16_t size;
 	bool event_idx, indirect, mergeable;
-	uint16_t next_avail;  /* the next to take */
-	uint16_t known_avail; /* the guest's index when last looked */
-	uint16_t next_used;   /* the next to return */
-	uint16_t published;   /* what the guest was told of those */
+	uint16_t next_avail;     /* the next to take */
+	uint16_t known_avail;    /* the guest's index when last looked */
+	uint16_t next_used;      /* the next to return */
+	uint16_t published;      /* what the guest was told of those */
 	enum drop_reason broken; /* DROP_NONE: sound */
 };
 

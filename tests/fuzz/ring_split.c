@@ -1,5 +1,5 @@
-/* covers: src/virtio/ring_split.c */
 /* SPDX-License-Identifier: MIT */
+/* covers: src/virtio/ring_split.c */
 /* The walker over memory that the input wrote. The first bytes choose the ring, then come the device's steps and the
  * guest's changes in between, and what is left is the guest's memory, rings included. Its regions are blocks of their
  * own, so that a byte beyond one is found. The verdicts are the unit test's; here only nothing bad may happen. */
@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 enum {
-	FIRST = 0x1000,       /* the guest's address of the first region: rings, tables, data */
+	FIRST = 0x1000, /* the guest's address of the first region: rings, tables, data */
 	FIRST_BYTES = 0x400,
 	SECOND_BYTES = 0x100, /* touches it */
 	APART = 0x8000,       /* another, alone */
@@ -125,7 +125,8 @@ static void step(struct ring_split *ring, struct input *input, uint8_t *guest)
 		ring_split_disarm(ring);
 		break;
 	case 5: /* the guest offers more */
-		shared16_store(&ring->avail->index, (uint16_t)(ring->next_avail + input_number(input, 1)), memory_order_release);
+		shared16_store(&ring->avail->index, (uint16_t)(ring->next_avail + input_number(input, 1)),
+			       memory_order_release);
 		break;
 	default: /* the guest changes its mind about anything */
 		place = input_number(input, 2) % FIRST_BYTES;

@@ -302,7 +302,8 @@ bool split_driver_publish(struct split_driver *driver)
 	shared16_store(&driver->avail->index, driver->published, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (driver->setup.event_idx)
-		wanted = split_event_passed(shared16_load(split_avail_event(driver->used, driver->setup.size), memory_order_relaxed),
+		wanted = split_event_passed(shared16_load(split_avail_event(driver->used, driver->setup.size),
+							  memory_order_relaxed),
 					    driver->published, was);
 	else
 		wanted = !(shared16_load(&driver->used->flags, memory_order_relaxed) & SPLIT_USED_NO_NOTIFY);
@@ -319,7 +320,8 @@ bool split_driver_harvest(struct split_driver *driver, struct split_driver_used 
 
 	if (index == driver->next_used)
 		return false;
-	require((uint16_t)(index - driver->next_used) <= split_driver_out(driver), "the device returned more than it had");
+	require((uint16_t)(index - driver->next_used) <= split_driver_out(driver),
+		"the device returned more than it had");
 	entry = driver->used->ring[driver->next_used % driver->setup.size];
 	head = le32_value(entry.head);
 	require(head < driver->setup.size && driver->buffers[head].offered, "the device returned what it did not have");
@@ -391,7 +393,8 @@ size_t split_driver_receive(struct split_driver *driver, void *to, size_t most)
 		split_driver_release(driver, used.head);
 		if (i == 0) {
 			require(used.bytes >= VIRTIO_NET_HEADER_BYTES, "a frame without its header");
-			require(virtio_net_read(to, &header) == DROP_NONE && header.buffers > 0, "a header that counts no buffer");
+			require(virtio_net_read(to, &header) == DROP_NONE && header.buffers > 0,
+				"a header that counts no buffer");
 		}
 		bytes += used.bytes;
 	}

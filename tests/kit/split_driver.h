@@ -61,10 +61,10 @@ struct split_driver {
 	uint8_t **free_pages;
 	uint32_t free_page_count;
 	struct split_driver_buffer *buffers; /* by head */
-	uint16_t next_avail; /* offered up to here; the device sees it after split_driver_publish() */
+	uint16_t next_avail;                 /* offered up to here; the device sees it after split_driver_publish() */
 	uint16_t published;
 	uint16_t next_used;
-	uint64_t kicks;      /* how often publish said that the device wants to be told */
+	uint64_t kicks; /* how often publish said that the device wants to be told */
 	uint64_t harvested;
 };
 

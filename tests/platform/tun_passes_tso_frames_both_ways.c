@@ -73,7 +73,9 @@ static long relay(int from, int to)
 int main(void)
 {
 	static char data[65536];
-	struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(7), .sin_addr.s_addr = inet_addr("10.9.0.1")};
+	struct sockaddr_in server = {.sin_family = AF_INET,
+				     .sin_port = htons(7),
+				     .sin_addr.s_addr = inet_addr("10.9.0.1")};
 	int first = tap_in_new_namespace("10.9.0.1");
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	struct pollfd polled[2];

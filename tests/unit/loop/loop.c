@@ -373,10 +373,10 @@ static void timers_run_in_order_and_before_tasks(void **state)
 	(void)state;
 	history[0] = 0;
 	assert_int_equal(loop_new(fixed_clock, &now_us, &loop), 0);
-	timer_init(&timers[0], remember_timer, (void *)(uintptr_t)"late");
-	timer_init(&timers[1], remember_timer, (void *)(uintptr_t)"early");
-	timer_init(&timers[2], remember_timer, (void *)(uintptr_t)"future");
-	task_init(&task, remember_task, (void *)(uintptr_t)"task");
+	timer_init(&timers[0], remember_timer, (void *)(uintptr_t) "late");
+	timer_init(&timers[1], remember_timer, (void *)(uintptr_t) "early");
+	timer_init(&timers[2], remember_timer, (void *)(uintptr_t) "future");
+	task_init(&task, remember_task, (void *)(uintptr_t) "task");
 	timer_set(loop_timers(loop), &timers[0], 1500);
 	timer_set(loop_timers(loop), &timers[1], 1200);
 	timer_set(loop_timers(loop), &timers[2], 1501);
@@ -399,7 +399,7 @@ static void the_callers_own_clock_is_the_loops_time(void **state)
 	assert_int_equal(loop_new(fixed_clock, &now_us, &loop), 0);
 	assert_int_equal(loop_now_us(loop), 77);
 	assert_int_equal(loop_timeout_us(loop), -1);
-	timer_init(&timer, remember_timer, (void *)(uintptr_t)"timer");
+	timer_init(&timer, remember_timer, (void *)(uintptr_t) "timer");
 	timer_set(loop_timers(loop), &timer, 100);
 	assert_int_equal(loop_timeout_us(loop), 23);
 	now_us = 90;
@@ -421,7 +421,7 @@ static void a_wait_for_a_timer_is_never_early(void **state)
 	struct timer timer;
 
 	(void)state;
-	timer_init(&timer, remember_timer, (void *)(uintptr_t)"due");
+	timer_init(&timer, remember_timer, (void *)(uintptr_t) "due");
 	for (uint64_t wait_us = 1; wait_us < 6000; wait_us = wait_us * 3 + 1) {
 		uint64_t due_us = clock_now_us(NULL) + wait_us;
 		int turns = 0;
@@ -447,7 +447,7 @@ static void a_turn_waits_no_longer_than_it_may(void **state)
 	uint64_t start_us = clock_now_us(NULL);
 
 	(void)state;
-	timer_init(&timer, remember_timer, (void *)(uintptr_t)"due");
+	timer_init(&timer, remember_timer, (void *)(uintptr_t) "due");
 	timer_set(loop_timers(loop), &timer, start_us + 3600 * (uint64_t)1000000);
 	assert_int_equal(loop_turn(loop, 3000), 0);
 	assert_in_range(clock_now_us(NULL) - start_us, 3000, 3000000);

@@ -161,12 +161,14 @@ static void a_replacement_that_fails_leaves_the_old_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_lock_names_its_holder_and_goes_with_it, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(a_lock_names_its_holder_and_goes_with_it, make_directory,
+						remove_directory),
 		cmocka_unit_test_setup_teardown(unlocking_leaves_a_file_that_somebody_else_put_there, make_directory,
 						remove_directory),
 		cmocka_unit_test_setup_teardown(a_lock_in_no_directory_says_so, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(a_file_is_replaced_as_a_whole, make_directory, remove_directory),
-		cmocka_unit_test_setup_teardown(a_replacement_that_fails_leaves_the_old_file, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(a_replacement_that_fails_leaves_the_old_file, make_directory,
+						remove_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

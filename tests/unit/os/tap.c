@@ -51,10 +51,10 @@ static int asks_for_a_tap(void **state)
 	return 0;
 }
 
-#define NEEDS_A_TAP() \
-	do { \
-		(void)state; \
-		if (!possible) \
+#define NEEDS_A_TAP()           \
+	do {                    \
+		(void)state;    \
+		if (!possible)  \
 			skip(); \
 	} while (0)
 
@@ -152,7 +152,10 @@ static void mistakes_are_explained_and_leave_nothing(void **state)
 		{"another kind of interface", {.name = "lo"}, -EINVAL, "lo: there is an interface of this name"},
 		{"a name too long", {.name = "a-name-of-sixteen"}, -EINVAL, "15 letters at most"},
 		{"no device", {.device = "/nonexistent/tun"}, -ENOENT, "modprobe tun"},
-		{"an MTU that is none", {.name = "gwt3", .mtu_bytes = 70000}, -EINVAL, "gwt3: cannot set its MTU to 70000"},
+		{"an MTU that is none",
+		 {.name = "gwt3", .mtu_bytes = 70000},
+		 -EINVAL,
+		 "gwt3: cannot set its MTU to 70000"},
 		{"no such process", {.netns = "4194305"}, -ENOENT, "netns=4194305: cannot open /proc/4194305/ns/net"},
 		{"no such name", {.netns = "no-such-name"}, -ENOENT, "/run/netns/no-such-name"},
 		{"no namespace", {.netns = "/dev/null"}, -EINVAL, "netns=/dev/null: cannot enter it"},

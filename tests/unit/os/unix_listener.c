@@ -200,11 +200,8 @@ static void mode_and_group_are_what_was_asked_whatever_the_umask(void **state)
 		struct unix_access access;
 		mode_t mode;
 	} rows[] = {
-		{0, {false, 0, NULL}, 0600},
-		{0777, {false, 0, NULL}, 0600},
-		{077, {true, 0660, NULL}, 0660},
-		{0, {true, 0, NULL}, 0},
-		{0, {true, 0666, NULL}, 0666},
+		{0, {false, 0, NULL}, 0600}, {0777, {false, 0, NULL}, 0600}, {077, {true, 0660, NULL}, 0660},
+		{0, {true, 0, NULL}, 0},     {0, {true, 0666, NULL}, 0666},
 	};
 	struct unix_access grouped = {true, 0640, NULL};
 	struct unix_listener listener;

@@ -41,7 +41,12 @@ static const struct {
 	{"TCP over IPv6 with ECN",
 	 {1, 0x84, 0, 0, 100, 0, 54, 0, 16, 0},
 	 DROP_NONE,
-	 {.needs_csum = true, .ecn = true, .gso = VIRTIO_NET_GSO_TCP6, .segment_bytes = 100, .csum_start = 54, .csum_offset = 16},
+	 {.needs_csum = true,
+	  .ecn = true,
+	  .gso = VIRTIO_NET_GSO_TCP6,
+	  .segment_bytes = 100,
+	  .csum_start = 54,
+	  .csum_offset = 16},
 	 false},
 	{"USO",
 	 {1, 5, 0, 0, 100, 0, 34, 0, 6, 0},
@@ -67,7 +72,8 @@ static void each_row_is_read_as_it_says(void **state)
 			fail_msg("%s: %s", rows[i].what, drop_name(verdict));
 		if (plain.needs_csum != rows[i].plain.needs_csum || plain.data_valid != rows[i].plain.data_valid ||
 		    plain.ecn != rows[i].plain.ecn || plain.gso != rows[i].plain.gso ||
-		    plain.header_bytes != rows[i].plain.header_bytes || plain.segment_bytes != rows[i].plain.segment_bytes ||
+		    plain.header_bytes != rows[i].plain.header_bytes ||
+		    plain.segment_bytes != rows[i].plain.segment_bytes ||
 		    plain.csum_start != rows[i].plain.csum_start || plain.csum_offset != rows[i].plain.csum_offset ||
 		    plain.buffers != rows[i].plain.buffers)
 			fail_msg("%s: another plain form", rows[i].what);

@@ -8,8 +8,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kit/split_driver.h"
 #include "virtio/net.h"
@@ -50,112 +53,92 @@ struct lie {
 	bool no_indirect;
 };
 
+/* clang-format off */
 static const struct lie lies[] = {
 	/* honest, so that the others fail for their reason alone */
 	{"one buffer", {{DATA, 100, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_NONE, 100, 0, false},
-	{"a chain backwards", {{DATA, 1, 0, 0}, {DATA, 2, NEXT, 0}, {DATA, 4, NEXT, 1}}, {{0}}, 2, RING_FROM_GUEST, DROP_NONE, 7, 0,
+	{"a chain backwards",
+	 {{DATA, 1, 0, 0}, {DATA, 2, NEXT, 0}, {DATA, 4, NEXT, 1}}, {{0}}, 2, RING_FROM_GUEST, DROP_NONE, 7, 0,
 	 false},
 	{"read, then write", {{DATA, 1, NEXT, 1}, {DATA, 2, WRITE, 0}}, {{0}}, 0, RING_BOTH, DROP_NONE, 1, 2, false},
 	{"a next that is not announced", {{DATA, 1, 0, 999}}, {{0}}, 0, RING_FROM_GUEST, DROP_NONE, 1, 0, false},
 	{"a whole ring in one chain",
-	 {{DATA, 1, NEXT, 1},
-	  {DATA, 1, NEXT, 2},
-	  {DATA, 1, NEXT, 3},
-	  {DATA, 1, NEXT, 4},
-	  {DATA, 1, NEXT, 5},
-	  {DATA, 1, NEXT, 6},
-	  {DATA, 1, NEXT, 7},
-	  {DATA, 1, 0, 0}},
-	 {{0}},
-	 0,
-	 RING_FROM_GUEST,
-	 DROP_NONE,
-	 8,
-	 0,
-	 false},
-	{"an indirect table", {{TABLE, 32, INDIRECT, 0}}, {{DATA, 3, NEXT, 1}, {DATA, 4, 0, 0}}, 0, RING_FROM_GUEST, DROP_NONE, 7, 0,
+	 {{DATA, 1, NEXT, 1}, {DATA, 1, NEXT, 2}, {DATA, 1, NEXT, 3}, {DATA, 1, NEXT, 4}, {DATA, 1, NEXT, 5},
+	 {DATA, 1, NEXT, 6}, {DATA, 1, NEXT, 7}, {DATA, 1, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_NONE, 8, 0, false},
+	{"an indirect table",
+	 {{TABLE, 32, INDIRECT, 0}}, {{DATA, 3, NEXT, 1}, {DATA, 4, 0, 0}}, 0, RING_FROM_GUEST, DROP_NONE, 7, 0,
 	 false},
 	{"an indirect table behind a buffer, marked for writing (2.7.5.3.2)",
-	 {{DATA, 1, NEXT, 1}, {TABLE, 16, INDIRECT | WRITE, 0}},
-	 {{DATA, 2, WRITE, 0}},
-	 0,
-	 RING_BOTH,
-	 DROP_NONE,
-	 1,
-	 2,
-	 false},
+	 {{DATA, 1, NEXT, 1}, {TABLE, 16, INDIRECT | WRITE, 0}}, {{DATA, 2, WRITE, 0}}, 0, RING_BOTH, DROP_NONE,
+	 1, 2, false},
 	{"the last byte of the memory", {{END - 1, 1, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_NONE, 1, 0, false},
 	/* descriptor numbers */
-	{"a head outside the table", {{DATA, 1, 0, 0}}, {{0}}, SIZE, RING_FROM_GUEST, DROP_RING_DESCRIPTOR_INDEX, 0, 0, false},
-	{"a head far outside", {{DATA, 1, 0, 0}}, {{0}}, 65535, RING_FROM_GUEST, DROP_RING_DESCRIPTOR_INDEX, 0, 0, false},
-	{"a next outside the table", {{DATA, 1, NEXT, SIZE}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_DESCRIPTOR_INDEX, 0, 0, false},
+	{"a head outside the table",
+	 {{DATA, 1, 0, 0}}, {{0}}, SIZE, RING_FROM_GUEST, DROP_RING_DESCRIPTOR_INDEX, 0, 0, false},
+	{"a head far outside",
+	 {{DATA, 1, 0, 0}}, {{0}}, 65535, RING_FROM_GUEST, DROP_RING_DESCRIPTOR_INDEX, 0, 0, false},
+	{"a next outside the table",
+	 {{DATA, 1, NEXT, SIZE}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_DESCRIPTOR_INDEX, 0, 0, false},
 	{"a next outside the indirect table",
-	 {{TABLE, 16, INDIRECT, 0}},
-	 {{DATA, 1, NEXT, 1}},
-	 0,
-	 RING_FROM_GUEST,
-	 DROP_RING_DESCRIPTOR_INDEX,
-	 0,
-	 0,
+	 {{TABLE, 16, INDIRECT, 0}}, {{DATA, 1, NEXT, 1}}, 0, RING_FROM_GUEST, DROP_RING_DESCRIPTOR_INDEX, 0, 0,
 	 false},
 	/* loops */
-	{"a descriptor that is its own next", {{DATA, 1, NEXT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_CHAIN_LONG, 0, 0, false},
-	{"two that go in a circle", {{DATA, 1, NEXT, 1}, {DATA, 1, NEXT, 0}}, {{0}}, 0, RING_TO_GUEST | RING_FROM_GUEST,
+	{"a descriptor that is its own next",
+	 {{DATA, 1, NEXT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_CHAIN_LONG, 0, 0, false},
+	{"two that go in a circle",
+	 {{DATA, 1, NEXT, 1}, {DATA, 1, NEXT, 0}}, {{0}}, 0, RING_TO_GUEST | RING_FROM_GUEST,
 	 DROP_RING_CHAIN_LONG, 0, 0, false},
 	{"a circle in an indirect table",
-	 {{TABLE, 48, INDIRECT, 0}},
-	 {{DATA, 1, NEXT, 1}, {DATA, 1, NEXT, 2}, {DATA, 1, NEXT, 1}},
-	 0,
-	 RING_FROM_GUEST,
-	 DROP_RING_CHAIN_LONG,
-	 0,
-	 0,
-	 false},
+	 {{TABLE, 48, INDIRECT, 0}}, {{DATA, 1, NEXT, 1}, {DATA, 1, NEXT, 2}, {DATA, 1, NEXT, 1}}, 0,
+	 RING_FROM_GUEST, DROP_RING_CHAIN_LONG, 0, 0, false},
 	/* indirect tables */
-	{"indirect that was not negotiated", {{TABLE, 16, INDIRECT, 0}}, {{DATA, 1, 0, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0,
-	 0, true},
-	{"indirect with a next", {{TABLE, 16, INDIRECT | NEXT, 1}}, {{DATA, 1, 0, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0,
-	 false},
-	{"a table in a table", {{TABLE, 16, INDIRECT, 0}}, {{TABLE, 16, INDIRECT, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0,
-	 false},
+	{"indirect that was not negotiated",
+	 {{TABLE, 16, INDIRECT, 0}}, {{DATA, 1, 0, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, true},
+	{"indirect with a next",
+	 {{TABLE, 16, INDIRECT | NEXT, 1}}, {{DATA, 1, 0, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
+	{"a table in a table",
+	 {{TABLE, 16, INDIRECT, 0}}, {{TABLE, 16, INDIRECT, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
 	{"an empty table", {{TABLE, 0, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
-	{"a table of half an entry", {{TABLE, 8, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
-	{"a table of an entry and a half", {{TABLE, 24, INDIRECT, 0}}, {{DATA, 1, 0, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0,
-	 false},
-	{"a table of 1025", {{GUEST, 1025 * 16, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
-	{"a table of 4 GiB", {{TABLE, 0xfffffff0, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
-	{"a table that leaves the memory", {{END - 16, 32, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
+	{"a table of half an entry",
+	 {{TABLE, 8, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
+	{"a table of an entry and a half",
+	 {{TABLE, 24, INDIRECT, 0}}, {{DATA, 1, 0, 0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
+	{"a table of 1025",
+	 {{GUEST, 1025 * 16, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
+	{"a table of 4 GiB",
+	 {{TABLE, 0xfffffff0, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_INDIRECT, 0, 0, false},
+	{"a table that leaves the memory",
+	 {{END - 16, 32, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
 	{"a table nowhere", {{0, 16, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
-	{"a table at the end of all addresses", {{UINT64_MAX - 7, 16, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0,
-	 false},
+	{"a table at the end of all addresses",
+	 {{UINT64_MAX - 7, 16, INDIRECT, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
 	/* addresses */
-	{"a buffer before the memory", {{GUEST - 1, 2, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
-	{"a buffer that leaves the memory", {{END - 1, 2, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
+	{"a buffer before the memory",
+	 {{GUEST - 1, 2, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
+	{"a buffer that leaves the memory",
+	 {{END - 1, 2, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
 	{"a buffer at 0", {{0, 1, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
 	{"a buffer that wraps", {{UINT64_MAX, 2, WRITE, 0}}, {{0}}, 0, RING_TO_GUEST, DROP_RING_ADDRESS, 0, 0, false},
 	{"a buffer of 4 GiB", {{DATA, UINT32_MAX, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
-	{"the second buffer is nobody's", {{DATA, 1, NEXT, 1}, {END, 1, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0,
-	 false},
+	{"the second buffer is nobody's",
+	 {{DATA, 1, NEXT, 1}, {END, 1, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_ADDRESS, 0, 0, false},
 	/* lengths */
 	{"a buffer of no bytes", {{DATA, 0, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_LENGTH, 0, 0, false},
 	{"a buffer of no bytes, nowhere", {{0, 0, WRITE, 0}}, {{0}}, 0, RING_TO_GUEST, DROP_RING_LENGTH, 0, 0, false},
-	{"a last buffer of no bytes", {{DATA, 5, NEXT, 3}, {0}, {0}, {DATA, 0, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_LENGTH, 0,
-	 0, false},
+	{"a last buffer of no bytes",
+	 {{DATA, 5, NEXT, 3}, {0}, {0}, {DATA, 0, 0, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_LENGTH, 0, 0, false},
 	/* directions */
-	{"a buffer to write where the device reads", {{DATA, 1, WRITE, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_DIRECTION, 0, 0,
-	 false},
-	{"a buffer to read where the device writes", {{DATA, 1, 0, 0}}, {{0}}, 0, RING_TO_GUEST, DROP_RING_DIRECTION, 0, 0, false},
-	{"write, then read", {{DATA, 1, WRITE | NEXT, 1}, {DATA, 1, 0, 0}}, {{0}}, 0, RING_BOTH, DROP_RING_DIRECTION, 0, 0, false},
+	{"a buffer to write where the device reads",
+	 {{DATA, 1, WRITE, 0}}, {{0}}, 0, RING_FROM_GUEST, DROP_RING_DIRECTION, 0, 0, false},
+	{"a buffer to read where the device writes",
+	 {{DATA, 1, 0, 0}}, {{0}}, 0, RING_TO_GUEST, DROP_RING_DIRECTION, 0, 0, false},
+	{"write, then read",
+	 {{DATA, 1, WRITE | NEXT, 1}, {DATA, 1, 0, 0}}, {{0}}, 0, RING_BOTH, DROP_RING_DIRECTION, 0, 0, false},
 	{"write, then read in an indirect table",
-	 {{TABLE, 32, INDIRECT, 0}},
-	 {{DATA, 1, WRITE | NEXT, 1}, {DATA, 1, 0, 0}},
-	 0,
-	 RING_BOTH,
-	 DROP_RING_DIRECTION,
-	 0,
-	 0,
-	 false},
+	 {{TABLE, 32, INDIRECT, 0}}, {{DATA, 1, WRITE | NEXT, 1}, {DATA, 1, 0, 0}}, 0, RING_BOTH,
+	 DROP_RING_DIRECTION, 0, 0, false},
 };
+/* clang-format on */
 
 /* A guest whose memory is written by hand. */
 struct liar {
@@ -370,8 +353,10 @@ static void a_setup_that_lies_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct ring_split_setup setup = {
-			.desc = rows[i].desc, .avail = rows[i].avail, .used = rows[i].used, .size = rows[i].size};
+		struct ring_split_setup setup = {.desc = rows[i].desc,
+						 .avail = rows[i].avail,
+						 .used = rows[i].used,
+						 .size = rows[i].size};
 		struct ring_split ring;
 		struct liar liar;
 		int verdict;
@@ -453,10 +438,8 @@ static void frame_fill(uint8_t *frame, size_t bytes, uint64_t number)
 }
 
 static const struct guest_setup guest_kinds[] = {
-	{8, 64, 0, false, false, true, 1},
-	{64, 128, 65530, false, true, true, 2},
-	{128, 300, 32760, true, false, true, 3},
-	{256, 400, 0, true, true, true, 4},
+	{8, 64, 0, false, false, true, 1},       {64, 128, 65530, false, true, true, 2},
+	{128, 300, 32760, true, false, true, 3}, {256, 400, 0, true, true, true, 4},
 	{256, 400, 65000, true, true, false, 5},
 };
 
@@ -515,7 +498,8 @@ static void frames_from_an_honest_guest_arrive_whole_and_in_order(void **state)
 
 			offer_frames(&guest, &random, &sent);
 			split_driver_publish(&guest.driver);
-			while (batch-- > 0 && ring_split_take(&guest.ring, RING_FROM_GUEST, pieces, RING_PIECES_MAX, &chain)) {
+			while (batch-- > 0 &&
+			       ring_split_take(&guest.ring, RING_FROM_GUEST, pieces, RING_PIECES_MAX, &chain)) {
 				check_frame(pieces, &chain, got++);
 				ring_split_return(&guest.ring, chain.head, 0);
 			}
@@ -583,7 +567,8 @@ static void check_received(struct guest *guest, uint32_t bytes, uint64_t number)
 
 	assert_int_equal(split_driver_receive(&guest->driver, got, sizeof(got)), bytes);
 	frame_fill(wanted, bytes, number);
-	assert_memory_equal(got + VIRTIO_NET_HEADER_BYTES, wanted + VIRTIO_NET_HEADER_BYTES, bytes - VIRTIO_NET_HEADER_BYTES);
+	assert_memory_equal(got + VIRTIO_NET_HEADER_BYTES, wanted + VIRTIO_NET_HEADER_BYTES,
+			    bytes - VIRTIO_NET_HEADER_BYTES);
 }
 
 static void frames_to_an_honest_guest_arrive_whole_and_in_order(void **state)
@@ -797,6 +782,96 @@ static void a_room_that_was_too_small_is_armed_for_what_is_still_to_come(void **
 	guest_done(&guest);
 }
 
+/* Two threads and two semaphores: each side sleeps only when the other has been asked to tell, so that one lost telling
+ * stops both for ever, and the alarm ends the test. */
+enum {
+	TOLD_FRAMES = 20000,
+};
+
+struct conversation {
+	struct guest guest;
+	sem_t kick;
+	sem_t call;
+	uint64_t kicks;
+	uint64_t calls;
+};
+
+static void *driver_thread(void *owner)
+{
+	struct conversation *conversation = owner;
+	struct split_driver *driver = &conversation->guest.driver;
+	struct split_driver_used used;
+	uint64_t offered = 0;
+
+	while (driver->harvested < TOLD_FRAMES) {
+		while (offered < TOLD_FRAMES && split_driver_offer_frame(driver, "0123456789abcdef", 16, 2) >= 0)
+			offered++;
+		if (split_driver_publish(driver))
+			sem_post(&conversation->kick);
+		split_driver_want_interrupt(driver, true);
+		if (!split_driver_harvest(driver, &used)) {
+			sem_wait(&conversation->call);
+			continue;
+		}
+		do {
+			split_driver_release(driver, used.head);
+		} while (split_driver_harvest(driver, &used));
+	}
+	return NULL;
+}
+
+static void device_serve(struct conversation *conversation)
+{
+	static struct iovec pieces[RING_PIECES_MAX];
+	struct ring_split *ring = &conversation->guest.ring;
+	struct ring_chain chain;
+	unsigned taken = 0;
+
+	while (taken < TOLD_FRAMES) {
+		unsigned batch = 0;
+
+		while (batch < 64 && ring_split_take(ring, RING_FROM_GUEST, pieces, RING_PIECES_MAX, &chain)) {
+			assert_int_equal(chain.readable_bytes, 16);
+			ring_split_return(ring, chain.head, 0);
+			batch++;
+		}
+		assert_int_equal(ring->broken, DROP_NONE);
+		taken += batch;
+		if (ring_split_flush(ring)) {
+			conversation->calls++;
+			sem_post(&conversation->call);
+		}
+		if (batch > 0 || ring_split_arm(ring))
+			continue;
+		conversation->kicks++;
+		sem_wait(&conversation->kick);
+	}
+}
+
+static void no_telling_is_lost_between_two_threads(void **state)
+{
+	(void)state;
+	for (int event_idx = 0; event_idx < 2; event_idx++) {
+		struct guest_setup kind = {32, 64, 0, event_idx, true, true, 16};
+		static struct conversation conversation;
+		pthread_t thread;
+
+		conversation = (struct conversation){0};
+		guest_init(&conversation.guest, &kind);
+		assert_int_equal(sem_init(&conversation.kick, 0, 0), 0);
+		assert_int_equal(sem_init(&conversation.call, 0, 0), 0);
+		alarm(60);
+		assert_int_equal(pthread_create(&thread, NULL, driver_thread, &conversation), 0);
+		device_serve(&conversation);
+		pthread_join(thread, NULL);
+		alarm(0);
+		assert_int_equal(conversation.guest.driver.harvested, TOLD_FRAMES);
+		/* and it is not told for each frame */
+		assert_true(conversation.calls < TOLD_FRAMES && conversation.kicks < TOLD_FRAMES);
+		guest_done(&conversation.guest);
+	}
+}
+
 static void many_small_buffers_fill_a_room_up_to_its_pieces(void **state)
 {
 	static struct ring_room room;
@@ -838,6 +913,7 @@ int main(void)
 		cmocka_unit_test(each_side_tells_the_other_only_when_it_asked),
 		cmocka_unit_test(arming_tells_of_what_came_since_the_last_look),
 		cmocka_unit_test(a_room_that_was_too_small_is_armed_for_what_is_still_to_come),
+		cmocka_unit_test(no_telling_is_lost_between_two_threads),
 		cmocka_unit_test(many_small_buffers_fill_a_room_up_to_its_pieces),
 	};
 

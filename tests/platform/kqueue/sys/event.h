@@ -35,13 +35,13 @@ struct kevent {
 };
 
 #define EV_SET(event, the_ident, the_filter, the_flags, the_fflags, the_data, the_udata) \
-	(*(event) = (struct kevent){ \
-		 .ident = (the_ident), \
-		 .filter = (the_filter), \
-		 .flags = (the_flags), \
-		 .fflags = (the_fflags), \
-		 .data = (the_data), \
-		 .udata = (the_udata), \
+	(*(event) = (struct kevent){                                                     \
+		 .ident = (the_ident),                                                   \
+		 .filter = (the_filter),                                                 \
+		 .flags = (the_flags),                                                   \
+		 .fflags = (the_fflags),                                                 \
+		 .data = (the_data),                                                     \
+		 .udata = (the_udata),                                                   \
 	 })
 
 int kqueue(void);
