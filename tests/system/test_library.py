@@ -4,6 +4,7 @@
   make install DESTDIR=… -> pkg-config -> cc examples/two-guests.c -> alice and bob hear each other and the gateway
 """
 import os
+import re
 import shutil
 import subprocess
 
@@ -101,3 +102,12 @@ int main()
 def test_the_library_needs_libc_alone(installed):
     needed = [line for line in run("readelf", "-d", f"{installed}/usr/lib/libguestwire.so").splitlines() if "NEEDED" in line]
     assert len(needed) == 1 and "libc.so" in needed[0], needed
+
+
+def test_the_manual_has_every_function_and_no_other():
+    header = open(os.path.join(ROOT, "include", "guestwire", "guestwire.h")).read()
+    page = open(os.path.join(ROOT, "docs", "guestwire.3")).read()
+    declared = set(re.findall(r"GW_API[^;(]*?\b(gw_\w+)\(", header))
+    described = set(re.findall(r"^\.Fn (gw_\w+)", page.split(".Sh DESCRIPTION")[0], re.M))
+    assert len(declared) > 20
+    assert described == declared
