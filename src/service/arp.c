@@ -21,11 +21,12 @@ static bool arp_sender_may_be(const struct service_config *config, const struct 
 	if (!mac_equal(arp->sender_mac, from))
 		return false;
 	/* RFC 5227 1.1: a probe has no sender address yet. */
-	return !ip4_is_multicast(arp->sender) && !ip4_is_loopback(arp->sender) && !ip4_equal(arp->sender, IP4_BROADCAST) &&
-	       !ip4_equal(arp->sender, config->host4);
+	return !ip4_is_multicast(arp->sender) && !ip4_is_loopback(arp->sender) &&
+	       !ip4_equal(arp->sender, IP4_BROADCAST) && !ip4_equal(arp->sender, config->host4);
 }
 
-enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply)
+enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length,
+			   struct reply *ret_reply)
 {
 	struct ethernet_header ethernet;
 	struct reader reader;
@@ -58,6 +59,9 @@ enum drop_reason arp_input(const struct service_config *config, const uint8_t *f
 void arp_probe(const struct service_config *config, struct mac to, struct ip4 address, struct reply *ret_reply)
 {
 	arp_send(config, to,
-		 &(struct arp){.operation = ARP_REQUEST, .sender_mac = config->mac, .sender = config->host4, .target = address},
+		 &(struct arp){.operation = ARP_REQUEST,
+			       .sender_mac = config->mac,
+			       .sender = config->host4,
+			       .target = address},
 		 ret_reply);
 }

@@ -153,7 +153,8 @@ static void write_option(struct writer *writer, const struct dhcp4_talk *talk, c
 		dhcp4_ip4_write(writer, code, config->dns4, config->dns4_count);
 		break;
 	case DHCP4_OPTION_MTU:
-		dhcp4_u16_write(writer, code, (uint16_t)(config->mtu_bytes > UINT16_MAX ? UINT16_MAX : config->mtu_bytes));
+		dhcp4_u16_write(writer, code,
+				(uint16_t)(config->mtu_bytes > UINT16_MAX ? UINT16_MAX : config->mtu_bytes));
 		break;
 	case DHCP4_OPTION_DOMAIN:
 		dhcp4_text_write(writer, code, config->domain);
@@ -202,7 +203,8 @@ static void write_wanted_options(struct writer *writer, const struct dhcp4_talk 
 /* ---- replies ---- */
 
 /* RFC 2131 4.1: where the answer goes, as the client cannot be asked for its MAC before it has an address. */
-static void talk_address(const struct dhcp4_talk *talk, uint8_t type, struct ip4 yours, struct mac *ret_mac, struct ip4 *ret_to)
+static void talk_address(const struct dhcp4_talk *talk, uint8_t type, struct ip4 yours, struct mac *ret_mac,
+			 struct ip4 *ret_to)
 {
 	*ret_mac = talk->message.mac;
 	if (type == DHCP4_NAK) {
@@ -219,7 +221,8 @@ static void talk_address(const struct dhcp4_talk *talk, uint8_t type, struct ip4
 }
 
 /* The boot server and its file stand in the fixed fields as well: boot ROMs read nothing else. */
-static void message_set_boot(struct dhcp4 *message, const struct service_config *config, uint8_t *server_name, uint8_t *file)
+static void message_set_boot(struct dhcp4 *message, const struct service_config *config, uint8_t *server_name,
+			     uint8_t *file)
 {
 	if (!config->boot_file[0])
 		return;
@@ -252,7 +255,8 @@ static void message_write(struct writer *writer, const struct dhcp4_talk *talk, 
 	dhcp4_ip4_write(writer, DHCP4_OPTION_SERVER_ID, &talk->config->host4, 1);
 	/* RFC 6842 3 */
 	if (talk->request.client_id)
-		dhcp4_option_write(writer, DHCP4_OPTION_CLIENT_ID, talk->request.client_id, talk->request.client_id_bytes);
+		dhcp4_option_write(writer, DHCP4_OPTION_CLIENT_ID, talk->request.client_id,
+				   talk->request.client_id_bytes);
 }
 
 static void talk_write(struct writer *writer, const struct dhcp4_talk *talk, uint8_t type, const struct lease *lease)
@@ -272,8 +276,8 @@ static void talk_write(struct writer *writer, const struct dhcp4_talk *talk, uin
 static void talk_reply(const struct dhcp4_talk *talk, uint8_t type, const struct lease *lease)
 {
 	enum { IP_UDP_BYTES = 28 };
-	size_t most = talk->request.message_bytes < DHCP4_CLIENT_MESSAGE_MIN ? DHCP4_CLIENT_MESSAGE_MIN :
-									       talk->request.message_bytes;
+	size_t most = talk->request.message_bytes < DHCP4_CLIENT_MESSAGE_MIN ? DHCP4_CLIENT_MESSAGE_MIN
+									     : talk->request.message_bytes;
 	struct reply_draft draft;
 	struct writer message;
 	struct ip4 to;
@@ -394,8 +398,9 @@ static enum drop_reason talk_read(struct dhcp4_talk *talk, const uint8_t *messag
 	return DROP_NONE;
 }
 
-enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases, const struct packet *packet,
-			     const uint8_t *message, size_t bytes, uint64_t now_us, struct reply *ret_reply)
+enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases,
+			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
+			     struct reply *ret_reply)
 {
 	struct dhcp4_talk talk = {
 		.config = config, .leases = leases, .packet = packet, .now_us = now_us, .reply = ret_reply};

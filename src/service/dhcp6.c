@@ -12,8 +12,9 @@
 
 enum {
 	REPLY_HOP_LIMIT = 64,
-	SEARCH_ROOM_BYTES = 512, /* with four IAs and the longest DUID the rest is less than 700, and the MTU may be 1280 */
-	REFRESH_LEAST_S = 600,   /* RFC 8415 7.6, IRT_MINIMUM */
+	SEARCH_ROOM_BYTES =
+		512, /* with four IAs and the longest DUID the rest is less than 700, and the MTU may be 1280 */
+	REFRESH_LEAST_S = 600, /* RFC 8415 7.6, IRT_MINIMUM */
 };
 
 /* One exchange. */
@@ -62,8 +63,8 @@ static void ia_set_status(struct dhcp6_ia *ia, enum dhcp6_status_code status)
 static void ia_add(struct dhcp6_ia *ia, struct ip6 address, uint32_t lifetime_s)
 {
 	if (ia->address_count < DHCP6_ADDRESSES_MAX)
-		ia->addresses[ia->address_count++] = (struct dhcp6_address){
-			.address = address, .preferred_s = lifetime_s, .valid_s = lifetime_s};
+		ia->addresses[ia->address_count++] =
+			(struct dhcp6_address){.address = address, .preferred_s = lifetime_s, .valid_s = lifetime_s};
 }
 
 /* RFC 8415 21.4: a half and four fifths of the preferred lifetime. */
@@ -184,7 +185,8 @@ static void write_fqdn(struct writer *writer, const struct dhcp6_talk *talk)
 {
 	uint8_t flags = DHCP6_FQDN_NO_UPDATE; /* RFC 4704 6: no names are entered into any DNS here */
 
-	if (!talk->request.has_fqdn || !talk->request.hostname[0] || !dhcp6_request_wants(&talk->request, DHCP6_OPTION_FQDN))
+	if (!talk->request.has_fqdn || !talk->request.hostname[0] ||
+	    !dhcp6_request_wants(&talk->request, DHCP6_OPTION_FQDN))
 		return;
 	if (talk->request.fqdn_flags & DHCP6_FQDN_SERVER_UPDATES)
 		flags |= DHCP6_FQDN_OVERRIDE;
@@ -208,7 +210,8 @@ static void write_wanted_options(struct writer *writer, const struct dhcp6_talk 
 		*writer = before;
 	before = *writer;
 	write_fqdn(writer, talk);
-	if (talk->message.type == DHCP6_INFORMATION_REQUEST && dhcp6_request_wants(&talk->request, DHCP6_OPTION_REFRESH_TIME))
+	if (talk->message.type == DHCP6_INFORMATION_REQUEST &&
+	    dhcp6_request_wants(&talk->request, DHCP6_OPTION_REFRESH_TIME))
 		dhcp6_u32_write(writer, DHCP6_OPTION_REFRESH_TIME,
 				config->lease_s < REFRESH_LEAST_S ? REFRESH_LEAST_S : config->lease_s);
 	if (writer->failed)
@@ -241,7 +244,8 @@ static void talk_reply_status(const struct dhcp6_talk *talk, enum dhcp6_status_c
 
 /* The answer that has each IA of the request answered by `on_ia`, prefixes refused, and the rest. */
 static enum drop_reason talk_reply_ias(struct dhcp6_talk *talk, uint8_t type,
-				       void (*on_ia)(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, struct dhcp6_ia *answer))
+				       void (*on_ia)(struct dhcp6_talk *talk, const struct dhcp6_ia *asked,
+						     struct dhcp6_ia *answer))
 {
 	struct reply_draft draft;
 
@@ -366,8 +370,9 @@ static enum drop_reason on_unicast(const struct dhcp6_talk *talk)
 	return DROP_DHCP6_TYPE;
 }
 
-enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases, const struct packet *packet,
-			     const uint8_t *message, size_t bytes, uint64_t now_us, struct reply *ret_reply)
+enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases,
+			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
+			     struct reply *ret_reply)
 {
 	struct dhcp6_talk talk = {
 		.config = config, .leases = leases, .packet = packet, .now_us = now_us, .reply = ret_reply};

@@ -38,7 +38,8 @@ struct lease {
 	struct ip4 ip4;
 	struct ip6 ip6;
 	struct mac mac;
-	char name[LEASE_NAME_BYTES]; /* from dhcp-host= or the client's option 12, letters, digits and '-' only; or "" */
+	char name
+		[LEASE_NAME_BYTES]; /* from dhcp-host= or the client's option 12, letters, digits and '-' only; or "" */
 	uint8_t client[LEASE_CLIENT_BYTES];
 	uint8_t client_bytes;
 	uint64_t due_us;
@@ -63,13 +64,13 @@ void lease_table_free(struct lease_table *leases);
 int lease_reserve4(struct lease_table *leases, struct mac mac, struct ip4 address, const char *name);
 int lease_reserve6(struct lease_table *leases, struct mac mac, struct ip6 address, const char *name);
 /* Told of every change that show, the log and the state file want to know: bound, renewed, released, declined, expired. */
-void lease_table_watch(struct lease_table *leases, void (*on_lease)(void *owner, const struct lease *lease, enum lease_state was),
-		       void *owner);
+void lease_table_watch(struct lease_table *leases,
+		       void (*on_lease)(void *owner, const struct lease *lease, enum lease_state was), void *owner);
 /* Notices what has run out by now. The DHCP services begin with it; who shows or saves leases may, too. */
 void lease_expire(struct lease_table *leases, uint64_t now_us);
 /* Each with its state as of now. */
-void lease_each(const struct lease_table *leases, uint64_t now_us, void (*on_lease)(void *owner, const struct lease *lease),
-		void *owner);
+void lease_each(const struct lease_table *leases, uint64_t now_us,
+		void (*on_lease)(void *owner, const struct lease *lease), void *owner);
 /* The lease of an address or a MAC that is bound now; NULL. */
 const struct lease *lease_find_ip4(const struct lease_table *leases, struct ip4 address, uint64_t now_us);
 const struct lease *lease_find_ip6(const struct lease_table *leases, struct ip6 address, uint64_t now_us);
@@ -87,11 +88,15 @@ struct lease *lease_find_client(struct lease_table *leases, bool is6, const stru
 /* An address for the client: the one it has or had, else the wanted one if nobody has it, else the next that was never
  * leased, else the one free for longest. Offered for LEASE_OFFER_US unless it is bound already. A `wanted` of zero is
  * none. NULL: the pool is empty. */
-struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted, uint64_t now_us);
-struct lease *lease_offer6(struct lease_table *leases, const struct lease_client *client, struct ip6 wanted, uint64_t now_us);
+struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted,
+			   uint64_t now_us);
+struct lease *lease_offer6(struct lease_table *leases, const struct lease_client *client, struct ip6 wanted,
+			   uint64_t now_us);
 /* Exactly this address: the one the client has or had, or one that nobody has; held like an offer. NULL: it may not. */
-struct lease *lease_claim4(struct lease_table *leases, const struct lease_client *client, struct ip4 address, uint64_t now_us);
-struct lease *lease_claim6(struct lease_table *leases, const struct lease_client *client, struct ip6 address, uint64_t now_us);
+struct lease *lease_claim4(struct lease_table *leases, const struct lease_client *client, struct ip4 address,
+			   uint64_t now_us);
+struct lease *lease_claim6(struct lease_table *leases, const struct lease_client *client, struct ip6 address,
+			   uint64_t now_us);
 /* Leased, or renewed, for so long from now. */
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us);
 void lease_release(struct lease_table *leases, struct lease *lease);

@@ -164,7 +164,8 @@ int leaseline_parse(const char *line, uint64_t now_us, uint64_t wall_s, uint32_t
 		return -EINVAL;
 	if (strcmp(word[4], "-") != 0)
 		memcpy(lease.name, word[4], strlen(word[4]));
-	if (strcmp(word[5], "-") != 0 && hex_parse(word[5], lease.client, sizeof(lease.client), &lease.client_bytes) < 0)
+	if (strcmp(word[5], "-") != 0 &&
+	    hex_parse(word[5], lease.client, sizeof(lease.client), &lease.client_bytes) < 0)
 		return -EINVAL;
 	/* Bound to nobody is no lease. */
 	if (lease.state == LEASE_BOUND && lease.client_bytes == 0)

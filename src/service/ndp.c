@@ -62,7 +62,8 @@ static void ndp_send_to_all(const struct service_config *config, const struct nd
 {
 	ret_reply->length = 0;
 	if (config->ip6)
-		ndp_send(config, ip6_multicast_mac(IP6_ALL_NODES), reply_link_local(config), IP6_ALL_NODES, ndp, ret_reply);
+		ndp_send(config, ip6_multicast_mac(IP6_ALL_NODES), reply_link_local(config), IP6_ALL_NODES, ndp,
+			 ret_reply);
 }
 
 void ndp_advertise(const struct service_config *config, struct reply *ret_reply)
@@ -146,7 +147,10 @@ enum drop_reason ndp_input(const struct service_config *config, const struct pac
 
 void ndp_probe(const struct service_config *config, struct mac to, struct ip6 address, struct reply *ret_reply)
 {
-	struct ndp question = {.type = ICMP6_NEIGHBOUR_SOLICIT, .target = address, .has_source_mac = true, .source_mac = config->mac};
+	struct ndp question = {.type = ICMP6_NEIGHBOUR_SOLICIT,
+			       .target = address,
+			       .has_source_mac = true,
+			       .source_mac = config->mac};
 
 	ndp_send(config, to, reply_link_local(config), address, &question, ret_reply);
 }

@@ -66,9 +66,11 @@ struct checksum packet_pseudo(const struct packet *packet)
 
 	checksum_init(&checksum);
 	if (packet->is6)
-		ip6_pseudo(&checksum, packet->ip6.from, packet->ip6.to, packet->protocol, (uint32_t)packet->transport_bytes);
+		ip6_pseudo(&checksum, packet->ip6.from, packet->ip6.to, packet->protocol,
+			   (uint32_t)packet->transport_bytes);
 	else
-		ip4_pseudo(&checksum, packet->ip4.from, packet->ip4.to, packet->protocol, (uint16_t)packet->transport_bytes);
+		ip4_pseudo(&checksum, packet->ip4.from, packet->ip4.to, packet->protocol,
+			   (uint16_t)packet->transport_bytes);
 	return checksum;
 }
 

@@ -24,7 +24,8 @@ static bool packet_may_be_refused(const struct packet *packet)
 	if (!packet_is_unicast(packet))
 		return false;
 	if (packet->is6)
-		return !ip6_is_zero(packet->ip6.from) && !packet->extensions.fragment_offset && !packet_is_error(packet);
+		return !ip6_is_zero(packet->ip6.from) && !packet->extensions.fragment_offset &&
+		       !packet_is_error(packet);
 	return !ip4_is_zero(packet->ip4.from) && !packet->ip4.fragment_offset && !packet_is_error(packet);
 }
 
@@ -37,7 +38,8 @@ void refusal_unreachable4(const struct service_config *config, const struct pack
 	ret_reply->length = 0;
 	if (!packet_may_be_refused(packet))
 		return;
-	reply_begin4(&draft, ret_reply, config, packet->ethernet.from, config->host4, packet->ip4.from, IP_PROTOCOL_ICMP);
+	reply_begin4(&draft, ret_reply, config, packet->ethernet.from, config->host4, packet->ip4.from,
+		     IP_PROTOCOL_ICMP);
 	icmp4_error_write(&draft.writer, &header, packet->bytes, packet->count);
 	reply_end(&draft);
 }
@@ -56,7 +58,8 @@ void refusal_unreachable6(const struct service_config *config, const struct pack
 	/* RFC 4443 2.2: from the address it was for, if that is ours; and within the link from the link's. */
 	if (ip6_is_link_local(packet->ip6.from))
 		from = reply_link_local(config);
-	reply_begin6(&draft, ret_reply, config, packet->ethernet.from, from, packet->ip6.from, IP_PROTOCOL_ICMP6, HOP_LIMIT);
+	reply_begin6(&draft, ret_reply, config, packet->ethernet.from, from, packet->ip6.from, IP_PROTOCOL_ICMP6,
+		     HOP_LIMIT);
 	icmp6_error_write(&draft.writer, &header, packet->bytes, packet->count);
 	reply_end(&draft);
 }
@@ -77,7 +80,8 @@ static void reset_from(struct tcp_header *reset, const struct tcp_header *segmen
 	reset->flags = TCP_RST | TCP_ACK;
 }
 
-enum drop_reason refusal_reset(const struct service_config *config, const struct packet *packet, struct reply *ret_reply)
+enum drop_reason refusal_reset(const struct service_config *config, const struct packet *packet,
+			       struct reply *ret_reply)
 {
 	struct tcp_header segment, reset = {.header_bytes = TCP_HEADER_BYTES};
 	struct checksum pseudo = packet_pseudo(packet);

@@ -16,8 +16,8 @@ struct ip6 reply_link_local(const struct service_config *config)
 	return ip6_link_local(config->mac);
 }
 
-static void draft_begin(struct reply_draft *draft, struct reply *reply, const struct service_config *config, struct mac to,
-			uint16_t type, size_t header_bytes)
+static void draft_begin(struct reply_draft *draft, struct reply *reply, const struct service_config *config,
+			struct mac to, uint16_t type, size_t header_bytes)
 {
 	struct ethernet_header ethernet = {.to = to, .from = config->mac, .type = be16_from(type)};
 	size_t room = (size_t)ETHERNET_HEADER_BYTES + config->mtu_bytes;
@@ -89,14 +89,20 @@ static void draft_write_ip(const struct reply_draft *draft, size_t transport_byt
 
 	writer_init(&writer, draft->reply->bytes + ETHERNET_HEADER_BYTES, draft->transport - ETHERNET_HEADER_BYTES);
 	if (draft->is6) {
-		struct ip6_header header = {.from = draft->from6, .to = draft->to6, .hop_limit = draft->hop_limit,
-					    .next_header = draft->protocol, .payload_bytes = (uint16_t)transport_bytes};
+		struct ip6_header header = {.from = draft->from6,
+					    .to = draft->to6,
+					    .hop_limit = draft->hop_limit,
+					    .next_header = draft->protocol,
+					    .payload_bytes = (uint16_t)transport_bytes};
 
 		ip6_header_write(&writer, &header);
 	} else {
 		/* RFC 6864 4: an identification of 0 will do where fragmenting is forbidden. */
-		struct ip4_header header = {.from = draft->from4, .to = draft->to4, .hop_limit = draft->hop_limit,
-					    .protocol = draft->protocol, .header_bytes = IP4_HEADER_BYTES,
+		struct ip4_header header = {.from = draft->from4,
+					    .to = draft->to4,
+					    .hop_limit = draft->hop_limit,
+					    .protocol = draft->protocol,
+					    .header_bytes = IP4_HEADER_BYTES,
 					    .total_bytes = (uint16_t)(IP4_HEADER_BYTES + transport_bytes),
 					    .dont_fragment = true};
 

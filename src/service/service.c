@@ -57,7 +57,8 @@ static bool source4_may_be(const struct service_config *config, struct ip4 from,
 	       !ip4_is_net_broadcast(config, from);
 }
 
-static enum drop_reason visit_read_udp(const struct visit *visit, struct udp_header *ret_header, struct reader *ret_payload)
+static enum drop_reason visit_read_udp(const struct visit *visit, struct udp_header *ret_header,
+				       struct reader *ret_payload)
 {
 	reader_init(ret_payload, visit->packet->transport, visit->packet->transport_bytes);
 	return udp_header_read(ret_payload, visit->packet->transport_bytes, ret_header);
@@ -93,8 +94,8 @@ static enum drop_reason visit_udp4(const struct visit *visit, bool unicast)
 	if (!source4_may_be(visit->config, visit->packet->ip4.from, dhcp))
 		return DROP_IP4_SOURCE;
 	if (dhcp)
-		return dhcp4_input(visit->config, visit->leases, visit->packet, payload.next, payload.left, visit->now_us,
-				   visit->reply);
+		return dhcp4_input(visit->config, visit->leases, visit->packet, payload.next, payload.left,
+				   visit->now_us, visit->reply);
 	refusal_unreachable4(visit->config, visit->packet, ICMP4_UNREACHABLE_PORT, visit->reply);
 	return DROP_UDP_PORT_CLOSED;
 }
@@ -179,7 +180,8 @@ static bool ip6_is_ours(const struct service_config *config, struct ip6 address)
 static bool ip6_is_our_group(const struct service_config *config, struct ip6 address)
 {
 	return ip6_equal(address, IP6_ALL_NODES) || ip6_equal(address, IP6_ALL_ROUTERS) ||
-	       (config->dhcp6 && ip6_equal(address, DHCP6_SERVERS)) || ip6_equal(address, ip6_solicited_node(config->host6)) ||
+	       (config->dhcp6 && ip6_equal(address, DHCP6_SERVERS)) ||
+	       ip6_equal(address, ip6_solicited_node(config->host6)) ||
 	       ip6_equal(address, ip6_solicited_node(reply_link_local(config)));
 }
 
@@ -208,8 +210,8 @@ static enum drop_reason visit_udp6(const struct visit *visit)
 	if (verdict != DROP_NONE)
 		return verdict;
 	if (dhcp)
-		return dhcp6_input(visit->config, visit->leases, visit->packet, payload.next, payload.left, visit->now_us,
-				   visit->reply);
+		return dhcp6_input(visit->config, visit->leases, visit->packet, payload.next, payload.left,
+				   visit->now_us, visit->reply);
 	refusal_unreachable6(visit->config, visit->packet, ICMP6_UNREACHABLE_PORT, visit->reply);
 	return DROP_UDP_PORT_CLOSED;
 }

@@ -20,7 +20,7 @@ enum service_limits {
 	SERVICE_DNS_MAX = 4,
 	SERVICE_SEARCH_MAX = 8,
 	SERVICE_ROUTES_MAX = 8,
-	SERVICE_NAME_BYTES = 254, /* RFC 1035 2.3.4 */
+	SERVICE_NAME_BYTES = 254,         /* RFC 1035 2.3.4 */
 	SERVICE_REPLY_BYTES = 14 + 65535, /* an echo is as large as its request; all else fits 576 or 1280 or the MTU */
 	SERVICE_ADVERTISE_S = 1800,       /* at least so often ndp_advertise() is to be sent (RFC 4861 6.2.1) */
 };
@@ -41,8 +41,8 @@ struct service_config {
 	unsigned prefix4;
 	struct ip4 host4; /* the gateway */
 	struct ip4 dhcp4_first, dhcp4_last;
-	bool dhcp4;       /* answer DHCP at all */
-	bool router4;     /* offer ourselves as the default route: there is an uplink, or router=on */
+	bool dhcp4;   /* answer DHCP at all */
+	bool router4; /* offer ourselves as the default route: there is an uplink, or router=on */
 	struct ip4 dns4[SERVICE_DNS_MAX];
 	size_t dns4_count;
 	struct service_route4 routes4[SERVICE_ROUTES_MAX];
@@ -63,8 +63,8 @@ struct service_config {
 	char domain[SERVICE_NAME_BYTES]; /* "" for none */
 	char search[SERVICE_SEARCH_MAX][SERVICE_NAME_BYTES];
 	size_t search_count;
-	char boot_server[64];  /* option 66, "" for none */
-	char boot_file[128];   /* option 67, "" for none */
+	char boot_server[64]; /* option 66, "" for none */
+	char boot_file[128];  /* option 67, "" for none */
 
 	struct hash_key hash_key; /* random, so that no guest can choose where its lease stands; 0 in tests */
 };
@@ -105,16 +105,19 @@ struct domain_list;
 void service_search(const struct service_config *config, size_t room, struct domain_list *ret_search);
 
 /* Each answers what is its own, in a packet that is for the gateway (packet.h). */
-enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
+enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length,
+			   struct reply *ret_reply);
 /* RS and NS (`icmp6` types 133 and 135). */
 enum drop_reason ndp_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
 /* Echo requests; the checksum has been verified. */
 enum drop_reason echo4_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
 enum drop_reason echo6_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
 /* Behind the UDP header; the checksum has been verified. */
-enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases, const struct packet *packet,
-			     const uint8_t *message, size_t bytes, uint64_t now_us, struct reply *ret_reply);
-enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases, const struct packet *packet,
-			     const uint8_t *message, size_t bytes, uint64_t now_us, struct reply *ret_reply);
+enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases,
+			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
+			     struct reply *ret_reply);
+enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases,
+			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
+			     struct reply *ret_reply);
 
 #endif

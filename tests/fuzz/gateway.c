@@ -29,7 +29,8 @@ static void put_sum(uint8_t *bytes, size_t count, size_t at, uint32_t pseudo)
 	bytes[at + 1] = (uint8_t)sum;
 }
 
-static void put_transport_sum(uint8_t protocol, const uint8_t *addresses, size_t address_bytes, uint8_t *bytes, size_t count)
+static void put_transport_sum(uint8_t protocol, const uint8_t *addresses, size_t address_bytes, uint8_t *bytes,
+			      size_t count)
 {
 	uint32_t pseudo = guest_sum((uint32_t)(protocol + count), addresses, address_bytes);
 

@@ -46,8 +46,10 @@ static void each_message_has_its_verdict_and_perhaps_an_answer(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct arp arp = {.operation = rows[i].operation, .sender_mac = rows[i].forged ? guest_mac(9) : guest->mac,
-				  .sender = ip4_of(rows[i].sender), .target = ip4_of(rows[i].target)};
+		struct arp arp = {.operation = rows[i].operation,
+				  .sender_mac = rows[i].forged ? guest_mac(9) : guest->mac,
+				  .sender = ip4_of(rows[i].sender),
+				  .target = ip4_of(rows[i].target)};
 
 		compose(guest, rows[i].broadcast ? MAC_BROADCAST : config.mac, &arp);
 		assert_int_equal(guest_send(guest), rows[i].verdict);
@@ -60,15 +62,18 @@ static void each_message_has_its_verdict_and_perhaps_an_answer(void **state)
 static void the_answer_says_where_the_gateway_is(void **state)
 {
 	static const uint8_t expected[] = {
-		0x52, 0x54, 0, 0, 0, 1, 0x52, 0x55, 0x0a, 0, 2, 2, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2, 0x52, 0x55, 0x0a, 0, 2, 2,
-		10, 0, 2, 2, 0x52, 0x54, 0, 0, 0, 1, 10, 0, 2, 15,
+		0x52, 0x54, 0,    0,    0, 1, 0x52, 0x55, 0x0a, 0, 2, 2,    0x08, 0x06, 0, 1, 8, 0,  6, 4, 0,
+		2,    0x52, 0x55, 0x0a, 0, 2, 2,    10,   0,    2, 2, 0x52, 0x54, 0,    0, 0, 1, 10, 0, 2, 15,
 	};
 	struct service_config config = guest_config();
 	struct guest *guest = guest_new(&config);
 
 	(void)state;
 	compose(guest, MAC_BROADCAST,
-		&(struct arp){.operation = ARP_REQUEST, .sender_mac = guest->mac, .sender = ip4_of("10.0.2.15"), .target = config.host4});
+		&(struct arp){.operation = ARP_REQUEST,
+			      .sender_mac = guest->mac,
+			      .sender = ip4_of("10.0.2.15"),
+			      .target = config.host4});
 	assert_int_equal(guest_send(guest), DROP_NONE);
 	assert_int_equal(guest->reply.length, sizeof(expected));
 	assert_memory_equal(guest->reply.bytes, expected, sizeof(expected));
@@ -82,7 +87,10 @@ static void a_message_cut_short_is_refused(void **state)
 
 	(void)state;
 	compose(guest, MAC_BROADCAST,
-		&(struct arp){.operation = ARP_REQUEST, .sender_mac = guest->mac, .sender = ip4_of("10.0.2.15"), .target = config.host4});
+		&(struct arp){.operation = ARP_REQUEST,
+			      .sender_mac = guest->mac,
+			      .sender = ip4_of("10.0.2.15"),
+			      .target = config.host4});
 	for (guest->length = 14; guest->length < 42; guest->length++)
 		assert_int_equal(guest_send(guest), DROP_ARP_SHORT);
 	guest_free(guest);

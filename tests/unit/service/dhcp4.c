@@ -49,7 +49,10 @@ static void put_ip4(struct writer *writer, uint8_t code, const char *text)
 
 static size_t say_write(const struct guest *guest, const struct say *say, uint8_t *to, size_t room)
 {
-	struct dhcp4 message = {.operation = DHCP4_BOOTREQUEST, .transaction = 0x12345678, .flags = say->flags, .mac = guest->mac};
+	struct dhcp4 message = {.operation = DHCP4_BOOTREQUEST,
+				.transaction = 0x12345678,
+				.flags = say->flags,
+				.mac = guest->mac};
 	struct writer writer;
 
 	if (say->client)
@@ -155,7 +158,9 @@ static void get(struct guest *guest, const char *id, const char *expected)
 	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER, .id = id}), DROP_NONE);
 	assert_heard(DHCP4_OFFER, expected);
 	ip4_format(heard.message.yours, yours);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = yours, .server = "10.0.2.2", .id = id}), DROP_NONE);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP4_REQUEST, .requested = yours, .server = "10.0.2.2", .id = id}),
+			 DROP_NONE);
 	assert_heard(DHCP4_ACK, expected);
 }
 
@@ -180,24 +185,33 @@ static void a_guest_discovers_requests_renews_and_releases(void **state)
 	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER}), DROP_NONE);
 	assert_heard(DHCP4_OFFER, "10.0.2.15");
 	assert_null(lease_now(guest));
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15", .server = "10.0.2.2", .hostname = "vm1"}),
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST,
+						 .requested = "10.0.2.15",
+						 .server = "10.0.2.2",
+						 .hostname = "vm1"}),
 			 DROP_NONE);
 	assert_heard(DHCP4_ACK, "10.0.2.15");
 	assert_string_equal(lease_now(guest)->name, "vm1");
 	assert_int_equal(lease_now(guest)->due_us, guest->now_us + 60 * MINUTE_US);
 	/* Renewing: unicast, ciaddr, neither 50 nor 54. */
 	guest->now_us += 30 * MINUTE_US;
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.15", .from = "10.0.2.15", .to = "10.0.2.2"}),
-			 DROP_NONE);
+	assert_int_equal(
+		say(guest,
+		    (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.15", .from = "10.0.2.15", .to = "10.0.2.2"}),
+		DROP_NONE);
 	assert_heard(DHCP4_ACK, "10.0.2.15");
 	assert_true(ip4_equal(heard.to, ip4_of("10.0.2.15")) && mac_equal(heard.to_mac, guest->mac));
 	assert_true(ip4_equal(heard.message.client, ip4_of("10.0.2.15")));
 	assert_int_equal(lease_now(guest)->due_us, guest->now_us + 60 * MINUTE_US);
 	/* Rebinding: the same, to all. */
 	guest->now_us += 55 * MINUTE_US;
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.15", .from = "10.0.2.15"}), DROP_NONE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.15", .from = "10.0.2.15"}),
+			 DROP_NONE);
 	assert_heard(DHCP4_ACK, "10.0.2.15");
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.2", .from = "10.0.2.15",
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE,
+						 .client = "10.0.2.15",
+						 .server = "10.0.2.2",
+						 .from = "10.0.2.15",
 						 .to = "10.0.2.2"}),
 			 DROP_NONE);
 	assert_int_equal(guest->reply.length, 0);
@@ -222,9 +236,21 @@ static void each_option_has_its_bytes(void **state)
 		uint8_t code;
 		const char *value;
 	} rows[] = {
-		{1, "ffffff00"}, {3, "0a000202"}, {6, "0a000203"}, {12, "766d31"}, {15, "6c61622e6578616d706c65"}, {26, "05dc"},
-		{28, "0a0002ff"}, {51, "00000e10"}, {53, "02"}, {54, "0a000202"}, {58, "00000708"}, {59, "00000c4e"},
-		{61, "616263"}, {66, "31302e302e322e39"}, {67, "7078652e30"},
+		{1, "ffffff00"},
+		{3, "0a000202"},
+		{6, "0a000203"},
+		{12, "766d31"},
+		{15, "6c61622e6578616d706c65"},
+		{26, "05dc"},
+		{28, "0a0002ff"},
+		{51, "00000e10"},
+		{53, "02"},
+		{54, "0a000202"},
+		{58, "00000708"},
+		{59, "00000c4e"},
+		{61, "616263"},
+		{66, "31302e302e322e39"},
+		{67, "7078652e30"},
 		{81, "0affff766d312e6c61622e6578616d706c65"}, /* N and O: the server enters no names; RFC 4702 2.2 */
 		{119, "036c6162076578616d706c6500076578616d706c6500"},
 		{121, "10c0a80a000209000a000202"}, /* 192.168/16 via .9, and the default route */
@@ -279,8 +305,10 @@ static void a_lease_time_is_given_within_bounds(void **state)
 		uint32_t asked, offered;
 		const char *expected;
 	} rows[] = {
-		{0, 3600, "00000e10"}, {600, 3600, "00000258"}, {7200, 3600, "00000e10"}, {1, 3600, "0000003c"}, {1, 30, "00000001"},
-		{0, UINT32_MAX, "ffffffff"}, {600, UINT32_MAX, "00000258"}, {UINT32_MAX, 3600, "00000e10"},
+		{0, 3600, "00000e10"},         {600, 3600, "00000258"},
+		{7200, 3600, "00000e10"},      {1, 3600, "0000003c"},
+		{1, 30, "00000001"},           {0, UINT32_MAX, "ffffffff"},
+		{600, UINT32_MAX, "00000258"}, {UINT32_MAX, 3600, "00000e10"},
 	};
 	struct guest *guest = *state;
 
@@ -311,17 +339,19 @@ static void a_guest_unknown_to_a_new_server_keeps_an_address_that_is_free(void *
 {
 	struct guest *guest = *state;
 
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.17", .from = "10.0.2.17", .to = "10.0.2.2"}),
-			 DROP_NONE);
+	assert_int_equal(
+		say(guest,
+		    (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.17", .from = "10.0.2.17", .to = "10.0.2.2"}),
+		DROP_NONE);
 	assert_heard(DHCP4_ACK, "10.0.2.17");
 }
 
 static void a_wrong_address_is_refused_before_all(void **state)
 {
 	static const struct say rows[] = {
-		{.type = DHCP4_REQUEST, .requested = "10.0.2.16"},                       /* has another */
-		{.type = DHCP4_REQUEST, .requested = "192.168.7.9"},                     /* comes from elsewhere */
-		{.type = DHCP4_REQUEST, .requested = "10.0.2.2", .server = "10.0.2.2"},  /* ours */
+		{.type = DHCP4_REQUEST, .requested = "10.0.2.16"},                      /* has another */
+		{.type = DHCP4_REQUEST, .requested = "192.168.7.9"},                    /* comes from elsewhere */
+		{.type = DHCP4_REQUEST, .requested = "10.0.2.2", .server = "10.0.2.2"}, /* ours */
 		{.type = DHCP4_REQUEST, .client = "10.0.2.99", .from = "10.0.2.99", .to = "10.0.2.2"},
 	};
 	struct guest *guest = *state;
@@ -343,7 +373,8 @@ static void a_wrong_address_is_refused_before_all(void **state)
 		}
 	}
 	/* What another client has. */
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}),
+			 DROP_DHCP4_NO_LEASE);
 	assert_heard(DHCP4_NAK, "0.0.0.0");
 }
 
@@ -354,7 +385,8 @@ static void an_offer_that_was_not_taken_is_free_again(void **state)
 
 	say(guest, (struct say){.type = DHCP4_DISCOVER});
 	assert_int_equal(lease_find_client(guest->leases, false, &client)->state, LEASE_OFFERED);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.44", .server = "10.0.2.9"}),
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.44", .server = "10.0.2.9"}),
 			 DROP_DHCP4_OTHER_SERVER);
 	assert_int_equal(guest->reply.length, 0);
 	assert_int_equal(lease_find_client(guest->leases, false, &client)->state, LEASE_FREE);
@@ -365,12 +397,16 @@ static void a_declined_address_is_not_offered_again_soon(void **state)
 	struct guest *guest = *state;
 
 	get(guest, NULL, "10.0.2.15");
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.16", .server = "10.0.2.2"}),
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.16", .server = "10.0.2.2"}),
 			 DROP_DHCP4_NO_LEASE);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.2"}), DROP_NONE);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.2"}),
+			 DROP_NONE);
 	assert_int_equal(guest->reply.length, 0);
 	get(guest, NULL, "10.0.2.16");
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}),
+			 DROP_DHCP4_NO_LEASE);
 }
 
 static void a_guest_with_an_address_of_its_own_is_told_the_rest(void **state)
@@ -378,8 +414,10 @@ static void a_guest_with_an_address_of_its_own_is_told_the_rest(void **state)
 	static const uint8_t times[] = {51, 58, 59};
 	struct guest *guest = *state;
 
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_INFORM, .client = "10.0.2.99", .from = "10.0.2.99", .to = "10.0.2.2"}),
-			 DROP_NONE);
+	assert_int_equal(
+		say(guest,
+		    (struct say){.type = DHCP4_INFORM, .client = "10.0.2.99", .from = "10.0.2.99", .to = "10.0.2.2"}),
+		DROP_NONE);
 	assert_heard(DHCP4_ACK, "0.0.0.0");
 	assert_true(ip4_equal(heard.to, ip4_of("10.0.2.99")) && mac_equal(heard.to_mac, guest->mac));
 	assert_string_equal(option(6), "0a000203");
@@ -387,7 +425,8 @@ static void a_guest_with_an_address_of_its_own_is_told_the_rest(void **state)
 		assert_string_equal(option(times[i]), "-");
 	assert_null(lease_now(guest));
 	/* Some leave ciaddr out and mean their source. */
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_INFORM, .from = "10.0.2.98", .to = "10.0.2.2"}), DROP_NONE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_INFORM, .from = "10.0.2.98", .to = "10.0.2.2"}),
+			 DROP_NONE);
 	assert_true(ip4_equal(heard.to, ip4_of("10.0.2.98")));
 	assert_int_equal(say(guest, (struct say){.type = DHCP4_INFORM}), DROP_DHCP4_FORMAT);
 }
@@ -401,10 +440,12 @@ static void a_reservation_goes_to_its_mac_and_a_changed_one_is_enforced(void **s
 	get(guest, "abc", "10.0.2.77");
 	assert_string_equal(option(12), "6462");
 	get(guest, NULL, "10.0.2.77");
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.16", .from = "10.0.2.16"}), DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.16", .from = "10.0.2.16"}),
+			 DROP_DHCP4_NO_LEASE);
 	assert_heard(DHCP4_NAK, "0.0.0.0");
 	guest->mac = guest_mac(8);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.77"}), DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.77"}),
+			 DROP_DHCP4_NO_LEASE);
 }
 
 static void one_mac_with_two_identifiers_gets_two_addresses(void **state)
@@ -446,7 +487,8 @@ static void an_empty_pool_has_its_reason(void **state)
 	guest->mac = guest_mac(5);
 	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER}), DROP_DHCP4_POOL_EMPTY);
 	assert_int_equal(guest->reply.length, 0);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}), DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15"}),
+			 DROP_DHCP4_NO_LEASE);
 	assert_heard(DHCP4_NAK, "0.0.0.0");
 }
 
@@ -455,11 +497,16 @@ static void releases_of_others_change_nothing(void **state)
 	struct guest *guest = *state;
 
 	get(guest, NULL, "10.0.2.15");
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.9"}), DROP_DHCP4_OTHER_SERVER);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.16", .server = "10.0.2.2"}), DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.9"}),
+			 DROP_DHCP4_OTHER_SERVER);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.16", .server = "10.0.2.2"}),
+			 DROP_DHCP4_NO_LEASE);
 	guest->mac = guest_mac(2);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.2"}), DROP_DHCP4_NO_LEASE);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.9"}), DROP_DHCP4_OTHER_SERVER);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.2"}),
+			 DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.9"}),
+			 DROP_DHCP4_OTHER_SERVER);
 	guest->mac = guest_mac(1);
 	assert_non_null(lease_now(guest));
 }

@@ -18,18 +18,18 @@ static const uint8_t server_id[] = {0, 3, 0, 1, 0x52, 0x55, 0x0a, 0, 2, 2};
 /* What the guest says, with what it leaves unsaid at 0. */
 struct say {
 	uint8_t type;
-	bool server;             /* our DUID */
-	bool other_server;       /* another's */
-	bool nobody;             /* without a client identifier */
+	bool server;       /* our DUID */
+	bool other_server; /* another's */
+	bool nobody;       /* without a client identifier */
 	bool rapid;
-	bool prefix;             /* wants an IA_PD */
+	bool prefix; /* wants an IA_PD */
 	bool unicast;
-	unsigned ias;            /* IA_NAs, 1 … */
-	const char *address;     /* in the first of them */
+	unsigned ias;        /* IA_NAs, 1 … */
+	const char *address; /* in the first of them */
 	const char *address2;
-	const char *wants;       /* ORO, pairs of bytes, of `wants_bytes` */
+	const char *wants; /* ORO, pairs of bytes, of `wants_bytes` */
 	size_t wants_bytes;
-	const char *name;        /* 39 */
+	const char *name; /* 39 */
 };
 
 static struct {
@@ -107,8 +107,8 @@ static enum drop_reason say(struct guest *guest, struct say words)
 	struct ip6 to = words.unicast ? ip6_link_local(guest->config.mac) : DHCP6_SERVERS;
 	enum drop_reason verdict;
 
-	guest_udp6(guest, words.unicast ? guest->config.mac : ip6_multicast_mac(to), ip6_link_local(guest->mac), to, 546, 547,
-		   message, bytes);
+	guest_udp6(guest, words.unicast ? guest->config.mac : ip6_multicast_mac(to), ip6_link_local(guest->mac), to,
+		   546, 547, message, bytes);
 	verdict = guest_send(guest);
 	hear(guest);
 	return verdict;
@@ -128,8 +128,8 @@ static const char *ia_text(size_t number)
 	if (ia->has_status)
 		at += (size_t)snprintf(text, sizeof(text), "status %u", ia->status);
 	for (size_t i = 0; i < ia->address_count; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %u", at ? " " : "", ip6_format(ia->addresses[i].address, address),
-				       ia->addresses[i].valid_s);
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %u", at ? " " : "",
+				       ip6_format(ia->addresses[i].address, address), ia->addresses[i].valid_s);
 	return text;
 }
 
@@ -170,19 +170,27 @@ static void a_guest_solicits_requests_renews_rebinds_and_releases(void **state)
 	assert_int_equal(heard.options.ias[0].t2_s, 2880);
 	assert_int_equal(heard.options.ias[0].addresses[0].preferred_s, 3600);
 	assert_null(lease_now(guest));
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_REQUEST, .server = true, .ias = 1, .address = "fd00:2::100", .name = "vm1.lab"}),
+	assert_int_equal(say(guest, (struct say){.type = DHCP6_REQUEST,
+						 .server = true,
+						 .ias = 1,
+						 .address = "fd00:2::100",
+						 .name = "vm1.lab"}),
 			 DROP_NONE);
 	assert_int_equal(heard.type, DHCP6_REPLY);
 	assert_string_equal(ia_text(0), "fd00:2::100 3600");
 	assert_string_equal(lease_now(guest)->name, "vm1");
 	guest->now_us += 30 * MINUTE_US;
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::100"}), DROP_NONE);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::100"}),
+			 DROP_NONE);
 	assert_string_equal(ia_text(0), "fd00:2::100 3600");
 	assert_int_equal(lease_now(guest)->due_us, guest->now_us + 60 * MINUTE_US);
 	guest->now_us += 50 * MINUTE_US;
 	assert_int_equal(say(guest, (struct say){.type = DHCP6_REBIND, .ias = 1, .address = "fd00:2::100"}), DROP_NONE);
 	assert_string_equal(ia_text(0), "fd00:2::100 3600");
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_RELEASE, .server = true, .ias = 1, .address = "fd00:2::100"}), DROP_NONE);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP6_RELEASE, .server = true, .ias = 1, .address = "fd00:2::100"}),
+			 DROP_NONE);
 	assert_int_equal(heard.type, DHCP6_REPLY);
 	assert_true(heard.options.has_status && heard.options.status == DHCP6_STATUS_SUCCESS);
 	assert_int_equal(heard.options.ia_count, 0);
@@ -222,7 +230,8 @@ static void a_full_pool_says_so(void **state)
 	assert_int_equal(say(guest, (struct say){.type = DHCP6_SOLICIT, .ias = 1}), DROP_DHCP6_POOL_EMPTY);
 	assert_int_equal(heard.type, DHCP6_ADVERTISE);
 	assert_string_equal(ia_text(0), "status 2");
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_REQUEST, .server = true, .ias = 1}), DROP_DHCP6_POOL_EMPTY);
+	assert_int_equal(say(guest, (struct say){.type = DHCP6_REQUEST, .server = true, .ias = 1}),
+			 DROP_DHCP6_POOL_EMPTY);
 	assert_string_equal(ia_text(0), "status 2");
 }
 
@@ -257,7 +266,9 @@ static void addresses_beside_the_lease_are_ended(void **state)
 	struct guest *guest = *state;
 
 	get(guest, "fd00:2::100 3600");
-	say(guest, (struct say){.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::100", .address2 = "fd00:2::77"});
+	say(guest,
+	    (struct say){
+		    .type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::100", .address2 = "fd00:2::77"});
 	assert_string_equal(ia_text(0), "fd00:2::100 3600 fd00:2::77 0");
 }
 
@@ -266,7 +277,9 @@ static void a_declined_address_is_not_given_again_soon(void **state)
 	struct guest *guest = *state;
 
 	get(guest, "fd00:2::100 3600");
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_DECLINE, .server = true, .ias = 1, .address = "fd00:2::100"}), DROP_NONE);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP6_DECLINE, .server = true, .ias = 1, .address = "fd00:2::100"}),
+			 DROP_NONE);
 	assert_true(heard.options.has_status && heard.options.status == DHCP6_STATUS_SUCCESS);
 	get(guest, "fd00:2::101 3600");
 }
@@ -289,7 +302,8 @@ static void a_guest_asks_whether_it_is_still_on_this_link(void **state)
 {
 	struct guest *guest = *state;
 
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_CONFIRM, .ias = 1, .address = "fd00:2::100"}), DROP_NONE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP6_CONFIRM, .ias = 1, .address = "fd00:2::100"}),
+			 DROP_NONE);
 	assert_true(heard.options.has_status && heard.options.status == DHCP6_STATUS_SUCCESS);
 	say(guest, (struct say){.type = DHCP6_CONFIRM, .ias = 1, .address = "fd00:2::100", .address2 = "fd00:9::1"});
 	assert_true(heard.options.has_status && heard.options.status == DHCP6_STATUS_NOT_ON_LINK);
@@ -301,7 +315,10 @@ static void information_is_given_without_an_address(void **state)
 {
 	struct guest *guest = *state;
 
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_INFORMATION_REQUEST, .nobody = true, .wants = "\0\x17\0\x18", .wants_bytes = 4}),
+	assert_int_equal(say(guest, (struct say){.type = DHCP6_INFORMATION_REQUEST,
+						 .nobody = true,
+						 .wants = "\0\x17\0\x18",
+						 .wants_bytes = 4}),
 			 DROP_NONE);
 	assert_int_equal(heard.type, DHCP6_REPLY);
 	assert_null(heard.options.client_id.bytes);
@@ -317,7 +334,12 @@ static void information_is_given_without_an_address(void **state)
 
 static void a_name_is_answered_and_no_prefix_is_given(void **state)
 {
-	say(*state, (struct say){.type = DHCP6_SOLICIT, .ias = 1, .prefix = true, .name = "vm1", .wants = "\0\x27", .wants_bytes = 2});
+	say(*state, (struct say){.type = DHCP6_SOLICIT,
+				 .ias = 1,
+				 .prefix = true,
+				 .name = "vm1",
+				 .wants = "\0\x27",
+				 .wants_bytes = 2});
 	assert_string_equal(ia_text(0), "fd00:2::100 3600");
 	assert_int_equal(heard.options.ia_pd_count, 1);
 	assert_int_equal(heard.options.ia_pds[0], 9);
@@ -379,7 +401,8 @@ static void who_speaks_to_us_alone_is_told_to_speak_to_all(void **state)
 {
 	struct guest *guest = *state;
 
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_REQUEST, .server = true, .ias = 1, .unicast = true}), DROP_NONE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP6_REQUEST, .server = true, .ias = 1, .unicast = true}),
+			 DROP_NONE);
 	assert_true(heard.options.has_status && heard.options.status == DHCP6_STATUS_USE_MULTICAST);
 	assert_null(lease_now(guest));
 }
@@ -412,7 +435,8 @@ static void the_longest_answer_fits_the_smallest_mtu(void **state)
 		for (size_t j = 50; j < 250; j += 50)
 			guest->config.search[i][j] = '.';
 	}
-	assert_int_equal(say(guest, (struct say){.type = DHCP6_SOLICIT, .ias = 4, .rapid = true, .prefix = true}), DROP_NONE);
+	assert_int_equal(say(guest, (struct say){.type = DHCP6_SOLICIT, .ias = 4, .rapid = true, .prefix = true}),
+			 DROP_NONE);
 	assert_int_equal(heard.options.ia_count, 4);
 	assert_int_equal(heard.options.dns_count, 4);
 	assert_int_equal(heard.options.search.count, 2);

@@ -115,8 +115,12 @@ static UNUSED void guest_ethernet(struct guest *guest, struct writer *writer, st
 static UNUSED void guest_ip4(struct guest *guest, struct mac to_mac, struct ip4 from, struct ip4 to, uint8_t protocol,
 			     const void *payload, size_t bytes)
 {
-	struct ip4_header header = {.from = from, .to = to, .header_bytes = 20, .total_bytes = (uint16_t)(20 + bytes),
-				    .hop_limit = 64, .protocol = protocol};
+	struct ip4_header header = {.from = from,
+				    .to = to,
+				    .header_bytes = 20,
+				    .total_bytes = (uint16_t)(20 + bytes),
+				    .hop_limit = 64,
+				    .protocol = protocol};
 	struct writer writer;
 
 	guest_ethernet(guest, &writer, to_mac, ETHERTYPE_IPV4);
@@ -128,7 +132,10 @@ static UNUSED void guest_ip4(struct guest *guest, struct mac to_mac, struct ip4 
 static UNUSED void guest_ip6(struct guest *guest, struct mac to_mac, struct ip6 from, struct ip6 to, uint8_t protocol,
 			     uint8_t hop_limit, const void *payload, size_t bytes)
 {
-	struct ip6_header header = {.from = from, .to = to, .payload_bytes = (uint16_t)bytes, .hop_limit = hop_limit,
+	struct ip6_header header = {.from = from,
+				    .to = to,
+				    .payload_bytes = (uint16_t)bytes,
+				    .hop_limit = hop_limit,
 				    .next_header = protocol};
 	struct writer writer;
 
@@ -149,8 +156,8 @@ static UNUSED size_t guest_udp(uint8_t *to, uint16_t from_port, uint16_t to_port
 	return writer_used(&writer);
 }
 
-static UNUSED void guest_udp4(struct guest *guest, struct mac to_mac, struct ip4 from, struct ip4 to, uint16_t from_port,
-			      uint16_t to_port, const void *payload, size_t bytes)
+static UNUSED void guest_udp4(struct guest *guest, struct mac to_mac, struct ip4 from, struct ip4 to,
+			      uint16_t from_port, uint16_t to_port, const void *payload, size_t bytes)
 {
 	static uint8_t datagram[65536];
 	size_t count = guest_udp(datagram, from_port, to_port, payload, bytes);
@@ -162,8 +169,8 @@ static UNUSED void guest_udp4(struct guest *guest, struct mac to_mac, struct ip4
 	guest_ip4(guest, to_mac, from, to, IP_PROTOCOL_UDP, datagram, count);
 }
 
-static UNUSED void guest_udp6(struct guest *guest, struct mac to_mac, struct ip6 from, struct ip6 to, uint16_t from_port,
-			      uint16_t to_port, const void *payload, size_t bytes)
+static UNUSED void guest_udp6(struct guest *guest, struct mac to_mac, struct ip6 from, struct ip6 to,
+			      uint16_t from_port, uint16_t to_port, const void *payload, size_t bytes)
 {
 	static uint8_t datagram[65536];
 	size_t count = guest_udp(datagram, from_port, to_port, payload, bytes);
@@ -176,14 +183,15 @@ static UNUSED void guest_udp6(struct guest *guest, struct mac to_mac, struct ip6
 }
 
 /* Fills in the checksum of `message`, which is 0 or more bytes of ICMP, and sends it. */
-static UNUSED void guest_icmp4(struct guest *guest, struct mac to_mac, struct ip4 from, struct ip4 to, uint8_t *message, size_t bytes)
+static UNUSED void guest_icmp4(struct guest *guest, struct mac to_mac, struct ip4 from, struct ip4 to, uint8_t *message,
+			       size_t bytes)
 {
 	icmp_checksum_fill(NULL, message, bytes);
 	guest_ip4(guest, to_mac, from, to, IP_PROTOCOL_ICMP, message, bytes);
 }
 
-static UNUSED void guest_icmp6(struct guest *guest, struct mac to_mac, struct ip6 from, struct ip6 to, uint8_t hop_limit,
-			       uint8_t *message, size_t bytes)
+static UNUSED void guest_icmp6(struct guest *guest, struct mac to_mac, struct ip6 from, struct ip6 to,
+			       uint8_t hop_limit, uint8_t *message, size_t bytes)
 {
 	struct checksum pseudo;
 
@@ -232,7 +240,8 @@ static UNUSED unsigned guest_sum(uint32_t sum, const uint8_t *at, size_t bytes)
 	return sum;
 }
 
-static UNUSED const char *transport_flaw(const uint8_t *addresses, size_t address_bytes, uint8_t protocol, const uint8_t *at, size_t bytes)
+static UNUSED const char *transport_flaw(const uint8_t *addresses, size_t address_bytes, uint8_t protocol,
+					 const uint8_t *at, size_t bytes)
 {
 	uint32_t pseudo = guest_sum((uint32_t)(protocol + bytes), addresses, address_bytes);
 
@@ -242,7 +251,8 @@ static UNUSED const char *transport_flaw(const uint8_t *addresses, size_t addres
 	case 58:
 		return bytes < 4 || guest_sum(pseudo, at, bytes) != 0xffff ? "ICMPv6" : NULL;
 	case 6:
-		return bytes < 20 || (at[12] >> 4) * 4 != (int)bytes || guest_sum(pseudo, at, bytes) != 0xffff ? "TCP" : NULL;
+		return bytes < 20 || (at[12] >> 4) * 4 != (int)bytes || guest_sum(pseudo, at, bytes) != 0xffff ? "TCP"
+													       : NULL;
 	case 17:
 		if (bytes < 8 || guest_u16(at + 4) != bytes || guest_u16(at + 6) == 0)
 			return "UDP header";
@@ -265,9 +275,12 @@ static UNUSED const char *guest_flaw(const struct service_config *config, const 
 		return "Ethernet source";
 	switch (guest_u16(ethernet + 12)) {
 	case 0x0806:
-		return bytes == 28 && !memcmp(ip, "\0\1\x08\0\6\4\0", 7) && !memcmp(ip + 8, config->mac.byte, 6) ? NULL : "ARP";
+		return bytes == 28 && !memcmp(ip, "\0\1\x08\0\6\4\0", 7) && !memcmp(ip + 8, config->mac.byte, 6)
+			       ? NULL
+			       : "ARP";
 	case 0x0800:
-		if (bytes < 20 || ip[0] != 0x45 || guest_u16(ip + 2) != bytes || ip[8] != 64 || guest_sum(0, ip, 20) != 0xffff)
+		if (bytes < 20 || ip[0] != 0x45 || guest_u16(ip + 2) != bytes || ip[8] != 64 ||
+		    guest_sum(0, ip, 20) != 0xffff)
 			return "IPv4 header";
 		return transport_flaw(ip + 12, 8, ip[9], ip + 20, bytes - 20);
 	case 0x86dd:

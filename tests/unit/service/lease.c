@@ -271,23 +271,18 @@ static void reservations_are_refused_with_their_reason(void **state)
 		const char *address, *name;
 		int result;
 	} rows[] = {
-		{1, "10.0.2.20", "web", 0},
-		{1, "10.0.2.21", NULL, -EEXIST},
-		{2, "10.0.2.20", NULL, -EEXIST},
-		{2, "10.0.2.2", NULL, -EEXIST},
-		{2, "10.0.2.3", NULL, -EEXIST},
-		{2, "10.0.3.1", NULL, -ERANGE},
-		{2, "10.0.2.0", NULL, -ERANGE},
-		{2, "10.0.2.255", NULL, -ERANGE},
-		{2, "10.0.2.22", "no_such", -EINVAL},
-		{2, "10.0.2.22", "a.b", -EINVAL},
-		{2, "10.0.2.22", "-a", -EINVAL},
-		{2, "10.0.2.22", "", 0},
+		{1, "10.0.2.20", "web", 0},           {1, "10.0.2.21", NULL, -EEXIST},
+		{2, "10.0.2.20", NULL, -EEXIST},      {2, "10.0.2.2", NULL, -EEXIST},
+		{2, "10.0.2.3", NULL, -EEXIST},       {2, "10.0.3.1", NULL, -ERANGE},
+		{2, "10.0.2.0", NULL, -ERANGE},       {2, "10.0.2.255", NULL, -ERANGE},
+		{2, "10.0.2.22", "no_such", -EINVAL}, {2, "10.0.2.22", "a.b", -EINVAL},
+		{2, "10.0.2.22", "-a", -EINVAL},      {2, "10.0.2.22", "", 0},
 	};
 	struct guest *guest = *state;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(lease_reserve4(guest->leases, guest_mac(rows[i].mac), ip4_of(rows[i].address), rows[i].name),
+		assert_int_equal(lease_reserve4(guest->leases, guest_mac(rows[i].mac), ip4_of(rows[i].address),
+						rows[i].name),
 				 rows[i].result);
 	assert_int_equal(lease_reserve6(guest->leases, guest_mac(1), ip6_of("fd00:2::99"), "web"), 0);
 	assert_int_equal(lease_reserve6(guest->leases, guest_mac(2), ip6_of("fd00:3::99"), NULL), -ERANGE);
@@ -298,8 +293,15 @@ static void reservations_are_refused_with_their_reason(void **state)
 static void names_are_one_label_of_letters_digits_and_hyphens(void **state)
 {
 	static const char *const rows[][2] = {
-		{"vm1", "vm1"}, {"VM-2", "VM-2"}, {"vm.lab.example", "vm"}, {"", "?"}, {"a_b", "?"}, {"-x", "?"}, {"x-", "?"},
-		{"..", "?"}, {"a b", "?"},
+		{"vm1", "vm1"},
+		{"VM-2", "VM-2"},
+		{"vm.lab.example", "vm"},
+		{"", "?"},
+		{"a_b", "?"},
+		{"-x", "?"},
+		{"x-", "?"},
+		{"..", "?"},
+		{"a b", "?"},
 		{"0123456789012345678901234567890123456789012345678901234567890123", "?"},
 		{"012345678901234567890123456789012345678901234567890123456789012",
 		 "012345678901234567890123456789012345678901234567890123456789012"},
@@ -322,7 +324,8 @@ static void on_lease(void *owner, const struct lease *lease, enum lease_state wa
 	struct story *story = owner;
 	size_t at = strlen(story->text);
 
-	snprintf(story->text + at, sizeof(story->text) - at, "%u:%d>%d ", lease->ip4.byte[3], (int)was, (int)lease->state);
+	snprintf(story->text + at, sizeof(story->text) - at, "%u:%d>%d ", lease->ip4.byte[3], (int)was,
+		 (int)lease->state);
 }
 
 static void the_watcher_hears_of_every_change_but_offers(void **state)
@@ -442,7 +445,8 @@ static void leases_survive_a_restart(void **state)
 		assert_int_equal(lease_restore(after->leases, saved.line[i], 50, 1000100), 0);
 	assert_ip4(lease_find_mac(after->leases, guest_mac(1), false, 50), "10.0.2.15");
 	assert_string_equal(lease_find_mac(after->leases, guest_mac(1), false, 50)->name, "vm1");
-	assert_int_equal(lease_find_mac(after->leases, guest_mac(1), false, 50)->due_us, 50 + 500 * (uint64_t)SECOND_US);
+	assert_int_equal(lease_find_mac(after->leases, guest_mac(1), false, 50)->due_us,
+			 50 + 500 * (uint64_t)SECOND_US);
 	assert_ip4(lease_find_mac(after->leases, guest_mac(9), false, 50), "10.0.2.77");
 	after->now_us = 50;
 	lease = offer(after, 2);
@@ -463,7 +467,8 @@ static void a_saved_lease_that_is_not_ours_to_give_is_refused(void **state)
 		{"10.0.2.99 52:54:00:00:00:03 bound 2000 - 0152540000000003", -EINVAL}, /* outside the pool */
 		{"10.9.2.15 52:54:00:00:00:03 bound 2000 - 0152540000000003", -EINVAL}, /* outside the network */
 		{"10.0.2.18 52:54:00:00:00:03 bound 2000 - 0152540000000003", -EINVAL}, /* reserved for another */
-		{"10.0.2.17 52:54:00:00:00:09 bound 2000 - 0152540000000009", -EINVAL}, /* its reservation is elsewhere */
+		{"10.0.2.17 52:54:00:00:00:09 bound 2000 - 0152540000000009",
+		 -EINVAL}, /* its reservation is elsewhere */
 		{"10.0.2.18 52:54:00:00:00:09 bound 2000 - 0152540000000009", 0},
 		{"fd00:9::100 52:54:00:00:00:03 bound 2000 - 0152540000000003", -EINVAL},
 		{"fd00:2::100 52:54:00:00:00:03 bound 2000 - 0152540000000003", 0},

@@ -15,8 +15,13 @@ enum { WALL_S = 1700000000 };
 
 static struct lease lease_of(enum lease_state state, uint64_t due_us)
 {
-	struct lease lease = {.state = state, .due_us = due_us, .ip4 = ip4_of("10.0.2.15"), .mac = guest_mac(1),
-			      .name = "vm1", .client = {1, 0xab}, .client_bytes = 2};
+	struct lease lease = {.state = state,
+			      .due_us = due_us,
+			      .ip4 = ip4_of("10.0.2.15"),
+			      .mac = guest_mac(1),
+			      .name = "vm1",
+			      .client = {1, 0xab},
+			      .client_bytes = 2};
 
 	return lease;
 }
@@ -102,7 +107,8 @@ static void a_line_is_read_as_it_was_written(void **state)
 		{"10.0.2.15 52:54:00:00:00:01 bound 1700000060 - 1", -EINVAL, 0, 0},
 		{"10.0.2.15 52:54:00:00:00:01 bound 1700000060 - 0G", -EINVAL, 0, 0},
 		{"10.0.2.15 52:54:00:00:00:01 free - "
-		 "0123456789012345678901234567890123456789012345678901234567890123 01", -EINVAL, 0, 0},
+		 "0123456789012345678901234567890123456789012345678901234567890123 01",
+		 -EINVAL, 0, 0},
 	};
 	enum { NOW_US = 7 };
 
@@ -124,7 +130,9 @@ static void for_ever_stays_for_ever_where_leases_are_for_ever(void **state)
 	struct lease lease;
 
 	(void)state;
-	assert_int_equal(leaseline_parse("10.0.2.15 52:54:00:00:00:01 bound never - 01", 0, WALL_S, LEASE_FOR_EVER_S, &lease), 0);
+	assert_int_equal(leaseline_parse("10.0.2.15 52:54:00:00:00:01 bound never - 01", 0, WALL_S, LEASE_FOR_EVER_S,
+					 &lease),
+			 0);
 	assert_int_equal(lease.due_us, UINT64_MAX);
 }
 

@@ -12,7 +12,8 @@
 static const struct ip6 none6;
 
 /* Router or neighbour solicitation. `target` may be NULL, `option` adds the source's link-layer address. */
-static void solicit(struct guest *guest, struct mac to_mac, struct ip6 from, struct ip6 to, const struct ip6 *target, bool option)
+static void solicit(struct guest *guest, struct mac to_mac, struct ip6 from, struct ip6 to, const struct ip6 *target,
+		    bool option)
 {
 	uint8_t message[64] = {target ? ICMP6_NEIGHBOUR_SOLICIT : ICMP6_ROUTER_SOLICIT};
 	size_t bytes = 8;
@@ -32,17 +33,22 @@ static void solicit(struct guest *guest, struct mac to_mac, struct ip6 from, str
 
 static void a_router_advertisement_says_exactly_what_is_configured(void **state)
 {
-	static const uint8_t expected[] = {
-		134, 0, 0, 0, 64, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                /* hop limit 64, M and O, no router */
-		1, 1, 0x52, 0x55, 0x0a, 0, 2, 2,                                     /* source link-layer address */
-		5, 1, 0, 0, 0, 0, 0x05, 0xdc,                                        /* MTU 1500 */
-		3, 4, 64, 0xc0, 0, 0x27, 0x8d, 0, 0, 0x09, 0x3a, 0x80, 0, 0, 0, 0,   /* on-link, autonomous, 30 and 7 days */
-		0xfd, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		25, 3, 0, 0, 0, 0, 0x15, 0x18,                                       /* RDNSS, 5400 s */
-		0xfd, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3,
-		31, 4, 0, 0, 0, 0, 0x15, 0x18,                                       /* DNSSL */
-		3, 'l', 'a', 'b', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 0,
-	};
+	static const uint8_t
+		expected[] =
+			{
+				134,  0,   0,    0,    64,   0xc0, 0,    0,    0,   0,    0,    0,    0,
+				0,    0,   0,                                  /* hop limit 64, M and O, no router */
+				1,    1,   0x52, 0x55, 0x0a, 0,    2,    2,    /* source link-layer address */
+				5,    1,   0,    0,    0,    0,    0x05, 0xdc, /* MTU 1500 */
+				3,    4,   64,   0xc0, 0,    0x27, 0x8d, 0,    0,   0x09, 0x3a, 0x80, 0,
+				0,    0,   0, /* on-link, autonomous, 30 and 7 days */
+				0xfd, 0,   0,    2,    0,    0,    0,    0,    0,   0,    0,    0,    0,
+				0,    0,   0,    25,   3,    0,    0,    0,    0,   0x15, 0x18, /* RDNSS, 5400 s */
+				0xfd, 0,   0,    2,    0,    0,    0,    0,    0,   0,    0,    0,    0,
+				0,    0,   3,    31,   4,    0,    0,    0,    0,   0x15, 0x18, /* DNSSL */
+				3,    'l', 'a',  'b',  7,    'e',  'x',  'a',  'm', 'p',  'l',  'e',  0,
+				7,    'e', 'x',  'a',  'm',  'p',  'l',  'e',  0,   0,    0,
+			};
 	struct service_config config = guest_config();
 	struct guest *guest = guest_new(&config);
 	uint8_t advert[sizeof(expected)];
@@ -91,7 +97,8 @@ static void flags_and_lifetimes_follow_the_configuration(void **state)
 	ndp_advertise(&config, &guest->reply);
 	assert_null(guest_flaw(&config, &guest->reply));
 	assert_int_equal(guest->reply.bytes[54 + 5], 0);
-	assert_int_equal(guest_u16(guest->reply.bytes + 54 + 6), 9000); /* RFC 4861 6.2.1: the longest router lifetime */
+	assert_int_equal(guest_u16(guest->reply.bytes + 54 + 6),
+			 9000); /* RFC 4861 6.2.1: the longest router lifetime */
 	assert_int_equal(guest_u32(guest->reply.bytes + 54 + 16 + 8 + 4), 9000);
 	assert_int_equal(guest->reply.bytes[54 + 32 + 2], 56);
 	assert_int_equal(guest->reply.bytes[54 + 32 + 3], 0x80);
@@ -238,7 +245,8 @@ static void lies_are_refused(void **state)
 	memcpy(question + 8, config.host6.byte, 16);
 	guest_icmp6(guest, config.mac, from, config.host6, 254, question, 24);
 	assert_int_equal(guest_send(guest), DROP_NDP_HOP_LIMIT);
-	guest_icmp6(guest, ip6_multicast_mac(IP6_ALL_NODES), ip6_link_local(guest->mac), IP6_ALL_NODES, 255, advert, 16);
+	guest_icmp6(guest, ip6_multicast_mac(IP6_ALL_NODES), ip6_link_local(guest->mac), IP6_ALL_NODES, 255, advert,
+		    16);
 	assert_int_equal(guest_send(guest), DROP_NDP_ROUTER_ADVERT);
 	solicit(guest, config.mac, config.host6, config.host6, &config.host6, true);
 	assert_int_equal(guest_send(guest), DROP_IP6_SOURCE);

@@ -65,7 +65,9 @@ static void compose_transport(uint8_t protocol, unsigned type, struct checksum *
 
 static size_t expected_bytes(uint8_t protocol)
 {
-	return protocol == IP_PROTOCOL_TCP ? 20 : protocol == IP_PROTOCOL_ICMP || protocol == IP_PROTOCOL_ICMP6 ? 24 : 16;
+	return protocol == IP_PROTOCOL_TCP                                     ? 20
+	       : protocol == IP_PROTOCOL_ICMP || protocol == IP_PROTOCOL_ICMP6 ? 24
+									       : 16;
 }
 
 struct row4 {
@@ -129,7 +131,8 @@ static void each_ipv4_packet_has_its_verdict_and_its_answer(void **state)
 		checksum_init(&pseudo);
 		ip4_pseudo(&pseudo, from, to, row->protocol, (uint16_t)expected_bytes(row->protocol));
 		compose_transport(row->protocol, row->type, &pseudo);
-		guest_ip4(guest, row->group ? MAC_BROADCAST : config.mac, from, to, row->protocol, transport, transport_bytes);
+		guest_ip4(guest, row->group ? MAC_BROADCAST : config.mac, from, to, row->protocol, transport,
+			  transport_bytes);
 		if (guest_send(guest) != row->verdict || strcmp(answer(guest), row->answer) != 0)
 			fail_msg("%s: answered %s", row->what, answer(guest));
 		assert_null(guest_flaw(&config, &guest->reply));
@@ -144,7 +147,8 @@ static void each_ipv6_packet_has_its_verdict_and_its_answer(void **state)
 		{"an error", "fd00:2::15", "fd00:2::2", false, 58, 1, DROP_NONE, ""},
 		{"an echo reply", "fd00:2::15", "fd00:2::2", false, 58, 129, DROP_ICMP_TYPE, ""},
 		{"UDP to a closed port", "fd00:2::15", "fd00:2::2", false, 17, 53, DROP_UDP_PORT_CLOSED, "1/4"},
-		{"the same within the link", "fe80::1", "fe80::5055:aff:fe00:202", false, 17, 53, DROP_UDP_PORT_CLOSED, "1/4"},
+		{"the same within the link", "fe80::1", "fe80::5055:aff:fe00:202", false, 17, 53, DROP_UDP_PORT_CLOSED,
+		 "1/4"},
 		{"UDP to all nodes", "fd00:2::15", "ff02::1", true, 17, 137, DROP_NONE, ""},
 		{"a SYN", "fd00:2::15", "fd00:2::2", false, 6, TCP_SYN, DROP_TCP_PORT_CLOSED, "flags 14"},
 		{"a SYN to all nodes", "fd00:2::15", "ff02::1", true, 6, TCP_SYN, DROP_TCP_PORT_CLOSED, ""},
@@ -178,8 +182,8 @@ static void each_ipv6_packet_has_its_verdict_and_its_answer(void **state)
 		checksum_init(&pseudo);
 		ip6_pseudo(&pseudo, from, to, row->protocol, (uint32_t)expected_bytes(row->protocol));
 		compose_transport(row->protocol, row->type, &pseudo);
-		guest_ip6(guest, row->group ? ip6_multicast_mac(to) : config.mac, from, to, row->protocol, 64, transport,
-			  transport_bytes);
+		guest_ip6(guest, row->group ? ip6_multicast_mac(to) : config.mac, from, to, row->protocol, 64,
+			  transport, transport_bytes);
 		if (guest_send(guest) != row->verdict || strcmp(answer(guest), row->answer) != 0)
 			fail_msg("%s: answered %s", row->what, answer(guest));
 		assert_null(guest_flaw(&config, &guest->reply));
@@ -200,10 +204,18 @@ static void frames_for_others_and_of_other_types_are_passed_over(void **state)
 		{"LLDP", {{1, 0x80, 0xc2, 0, 0, 0x0e}}, {{2, 0, 0, 0, 0, 1}}, 0x88cc, DROP_NONE},
 		{"a tagged broadcast", {{255, 255, 255, 255, 255, 255}}, {{2, 0, 0, 0, 0, 1}}, 0x8100, DROP_NONE},
 		{"tagged, for us", {{0x52, 0x55, 0x0a, 0, 2, 2}}, {{2, 0, 0, 0, 0, 1}}, 0x8100, DROP_ETHERTYPE},
-		{"an unknown type, for us", {{0x52, 0x55, 0x0a, 0, 2, 2}}, {{2, 0, 0, 0, 0, 1}}, 0x1234, DROP_ETHERTYPE},
+		{"an unknown type, for us",
+		 {{0x52, 0x55, 0x0a, 0, 2, 2}},
+		 {{2, 0, 0, 0, 0, 1}},
+		 0x1234,
+		 DROP_ETHERTYPE},
 		{"from a group", {{0x52, 0x55, 0x0a, 0, 2, 2}}, {{3, 0, 0, 0, 0, 1}}, 0x0800, DROP_SOURCE_MULTICAST},
 		{"from nobody", {{0x52, 0x55, 0x0a, 0, 2, 2}}, {{0}}, 0x0800, DROP_SOURCE_MULTICAST},
-		{"from ourselves", {{255, 255, 255, 255, 255, 255}}, {{0x52, 0x55, 0x0a, 0, 2, 2}}, 0x0806, DROP_SOURCE_GATEWAY},
+		{"from ourselves",
+		 {{255, 255, 255, 255, 255, 255}},
+		 {{0x52, 0x55, 0x0a, 0, 2, 2}},
+		 0x0806,
+		 DROP_SOURCE_GATEWAY},
 		{"IPv4 of nothing", {{0x52, 0x55, 0x0a, 0, 2, 2}}, {{2, 0, 0, 0, 0, 1}}, 0x0800, DROP_IP4_SHORT},
 		{"IPv6 of nothing", {{0x52, 0x55, 0x0a, 0, 2, 2}}, {{2, 0, 0, 0, 0, 1}}, 0x86dd, DROP_IP6_SHORT},
 		{"ARP of nothing", {{0x52, 0x55, 0x0a, 0, 2, 2}}, {{2, 0, 0, 0, 0, 1}}, 0x0806, DROP_ARP_SHORT},
@@ -213,7 +225,9 @@ static void frames_for_others_and_of_other_types_are_passed_over(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct ethernet_header header = {.to = rows[i].to, .from = rows[i].from, .type = be16_from((uint16_t)rows[i].type)};
+		struct ethernet_header header = {.to = rows[i].to,
+						 .from = rows[i].from,
+						 .type = be16_from((uint16_t)rows[i].type)};
 		struct writer writer;
 
 		writer_init(&writer, guest->frame, sizeof(guest->frame));
@@ -258,7 +272,8 @@ static void without_dhcp_its_ports_are_closed_and_its_group_is_not_ours(void **s
 	assert_int_equal(guest_send(guest), DROP_UDP_PORT_CLOSED);
 	guest_udp4(guest, MAC_BROADCAST, (struct ip4){{0}}, IP4_BROADCAST, 68, 67, "x", 1);
 	assert_int_equal(guest_send(guest), DROP_NONE);
-	guest_udp6(guest, ip6_multicast_mac(ip6_of("ff02::1:2")), ip6_of("fe80::1"), ip6_of("ff02::1:2"), 546, 547, "x", 1);
+	guest_udp6(guest, ip6_multicast_mac(ip6_of("ff02::1:2")), ip6_of("fe80::1"), ip6_of("ff02::1:2"), 546, 547, "x",
+		   1);
 	assert_int_equal(guest_send(guest), DROP_NONE);
 	assert_int_equal(guest->reply.length, 0);
 	guest_free(guest);
@@ -272,7 +287,7 @@ static void fragments_are_not_for_us(void **state)
 
 	(void)state;
 	guest_icmp4(guest, config.mac, ip4_of("10.0.2.15"), config.host4, echo, 16);
-	guest->frame[20] = 0x20; /* more fragments */
+	guest->frame[20] = 0x20;                               /* more fragments */
 	guest->frame[24] = (uint8_t)(guest->frame[24] - 0x20); /* and the checksum accordingly */
 	assert_int_equal(guest_send(guest), DROP_IP4_FRAGMENT);
 	echo[0] = 58;
@@ -334,7 +349,8 @@ static void a_reset_fits_the_segment_it_refuses(void **state)
 		checksum_init(&pseudo);
 		ip4_pseudo(&pseudo, ip4_of("10.0.2.15"), config.host4, IP_PROTOCOL_TCP, (uint16_t)(20 + rows[i].data));
 		tcp_checksum_fill(&pseudo, segment, 20 + rows[i].data);
-		guest_ip4(guest, config.mac, ip4_of("10.0.2.15"), config.host4, IP_PROTOCOL_TCP, segment, 20 + rows[i].data);
+		guest_ip4(guest, config.mac, ip4_of("10.0.2.15"), config.host4, IP_PROTOCOL_TCP, segment,
+			  20 + rows[i].data);
 		assert_int_equal(guest_send(guest), DROP_TCP_PORT_CLOSED);
 		assert_null(guest_flaw(&config, &guest->reply));
 		assert_int_equal(guest_u16(guest->reply.bytes + 34), 22);

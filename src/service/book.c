@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/* The lease book. What is due stands in a heap of timers that is run at each look: no scan, and no wake-up. What
+ * surprises: the arrays are reserved whole at start, but are zero pages until they are used. */
+#include "service/book.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+enum { BUCKETS = 8192 };
+
+/* ---- addresses as numbers ---- */
+
+uint64_t book_number6(struct ip6 address)
+{
+	uint64_t value = 0;
+
+	for (int i = 8; i < 16; i++)
+		value = value << 8 | address.byte[i];
+	return value;
+}
+
+static struct ip6 ip6_with_low(struct ip6 net, uint64_t low)
+{
+	for (int i = 15; i >= 8; i--, low >>= 8)
+		net.byte[i] = (uint8_t)low;
+	return net;
+}
+
+static bool number_is_ours4(const struct service_config *config, uint64_t number)
+{
+	uint32_t mask = ip4_mask(config->prefix4);
+
+	/* RFC 3021: a /31 has neither a network nor a broadcast address. */
+	if (config->prefix4 < 31 && (((uint32_t)number & ~mask) == 0 || ((uint32_t)number | mask) == UINT32_MAX))
+		return true;
+	if (number == ip4_value(config->host4))
+		return true;
+	for (size_t i = 0; i < config->dns4_count; i++)
+		if (number == ip4_value(config->dns4[i]))
+			return true;
+	for (size_t i = 0; i < config->route4_count; i++)
+		if (number == ip4_value(config->routes4[i].via))
+			return true;
+	return false;
+}
+
+static bool number_is_ours6(const struct service_config *config, uint64_t number)
+{
+	struct ip6 address = ip6_with_low(config->dhcp6_first, number);
+
+	/* RFC 4291 2.6.1: interface 0 is every router's. */
+	if (number == 0 || ip6_equal(address, config->host6))
+		return true;
+	for (size_t i = 0; i < config->dns6_count; i++)
+		if (ip6_equal(address, config->dns6[i]))
+			return true;
+	return false;
+}
+
+/* Nobody's to lease: the gateway's own, a server's, or no host's address at all. */
+static bool number_is_ours(const struct book *book, uint64_t number)
+{
+	return book->is6 ? number_is_ours6(book->config, number) : number_is_ours4(book->config, number);
+}
+
+static bool number_in_pool(const struct book *book, uint64_t number)
+{
+	return number >= book->first && number <= book->last && !number_is_ours(book, number);
+}
+
+bool book_has_number6(const struct book *book, struct ip6 address)
+{
+	return ip6_equal(address, ip6_with_low(book->config->dhcp6_first, book_number6(address)));
+}
+
+/* ---- chains ---- */
+
+static uint16_t *bucket_of(const struct book *book, enum book_chain chain, const void *key, size_t bytes)
+{
+	uint64_t hash = hash_bytes(&book->config->hash_key, key, bytes);
+
+	return &book->buckets[chain][hash % BUCKETS];
+}
+
+static uint16_t *entry_bucket(const struct book_entry *entry, enum book_chain chain)
+{
+	switch (chain) {
+	case BOOK_CHAIN_CLIENT:
+		return bucket_of(entry->book, chain, entry->lease.client, entry->lease.client_bytes);
+	case BOOK_CHAIN_ADDRESS:
+		return bucket_of(entry->book, chain, &entry->number, sizeof(entry->number));
+	case BOOK_CHAIN_MAC:
+	case BOOK_CHAINS:
+		break;
+	}
+	return bucket_of(entry->book, chain, &entry->lease.mac, sizeof(entry->lease.mac));
+}
+
+static void entry_chain(struct book_entry *entry, enum book_chain chain)
+{
+	uint16_t *bucket = entry_bucket(entry, chain);
+
+	assert(!entry->chained[chain]);
+	entry->next[chain] = *bucket;
+	entry->chained[chain] = true;
+	*bucket = (uint16_t)(entry - entry->book->entries + 1);
+}
+
+static void entry_unchain(struct book_entry *entry, enum book_chain chain)
+{
+	uint16_t self = (uint16_t)(entry - entry->book->entries + 1);
+	uint16_t *at = entry_bucket(entry, chain);
+
+	if (!entry->chained[chain])
+		return;
+	while (*at != self)
+		at = &entry->book->entries[*at - 1].next[chain];
+	*at = entry->next[chain];
+	entry->chained[chain] = false;
+}
+
+static struct book_entry *entry_at(const struct book *book, uint16_t index)
+{
+	return index ? &book->entries[index - 1] : NULL;
+}
+
+#define chain_for_each(at, book, chain, key, bytes)                                           \
+	for (struct book_entry *at = entry_at(book, *bucket_of(book, chain, key, bytes)); at; \
+	     at = entry_at(book, at->next[chain]))
+
+struct book_entry *book_find_number(const struct book *book, uint64_t number)
+{
+	chain_for_each(entry, book, BOOK_CHAIN_ADDRESS, &number,
+		       sizeof(number)) if (entry->number == number) return entry;
+	return NULL;
+}
+
+static bool entry_is_of(const struct book_entry *entry, const struct lease_client *client)
+{
+	return entry->lease.client_bytes == client->id_bytes &&
+	       !memcmp(entry->lease.client, client->id, client->id_bytes);
+}
+
+static struct book_entry *entry_by_client_and_mac(const struct book *book, const struct lease_client *client)
+{
+	chain_for_each(entry, book, BOOK_CHAIN_CLIENT, client->id,
+		       client->id_bytes) if (entry_is_of(entry, client) &&
+					     mac_equal(entry->lease.mac, client->mac)) return entry;
+	return NULL;
+}
+
+/* RFC 2131 4.2 has the identifier alone tell clients apart. But machines copied from one image share theirs, so one with
+ * another MAC is the same client only where its old lease is over. */
+static struct book_entry *entry_by_client(const struct book *book, const struct lease_client *client)
+{
+	struct book_entry *same = entry_by_client_and_mac(book, client);
+
+	if (same)
+		return same;
+	chain_for_each(entry, book, BOOK_CHAIN_CLIENT, client->id,
+		       client->id_bytes) if (entry_is_of(entry, client) && entry->lease.state == LEASE_FREE &&
+					     !entry->lease.reserved) return entry;
+	return NULL;
+}
+
+struct book_entry *book_find_reservation(const struct book *book, struct mac mac)
+{
+	chain_for_each(entry, book, BOOK_CHAIN_MAC, &mac,
+		       sizeof(mac)) if (entry->lease.reserved && mac_equal(entry->lease.mac, mac)) return entry;
+	return NULL;
+}
+
+const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after)
+{
+	uint16_t index = after ? after->next[BOOK_CHAIN_MAC] : *bucket_of(book, BOOK_CHAIN_MAC, &mac, sizeof(mac));
+	const struct book_entry *entry = entry_at(book, index);
+
+	while (entry && !mac_equal(entry->lease.mac, mac))
+		entry = entry_at(book, entry->next[BOOK_CHAIN_MAC]);
+	return entry;
+}
+
+struct book_entry *book_entry_of(struct lease *lease)
+{
+	return container_of(lease, struct book_entry, lease);
+}
+
+/* ---- an entry's life ---- */
+
+void book_entry_tell(const struct book_entry *entry, enum lease_state was)
+{
+	const struct book *book = entry->book;
+
+	if (book->on_lease)
+		book->on_lease(book->owner, &entry->lease, was);
+}
+
+static void on_due(void *owner, uint64_t now_us);
+
+/* NULL: there are LEASES_MAX already. */
+static struct book_entry *entry_make(struct book *book, uint64_t number)
+{
+	struct book_entry *entry;
+
+	if (book->used == LEASES_MAX)
+		return NULL;
+	entry = &book->entries[book->used++];
+	entry->book = book;
+	entry->number = number;
+	entry->lease.is6 = book->is6;
+	if (book->is6)
+		entry->lease.ip6 = ip6_with_low(book->config->dhcp6_first, number);
+	else
+		entry->lease.ip4 = ip4_from((uint32_t)number);
+	timer_init(&entry->due, on_due, entry);
+	list_init(&entry->free);
+	entry_chain(entry, BOOK_CHAIN_ADDRESS);
+	return entry;
+}
+
+void book_entry_forget_client(struct book_entry *entry)
+{
+	entry_unchain(entry, BOOK_CHAIN_CLIENT);
+	entry->lease.client_bytes = 0;
+}
+
+static void entry_give_to(struct book_entry *entry, const struct lease_client *client)
+{
+	struct lease *lease = &entry->lease;
+
+	if (!entry_is_of(entry, client)) {
+		book_entry_forget_client(entry);
+		memcpy(lease->client, client->id, client->id_bytes);
+		lease->client_bytes = client->id_bytes;
+		entry_chain(entry, BOOK_CHAIN_CLIENT);
+		if (!entry->named)
+			lease->name[0] = 0;
+	}
+	if (!lease->reserved && (!mac_equal(lease->mac, client->mac) || !entry->chained[BOOK_CHAIN_MAC])) {
+		entry_unchain(entry, BOOK_CHAIN_MAC);
+		lease->mac = client->mac;
+		entry_chain(entry, BOOK_CHAIN_MAC);
+	}
+}
+
+void book_entry_set(struct book_entry *entry, enum lease_state state, uint64_t due_us)
+{
+	struct timers *timers = &entry->book->timers;
+
+	list_remove(&entry->free);
+	entry->lease.state = state;
+	entry->lease.due_us = due_us;
+	if (due_us == UINT64_MAX)
+		timer_clear(timers, &entry->due);
+	else
+		timer_set(timers, &entry->due, due_us);
+}
+
+void book_entry_set_free(struct book_entry *entry)
+{
+	enum lease_state was = entry->lease.state;
+
+	book_entry_set(entry, LEASE_FREE, UINT64_MAX);
+	if (entry->lease.reserved)
+		return;
+	/* An offer that nobody took is the first to go to another: a flood of questions does not wear out the memory of
+	 * real leases. */
+	if (was == LEASE_OFFERED)
+		list_prepend(&entry->book->free, &entry->free);
+	else
+		list_append(&entry->book->free, &entry->free);
+}
+
+static void on_due(void *owner, uint64_t now_us)
+{
+	struct book_entry *entry = owner;
+	enum lease_state was = entry->lease.state;
+
+	(void)now_us;
+	book_entry_set_free(entry);
+	if (was != LEASE_OFFERED)
+		book_entry_tell(entry, was);
+}
+
+/* ---- choosing ---- */
+
+/* The next address of the pool that never had an entry. */
+static struct book_entry *book_take_fresh(struct book *book)
+{
+	while (!book->fresh_ended && book->used < LEASES_MAX) {
+		uint64_t number = book->fresh;
+
+		if (number == book->last)
+			book->fresh_ended = true;
+		else
+			book->fresh++;
+		if (!number_is_ours(book, number) && !book_find_number(book, number))
+			return entry_make(book, number);
+	}
+	return NULL;
+}
+
+static struct book_entry *book_take_wanted(struct book *book, uint64_t number)
+{
+	struct book_entry *entry = book_find_number(book, number);
+
+	if (!number_in_pool(book, number))
+		return NULL;
+	if (!entry)
+		return entry_make(book, number);
+	/* Free, and nobody is remembered there. */
+	if (entry->lease.state != LEASE_FREE || entry->lease.reserved || entry->lease.client_bytes)
+		return NULL;
+	return entry;
+}
+
+/* Reserved for this client's MAC, unless the address is declined or another interface of the same IPv6 client has it
+ * (one machine may ask for several, RFC 8415 4.2). */
+static struct book_entry *book_find_reserved(const struct book *book, const struct lease_client *client)
+{
+	enum { IAID_BYTES = 4 };
+	struct book_entry *entry = book_find_reservation(book, client->mac);
+	const struct lease *lease;
+
+	if (!entry || entry->lease.state == LEASE_DECLINED)
+		return NULL;
+	lease = &entry->lease;
+	if (book->is6 && lease->state != LEASE_FREE && lease->client_bytes == client->id_bytes &&
+	    client->id_bytes > IAID_BYTES && memcmp(lease->client, client->id, IAID_BYTES) != 0 &&
+	    !memcmp(lease->client + IAID_BYTES, client->id + IAID_BYTES, (size_t)client->id_bytes - IAID_BYTES))
+		return NULL;
+	return entry;
+}
+
+struct book_entry *book_find(const struct book *book, const struct lease_client *client)
+{
+	struct book_entry *entry = book_find_reserved(book, client);
+
+	return entry ? entry : entry_by_client(book, client);
+}
+
+/* One client, one address: what it had before its reservation goes. */
+static struct lease *entry_hold(struct book_entry *entry, const struct lease_client *client, uint64_t now_us)
+{
+	struct book_entry *had = entry_by_client(entry->book, client);
+
+	assert(client->id_bytes > 0);
+	if (had && had != entry)
+		book_entry_forget_client(had);
+	entry_give_to(entry, client);
+	if (entry->lease.state != LEASE_BOUND)
+		book_entry_set(entry, LEASE_OFFERED, now_us + LEASE_OFFER_US);
+	return &entry->lease;
+}
+
+struct lease *book_offer(struct book *book, const struct lease_client *client, uint64_t wanted, uint64_t now_us)
+{
+	struct book_entry *entry = book_find(book, client);
+
+	if (!entry && wanted)
+		entry = book_take_wanted(book, wanted);
+	if (!entry)
+		entry = book_take_fresh(book);
+	if (!entry && !list_empty(&book->free))
+		entry = container_of(book->free.next, struct book_entry, free);
+	return entry ? entry_hold(entry, client, now_us) : NULL;
+}
+
+struct lease *book_claim(struct book *book, const struct lease_client *client, uint64_t number, uint64_t now_us)
+{
+	struct book_entry *entry = book_find(book, client);
+
+	if (!entry)
+		entry = book_take_wanted(book, number);
+	return entry && entry->number == number ? entry_hold(entry, client, now_us) : NULL;
+}
+
+/* ---- the book ---- */
+
+/* RFC 1123 2.1: letters, digits and hyphens, no hyphen at an end; 0 when it is no such label. */
+size_t book_label_bytes(const char *name, size_t bytes)
+{
+	size_t count = 0;
+
+	for (; count < bytes && name[count] && name[count] != '.'; count++) {
+		char c = name[count];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'))
+			return 0;
+	}
+	if (count == 0 || count >= LEASE_NAME_BYTES || name[0] == '-' || name[count - 1] == '-')
+		return 0;
+	return count;
+}
+
+int book_init(struct book *book, const struct service_config *config, bool is6)
+{
+	*book = (struct book){.config = config, .is6 = is6};
+	book->first = is6 ? book_number6(config->dhcp6_first) : ip4_value(config->dhcp4_first);
+	book->last = is6 ? book_number6(config->dhcp6_last) : ip4_value(config->dhcp4_last);
+	book->fresh = book->first;
+	book->fresh_ended = book->first > book->last || !(is6 ? config->dhcp6 : config->dhcp4);
+	list_init(&book->free);
+	timers_init(&book->timers);
+	book->entries = calloc(LEASES_MAX, sizeof(*book->entries));
+	if (!book->entries)
+		return -ENOMEM;
+	for (int i = 0; i < BOOK_CHAINS; i++) {
+		book->buckets[i] = calloc(BUCKETS, sizeof(*book->buckets[i]));
+		if (!book->buckets[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void book_done(struct book *book)
+{
+	free(book->entries);
+	for (int i = 0; i < BOOK_CHAINS; i++)
+		free(book->buckets[i]);
+}
+
+int book_reserve(struct book *book, struct mac mac, uint64_t number, const char *name)
+{
+	size_t bytes = name ? strlen(name) : 0;
+	struct book_entry *entry;
+
+	if (bytes > 0 && book_label_bytes(name, bytes) != bytes)
+		return -EINVAL;
+	if (number_is_ours(book, number) || book_find_number(book, number) || book_find_reservation(book, mac))
+		return -EEXIST;
+	entry = entry_make(book, number);
+	if (!entry)
+		return -ENOSPC;
+	entry->lease.reserved = true;
+	entry->lease.mac = mac;
+	entry_chain(entry, BOOK_CHAIN_MAC);
+	if (bytes > 0)
+		memcpy(entry->lease.name, name, bytes + 1);
+	entry->named = bytes > 0;
+	return 0;
+}
+
+/* The entry that a saved lease belongs to, or NULL: not (any more) the table's to give to that client. */
+static struct book_entry *book_find_restored(struct book *book, const struct lease *saved)
+{
+	uint64_t number = book->is6 ? book_number6(saved->ip6) : ip4_value(saved->ip4);
+	struct book_entry *entry = book_find_number(book, number);
+	struct book_entry *reserved = book_find_reservation(book, saved->mac);
+
+	if (book->is6 && !book_has_number6(book, saved->ip6))
+		return NULL;
+	/* Its reservation is this address and no other; and what is reserved is nobody else's. */
+	if (reserved || (entry && entry->lease.reserved))
+		return entry == reserved && entry->lease.state == LEASE_FREE ? entry : NULL;
+	if (entry || !number_in_pool(book, number))
+		return NULL;
+	return entry_make(book, number);
+}
+
+int book_restore(struct book *book, const struct lease *saved)
+{
+	struct lease_client client = {.mac = saved->mac, .id_bytes = saved->client_bytes};
+	struct book_entry *entry;
+
+	memcpy(client.id, saved->client, saved->client_bytes);
+	if (client.id_bytes && entry_by_client_and_mac(book, &client))
+		return -EINVAL;
+	entry = book_find_restored(book, saved);
+	if (!entry)
+		return -EINVAL;
+	if (client.id_bytes)
+		entry_give_to(entry, &client);
+	lease_set_name(&entry->lease, saved->name, sizeof(saved->name));
+	if (saved->state == LEASE_FREE)
+		book_entry_set_free(entry);
+	else
+		book_entry_set(entry, saved->state, saved->due_us);
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* One family's book of leases: an array of entries that are found by client, by address and by MAC through hash chains
+ * of indices. For lease.c alone, which knows of both families and of the outside.
+ *
+ * An address is a number within its book: the IPv4 address, or the low 64 bits of the IPv6 address. */
+#ifndef SERVICE_BOOK_H
+#define SERVICE_BOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/timer.h"
+#include "service/lease.h"
+
+enum book_chain {
+	BOOK_CHAIN_CLIENT,
+	BOOK_CHAIN_ADDRESS,
+	BOOK_CHAIN_MAC,
+	BOOK_CHAINS,
+};
+
+struct book;
+
+/* Once made it stays at its address for good, free or not. */
+struct book_entry {
+	struct lease lease;
+	struct book *book;
+	uint64_t number;
+	bool named; /* by dhcp-host=: the client cannot rename it */
+	bool chained[BOOK_CHAINS];
+	uint16_t next[BOOK_CHAINS]; /* index + 1 */
+	struct timer due;
+	struct list free; /* on the book's list while it may be taken */
+};
+
+struct book {
+	const struct service_config *config;
+	bool is6;
+	uint64_t first, last; /* the pool; first > last: none */
+	uint64_t fresh;       /* below it every address of the pool has an entry or is nobody's to lease */
+	bool fresh_ended;
+	struct book_entry *entries; /* LEASES_MAX */
+	uint16_t used;
+	uint16_t *buckets[BOOK_CHAINS]; /* index + 1 of the first */
+	struct list free;               /* the one free for longest is first */
+	struct timers timers;
+	void (*on_lease)(void *owner, const struct lease *lease, enum lease_state was); /* may be NULL */
+	void *owner;
+};
+
+/* Stays where it is: entries point to it. 0 or -ENOMEM; book_done() in both cases. */
+int book_init(struct book *book, const struct service_config *config, bool is6);
+void book_done(struct book *book);
+uint64_t book_number6(struct ip6 address);
+/* Is it one of the addresses that this book's numbers can name? */
+bool book_has_number6(const struct book *book, struct ip6 address);
+
+struct book_entry *book_find_number(const struct book *book, uint64_t number);
+/* By its MAC, whatever it is doing. */
+struct book_entry *book_find_reservation(const struct book *book, struct mac mac);
+/* Each entry of a MAC, the first with `after` NULL; NULL at the end. */
+const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after);
+/* The client's: its reservation, or what it has or had; not what was declined. */
+struct book_entry *book_find(const struct book *book, const struct lease_client *client);
+/* lease_offer4() and lease_claim4(); number 0: none is wanted. */
+struct lease *book_offer(struct book *book, const struct lease_client *client, uint64_t wanted, uint64_t now_us);
+struct lease *book_claim(struct book *book, const struct lease_client *client, uint64_t number, uint64_t now_us);
+/* lease_reserve4() */
+int book_reserve(struct book *book, struct mac mac, uint64_t number, const char *name);
+/* -EINVAL when the address is not (any more) the book's to give to that client. */
+int book_restore(struct book *book, const struct lease *saved);
+
+/* The first label, as lease_set_name() has it; 0 when it is none. */
+size_t book_label_bytes(const char *name, size_t bytes);
+struct book_entry *book_entry_of(struct lease *lease);
+void book_entry_set(struct book_entry *entry, enum lease_state state, uint64_t due_us);
+void book_entry_set_free(struct book_entry *entry);
+void book_entry_forget_client(struct book_entry *entry);
+/* Tells the watcher. */
+void book_entry_tell(const struct book_entry *entry, enum lease_state was);
+
+#endif
