@@ -22,10 +22,10 @@ enum dhcp4_sizes {
 	DHCP4_FIXED_BYTES = 236,
 	DHCP4_SERVER_NAME_BYTES = 64,
 	DHCP4_FILE_BYTES = 128,
-	DHCP4_BYTES_MIN = 300,         /* BOOTP's size, below which some clients do not listen (RFC 1542 2.1) */
+	DHCP4_BYTES_MIN = 300,          /* BOOTP's size, below which some clients do not listen (RFC 1542 2.1) */
 	DHCP4_CLIENT_MESSAGE_MIN = 576, /* what every client takes, as an IP packet (RFC 2132 9.10) */
-	DHCP4_OPTION_MAX = 255,        /* in one piece */
-	DHCP4_JOINED_MAX = 1024,       /* ours: the longest option of several pieces */
+	DHCP4_OPTION_MAX = 255,         /* in one piece */
+	DHCP4_JOINED_MAX = 1024,        /* ours: the longest option of several pieces */
 	DHCP4_ROUTES_MAX = 16,
 };
 
@@ -89,11 +89,11 @@ struct dhcp4 {
 	uint32_t transaction;
 	uint16_t seconds;
 	uint16_t flags;
-	struct ip4 client;  /* ciaddr: what the client has */
-	struct ip4 yours;   /* yiaddr: what it gets */
-	struct ip4 server;  /* siaddr: where it boots from */
-	struct ip4 relay;   /* giaddr */
-	struct mac mac;     /* chaddr */
+	struct ip4 client; /* ciaddr: what the client has */
+	struct ip4 yours;  /* yiaddr: what it gets */
+	struct ip4 server; /* siaddr: where it boots from */
+	struct ip4 relay;  /* giaddr */
+	struct mac mac;    /* chaddr */
 	/* On reading NULL or the reader's owner's bytes; on writing NULL for all zero, and not options. */
 	const uint8_t *server_name; /* DHCP4_SERVER_NAME_BYTES, perhaps without a NUL; options when overload says so */
 	const uint8_t *file;        /* DHCP4_FILE_BYTES, the same */
@@ -123,11 +123,11 @@ struct dhcp4_request {
 	bool has_server_id;
 	bool rapid_commit;
 	bool has_architecture;
-	struct ip4 requested; /* 50 */
-	struct ip4 server_id; /* 54 */
-	uint32_t lease_s;     /* 51 */
-	uint16_t message_bytes; /* 57, at least DHCP4_CLIENT_MESSAGE_MIN */
-	uint16_t architecture;  /* 93, the first */
+	struct ip4 requested;     /* 50 */
+	struct ip4 server_id;     /* 54 */
+	uint32_t lease_s;         /* 51 */
+	uint16_t message_bytes;   /* 57, at least DHCP4_CLIENT_MESSAGE_MIN */
+	uint16_t architecture;    /* 93, the first */
 	const uint8_t *client_id; /* 61: type and identifier, at least 2 bytes */
 	uint8_t client_id_bytes;
 	const uint8_t *parameters; /* 55: option codes */

@@ -7,7 +7,7 @@
 
 enum dhcp6_numbers {
 	DHCP6_OPTION_HEAD = 4,
-	DHCP6_IA_HEAD = 12,     /* IAID, T1, T2 */
+	DHCP6_IA_HEAD = 12,       /* IAID, T1, T2 */
 	DHCP6_ADDRESS_BYTES = 24, /* address and lifetimes */
 	DHCP6_DUID_MIN = 3,
 	DHCP6_DUID_LL = 3, /* RFC 8415 11.4 */

@@ -20,10 +20,10 @@
 
 enum dhcp6_limits {
 	DHCP6_HEADER_BYTES = 4,
-	DHCP6_DUID_MAX = 130,     /* a type and 128 bytes, RFC 8415 11.1 */
+	DHCP6_DUID_MAX = 130,      /* a type and 128 bytes, RFC 8415 11.1 */
 	DHCP6_DUID_MAC_BYTES = 10, /* DUID-LL of an Ethernet address, RFC 8415 11.4 */
-	DHCP6_IAS_MAX = 4,        /* ours, in one message; what is beyond is skipped */
-	DHCP6_ADDRESSES_MAX = 4,  /* ours, in one IA */
+	DHCP6_IAS_MAX = 4,         /* ours, in one message; what is beyond is skipped */
+	DHCP6_ADDRESSES_MAX = 4,   /* ours, in one IA */
 	DHCP6_DNS_MAX = 8,
 };
 
@@ -89,8 +89,8 @@ enum dhcp6_fqdn_flags {
 };
 
 struct dhcp6 {
-	uint8_t type;         /* enum dhcp6_type, no relay's */
-	uint32_t transaction; /* 24 bits */
+	uint8_t type;           /* enum dhcp6_type, no relay's */
+	uint32_t transaction;   /* 24 bits */
 	const uint8_t *options; /* reading only */
 	size_t options_bytes;
 };

@@ -13,10 +13,10 @@
 #include "base/writer.h"
 
 enum domain_limits {
-	DOMAIN_TEXT_BYTES = 254,  /* with the final NUL */
-	DOMAIN_WIRE_BYTES = 255,  /* RFC 1035 2.3.4 */
+	DOMAIN_TEXT_BYTES = 254, /* with the final NUL */
+	DOMAIN_WIRE_BYTES = 255, /* RFC 1035 2.3.4 */
 	DOMAIN_LABEL_BYTES = 63,
-	DOMAIN_LIST_MAX = 8,      /* ours */
+	DOMAIN_LIST_MAX = 8, /* ours */
 };
 
 /* Search domains: in DHCPv4 119, DHCPv6 24 and DNSSL. */

@@ -38,8 +38,8 @@ struct ethernet_header {
 };
 
 struct ethernet_tags {
-	uint16_t type;  /* the EtherType behind the tags: of a third tag, when there is one */
-	uint16_t vlan;  /* the outer tag's identifier; 0 without a tag, or for a tag that carries only a priority */
+	uint16_t type; /* the EtherType behind the tags: of a third tag, when there is one */
+	uint16_t vlan; /* the outer tag's identifier; 0 without a tag, or for a tag that carries only a priority */
 	uint8_t count;
 };
 

@@ -61,14 +61,12 @@ static void icmp_error_write(struct writer *writer, const struct icmp_header *he
 
 void icmp4_error_write(struct writer *writer, const struct icmp_header *header, const void *packet, size_t bytes)
 {
-	icmp_error_write(writer, header, packet, bytes,
-			 ICMP4_ERROR_PACKET_MAX - IP4_HEADER_BYTES - ICMP_HEADER_BYTES);
+	icmp_error_write(writer, header, packet, bytes, ICMP4_ERROR_PACKET_MAX - IP4_HEADER_BYTES - ICMP_HEADER_BYTES);
 }
 
 void icmp6_error_write(struct writer *writer, const struct icmp_header *header, const void *packet, size_t bytes)
 {
-	icmp_error_write(writer, header, packet, bytes,
-			 ICMP6_ERROR_PACKET_MAX - IP6_HEADER_BYTES - ICMP_HEADER_BYTES);
+	icmp_error_write(writer, header, packet, bytes, ICMP6_ERROR_PACKET_MAX - IP6_HEADER_BYTES - ICMP_HEADER_BYTES);
 }
 
 static struct checksum icmp_checksum_start(const struct checksum *pseudo)

@@ -36,7 +36,7 @@ enum icmp4_unreachable {
 	ICMP4_UNREACHABLE_HOST = 1,
 	ICMP4_UNREACHABLE_PROTOCOL = 2,
 	ICMP4_UNREACHABLE_PORT = 3,
-	ICMP4_UNREACHABLE_FRAGMENT = 4, /* too large; the low half of `rest` is the MTU (RFC 1191 4) */
+	ICMP4_UNREACHABLE_FRAGMENT = 4,    /* too large; the low half of `rest` is the MTU (RFC 1191 4) */
 	ICMP4_UNREACHABLE_PROHIBITED = 13, /* RFC 1812 5.2.7.1 */
 };
 

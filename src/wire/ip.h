@@ -15,9 +15,9 @@ enum ip_protocol {
 	IP_PROTOCOL_ESP = 50,
 	IP_PROTOCOL_AUTHENTICATION = 51, /* IPv6 extension, RFC 4302 */
 	IP_PROTOCOL_ICMP6 = 58,
-	IP_PROTOCOL_NONE = 59,        /* IPv6: nothing follows */
-	IP_PROTOCOL_DESTINATION = 60, /* IPv6 extension */
-	IP_PROTOCOL_MOBILITY = 135,   /* IPv6 extension, RFC 6275 */
+	IP_PROTOCOL_NONE = 59,           /* IPv6: nothing follows */
+	IP_PROTOCOL_DESTINATION = 60,    /* IPv6 extension */
+	IP_PROTOCOL_MOBILITY = 135,      /* IPv6 extension, RFC 6275 */
 	IP_PROTOCOL_HOST_IDENTITY = 139, /* IPv6 extension, RFC 7401 */
 	IP_PROTOCOL_SHIM6 = 140,         /* IPv6 extension, RFC 5533 */
 };

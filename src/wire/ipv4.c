@@ -114,9 +114,9 @@ void ip4_header_write(struct writer *writer, const struct ip4_header *header)
 		writer->failed = true;
 		return;
 	}
-	wire.fragment = be16_from((uint16_t)((header->dont_fragment ? IP4_DONT_FRAGMENT : 0) |
-					     (header->more_fragments ? IP4_MORE_FRAGMENTS : 0) |
-					     header->fragment_offset / 8));
+	wire.fragment =
+		be16_from((uint16_t)((header->dont_fragment ? IP4_DONT_FRAGMENT : 0) |
+				     (header->more_fragments ? IP4_MORE_FRAGMENTS : 0) | header->fragment_offset / 8));
 	memcpy(room, &wire, sizeof(wire));
 	if (header->options)
 		memcpy(room + IP4_HEADER_BYTES, header->options, (size_t)header->header_bytes - IP4_HEADER_BYTES);

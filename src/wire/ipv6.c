@@ -55,8 +55,8 @@ enum drop_reason ip6_header_read(struct reader *reader, size_t packet_bytes, str
 void ip6_header_write(struct writer *writer, const struct ip6_header *header)
 {
 	struct ip6_wire wire = {
-		.version_class_label = be32_from((uint32_t)6 << 28 | (uint32_t)header->service << 20 |
-						 (header->flow_label & 0xfffff)),
+		.version_class_label =
+			be32_from((uint32_t)6 << 28 | (uint32_t)header->service << 20 | (header->flow_label & 0xfffff)),
 		.payload = be16_from(header->payload_bytes),
 		.next_header = header->next_header,
 		.hop_limit = header->hop_limit,

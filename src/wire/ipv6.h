@@ -22,8 +22,8 @@ enum ip6_sizes {
 	IP6_TEXT_BYTES = 46,
 	IP6_HEADER_BYTES = 40,
 	IP6_FRAGMENT_BYTES = 8,
-	IP6_MTU_MIN = 1280,        /* RFC 8200 5 */
-	IP6_EXTENSIONS_MAX = 8,    /* ours: more of them serve nobody but who wants to pass a filter */
+	IP6_MTU_MIN = 1280,     /* RFC 8200 5 */
+	IP6_EXTENSIONS_MAX = 8, /* ours: more of them serve nobody but who wants to pass a filter */
 	IP6_EXTENSIONS_BYTES = 128,
 };
 
@@ -41,7 +41,7 @@ struct ip6_header {
 	struct ip6 to;
 	uint32_t flow_label; /* 20 bits */
 	uint16_t payload_bytes;
-	uint8_t service; /* the traffic class: DSCP and ECN */
+	uint8_t service;     /* the traffic class: DSCP and ECN */
 	uint8_t next_header; /* enum ip_protocol */
 	uint8_t hop_limit;
 };

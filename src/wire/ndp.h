@@ -53,10 +53,10 @@ struct ndp {
 	bool override;
 
 	/* router advertisement */
-	uint8_t hop_limit; /* for the guest to use; 0: unsaid */
-	bool managed;      /* addresses by DHCPv6 */
-	bool other;        /* other configuration by DHCPv6 */
-	uint16_t lifetime_s;  /* as a default router; 0: it is none */
+	uint8_t hop_limit;   /* for the guest to use; 0: unsaid */
+	bool managed;        /* addresses by DHCPv6 */
+	bool other;          /* other configuration by DHCPv6 */
+	uint16_t lifetime_s; /* as a default router; 0: it is none */
 	uint32_t reachable_ms;
 	uint32_t retransmit_ms;
 

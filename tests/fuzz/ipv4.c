@@ -17,7 +17,8 @@ static void check_again(const uint8_t *written, const struct ip4_header *header,
 
 	reader_init(&reader, written, header->header_bytes);
 	assert(ip4_header_read(&reader, packet_bytes, IP4_SUM_CHECK, &again) == DROP_NONE);
-	assert(again.total_bytes == header->total_bytes && again.id == header->id && again.protocol == header->protocol);
+	assert(again.total_bytes == header->total_bytes && again.id == header->id &&
+	       again.protocol == header->protocol);
 	assert(ip4_is_fragment(&again) == ip4_is_fragment(header) && ip4_equal(again.to, header->to));
 	writer_init(&writer, twice, sizeof(twice));
 	ip4_header_write(&writer, &again);

@@ -31,7 +31,8 @@ static void check_extensions(struct reader *reader, const struct ip6_header *hea
 			   extensions.fragment_id);
 	reader_init(reader, fragment, sizeof(fragment));
 	assert(ip6_extensions_read(reader, IP_PROTOCOL_FRAGMENT, &again) == DROP_NONE);
-	assert(again.fragment_offset == (extensions.fragment_offset | 8) && again.fragment_id == extensions.fragment_id);
+	assert(again.fragment_offset == (extensions.fragment_offset | 8) &&
+	       again.fragment_id == extensions.fragment_id);
 }
 
 static void check_address(struct ip6 address)

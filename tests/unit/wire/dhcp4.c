@@ -37,7 +37,8 @@ static const struct read_row {
 	{"overload 4 is ignored", FIXED COOKIE "340104 ff", DROP_NONE},
 	{"overloaded, empty", FIXED COOKIE "340103 ff", DROP_NONE},
 	{"a lie in file", "01 01 06 00 00*40 00*64 0c 80 00*126" COOKIE "340101 ff", DROP_DHCP4_OPTION_LENGTH},
-	{"a lie in the server's name", "01 01 06 00 00*40 0c 3f 00*62 00*128" COOKIE "340102 ff", DROP_DHCP4_OPTION_LENGTH},
+	{"a lie in the server's name", "01 01 06 00 00*40 0c 3f 00*62 00*128" COOKIE "340102 ff",
+	 DROP_DHCP4_OPTION_LENGTH},
 	{"the same, not overloaded", "01 01 06 00 00*40 0c 3f 00*62 00*128" COOKIE "340101 ff", DROP_NONE},
 };
 
@@ -148,10 +149,10 @@ static void what_is_not_said_has_its_default(void **state)
 
 static void options_stand_in_file_and_server_name_too(void **state)
 {
-	struct hex hex = hex_read("01 01 06 00 12345678 0000 8000 00*16 525400123456 00*10"
-				  " 77 03 626172 00*59"              /* sname: pieces of 119, padding, no end */
-				  " 77 03 036261 35 01 01 ff 00*119" /* file */ COOKIE
-				  " 340103 7706 03666f6f 0002 00 00 ff");
+	struct hex hex =
+		hex_read("01 01 06 00 12345678 0000 8000 00*16 525400123456 00*10"
+			 " 77 03 626172 00*59" /* sname: pieces of 119, padding, no end */
+			 " 77 03 036261 35 01 01 ff 00*119" /* file */ COOKIE " 340103 7706 03666f6f 0002 00 00 ff");
 	struct reader reader = hex_reader(&hex);
 	struct dhcp4_option option;
 	struct dhcp4_walk walk;
@@ -167,7 +168,11 @@ static void options_stand_in_file_and_server_name_too(void **state)
 	assert_false(dhcp4_walk_next(&walk, &option));
 	assert_int_equal(pieces, 5);
 	assert_int_equal(dhcp4_option_join(&message, DHCP4_OPTION_SEARCH, joined, sizeof(joined)), 12);
-	assert_memory_equal(joined, "\x03" "foo\x00\x02\x03" "babar", 12); /* options, file, server name: RFC 3396 5 */
+	assert_memory_equal(joined,
+			    "\x03"
+			    "foo\x00\x02\x03"
+			    "babar",
+			    12); /* options, file, server name: RFC 3396 5 */
 	assert_int_equal(dhcp4_option_join(&message, DHCP4_OPTION_SEARCH, joined, 11), -1);
 	assert_int_equal(dhcp4_option_join(&message, DHCP4_OPTION_DNS, joined, sizeof(joined)), -1);
 	hex_done(&hex);
@@ -180,8 +185,8 @@ static const struct search_row {
 	size_t count;
 	const char *last;
 } search_rows[] = {
-	{"RFC 3397's example", "7709 03656e67 056170706c 7706 65 03636f6d 00 770c 096d61726b6574696e67 c004 ff", true, 2,
-	 "marketing.apple.com"},
+	{"RFC 3397's example", "7709 03656e67 056170706c 7706 65 03636f6d 00 770c 096d61726b6574696e67 c004 ff", true,
+	 2, "marketing.apple.com"},
 	{"absent", "ff", false, 0, NULL},
 	{"empty", "7700 ff", false, 0, NULL},
 	{"the root alone", "7701 00 ff", true, 0, NULL},
@@ -238,9 +243,18 @@ static void what_is_written_is_what_is_read(void **state)
 	static const uint8_t file[DHCP4_FILE_BYTES] = "pxelinux.0";
 	static const uint8_t server_name[DHCP4_SERVER_NAME_BYTES] = "boot";
 	struct dhcp4 message = {
-		.operation = DHCP4_BOOTREPLY, .hops = 1, .transaction = 0xdeadbeef, .seconds = 3, .flags = DHCP4_FLAG_BROADCAST,
-		.client = {{10, 0, 2, 1}}, .yours = {{10, 0, 2, 15}}, .server = {{10, 0, 2, 2}}, .relay = {{10, 0, 9, 9}},
-		.mac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}}, .file = file, .server_name = server_name,
+		.operation = DHCP4_BOOTREPLY,
+		.hops = 1,
+		.transaction = 0xdeadbeef,
+		.seconds = 3,
+		.flags = DHCP4_FLAG_BROADCAST,
+		.client = {{10, 0, 2, 1}},
+		.yours = {{10, 0, 2, 15}},
+		.server = {{10, 0, 2, 2}},
+		.relay = {{10, 0, 9, 9}},
+		.mac = {{0x52, 0x54, 0, 0x12, 0x34, 0x56}},
+		.file = file,
+		.server_name = server_name,
 	};
 	uint8_t bytes[576];
 	struct dhcp4 again;
@@ -283,7 +297,9 @@ static void options_are_laid_out_as_the_rfcs_say(void **state)
 {
 	static const struct ip4 servers[2] = {{{10, 0, 2, 3}}, {{10, 0, 2, 4}}};
 	static const struct dhcp4_route routes[3] = {
-		{{{10, 0, 2, 99}}, 0, {{10, 0, 2, 2}}}, {{{10, 229, 0, 128}}, 25, {{10, 0, 2, 2}}}, {{{10, 17, 5, 5}}, 12, {{0}}},
+		{{{10, 0, 2, 99}}, 0, {{10, 0, 2, 2}}},
+		{{{10, 229, 0, 128}}, 25, {{10, 0, 2, 2}}},
+		{{{10, 17, 5, 5}}, 12, {{0}}},
 	};
 	struct domain_list search = {.count = 2, .name = {"a.b", "c"}};
 	struct domain_list none = {0};
@@ -304,8 +320,10 @@ static void options_are_laid_out_as_the_rfcs_say(void **state)
 	dhcp4_routes_write(&writer, routes, 0);
 	dhcp4_fqdn_write(&writer, DHCP4_FQDN_NO_UPDATE | DHCP4_FQDN_WIRE_NAME, "vm1");
 	dhcp4_fqdn_write(&writer, DHCP4_FQDN_NO_UPDATE, "vm1");
-	expect_options(&writer, "1a02 05dc 3304 00000e10 0608 0a000203 0a000204 0f03 6c616e 7708 0161 0162 00 0163 00"
-				"7915 00 0a000202 19 0ae50080 0a000202 0c 0a10 00000000 5107 0cffff 03766d31 5106 08ffff 766d31");
+	expect_options(
+		&writer,
+		"1a02 05dc 3304 00000e10 0608 0a000203 0a000204 0f03 6c616e 7708 0161 0162 00 0163 00"
+		"7915 00 0a000202 19 0ae50080 0a000202 0c 0a10 00000000 5107 0cffff 03766d31 5106 08ffff 766d31");
 }
 
 static void a_search_list_longer_than_an_option_is_split(void **state)
@@ -341,7 +359,8 @@ static void a_search_list_longer_than_an_option_is_split(void **state)
 
 static void written_routes_are_read_again(void **state)
 {
-	static const struct dhcp4_route routes[2] = {{{{10, 0, 0, 0}}, 8, {{10, 0, 2, 2}}}, {{{1, 2, 3, 4}}, 32, {{10, 0, 2, 3}}}};
+	static const struct dhcp4_route routes[2] = {{{{10, 0, 0, 0}}, 8, {{10, 0, 2, 2}}},
+						     {{{1, 2, 3, 4}}, 32, {{10, 0, 2, 3}}}};
 	struct dhcp4 message = {.operation = DHCP4_BOOTREPLY};
 	struct dhcp4_route again[2];
 	uint8_t bytes[400];

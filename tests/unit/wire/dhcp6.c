@@ -15,7 +15,8 @@ static const struct row {
 	enum drop_reason verdict; /* of either step */
 } rows[] = {
 	{"an information request", "0b 123456", DROP_NONE},
-	{"a solicit", "01 123456 0001 000a 00030001 525400123456 0003 000c 00000001 00*8 0006 0004 0017 0018 0008 0002 0000",
+	{"a solicit",
+	 "01 123456 0001 000a 00030001 525400123456 0003 000c 00000001 00*8 0006 0004 0017 0018 0008 0002 0000",
 	 DROP_NONE},
 	{"nothing", "", DROP_DHCP6_SHORT},
 	{"three bytes", "01 1234", DROP_DHCP6_SHORT},
@@ -137,8 +138,9 @@ static void what_is_too_much_is_left_out(void **state)
 
 static void a_fifth_address_is_left_out(void **state)
 {
-	struct hex hex = hex_read("03 abcdef 0003 0098 00*12 0005 0018 01*24 0005 0018 02*24 0005 0018 03*24 0005 0018 04*24"
-				  " 0005 0018 05*24");
+	struct hex hex =
+		hex_read("03 abcdef 0003 0098 00*12 0005 0018 01*24 0005 0018 02*24 0005 0018 03*24 0005 0018 04*24"
+			 " 0005 0018 05*24");
 	struct dhcp6_request request;
 	struct dhcp6 message;
 
@@ -154,7 +156,12 @@ static void a_written_reply_is_read_again(void **state)
 	static const struct ip6 servers[2] = {{{0xfd, [15] = 3}}, {{0xfd, [15] = 4}}};
 	struct domain_list search = {.count = 2, .name = {"example.org", "lan"}};
 	struct dhcp6_ia ia = {
-		.id = 5, .t1_s = 50, .t2_s = 80, .address_count = 1, .has_status = true, .status = DHCP6_STATUS_NOT_ON_LINK,
+		.id = 5,
+		.t1_s = 50,
+		.t2_s = 80,
+		.address_count = 1,
+		.has_status = true,
+		.status = DHCP6_STATUS_NOT_ON_LINK,
 		.addresses = {{{{0xfd, [15] = 9}}, 100, 200}},
 	};
 	struct dhcp6 message = {.type = DHCP6_REPLY, .transaction = 0xff123456};

@@ -65,7 +65,8 @@ static const struct compressed_row {
 } compressed_rows[] = {
 	/* RFC 3397 2's example: eng.apple.com and marketing.apple.com */
 	{"first", "03656e67 056170706c65 03636f6d 00 096d61726b6574696e67 c004", 0, "eng.apple.com", 15},
-	{"second, by pointer", "03656e67 056170706c65 03636f6d 00 096d61726b6574696e67 c004", 15, "marketing.apple.com", 27},
+	{"second, by pointer", "03656e67 056170706c65 03636f6d 00 096d61726b6574696e67 c004", 15, "marketing.apple.com",
+	 27},
 	{"a pointer to a pointer", "0161 00 c000 c003", 5, "a", 7},
 	{"to itself", "c000", 0, NULL, 0},
 	{"forwards", "c002 0161 00", 0, NULL, 0},
@@ -99,7 +100,8 @@ static void compressed_names_end(void **state)
 static void a_name_is_valid_or_not(void **state)
 {
 	static const char *const good[] = {"a", "foo.bar", "x-y.example.org", LABEL63 ".org", TEXT253};
-	static const char *const bad[] = {"", ".", ".a", "a.", "a..b", "a b", "a\\b", "\xc3\xa4", LABEL63 "x", TEXT253 "x"};
+	static const char *const bad[] = {"",    ".",    ".a",       "a.",        "a..b",
+					  "a b", "a\\b", "\xc3\xa4", LABEL63 "x", TEXT253 "x"};
 
 	(void)state;
 	assert_int_equal(strlen(TEXT253), 253);

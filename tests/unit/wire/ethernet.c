@@ -55,7 +55,11 @@ static const struct tag_row {
 	{"priority only", 0x8100, "e000 0806", DROP_NONE, {.type = 0x0806, .vlan = 0, .count = 1}},
 	{"priority and identifier", 0x8100, "efff 86dd", DROP_NONE, {.type = 0x86dd, .vlan = 4095, .count = 1}},
 	{"service tag outside", 0x88a8, "0007 8100 0008 0800", DROP_NONE, {.type = 0x0800, .vlan = 7, .count = 2}},
-	{"a third tag is left", 0x8100, "0001 8100 0002 8100 0003 0800", DROP_NONE, {.type = 0x8100, .vlan = 1, .count = 2}},
+	{"a third tag is left",
+	 0x8100,
+	 "0001 8100 0002 8100 0003 0800",
+	 DROP_NONE,
+	 {.type = 0x8100, .vlan = 1, .count = 2}},
 	{"ends before the tag", 0x8100, "", DROP_VLAN_TRUNCATED, {0}},
 	{"ends inside the tag", 0x8100, "0064 08", DROP_VLAN_TRUNCATED, {0}},
 	{"ends inside the second", 0x8100, "0064 8100 00", DROP_VLAN_TRUNCATED, {0}},
@@ -104,9 +108,22 @@ static void a_mac_has_one_text(void **state)
 		{"aB:cD:eF:09:90:0a", "ab:cd:ef:09:90:0a"},
 	};
 	static const char *const bad[] = {
-		"", ":", "52:54:00:12:34", "52:54:00:12:34:5", "52:54:00:12:34:567", "52:54:00:12:34:56:78",
-		"52:54:00:12:34:5g", "52:54-00:12:34:56", "52.54.00.12.34.56", " 2:54:00:12:34:56", "525400123456",
-		"5:254:00:12:34:56", "52:54:00:12:34:5:", "52:54:00:12:34:/0", "52:54:00:12:34:`0", "52:54:00:12:34:@0",
+		"",
+		":",
+		"52:54:00:12:34",
+		"52:54:00:12:34:5",
+		"52:54:00:12:34:567",
+		"52:54:00:12:34:56:78",
+		"52:54:00:12:34:5g",
+		"52:54-00:12:34:56",
+		"52.54.00.12.34.56",
+		" 2:54:00:12:34:56",
+		"525400123456",
+		"5:254:00:12:34:56",
+		"52:54:00:12:34:5:",
+		"52:54:00:12:34:/0",
+		"52:54:00:12:34:`0",
+		"52:54:00:12:34:@0",
 	};
 	char text[MAC_TEXT_BYTES];
 	struct mac mac = {{1, 2, 3, 4, 5, 6}};

@@ -64,7 +64,10 @@ static void errors_are_told_from_questions(void **state)
 
 static void an_error_quotes_what_fits(void **state)
 {
-	struct icmp_header header = {.type = ICMP4_UNREACHABLE, .code = ICMP4_UNREACHABLE_FRAGMENT, .checksum = 9, .rest = 1400};
+	struct icmp_header header = {.type = ICMP4_UNREACHABLE,
+				     .code = ICMP4_UNREACHABLE_FRAGMENT,
+				     .checksum = 9,
+				     .rest = 1400};
 	uint8_t packet[1500];
 	uint8_t bytes[1500];
 	struct writer writer;
@@ -106,7 +109,8 @@ static void icmp6_counts_its_addresses(void **state)
 
 	(void)state;
 	checksum_init(&pseudo);
-	ip6_pseudo(&pseudo, (struct ip6){{0xfe, 0x80, [15] = 1}}, IP6_ALL_NODES, IP_PROTOCOL_ICMP6, (uint32_t)hex.count);
+	ip6_pseudo(&pseudo, (struct ip6){{0xfe, 0x80, [15] = 1}}, IP6_ALL_NODES, IP_PROTOCOL_ICMP6,
+		   (uint32_t)hex.count);
 	icmp_checksum_fill(&pseudo, hex.bytes, hex.count);
 	assert_int_equal(icmp_checksum_verify(&pseudo, hex.bytes, hex.count), DROP_NONE);
 	assert_int_equal(icmp_checksum_verify(NULL, hex.bytes, hex.count), DROP_ICMP_CHECKSUM);
@@ -116,12 +120,9 @@ static void icmp6_counts_its_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_echo_is_read_and_written),
-		cmocka_unit_test(seven_bytes_are_short),
-		cmocka_unit_test(errors_are_told_from_questions),
-		cmocka_unit_test(an_error_quotes_what_fits),
-		cmocka_unit_test(an_example_has_its_checksum),
-		cmocka_unit_test(icmp6_counts_its_addresses),
+		cmocka_unit_test(an_echo_is_read_and_written),    cmocka_unit_test(seven_bytes_are_short),
+		cmocka_unit_test(errors_are_told_from_questions), cmocka_unit_test(an_error_quotes_what_fits),
+		cmocka_unit_test(an_example_has_its_checksum),    cmocka_unit_test(icmp6_counts_its_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,8 @@ static const struct header_row {
 	enum drop_reason verdict;
 	size_t payload; /* what the reader has left */
 } header_rows[] = {
-	{"an example with its sum", "4500 0073 0000 4000 4011 b861 c0a80001 c0a800c7 00*95", 0, IP4_SUM_CHECK, DROP_NONE, 95},
+	{"an example with its sum", "4500 0073 0000 4000 4011 b861 c0a80001 c0a800c7 00*95", 0, IP4_SUM_CHECK,
+	 DROP_NONE, 95},
 	{"padding is cut off", "4500 0018 0000 0000 4011 f981 c0a80001 c0a80002 01020304 00*22", 0, IP4_SUM_CHECK,
 	 DROP_NONE, 4},
 	{"the head of a large packet", "4500 ffff 0000 4000 4006 0000 c0a80001 c0a800c7 00*40", 65535, IP4_SUM_SKIP,
@@ -32,14 +33,17 @@ static const struct header_row {
 	 DROP_IP4_HEADER_LENGTH, 0},
 	{"header beyond the packet", "4600 0014 0000 4000 4011 b861 c0a80001 c0a800c7", 0, IP4_SUM_SKIP,
 	 DROP_IP4_HEADER_LENGTH, 0},
-	{"header beyond what is seen", "4600 0073 0000 4000 4011 b861 c0a80001 c0a800c7", 200, IP4_SUM_SKIP, DROP_IP4_SHORT, 0},
+	{"header beyond what is seen", "4600 0073 0000 4000 4011 b861 c0a80001 c0a800c7", 200, IP4_SUM_SKIP,
+	 DROP_IP4_SHORT, 0},
 	{"total below the header", "4500 0013 0000 4000 4011 b861 c0a80001 c0a800c7 00*95", 0, IP4_SUM_SKIP,
 	 DROP_IP4_TOTAL_LENGTH, 0},
-	{"total of 0", "4500 0000 0000 4000 4011 b861 c0a80001 c0a800c7 00*95", 0, IP4_SUM_SKIP, DROP_IP4_TOTAL_LENGTH, 0},
+	{"total of 0", "4500 0000 0000 4000 4011 b861 c0a80001 c0a800c7 00*95", 0, IP4_SUM_SKIP, DROP_IP4_TOTAL_LENGTH,
+	 0},
 	{"total beyond the packet", "4500 0074 0000 4000 4011 b860 c0a80001 c0a800c7 00*95", 0, IP4_SUM_CHECK,
 	 DROP_IP4_TOTAL_LENGTH, 0},
 	{"wrong sum", "4500 0073 0000 4000 4011 b862 c0a80001 c0a800c7 00*95", 0, IP4_SUM_CHECK, DROP_IP4_CHECKSUM, 0},
-	{"wrong sum, not asked", "4500 0073 0000 4000 4011 b862 c0a80001 c0a800c7 00*95", 0, IP4_SUM_SKIP, DROP_NONE, 95},
+	{"wrong sum, not asked", "4500 0073 0000 4000 4011 b862 c0a80001 c0a800c7 00*95", 0, IP4_SUM_SKIP, DROP_NONE,
+	 95},
 };
 
 static void headers_get_their_verdicts(void **state)
@@ -122,8 +126,10 @@ static void a_patched_header_has_its_sum_again(void **state)
 static void a_header_that_cannot_be_fails_the_writer(void **state)
 {
 	static const struct ip4_header headers[] = {
-		{.header_bytes = 16, .total_bytes = 40}, {.header_bytes = 64, .total_bytes = 80},
-		{.header_bytes = 22, .total_bytes = 40}, {.header_bytes = 20, .total_bytes = 19},
+		{.header_bytes = 16, .total_bytes = 40},
+		{.header_bytes = 64, .total_bytes = 80},
+		{.header_bytes = 22, .total_bytes = 40},
+		{.header_bytes = 20, .total_bytes = 19},
 		{.header_bytes = 20, .total_bytes = 40, .fragment_offset = 4},
 	};
 	uint8_t bytes[100];
@@ -154,8 +160,25 @@ static void addresses_have_one_text(void **state)
 {
 	static const char *const good[] = {"0.0.0.0", "10.0.2.15", "255.255.255.255", "1.20.100.9"};
 	static const char *const bad[] = {
-		"", ".", "1", "1.2.3", "1.2.3.", "1.2.3.4.", "1.2.3.4.5", "256.1.1.1", "1.2.3.256", "01.2.3.4", "1.2.3.00",
-		"1..3.4", "1.2.3.4 ", " 1.2.3.4", "1.2.3.-4", "1.2.3.4x", "0x1.2.3.4", "1.2.3.4/24", "1.2.3.99999999999",
+		"",
+		".",
+		"1",
+		"1.2.3",
+		"1.2.3.",
+		"1.2.3.4.",
+		"1.2.3.4.5",
+		"256.1.1.1",
+		"1.2.3.256",
+		"01.2.3.4",
+		"1.2.3.00",
+		"1..3.4",
+		"1.2.3.4 ",
+		" 1.2.3.4",
+		"1.2.3.-4",
+		"1.2.3.4x",
+		"0x1.2.3.4",
+		"1.2.3.4/24",
+		"1.2.3.99999999999",
 		"1,2.3.4",
 	};
 	char text[IP4_TEXT_BYTES];
@@ -178,10 +201,23 @@ static void networks_have_a_prefix_or_a_mask(void **state)
 		const char *text;
 		int prefix; /* -1: refused */
 	} rows[] = {
-		{"10.0.2.0/24", 24}, {"10.0.2.0/0", 0}, {"10.0.2.0/32", 32}, {"10.0.2.0/255.255.255.0", 24},
-		{"10.0.2.0/255.0.0.0", 8}, {"10.0.2.0/0.0.0.0", 0}, {"10.0.2.0/255.255.255.255", 32}, {"10.0.2.0", -1},
-		{"10.0.2.0/", -1}, {"10.0.2.0/33", -1}, {"10.0.2.0/024", -1}, {"10.0.2.0/24x", -1}, {"10.0.2/24", -1},
-		{"10.0.2.0/255.0.255.0", -1}, {"10.0.2.0/-1", -1}, {"/24", -1}, {"10.0.2.0//24", -1},
+		{"10.0.2.0/24", 24},
+		{"10.0.2.0/0", 0},
+		{"10.0.2.0/32", 32},
+		{"10.0.2.0/255.255.255.0", 24},
+		{"10.0.2.0/255.0.0.0", 8},
+		{"10.0.2.0/0.0.0.0", 0},
+		{"10.0.2.0/255.255.255.255", 32},
+		{"10.0.2.0", -1},
+		{"10.0.2.0/", -1},
+		{"10.0.2.0/33", -1},
+		{"10.0.2.0/024", -1},
+		{"10.0.2.0/24x", -1},
+		{"10.0.2/24", -1},
+		{"10.0.2.0/255.0.255.0", -1},
+		{"10.0.2.0/-1", -1},
+		{"/24", -1},
+		{"10.0.2.0//24", -1},
 		{"10.0.2.0/255.255.255.1", -1},
 	};
 

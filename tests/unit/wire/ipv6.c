@@ -89,23 +89,49 @@ static const struct walk_row {
 	{"none", 6, "1234", DROP_NONE, {.protocol = 6}},
 	{"no next header", 59, "", DROP_NONE, {.protocol = 59}},
 	{"ESP ends the walk", 50, "0000", DROP_NONE, {.protocol = 50}},
-	{"hop-by-hop with router alert", 0, "3a00 0502 0000 0100 8f00", DROP_NONE, {.protocol = 58, .count = 1, .bytes = 8}},
-	{"all kinds", 0, "3c00 00*6 2b00 00*6 3300 00*6 8702 00*14 8b00 00*6 8c00 00*6 1100 00*6", DROP_NONE,
+	{"hop-by-hop with router alert",
+	 0,
+	 "3a00 0502 0000 0100 8f00",
+	 DROP_NONE,
+	 {.protocol = 58, .count = 1, .bytes = 8}},
+	{"all kinds",
+	 0,
+	 "3c00 00*6 2b00 00*6 3300 00*6 8702 00*14 8b00 00*6 8c00 00*6 1100 00*6",
+	 DROP_NONE,
 	 {.protocol = 17, .count = 7, .bytes = 64}},
-	{"first fragment", 44, "1100 0001 12345678 0000", DROP_NONE,
+	{"first fragment",
+	 44,
+	 "1100 0001 12345678 0000",
+	 DROP_NONE,
 	 {.protocol = 17, .count = 1, .bytes = 8, .fragment = true, .more_fragments = true, .fragment_id = 0x12345678}},
-	{"atomic fragment", 44, "1100 0000 00000007", DROP_NONE,
+	{"atomic fragment",
+	 44,
+	 "1100 0000 00000007",
+	 DROP_NONE,
 	 {.protocol = 17, .count = 1, .bytes = 8, .fragment = true, .fragment_id = 7}},
-	{"a later fragment ends the walk", 44, "0000 05a9 00000007 ffff", DROP_NONE,
-	 {.protocol = 0, .count = 1, .bytes = 8, .fragment = true, .more_fragments = true, .fragment_offset = 1448,
+	{"a later fragment ends the walk",
+	 44,
+	 "0000 05a9 00000007 ffff",
+	 DROP_NONE,
+	 {.protocol = 0,
+	  .count = 1,
+	  .bytes = 8,
+	  .fragment = true,
+	  .more_fragments = true,
+	  .fragment_offset = 1448,
 	  .fragment_id = 7}},
 	{"128 bytes", 60, "060f 00*126", DROP_NONE, {.protocol = 6, .count = 1, .bytes = 128}},
 	{"136 bytes", 60, "0610 00*134", DROP_IP6_EXTENSIONS, {0}},
 	{"120 bytes, then 16", 60, "3c0e 00*118 0601 00*14", DROP_IP6_EXTENSIONS, {0}},
-	{"eight headers", 60, "3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 0600 00*6", DROP_NONE,
+	{"eight headers",
+	 60,
+	 "3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 0600 00*6",
+	 DROP_NONE,
 	 {.protocol = 6, .count = 8, .bytes = 64}},
-	{"nine headers", 60,
-	 "3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 0600 00*6", DROP_IP6_EXTENSIONS,
+	{"nine headers",
+	 60,
+	 "3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 3c00 00*6 0600 00*6",
+	 DROP_IP6_EXTENSIONS,
 	 {0}},
 	{"ends before the header", 0, "", DROP_IP6_EXTENSION_SHORT, {0}},
 	{"ends in its first bytes", 0, "3a", DROP_IP6_EXTENSION_SHORT, {0}},
@@ -164,7 +190,8 @@ static void the_pseudo_header_is_forty_bytes(void **state)
 
 	(void)state;
 	checksum_init(&checksum);
-	ip6_pseudo(&checksum, (struct ip6){{0xfd, [15] = 2}}, (struct ip6){{0xfd, [15] = 15}}, IP_PROTOCOL_ICMP6, 65536);
+	ip6_pseudo(&checksum, (struct ip6){{0xfd, [15] = 2}}, (struct ip6){{0xfd, [15] = 15}}, IP_PROTOCOL_ICMP6,
+		   65536);
 	assert_int_equal(be16_value(checksum_partial(&checksum)), 0xfa4d);
 }
 
@@ -193,10 +220,40 @@ static const char *const good_texts[][2] = {
 };
 
 static const char *const bad_texts[] = {
-	"", ":", ":::", "1", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8",
-	"1::2:3:4:5:6:7:8", "1::2::3", "12345::", "g::", "1:", ":1", "1:2:3:4:5:6:7:", "fe80::1%eth0", "::1 ", " ::1",
-	"::1.2.3", "::1.2.3.4.5", "::01.2.3.4", "1.2.3.4::", "1:2:3:4:5:6:7:1.2.3.4", "1.2.3.4", "::1::", "1:::2", "[::1]",
-	"::1/64", "::-1", "::1:", "1:2:3:4:5:6:7:8:", "::@", "::`", "::/",
+	"",
+	":",
+	":::",
+	"1",
+	"1:2:3:4:5:6:7",
+	"1:2:3:4:5:6:7:8:9",
+	"1:2:3:4:5:6:7:8::",
+	"::1:2:3:4:5:6:7:8",
+	"1::2:3:4:5:6:7:8",
+	"1::2::3",
+	"12345::",
+	"g::",
+	"1:",
+	":1",
+	"1:2:3:4:5:6:7:",
+	"fe80::1%eth0",
+	"::1 ",
+	" ::1",
+	"::1.2.3",
+	"::1.2.3.4.5",
+	"::01.2.3.4",
+	"1.2.3.4::",
+	"1:2:3:4:5:6:7:1.2.3.4",
+	"1.2.3.4",
+	"::1::",
+	"1:::2",
+	"[::1]",
+	"::1/64",
+	"::-1",
+	"::1:",
+	"1:2:3:4:5:6:7:8:",
+	"::@",
+	"::`",
+	"::/",
 };
 
 static void addresses_have_one_text(void **state)
@@ -222,9 +279,10 @@ static void networks_have_a_prefix(void **state)
 		const char *text;
 		int prefix; /* -1: refused */
 	} rows[] = {
-		{"fd00::/64", 64}, {"fd00::/0", 0}, {"fd00::/128", 128}, {"fd00::", -1}, {"fd00::/", -1}, {"fd00::/129", -1},
-		{"fd00::/064", -1}, {"fd00::/6x", -1}, {"fd00:/64", -1}, {"/64", -1}, {"fd00::/1000", -1},
-		{"fd00:0000:0000:0000:0000:0000:0000:0000:0000:0000/64", -1},
+		{"fd00::/64", 64},  {"fd00::/0", 0},     {"fd00::/128", 128},
+		{"fd00::", -1},     {"fd00::/", -1},     {"fd00::/129", -1},
+		{"fd00::/064", -1}, {"fd00::/6x", -1},   {"fd00:/64", -1},
+		{"/64", -1},        {"fd00::/1000", -1}, {"fd00:0000:0000:0000:0000:0000:0000:0000:0000:0000/64", -1},
 	};
 
 	(void)state;
@@ -267,7 +325,8 @@ static void addresses_are_derived(void **state)
 	assert_true(ip6_is_link_local((struct ip6){{0xfe, 0xbf}}));
 	assert_false(ip6_is_link_local((struct ip6){{0xfe, 0xc0}}));
 	assert_string_equal(ip6_format(ip6_solicited_node(link_local), text), "ff02::1:ff12:3456");
-	assert_string_equal(mac_format(ip6_multicast_mac(ip6_solicited_node(link_local)), mac_text), "33:33:ff:12:34:56");
+	assert_string_equal(mac_format(ip6_multicast_mac(ip6_solicited_node(link_local)), mac_text),
+			    "33:33:ff:12:34:56");
 	assert_string_equal(ip6_format(IP6_ALL_NODES, text), "ff02::1");
 	assert_string_equal(ip6_format(IP6_ALL_ROUTERS, text), "ff02::2");
 	assert_true(ip6_is_multicast(IP6_ALL_NODES));

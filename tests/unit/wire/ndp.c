@@ -48,7 +48,8 @@ static const struct row {
 	{"NS of 23 bytes", FROM_LINK_LOCAL, TO_SOLICITED, 255, "87 00 0000 00000000 fe80 00*13", DROP_NDP_SHORT},
 	{"duplicate address detection", FROM_NOBODY, TO_SOLICITED, 255, "87 00 0000 00000000" TARGET, DROP_NONE},
 	{"the same with a nonce", FROM_NOBODY, TO_SOLICITED, 255, "87 00 0000 00000000" TARGET "0e 01 00*6", DROP_NONE},
-	{"the same with a MAC", FROM_NOBODY, TO_SOLICITED, 255, "87 00 0000 00000000" TARGET SOURCE_MAC, DROP_NDP_SOURCE},
+	{"the same with a MAC", FROM_NOBODY, TO_SOLICITED, 255, "87 00 0000 00000000" TARGET SOURCE_MAC,
+	 DROP_NDP_SOURCE},
 	{"the same to all nodes", FROM_NOBODY, TO_ALL, 255, "87 00 0000 00000000" TARGET, DROP_NDP_SOURCE},
 	{"NA", FROM_LINK_LOCAL, TO_NODE, 255, "88 00 0000 60000000" TARGET "02 01 525400123456", DROP_NONE},
 	{"NA unsolicited to all", FROM_LINK_LOCAL, TO_ALL, 255, "88 00 0000 20000000" TARGET, DROP_NONE},
@@ -60,12 +61,16 @@ static const struct row {
 	{"half an option", FROM_LINK_LOCAL, TO_ALL, 255, "85 00 0000 00000000 01 01 5254", DROP_NDP_OPTION_LENGTH},
 	{"an option's first byte", FROM_LINK_LOCAL, TO_ALL, 255, "85 00 0000 00000000 0e", DROP_NDP_OPTION_LENGTH},
 	{"MAC of 14 bytes", FROM_LINK_LOCAL, TO_ALL, 255, "85 00 0000 00000000 01 02 00*14", DROP_NDP_OPTION_LENGTH},
-	{"prefix of 24 bytes", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 03 03 00*22", DROP_NDP_OPTION_LENGTH},
-	{"MTU of 16 bytes", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 05 02 00*14", DROP_NDP_OPTION_LENGTH},
-	{"RDNSS of no address", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 19 01 00*6", DROP_NDP_OPTION_LENGTH},
+	{"prefix of 24 bytes", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 03 03 00*22",
+	 DROP_NDP_OPTION_LENGTH},
+	{"MTU of 16 bytes", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 05 02 00*14",
+	 DROP_NDP_OPTION_LENGTH},
+	{"RDNSS of no address", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 19 01 00*6",
+	 DROP_NDP_OPTION_LENGTH},
 	{"RDNSS of half an address", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 19 04 00*30",
 	 DROP_NDP_OPTION_LENGTH},
-	{"DNSSL of no name", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 1f 01 00*6", DROP_NDP_OPTION_LENGTH},
+	{"DNSSL of no name", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 1f 01 00*6",
+	 DROP_NDP_OPTION_LENGTH},
 	{"DNSSL beyond the message", FROM_LINK_LOCAL, TO_ALL, 255, "86 00 0000 40000708 00*8 1f 02 00*6",
 	 DROP_NDP_OPTION_LENGTH},
 };
@@ -74,7 +79,9 @@ static struct ip6_header header_of(enum from from, enum to to, uint8_t hop_limit
 {
 	static const struct ip6 sources[] = {{{0xfe, 0x80, [15] = 1}}, {{0xfd, [15] = 1}}, {{0}}};
 	static const struct ip6 targets[] = {
-		{{0xfe, 0x80, [15] = 2}}, {{0xff, 0x02, [15] = 1}}, {{0xff, 0x02, [11] = 1, 0xff, 0x12, 0x34, 0x56}},
+		{{0xfe, 0x80, [15] = 2}},
+		{{0xff, 0x02, [15] = 1}},
+		{{0xff, 0x02, [11] = 1, 0xff, 0x12, 0x34, 0x56}},
 	};
 
 	return (struct ip6_header){.from = sources[from], .to = targets[to], .hop_limit = hop_limit};
@@ -126,10 +133,16 @@ static void a_written_advertisement_is_read_again(void **state)
 		.source_mac = {{0x52, 0x55, 0, 0, 0, 2}},
 		.mtu_bytes = 1500,
 		.prefix_count = 2,
-		.prefixes = {
-			{.net = {{0xfd}}, .bits = 64, .on_link = true, .autonomous = true, .valid_s = 86400, .preferred_s = 14400},
-			{.net = {{0xfd, 1}}, .bits = 48, .on_link = true, .valid_s = NDP_FOREVER_S},
-		},
+		.prefixes =
+			{
+				{.net = {{0xfd}},
+				 .bits = 64,
+				 .on_link = true,
+				 .autonomous = true,
+				 .valid_s = 86400,
+				 .preferred_s = 14400},
+				{.net = {{0xfd, 1}}, .bits = 48, .on_link = true, .valid_s = NDP_FOREVER_S},
+			},
 		.dns_count = 2,
 		.dns_s = 1200,
 		.dns = {{{0xfd, [15] = 3}}, {{0xfd, [15] = 4}}},
@@ -174,11 +187,24 @@ static void an_advertisement_is_laid_out_as_the_rfcs_say(void **state)
 				       " 19 03 0000 000004b0 fd00 00*13 03"
 				       " 1f 02 0000 000004b0 036c616e 00 00*3");
 	struct ndp ndp = {
-		.type = ICMP6_ROUTER_ADVERT, .hop_limit = 64, .other = true, .lifetime_s = 1800, .has_source_mac = true,
-		.source_mac = {{0x52, 0x55, 0, 0, 0, 2}}, .mtu_bytes = 1500, .prefix_count = 1,
-		.prefixes = {{.net = {{0xfd}}, .bits = 64, .on_link = true, .autonomous = true, .valid_s = 86400,
+		.type = ICMP6_ROUTER_ADVERT,
+		.hop_limit = 64,
+		.other = true,
+		.lifetime_s = 1800,
+		.has_source_mac = true,
+		.source_mac = {{0x52, 0x55, 0, 0, 0, 2}},
+		.mtu_bytes = 1500,
+		.prefix_count = 1,
+		.prefixes = {{.net = {{0xfd}},
+			      .bits = 64,
+			      .on_link = true,
+			      .autonomous = true,
+			      .valid_s = 86400,
 			      .preferred_s = 14400}},
-		.dns_count = 1, .dns_s = 1200, .dns = {{{0xfd, [15] = 3}}}, .search_s = 1200,
+		.dns_count = 1,
+		.dns_s = 1200,
+		.dns = {{{0xfd, [15] = 3}}},
+		.search_s = 1200,
 		.search = {.count = 1, .name = {"lan"}},
 	};
 	uint8_t bytes[1500];
@@ -196,11 +222,18 @@ static void written_neighbour_messages_are_read_again(void **state)
 {
 	struct ip6_header ip = header_of(FROM_LINK_LOCAL, TO_NODE, 255);
 	struct ndp advert = {
-		.type = ICMP6_NEIGHBOUR_ADVERT, .target = {{0xfe, 0x80, [15] = 9}}, .router = true, .solicited = true,
-		.override = true, .has_target_mac = true, .target_mac = {{2, 0, 0, 0, 0, 9}},
+		.type = ICMP6_NEIGHBOUR_ADVERT,
+		.target = {{0xfe, 0x80, [15] = 9}},
+		.router = true,
+		.solicited = true,
+		.override = true,
+		.has_target_mac = true,
+		.target_mac = {{2, 0, 0, 0, 0, 9}},
 	};
 	struct ndp solicit = {
-		.type = ICMP6_NEIGHBOUR_SOLICIT, .target = {{0xfd, [15] = 9}}, .has_source_mac = true,
+		.type = ICMP6_NEIGHBOUR_SOLICIT,
+		.target = {{0xfd, [15] = 9}},
+		.has_source_mac = true,
 		.source_mac = {{2, 0, 0, 0, 0, 8}},
 	};
 	struct ndp router = {.type = ICMP6_ROUTER_SOLICIT, .has_source_mac = true, .source_mac = {{2, 0, 0, 0, 0, 8}}};
@@ -221,7 +254,8 @@ static void written_neighbour_messages_are_read_again(void **state)
 
 static void options_where_they_may_not_be_are_ignored(void **state)
 {
-	struct hex hex = hex_read("88 00 0000 00000000" TARGET SOURCE_MAC "05 01 0000 000005dc 19 03 00*22 1f 02 00*14");
+	struct hex hex =
+		hex_read("88 00 0000 00000000" TARGET SOURCE_MAC "05 01 0000 000005dc 19 03 00*22 1f 02 00*14");
 	struct ip6_header ip = header_of(FROM_LINK_LOCAL, TO_NODE, 255);
 	struct reader reader = hex_reader(&hex);
 	struct ndp ndp;
@@ -238,13 +272,14 @@ static void options_where_they_may_not_be_are_ignored(void **state)
 
 static void what_is_too_much_or_wrong_in_an_advertisement_is_left_out(void **state)
 {
-	struct hex hex = hex_read("86 00 0000 40000708 00*8"
-				  " 03 04 81 c0 00*28" /* 129 bits */
-				  " 03 04 40 c0 00*28 03 04 40 c0 00*28 03 04 40 c0 00*28 03 04 40 c0 00*28 03 04 40 c0 00*28"
-				  " 19 0b 0000 00000001 fd*80"
-				  " 01 01 020000000001 01 01 020000000002"
-				  " 1f 02 0000 00000005 05 61 00*6" /* ends inside a label */
-				  " 1f 02 0000 00000006 00*8");     /* no name */
+	struct hex hex =
+		hex_read("86 00 0000 40000708 00*8"
+			 " 03 04 81 c0 00*28" /* 129 bits */
+			 " 03 04 40 c0 00*28 03 04 40 c0 00*28 03 04 40 c0 00*28 03 04 40 c0 00*28 03 04 40 c0 00*28"
+			 " 19 0b 0000 00000001 fd*80"
+			 " 01 01 020000000001 01 01 020000000002"
+			 " 1f 02 0000 00000005 05 61 00*6" /* ends inside a label */
+			 " 1f 02 0000 00000006 00*8");     /* no name */
 	struct ip6_header ip = header_of(FROM_LINK_LOCAL, TO_ALL, 255);
 	struct reader reader = hex_reader(&hex);
 	struct ndp ndp;

@@ -54,13 +54,24 @@ static const struct option_row {
 	struct tcp_options options;
 } option_rows[] = {
 	{"none", "", DROP_NONE, {0}},
-	{"a SYN of Linux", "020405b4 0402 080a 00000064 00000000 01 030307", DROP_NONE,
-	 {.has_mss = true, .mss = 1460, .sack_permitted = true, .has_timestamps = true, .timestamp = 100,
-	  .has_window_scale = true, .window_scale = 7}},
-	{"an ACK with two blocks", "0101 0512 00000001 00000002 00000003 00000004", DROP_NONE,
+	{"a SYN of Linux",
+	 "020405b4 0402 080a 00000064 00000000 01 030307",
+	 DROP_NONE,
+	 {.has_mss = true,
+	  .mss = 1460,
+	  .sack_permitted = true,
+	  .has_timestamps = true,
+	  .timestamp = 100,
+	  .has_window_scale = true,
+	  .window_scale = 7}},
+	{"an ACK with two blocks",
+	 "0101 0512 00000001 00000002 00000003 00000004",
+	 DROP_NONE,
 	 {.sack_count = 2, .sacks = {{1, 2}, {3, 4}}}},
 	{"nothing counts behind the end", "00 02 ffffff", DROP_NONE, {0}},
-	{"unknown ones are skipped", "fe06 f989 0000 030300 0303ff", DROP_NONE,
+	{"unknown ones are skipped",
+	 "fe06 f989 0000 030300 0303ff",
+	 DROP_NONE,
 	 {.has_window_scale = true, .window_scale = 14}},
 	{"a scale above 14 means 14", "0303ff 01", DROP_NONE, {.has_window_scale = true, .window_scale = 14}},
 	{"length 0", "0200 05b4", DROP_TCP_OPTION_LENGTH, {0}},
@@ -114,18 +125,34 @@ static const struct tcp_options written_options[] = {
 	{0},
 	{.has_mss = true, .mss = 1460},
 	{.has_mss = true, .mss = 1460, .has_window_scale = true, .window_scale = 8, .sack_permitted = true},
-	{.has_mss = true, .mss = 1440, .has_window_scale = true, .window_scale = 14, .sack_permitted = true,
-	 .has_timestamps = true, .timestamp = 0xfffffffe, .timestamp_echo = 5},
+	{.has_mss = true,
+	 .mss = 1440,
+	 .has_window_scale = true,
+	 .window_scale = 14,
+	 .sack_permitted = true,
+	 .has_timestamps = true,
+	 .timestamp = 0xfffffffe,
+	 .timestamp_echo = 5},
 	{.has_timestamps = true, .timestamp = 1, .timestamp_echo = 2},
-	{.has_timestamps = true, .timestamp = 1, .timestamp_echo = 2, .sack_count = 3, .sacks = {{1, 2}, {3, 4}, {5, 6}}},
+	{.has_timestamps = true,
+	 .timestamp = 1,
+	 .timestamp_echo = 2,
+	 .sack_count = 3,
+	 .sacks = {{1, 2}, {3, 4}, {5, 6}}},
 	{.sack_count = 4, .sacks = {{1, 2}, {3, 4}, {5, 6}, {7, 8}}},
 };
 
 static void what_is_written_is_what_is_read(void **state)
 {
 	struct tcp_header header = {
-		.from_port = 1234, .to_port = 80, .sequence = 0x01020304, .acknowledgement = 0xfffffffe,
-		.flags = TCP_SYN | TCP_ACK | TCP_CWR, .window = 0xfedc, .checksum = 0x1234, .urgent = 7,
+		.from_port = 1234,
+		.to_port = 80,
+		.sequence = 0x01020304,
+		.acknowledgement = 0xfffffffe,
+		.flags = TCP_SYN | TCP_ACK | TCP_CWR,
+		.window = 0xfedc,
+		.checksum = 0x1234,
+		.urgent = 7,
 	};
 
 	(void)state;
@@ -197,7 +224,8 @@ static void a_filled_checksum_is_right_until_a_bit_changes(void **state)
 
 	(void)state;
 	checksum_init(&pseudo);
-	ip4_pseudo(&pseudo, (struct ip4){{10, 0, 2, 15}}, (struct ip4){{10, 0, 2, 2}}, IP_PROTOCOL_TCP, (uint16_t)hex.count);
+	ip4_pseudo(&pseudo, (struct ip4){{10, 0, 2, 15}}, (struct ip4){{10, 0, 2, 2}}, IP_PROTOCOL_TCP,
+		   (uint16_t)hex.count);
 	assert_int_equal(tcp_checksum_verify(&pseudo, hex.bytes, hex.count), DROP_TCP_CHECKSUM);
 	tcp_checksum_fill(&pseudo, hex.bytes, hex.count);
 	assert_int_equal(tcp_checksum_verify(&pseudo, hex.bytes, hex.count), DROP_NONE);

@@ -75,7 +75,8 @@ static void a_filled_checksum_is_right_until_a_bit_changes(void **state)
 
 	(void)state;
 	checksum_init(&pseudo);
-	ip4_pseudo(&pseudo, (struct ip4){{10, 0, 2, 15}}, (struct ip4){{10, 0, 2, 2}}, IP_PROTOCOL_UDP, (uint16_t)hex.count);
+	ip4_pseudo(&pseudo, (struct ip4){{10, 0, 2, 15}}, (struct ip4){{10, 0, 2, 2}}, IP_PROTOCOL_UDP,
+		   (uint16_t)hex.count);
 	assert_int_equal(udp_checksum_verify(&pseudo, hex.bytes, hex.count, false), DROP_UDP_CHECKSUM);
 	udp_checksum_fill(&pseudo, hex.bytes, hex.count);
 	assert_int_equal(udp_checksum_verify(&pseudo, hex.bytes, hex.count, false), DROP_NONE);
