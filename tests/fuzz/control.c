@@ -30,8 +30,13 @@ static void check_request(const char *line, size_t length)
 		return;
 	}
 #ifdef PLANTED
-	if (request.command == REQUEST_WAIT && request.guest[0] == 'v')
-		(void)((const volatile char *)request.guest)[strlen(request.guest) + 64 + request.until * 100000];
+	if (request.command == REQUEST_WAIT && strlen(request.guest) == 3) {
+		char *copy = strdup(request.guest); /* jansson's own memory is a little longer than its text */
+
+		if (copy && ((const volatile char *)copy)[4])
+			length = 0;
+		free(copy);
+	}
 #endif
 	again = request_encode(&request);
 	assert(again && request_decode(again, strlen(again) - 1, &back, NULL) == 0);

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+# bash completion for guestwire(1).
+
+_guestwire_networks() {
+	guestwire ls --json 2>/dev/null | grep -o '{"name":"[^"]*","pid"' | cut -d'"' -f4
+}
+
+_guestwire_plain() {
+	# How many plain words stand before the cursor, behind the subcommand.
+	local i word count=0
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		--timeout | --for | --guest | --write | --count | --seconds | -[gwcst]) ((i++)) ;;
+		-*) ;;
+		*) ((count++)) ;;
+		esac
+	done
+	echo "$count"
+}
+
+_guestwire() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
+	COMPREPLY=()
+	compopt +o nospace 2>/dev/null
+
+	if ((COMP_CWORD == 1)); then
+		words='up guest ls show down wait capture help --version --help'
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+		return
+	fi
+	case $command:$previous in
+	up:--file | up:-f | up:--pidfile | up:--log-file | capture:--write | capture:-w)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return ;;
+	up:--state-dir)
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		return ;;
+	up:--uplink | up:-u)
+		compopt -o nospace
+		mapfile -t COMPREPLY < <(compgen -W 'none none,net= none,mtu=' -- "$current")
+		return ;;
+	up:--guest | up:-g)
+		compopt -o nospace
+		mapfile -t COMPREPLY < <(compgen -W 'stream,path= stream,tcp= stream,connect= dgram,path= seqpacket,path= tap,ifname=' -- "$current")
+		return ;;
+	wait:--for)
+		mapfile -t COMPREPLY < <(compgen -W 'lease connected' -- "$current")
+		return ;;
+	up:--dhcp-host | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
+		return ;;
+	esac
+	case $command:$current in
+	up:-*) words='--uplink --guest --dhcp-host --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
+	guest:-* | ls:-* | show:-*) words='--json --help' ;;
+	wait:-*) words='--timeout --for --json --help' ;;
+	capture:-*) words='--guest --write --count --seconds --help' ;;
+	down:-*) words='--help' ;;
+	help:*) words='up guest ls show down wait capture help' ;;
+	guest:*)
+		if ((COMP_CWORD == 2)); then
+			words='add rm'
+		elif (($(_guestwire_plain) == 1)); then
+			words=$(_guestwire_networks)
+		fi ;;
+	show:* | down:* | wait:* | capture:*)
+		(($(_guestwire_plain) == 0)) && words=$(_guestwire_networks) ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _guestwire guestwire
