@@ -363,8 +363,10 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 /* The last advertisement, and what is queued still. A port that always has more does not hold up the end. */
 static void network_say_goodbye(struct gw_network *network)
 {
+	bool alone = ethswitch_ports(network->ethswitch)->next == ethswitch_ports(network->ethswitch)->previous;
+
 	network_set_now(network);
-	if (network->advertised)
+	if (network->advertised && !alone)
 		gateway_withdraw(network->gateway);
 	for (int rounds = 0; rounds < 16 && ethswitch_run(network->ethswitch); rounds++)
 		;

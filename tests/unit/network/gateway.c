@@ -81,6 +81,62 @@ static void the_end_withdraws_the_router(void **state)
 	free(fixture);
 }
 
+static void the_end_says_nothing_when_nobody_is_there(void **state)
+{
+	struct fixture *fixture = fixture_new("none");
+	size_t before;
+
+	(void)state;
+	gw_port_free(fixture->first.port);
+	kit_settle(&fixture->kit);
+	before = fixture->kit.event_count;
+	gw_network_free(fixture->kit.network);
+	assert_int_equal(fixture->kit.event_count, before);
+	free(fixture->kit.events);
+	kit_guest_forget(&fixture->first);
+	free(fixture);
+}
+
+/* An option of the last DHCP answer, as text. */
+static void answer_option(const struct kit_guest *guest, uint8_t code, char *text, size_t room)
+{
+	const struct kit_frame *frame = &guest->frames[guest->frame_count - 1];
+	struct dhcp4 message;
+	struct reader reader;
+	int bytes;
+
+	reader_init(&reader, frame->bytes + 42, frame->length - 42);
+	assert_int_equal(dhcp4_read(&reader, &message), DROP_NONE);
+	bytes = dhcp4_option_join(&message, code, (uint8_t *)text, room - 1);
+	assert_true(bytes >= 0);
+	text[bytes] = '\0';
+}
+
+static void the_words_of_the_uplink_reach_the_guest(void **state)
+{
+	struct fixture *fixture = fixture_new("none,ipv6=off,hostname=box,domainname=example.org,bootfile=ipxe.efi,"
+					      "tftp-server-name=10.0.2.2,mtu=1400");
+	char text[64];
+	size_t count;
+
+	(void)state;
+	count = kit_dhcp(fixture->bytes, 700, fixture->first.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+			 KIT_NOWHERE);
+	kit_guest_send(&fixture->first, fixture->bytes, count);
+	kit_settle(&fixture->kit);
+	answer_option(&fixture->first, DHCP4_OPTION_HOSTNAME, text, sizeof(text));
+	assert_string_equal(text, "box");
+	answer_option(&fixture->first, DHCP4_OPTION_DOMAIN, text, sizeof(text));
+	assert_string_equal(text, "example.org");
+	answer_option(&fixture->first, DHCP4_OPTION_BOOT_FILE, text, sizeof(text));
+	assert_string_equal(text, "ipxe.efi");
+	answer_option(&fixture->first, DHCP4_OPTION_BOOT_SERVER, text, sizeof(text));
+	assert_string_equal(text, "10.0.2.2");
+	answer_option(&fixture->first, DHCP4_OPTION_MTU, text, sizeof(text));
+	assert_memory_equal(text, "\x05\x78", 2);
+	end(fixture);
+}
+
 static void without_ipv6_nothing_is_said_of_it(void **state)
 {
 	struct fixture *fixture = fixture_new("none,ipv6=off");
@@ -405,6 +461,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_guest_to_join_is_told_of_the_router),
 		cmocka_unit_test(the_end_withdraws_the_router),
+		cmocka_unit_test(the_end_says_nothing_when_nobody_is_there),
+		cmocka_unit_test(the_words_of_the_uplink_reach_the_guest),
 		cmocka_unit_test(without_ipv6_nothing_is_said_of_it),
 		cmocka_unit_test(guests_get_leases),
 		cmocka_unit_test(a_lease_is_renewed_released_and_runs_out),
