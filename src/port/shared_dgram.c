@@ -47,8 +47,11 @@ struct shared_dgram {
 	uint32_t buffer_bytes;
 	uint32_t taken_bytes;  /* no less than what is taken, as far as we know */
 	uint32_t frozen_bytes; /* held by guests that are muted */
-	uint64_t asked_us;     /* when the system was asked last */
-	uint64_t full_us;      /* since when the buffer is full and nothing has left it; 0: it is not */
+	uint32_t asked_bytes;  /* what the system said last */
+	uint64_t asked_us;
+	bool full;         /* then it was at the limit: nothing is sent until it says otherwise */
+	uint64_t stuck_us; /* full: since when nothing has left it */
+	uint64_t high_us;  /* since when it has not been seen well below the limit; 0: it has */
 };
 
 struct dgram_guest {
@@ -59,7 +62,7 @@ struct dgram_guest {
 	struct list waiting;
 	struct sockaddr_un address;
 	socklen_t length;
-	uint64_t unanswered_bytes; /* sent since its own last frame */
+	uint64_t unanswered_bytes; /* of the buffer, sent since its own last frame */
 };
 
 static struct shared_dgram *shared_dgram_of(struct endpoint *endpoint)
@@ -79,11 +82,15 @@ static struct loop *shared_dgram_loop(const struct shared_dgram *shared)
 
 /* ---- the buffer that all guests share ---- */
 
+/* `eighths` of what is not held by muted guests, and what is. */
+static uint32_t shared_dgram_level(const struct shared_dgram *shared, uint32_t eighths)
+{
+	return shared->frozen_bytes + (shared->buffer_bytes - shared->frozen_bytes) / 8 * eighths;
+}
+
 static uint32_t shared_dgram_limit(const struct shared_dgram *shared)
 {
-	uint32_t rest = shared->buffer_bytes - shared->frozen_bytes;
-
-	return shared->frozen_bytes + rest / 4 * 3;
+	return shared_dgram_level(shared, 6);
 }
 
 /* Asks the system, once a turn at most. */
@@ -92,38 +99,42 @@ static void shared_dgram_ask(struct shared_dgram *shared)
 	uint64_t now_us = loop_now_us(shared_dgram_loop(shared));
 	uint32_t bytes = 0;
 
-	if (shared->asked_us == now_us && shared->full_us)
+	if (shared->asked_us == now_us && shared->full)
 		return;
 	shared->asked_us = now_us;
 	if (socket_unread(shared->unix_listener.fd, &bytes) < 0)
 		bytes = 0;
 	if (bytes < shared->frozen_bytes)
 		shared->frozen_bytes = bytes;
-	if (bytes < shared_dgram_limit(shared))
-		shared->full_us = 0;
-	else if (!shared->full_us || bytes < shared->taken_bytes)
-		shared->full_us = now_us;
-	shared->taken_bytes = bytes;
+	if (!shared->full || bytes < shared->asked_bytes)
+		shared->stuck_us = now_us;
+	shared->full = bytes >= shared_dgram_limit(shared);
+	if (bytes < shared_dgram_level(shared, 5))
+		shared->high_us = 0;
+	else if (!shared->high_us)
+		shared->high_us = now_us;
+	shared->asked_bytes = shared->taken_bytes = bytes;
 }
 
 static bool shared_dgram_is_full(struct shared_dgram *shared)
 {
 	if (shared->taken_bytes >= shared_dgram_limit(shared))
 		shared_dgram_ask(shared);
-	return shared->full_us != 0;
+	return shared->full;
 }
 
 static void shared_dgram_charge(struct dgram_guest *guest, size_t bytes)
 {
 	struct shared_dgram *shared = guest->shared;
-	size_t taken = shared->taken_bytes + 2 * bytes + SHARED_DGRAM_MESSAGE_OVERHEAD;
+	size_t cost = 2 * bytes + SHARED_DGRAM_MESSAGE_OVERHEAD;
+	size_t taken = shared->taken_bytes + cost;
 
-	guest->unanswered_bytes += bytes;
+	guest->unanswered_bytes += cost;
 	shared->taken_bytes = taken > shared->buffer_bytes ? shared->buffer_bytes : (uint32_t)taken;
 }
 
-/* True when there was somebody: now there is room for the others. */
-static bool shared_dgram_mute(struct shared_dgram *shared)
+/* Who was sent most since its own last frame; NULL: everybody has answered. */
+static struct dgram_guest *shared_dgram_deafest(struct shared_dgram *shared)
 {
 	struct dgram_guest *most = NULL;
 
@@ -134,16 +145,52 @@ static bool shared_dgram_mute(struct shared_dgram *shared)
 		    (!most || guest->unanswered_bytes > most->unanswered_bytes))
 			most = guest;
 	}
-	if (!most)
+	return most;
+}
+
+/* A slow guest that answers is not deaf, however full it keeps the buffer: only who may hold a quarter of it is muted soon,
+ * and anybody only when nothing moves at all. */
+static bool shared_dgram_is_deaf(const struct shared_dgram *shared, const struct dgram_guest *guest, uint64_t now_us)
+{
+	uint32_t quarter = shared_dgram_level(shared, 2) - shared->frozen_bytes;
+
+	if (!shared->full)
 		return false;
-	most->outlet.muted = true;
-	list_remove(&most->waiting);
+	if (guest->unanswered_bytes >= quarter && shared->high_us)
+		return now_us - shared->high_us >= SHARED_DGRAM_MUTE_AFTER_US;
+	return now_us - shared->stuck_us >= SHARED_DGRAM_MUTE_STUCK_US;
+}
+
+static void dgram_guest_mute(struct dgram_guest *guest)
+{
+	guest->outlet.muted = true;
+	list_remove(&guest->waiting);
+	endpoint_notice(
+		&guest->shared->endpoint,
+		"%s: does not read and fills the socket that it shares: muted until it is heard; give it a path of its "
+		"own (guests=1)",
+		guest->outlet.port.name);
+}
+
+/* True when somebody was muted: now there is room for the others. Those who are as deaf as the deafest are muted with
+ * him: each time costs three quarters of what is left. */
+static bool shared_dgram_mute(struct shared_dgram *shared, uint64_t now_us)
+{
+	struct dgram_guest *most = shared_dgram_deafest(shared);
+	uint64_t least;
+
+	if (!most || !shared_dgram_is_deaf(shared, most, now_us))
+		return false;
+	least = most->unanswered_bytes / 2;
+	list_for_each (at, &shared->guests) {
+		struct dgram_guest *guest = container_of(at, struct dgram_guest, link);
+
+		if (!guest->outlet.muted && guest->unanswered_bytes > least)
+			dgram_guest_mute(guest);
+	}
 	shared->frozen_bytes = shared->taken_bytes < shared->buffer_bytes ? shared->taken_bytes : shared->buffer_bytes;
-	shared->full_us = 0;
-	endpoint_notice(&shared->endpoint,
-			"%s: does not read and fills the socket that it shares: muted until it is "
-			"heard; give it a path of its own (guests=1)",
-			most->outlet.port.name);
+	shared->full = false;
+	shared->high_us = 0;
 	return true;
 }
 
@@ -221,8 +268,7 @@ static void shared_dgram_on_retry(void *owner, uint64_t now_us)
 			break;
 		progress |= dgram_guest_drain(container_of(at, struct dgram_guest, waiting));
 	}
-	if (shared->full_us && now_us - shared->full_us >= SHARED_DGRAM_MUTE_AFTER_US)
-		progress |= shared_dgram_mute(shared);
+	progress |= shared_dgram_mute(shared, now_us);
 	shared->retry_us = progress ? SHARED_DGRAM_RETRY_LEAST_US : shared->retry_us * 2;
 	if (shared->retry_us > SHARED_DGRAM_RETRY_MOST_US)
 		shared->retry_us = SHARED_DGRAM_RETRY_MOST_US;

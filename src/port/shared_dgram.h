@@ -4,9 +4,10 @@
  *
  * What surprises. What the guests have not read is charged to the one socket that sent it, so that a guest that never
  * reads takes room from all others; no event tells of it, and a second socket could not reach a guest that connected to the
- * first. So the buffer is raised as far as allowed; when three quarters of it are taken and stay so, the guest that
- * was sent most since its own last frame is muted until it is heard again; and since what it holds is not coming back,
- * three quarters are counted of the rest from then on. A guest that must be isolated gets a path of its own.
+ * first. So the buffer is raised as far as allowed; while three quarters of it are taken, nothing more is sent, and if that
+ * stays so, the guest that was sent most since its own last frame is muted until it is heard again, with those who are as
+ * deaf. What they hold is not coming back: three quarters are counted of the rest from then on. A guest that must be
+ * isolated gets a path of its own.
  *
  * Nor does any event tell that a guest is gone: a send that is refused does (ECONNREFUSED, ENOENT). */
 #ifndef PORT_SHARED_DGRAM_H
@@ -22,6 +23,7 @@ enum shared_dgram_limits {
 	SHARED_DGRAM_RETRY_LEAST_US = 250,
 	SHARED_DGRAM_RETRY_MOST_US = 64 * 1000,
 	SHARED_DGRAM_MUTE_AFTER_US = 10 * 1000,
+	SHARED_DGRAM_MUTE_STUCK_US = 100 * 1000,
 };
 
 struct shared_dgram_words {

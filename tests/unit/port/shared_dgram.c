@@ -54,6 +54,12 @@ static ssize_t guest_read(int fd)
 	return recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 }
 
+static void pass_slowly(struct fixture *fixture, unsigned count_ms)
+{
+	while (count_ms-- > 0)
+		fixture_pass(fixture, 1000);
+}
+
 static void guests_are_told_apart_by_their_addresses(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -290,8 +296,10 @@ static void who_fills_the_shared_socket_is_muted_until_it_is_heard(void **state)
 		if (sent % 32)
 			continue;
 		fixture_pass(fixture, 1000);
-		/* The other one is spoken to as well, answers, and is never muted. */
-		probe_send(fixture, 3, 60);
+		/* The other one is spoken to as well, reads and answers, and is never muted. */
+		probe_send(fixture, 3, 1000);
+		while (guest_read(other) > 0)
+			read++;
 		guest_send(fixture, other, 60, 1, 3);
 	}
 	assert_true(fixture_look(deaf_port).muted);
@@ -323,6 +331,71 @@ static void who_fills_the_shared_socket_is_muted_until_it_is_heard(void **state)
 	probe_send(fixture, 2, 777);
 	assert_int_equal(guest_read(deaf), 777);
 	guest_close(fixture, deaf, "deaf");
+	guest_close(fixture, other, "other");
+	fixture_free(fixture);
+}
+
+static void who_reads_slowly_and_answers_is_not_muted(void **state)
+{
+	struct fixture *fixture = fixture_new();
+	struct port *port;
+	int slow;
+
+	(void)state;
+	fixture_open(fixture, "dgram,path=%s", fixture->path);
+	slow = guest_open(fixture, "slow", true);
+	guest_send(fixture, slow, 60, 1, 2);
+	port = fixture->ports[0];
+	for (unsigned i = 0; i < 20000; i++) {
+		probe_send(fixture, 2, 1514);
+		if (i % 8)
+			continue;
+		fixture_pass(fixture, 1000);
+		for (unsigned reads = 0; reads < 4; reads++)
+			guest_read(slow);
+		guest_send(fixture, slow, 60, 1, 2);
+		assert_false(fixture_look(port).muted);
+	}
+	assert_true(port->counters.drops.count[DROP_QUEUE_FULL] > 0);
+	assert_int_equal(fixture->notices, 0);
+	guest_close(fixture, slow, "slow");
+	fixture_free(fixture);
+}
+
+static void deaf_guests_that_fill_it_together_are_muted_together(void **state)
+{
+	struct fixture *fixture = fixture_new();
+	int fds[8], other;
+	unsigned muted = 0;
+
+	(void)state;
+	fixture_open(fixture, "dgram,path=%s", fixture->path);
+	for (unsigned i = 0; i < 8; i++) {
+		char name[2] = {(char)('a' + i), 0};
+
+		fds[i] = guest_open(fixture, name, true);
+		guest_send(fixture, fds[i], 60, 1, 10 + i);
+	}
+	other = guest_open(fixture, "other", true);
+	guest_send(fixture, other, 60, 1, 3);
+	for (unsigned i = 0; i < 20000; i++) {
+		probe_send(fixture, 10 + i % 8, 1514);
+		if (i % 8 == 0)
+			fixture_pass(fixture, 1000);
+	}
+	pass_slowly(fixture, 400);
+	for (unsigned i = 0; i < 8; i++)
+		muted += fixture_look(fixture->ports[i]).muted;
+	assert_int_equal(muted, 8);
+	assert_int_equal(fixture->notices, muted);
+	probe_send(fixture, 3, 1000);
+	pass_slowly(fixture, 400);
+	assert_int_equal(guest_read(other), 1000);
+	for (unsigned i = 0; i < 8; i++) {
+		char name[2] = {(char)('a' + i), 0};
+
+		guest_close(fixture, fds[i], name);
+	}
 	guest_close(fixture, other, "other");
 	fixture_free(fixture);
 }
@@ -366,6 +439,8 @@ int main(void)
 		cmocka_unit_test(with_guests_1_the_first_owns_the_path_until_it_is_gone),
 		cmocka_unit_test(who_did_not_connect_and_does_not_read_waits_alone),
 		cmocka_unit_test(who_fills_the_shared_socket_is_muted_until_it_is_heard),
+		cmocka_unit_test(who_reads_slowly_and_answers_is_not_muted),
+		cmocka_unit_test(deaf_guests_that_fill_it_together_are_muted_together),
 		cmocka_unit_test(a_pair_knows_its_guest_beforehand),
 	};
 
