@@ -9,14 +9,15 @@
 
 void arguments_init(struct arguments *arguments, const struct argument *options, int count, char **words)
 {
-	*arguments = (struct arguments){.options = options, .command = words[0], .words = words, .count = count, .at = 1};
+	*arguments =
+		(struct arguments){.options = options, .command = words[0], .words = words, .count = count, .at = 1};
 }
 
 static int arguments_refuse(struct arguments *arguments, const char *what, const char *dashes, const char *name,
 			    int length, const char *rest, struct error *ret_error)
 {
-	error_set(ret_error, -EINVAL, "%s: %s%s%.*s%s; guestwire help %s lists the options", arguments->command, what, dashes,
-		  length > 60 ? 60 : length, name, rest, arguments->command);
+	error_set(ret_error, -EINVAL, "%s: %s%s%.*s%s; guestwire help %s lists the options", arguments->command, what,
+		  dashes, length > 60 ? 60 : length, name, rest, arguments->command);
 	return ARGUMENT_WRONG;
 }
 

@@ -53,7 +53,7 @@ struct capture {
 	/* what is there */
 	struct connection connection;
 	struct filter *filter;
-	FILE *to;           /* NULL: lines on standard output */
+	FILE *to; /* NULL: lines on standard output */
 	char *interfaces[CAPTURE_INTERFACES_MAX];
 	uint32_t interface_count;
 	uint8_t *bytes;
@@ -99,7 +99,8 @@ static int capture_plain(struct capture *capture, const char *base, const char *
 	}
 	capture->has_plain = true;
 	if (used + strlen(word) + 2 > sizeof(capture->words))
-		return error_set(ret_error, -EINVAL, "capture: the filter is longer than %d bytes", CAPTURE_FILTER_BYTES - 2);
+		return error_set(ret_error, -EINVAL, "capture: the filter is longer than %d bytes",
+				 CAPTURE_FILTER_BYTES - 2);
 	snprintf(capture->words + used, sizeof(capture->words) - used, "%s%s", used ? " " : "", word);
 	return 0;
 }
@@ -220,7 +221,8 @@ static int capture_blocks(struct capture *capture, struct error *ret_error)
 		used += block.bytes;
 	}
 	if (result < 0)
-		return error_set(ret_error, -EPROTO, "network %s: sent something that is not pcapng", capture->connection.name);
+		return error_set(ret_error, -EPROTO, "network %s: sent something that is not pcapng",
+				 capture->connection.name);
 	memmove(capture->bytes, capture->bytes + used, capture->filled - used);
 	capture->filled -= used;
 	/* What a reader of the pipe, or a person, has not seen yet must not wait for more. */
@@ -241,7 +243,8 @@ static int64_t now_ms(void)
 /* 1: the network has said all. */
 static int capture_receive(struct capture *capture, struct error *ret_error)
 {
-	ssize_t count = recv(capture->connection.fd, capture->bytes + capture->filled, CAPTURE_READ_BYTES - capture->filled, 0);
+	ssize_t count =
+		recv(capture->connection.fd, capture->bytes + capture->filled, CAPTURE_READ_BYTES - capture->filled, 0);
 
 	if (count < 0 && errno == EINTR)
 		return 0;
@@ -320,7 +323,8 @@ static void capture_report(const struct capture *capture)
 
 	fprintf(stderr, "guestwire: %llu frames captured", (unsigned long long)capture->kept);
 	if (lost)
-		fprintf(stderr, ", %llu more were not: they came faster than they were written", (unsigned long long)lost);
+		fprintf(stderr, ", %llu more were not: they came faster than they were written",
+			(unsigned long long)lost);
 	fputc('\n', stderr);
 }
 
@@ -380,8 +384,10 @@ const struct command capture_command = {
 	.line = "shows or writes the frames of a network, with its drops",
 	.help = "guestwire capture [NAME] [--guest GUEST] [-w FILE] [--count N] [--seconds S] [FILTER…]\n"
 		"\n"
-		"Captures the frames of a running network, in both directions at each port, and those that are dropped, with the\n"
-		"reason: as lines, or as pcapng for Wireshark and tcpdump. Ends by an interrupt. FILTER is tcpdump's, pcap-filter(7).\n"
+		"Captures the frames of a running network, in both directions at each port, and those that are "
+		"dropped, with the\n"
+		"reason: as lines, or as pcapng for Wireshark and tcpdump. Ends by an interrupt. FILTER is tcpdump's, "
+		"pcap-filter(7).\n"
 		"The first word is NAME when a network of that name runs; -- in front of it makes it the filter's.\n"
 		"\n"
 		"  --guest GUEST, -g   only at the port of this guest: a port, a host name, a MAC or an IP address\n"

@@ -51,7 +51,8 @@ static int connection_choose(struct connection *connection, const char *name, st
 		snprintf(connection->name, sizeof(connection->name), "%s", name);
 		connection->pid = runtime_pid(connection->base, name);
 		if (!connection->pid)
-			return error_set(ret_error, -ENOENT, "no network %s runs; guestwire ls lists those that do", name);
+			return error_set(ret_error, -ENOENT, "no network %s runs; guestwire ls lists those that do",
+					 name);
 		return 0;
 	}
 	count = runtime_each(connection->base, on_name, &names);
@@ -76,8 +77,8 @@ static int connection_connect(struct connection *connection, struct error *ret_e
 		return error_set(ret_error, -errno, "socket: %s", error_name(-errno));
 	fcntl(connection->fd, F_SETFD, FD_CLOEXEC);
 	if (connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return error_set(ret_error, -errno, "network %s (pid %d): %s: %s", connection->name, (int)connection->pid, path,
-				 error_name(-errno));
+		return error_set(ret_error, -errno, "network %s (pid %d): %s: %s", connection->name,
+				 (int)connection->pid, path, error_name(-errno));
 	return 0;
 }
 

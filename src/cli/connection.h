@@ -35,6 +35,7 @@ void connection_done(struct connection *connection);
 int connection_ask(struct connection *connection, const struct request *request, int timeout_ms,
 		   struct answer *ret_answer, struct error *ret_error);
 /* Both at once, for commands that ask one thing. */
-int connection_once(const char *name, const struct request *request, struct answer *ret_answer, struct error *ret_error);
+int connection_once(const char *name, const struct request *request, struct answer *ret_answer,
+		    struct error *ret_error);
 
 #endif

@@ -89,6 +89,7 @@ const struct command down_command = {
 	.line = "ends a network",
 	.help = "guestwire down [NAME]\n"
 		"\n"
-		"Ends the network, with its sockets and its runtime folder, and returns when it is gone. Its guests stay and\n"
+		"Ends the network, with its sockets and its runtime folder, and returns when it is gone. Its guests "
+		"stay and\n"
 		"may connect to the next one. NAME may be left out while one network runs.\n",
 };

@@ -74,7 +74,8 @@ int filter_new(const char *words, struct filter **ret_filter, struct error *ret_
 		return error_set(ret_error, -ENOMEM, "no memory");
 	if (!filter_load(filter)) {
 		result = error_set(ret_error, -ENOENT,
-				   "filter %.200s: libpcap is not installed (Debian's package libpcap0.8); without a filter it is not needed",
+				   "filter %.200s: libpcap is not installed (Debian's package libpcap0.8); without a "
+				   "filter it is not needed",
 				   words);
 		goto fail;
 	}
@@ -84,7 +85,8 @@ int filter_new(const char *words, struct filter **ret_filter, struct error *ret_
 		goto fail;
 	}
 	if (filter->compile(filter->pcap, &filter->program, words, 1, (uint32_t)FILTER_NETMASK_UNKNOWN) != 0) {
-		result = error_set(ret_error, -EINVAL, "filter %.200s: %.200s", words, filter->error_text(filter->pcap));
+		result =
+			error_set(ret_error, -EINVAL, "filter %.200s: %.200s", words, filter->error_text(filter->pcap));
 		goto fail;
 	}
 	*ret_filter = filter;

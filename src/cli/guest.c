@@ -40,7 +40,8 @@ static int guest_read(struct guest *guest, struct arguments *arguments, struct e
 			guest->plain[guest->plain_count++] = word;
 	}
 	if (guest->plain_count > 0 && strcmp(guest->plain[0], "add") != 0 && strcmp(guest->plain[0], "rm") != 0)
-		return error_set(ret_error, -EINVAL, "guest: unknown word %.60s: add or rm; guestwire help guest says more",
+		return error_set(ret_error, -EINVAL,
+				 "guest: unknown word %.60s: add or rm; guestwire help guest says more",
 				 guest->plain[0]);
 	if (guest->plain_count < 2)
 		return error_set(ret_error, -EINVAL, "guest: add KIND,…, or rm GUEST; guestwire help guest says more");
@@ -117,7 +118,8 @@ const struct command guest_command = {
 	.help = "guestwire guest add [NAME] KIND,key=value,… [--json]\n"
 		"guestwire guest rm [NAME] GUEST\n"
 		"\n"
-		"Adds what up --guest takes to the running network NAME, or takes it away again by its name: the one that\n"
+		"Adds what up --guest takes to the running network NAME, or takes it away again by its name: the one "
+		"that\n"
 		"name= gave, or the one that show says. Guests that are connected to it are disconnected.\n"
 		"NAME may be left out while one network runs.\n"
 		"\n"

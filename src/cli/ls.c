@@ -28,8 +28,8 @@ static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t
 	json_t *guest;
 	size_t i;
 
-	json_array_foreach(json_object_get(network, "guests"), i, guest)
-		guests += json_integer_value(json_object_get(guest, "guests"));
+	json_array_foreach(json_object_get(network, "guests"), i, guest) guests +=
+		json_integer_value(json_object_get(guest, "guests"));
 	table_row(&ls->table);
 	table_cell(&ls->table, "%s", name);
 	table_cell(&ls->table, "%d", (int)pid);
@@ -70,7 +70,8 @@ static int ls_run(int count, char **words)
 		if (found == ARGUMENT_HELP)
 			return command_help(&ls_command);
 		if (found == ARGUMENT_PLAIN)
-			error_set(&error, -EINVAL, "ls: takes no %.60s; guestwire show %.60s says more of one", word, word);
+			error_set(&error, -EINVAL, "ls: takes no %.60s; guestwire show %.60s says more of one", word,
+				  word);
 		if (found < 0)
 			return command_complain(&error);
 		json = true;

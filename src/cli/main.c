@@ -12,7 +12,7 @@
 #include "guestwire/guestwire.h"
 
 const struct command *const commands[] = {
-	&up_command,   &guest_command,	 &ls_command,	&show_command, &down_command,
+	&up_command,   &guest_command,   &ls_command,   &show_command, &down_command,
 	&wait_command, &capture_command, &help_command, NULL,
 };
 
@@ -35,8 +35,7 @@ int command_complain(const struct error *error)
 		text[i] = (char)((unsigned char)error->text[i] < ' ' || error->text[i] == 0x7f ? '?' : error->text[i]);
 	text[i] = '\0';
 	fprintf(stderr, "guestwire: %s\n", text);
-	/* A path that no socket can have is a wrong word, whatever the world is like. */
-	return error->code == -EINVAL || error->code == -ENAMETOOLONG ? EXIT_USAGE : EXIT_FAILED;
+	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 }
 
 /* Who closed standard output or input would get our sockets in their place. */
@@ -65,7 +64,8 @@ int main(int count, char **words)
 		printf("guestwire %s\n", gw_version());
 		return EXIT_OK;
 	}
-	command = strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ? &help_command : command_find(words[1]);
+	command =
+		strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ? &help_command : command_find(words[1]);
 	if (!command) {
 		fprintf(stderr, "guestwire: unknown command %.60s; guestwire help lists the commands\n", words[1]);
 		return EXIT_USAGE;

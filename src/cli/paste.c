@@ -41,7 +41,9 @@ static void paste_stream_path(FILE *to, const char *path)
 {
 	char escaped[PASTE_PATH_BYTES], mac[18];
 
-	fprintf(to, "QEMU             -netdev stream,id=n0,server=off,addr.type=unix,addr.path=%s -device virtio-net-pci,netdev=n0,mac=%s\n",
+	fprintf(to,
+		"QEMU             -netdev stream,id=n0,server=off,addr.type=unix,addr.path=%s -device "
+		"virtio-net-pci,netdev=n0,mac=%s\n",
 		paste_qemu(path, escaped), paste_mac(mac));
 	fprintf(to, "libkrun          krun_add_net_unixstream(ctx, \"%s\", -1, mac, 0, 0)\n", path);
 }
@@ -56,10 +58,12 @@ static void paste_stream_tcp(FILE *to, const char *address)
 
 	if (!port)
 		return;
-	fprintf(to, "QEMU             -netdev stream,id=n0,server=off,addr.type=inet,addr.host=%.*s,addr.port=%s -device virtio-net-pci,netdev=n0,mac=%s\n",
+	fprintf(to,
+		"QEMU             -netdev stream,id=n0,server=off,addr.type=inet,addr.host=%.*s,addr.port=%s -device "
+		"virtio-net-pci,netdev=n0,mac=%s\n",
 		length, host, port + 1, paste_mac(mac));
-	fprintf(to, "QEMU before 7.2  -netdev socket,id=n0,connect=%s -device virtio-net-pci,netdev=n0,mac=%s\n", address,
-		paste_mac(mac));
+	fprintf(to, "QEMU before 7.2  -netdev socket,id=n0,connect=%s -device virtio-net-pci,netdev=n0,mac=%s\n",
+		address, paste_mac(mac));
 }
 
 static void paste_dgram(FILE *to, const char *path)
@@ -70,7 +74,10 @@ static void paste_dgram(FILE *to, const char *path)
 	fprintf(to, "krunkit          --device virtio-net,type=unixgram,path=%s,mac=%s\n", path, paste_mac(mac));
 	paste_mac(mac);
 	/* QEMU's own end needs a name, each its own. */
-	fprintf(to, "QEMU             -netdev dgram,id=n0,local.type=unix,local.path=%s.%.2s%.2s%.2s,remote.type=unix,remote.path=%s -device virtio-net-pci,netdev=n0,mac=%s\n",
+	fprintf(to,
+		"QEMU             -netdev "
+		"dgram,id=n0,local.type=unix,local.path=%s.%.2s%.2s%.2s,remote.type=unix,remote.path=%s -device "
+		"virtio-net-pci,netdev=n0,mac=%s\n",
 		paste_qemu(path, escaped), mac + 9, mac + 12, mac + 15, escaped, mac);
 }
 

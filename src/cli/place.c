@@ -14,8 +14,8 @@
 /* Options whose values are paths of AF_UNIX sockets. An address with a port is none, nor is an abstract name. */
 static bool place_wants(const char *key, const char *value)
 {
-	static const char *const keys[] = {"path",   "connect", "addr.path", "local.path", "remote.path",
-					   "local", "remote"};
+	static const char *const keys[] = {"path",        "connect", "addr.path", "local.path",
+					   "remote.path", "local",   "remote"};
 
 	if (!*value || *value == '/' || *value == '@' || strchr(value, ':'))
 		return false;

@@ -55,8 +55,9 @@ static const char *time_text(long long seconds, char text[24])
 
 static void show_network(const json_t *network)
 {
-	printf("network %s  pid %lld  uplink %s  mtu %lld  gateway %s\n", text_of(network, "name"), number_of(network, "pid"),
-	       text_of(network, "uplink"), number_of(network, "mtu"), text_of(network, "mac"));
+	printf("network %s  pid %lld  uplink %s  mtu %lld  gateway %s\n", text_of(network, "name"),
+	       number_of(network, "pid"), text_of(network, "uplink"), number_of(network, "mtu"),
+	       text_of(network, "mac"));
 	if (*text_of(network, "net4"))
 		printf("  IPv4 %s  gateway %s", text_of(network, "net4"), text_of(network, "host4"));
 	if (*text_of(network, "dhcp4_first"))
@@ -74,7 +75,8 @@ static void show_guests(const json_t *guests)
 	size_t i;
 
 	table_init(&table, "GUEST\tKIND\tWHERE\tCONNECTED");
-	json_array_foreach(guests, i, guest) {
+	json_array_foreach(guests, i, guest)
+	{
 		table_row(&table);
 		table_cell(&table, "%s", text_of(guest, "name"));
 		table_cell(&table, "%s", text_of(guest, "kind"));
@@ -93,7 +95,8 @@ static const json_t *lease_of(const json_t *leases, const char *mac)
 	const json_t *lease, *found = NULL;
 	size_t i;
 
-	json_array_foreach(leases, i, lease) {
+	json_array_foreach(leases, i, lease)
+	{
 		if (strcmp(text_of(lease, "state"), "bound") != 0 || strcmp(text_of(lease, "mac"), mac) != 0)
 			continue;
 		if (!found || strchr(text_of(found, "address"), ':'))
@@ -123,8 +126,7 @@ static long long drops_sum(const json_t *drops)
 	const json_t *count;
 
 	/* jansson's loop wants a table that it may change. */
-	json_object_foreach((json_t *)drops, name, count)
-		sum += (long long)json_integer_value(count);
+	json_object_foreach((json_t *)drops, name, count) sum += (long long)json_integer_value(count);
 	return sum;
 }
 
@@ -138,7 +140,8 @@ static void show_port(struct table *table, const json_t *port, const json_t *lea
 	if (number_of(port, "mac_count") > 1)
 		snprintf(more, sizeof(more), " +%lld", number_of(port, "mac_count") - 1);
 	table_row(table);
-	table_cell(table, "%s%s", truth_of(port, "conflict") || truth_of(port, "muted") ? "! " : "  ", text_of(port, "name"));
+	table_cell(table, "%s%s", truth_of(port, "conflict") || truth_of(port, "muted") ? "! " : "  ",
+		   text_of(port, "name"));
 	table_cell(table, "%s", text_of(port, "kind"));
 	table_cell(table, "%s", lease ? text_of(lease, "name") : "");
 	table_cell(table, "%s%s", mac ? mac : "", more);
@@ -158,8 +161,7 @@ static void show_ports(const json_t *ports, const json_t *leases)
 	size_t i;
 
 	table_init(&table, "  PORT\tKIND\tHOST\tMAC\tADDRESS\tLEASE\tFROM GUEST\tTO GUEST\tQUEUE\tDROPS\t");
-	json_array_foreach(ports, i, port)
-		show_port(&table, port, leases);
+	json_array_foreach(ports, i, port) show_port(&table, port, leases);
 	if (json_array_size(ports))
 		putchar('\n');
 	table_print(&table, stdout);
@@ -171,8 +173,10 @@ static bool mac_on_port(const json_t *ports, const char *mac)
 	const json_t *port, *one;
 	size_t i, j;
 
-	json_array_foreach(ports, i, port) {
-		json_array_foreach(json_object_get(port, "macs"), j, one) {
+	json_array_foreach(ports, i, port)
+	{
+		json_array_foreach(json_object_get(port, "macs"), j, one)
+		{
 			if (strcmp(json_string_value(one), mac) == 0)
 				return true;
 		}
@@ -189,7 +193,8 @@ static void show_leases(const json_t *leases, const json_t *ports)
 	size_t i;
 
 	table_init(&table, "OTHER LEASE\tMAC\tHOST\tSTATE\tLEFT\t");
-	json_array_foreach(leases, i, lease) {
+	json_array_foreach(leases, i, lease)
+	{
 		if (mac_on_port(ports, text_of(lease, "mac")) && lease_of(leases, text_of(lease, "mac")) == lease)
 			continue;
 		table_row(&table);
@@ -223,8 +228,10 @@ static void show_drops(const json_t *ports)
 	size_t i;
 
 	table_init(&table, "DROPPED AT\tFRAMES\tREASON\t");
-	json_array_foreach(ports, i, port) {
-		json_object_foreach(json_object_get(port, "drops"), name, count) {
+	json_array_foreach(ports, i, port)
+	{
+		json_object_foreach(json_object_get(port, "drops"), name, count)
+		{
 			table_row(&table);
 			table_cell(&table, "%s", text_of(port, "name"));
 			table_cell(&table, "%lld", (long long)json_integer_value(count));
@@ -299,9 +306,12 @@ const struct command show_command = {
 	.line = "shows ports, guests, leases, counters and drops",
 	.help = "guestwire show [NAME] [--json]\n"
 		"\n"
-		"Shows a running network: its addresses, what it serves, each port with its guest, MAC address, lease, traffic\n"
-		"(frames/bytes), queue and drops, other leases, and the drops by reason. A line with ! wants to be looked at:\n"
-		"two guests with one MAC address, or a guest that is muted. NAME may be left out while one network runs.\n"
+		"Shows a running network: its addresses, what it serves, each port with its guest, MAC address, lease, "
+		"traffic\n"
+		"(frames/bytes), queue and drops, other leases, and the drops by reason. A line with ! wants to be "
+		"looked at:\n"
+		"two guests with one MAC address, or a guest that is muted. NAME may be left out while one network "
+		"runs.\n"
 		"\n"
 		"  --json   all of it as one line of JSON\n",
 };

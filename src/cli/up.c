@@ -124,7 +124,8 @@ static int up_place(struct up *up, struct error *ret_error)
 
 		result = place_spec(guests->items[i].text, up->folder, &path, &why);
 		if (result < 0)
-			return error_set(ret_error, result, "%.100s%s%.400s", guests->items[i].origin ? guests->items[i].origin : "",
+			return error_set(ret_error, result, "%.100s%s%.400s",
+					 guests->items[i].origin ? guests->items[i].origin : "",
 					 guests->items[i].origin ? ": " : "", why.text);
 		free(guests->items[i].text);
 		guests->items[i].text = path;
@@ -245,10 +246,13 @@ const struct command up_command = {
 	.help = "guestwire up [NAME] [--uplink KIND,key=value,…] [--guest KIND,key=value,…]… [OPTION]…\n"
 		"guestwire up -f FILE.yaml [OPTION]…\n"
 		"\n"
-		"Starts the network NAME (default) and serves it until SIGTERM, SIGINT or guestwire down. Without --guest there\n"
-		"are a stream, a dgram and a seqpacket socket in its runtime folder. Prints a line to paste for each hypervisor.\n"
+		"Starts the network NAME (default) and serves it until SIGTERM, SIGINT or guestwire down. Without "
+		"--guest there\n"
+		"are a stream, a dgram and a seqpacket socket in its runtime folder. Prints a line to paste for each "
+		"hypervisor.\n"
 		"\n"
-		"  --uplink KIND,…, -u    how the network reaches the world, and its addresses: none[,net=10.0.2.0/24,mtu=1500,…]\n"
+		"  --uplink KIND,…, -u    how the network reaches the world, and its addresses: "
+		"none[,net=10.0.2.0/24,mtu=1500,…]\n"
 		"  --guest KIND,…, -g     a port for guests; may be given many times:\n"
 		"                           stream,path=P|tcp=[ADDR:]PORT|connect=P|connect-tcp=ADDR:PORT|fd=N\n"
 		"                           dgram,path=P[,remote=P]|fd=N   seqpacket,path=P|connect=P|fd=N\n"
@@ -256,7 +260,8 @@ const struct command up_command = {
 		"  --dhcp-host MAC,IP[,NAME]\n"
 		"                         the address of one guest; may be given many times\n"
 		"  --state-dir DIR        where leases survive a restart\n"
-		"  --file FILE, -f        a configuration, guestwire.yaml(5); what stands on the command line goes before it\n"
+		"  --file FILE, -f        a configuration, guestwire.yaml(5); what stands on the command line goes "
+		"before it\n"
 		"  --daemon, -d           goes into the background, and returns when the network can be used\n"
 		"  --pidfile FILE         writes its process number there\n"
 		"  --log-file FILE        writes its log there, with times, and not to standard error\n"

@@ -53,7 +53,8 @@ static int wait_read(struct wait *wait, struct arguments *arguments, struct erro
 		else if (found == WAIT_JSON)
 			wait->json = true;
 		else if (wait->plain_count == 2)
-			result = error_set(ret_error, -EINVAL, "wait: takes NAME and GUEST, and %.60s is one too many", word);
+			result = error_set(ret_error, -EINVAL, "wait: takes NAME and GUEST, and %.60s is one too many",
+					   word);
 		else
 			wait->plain[wait->plain_count++] = word;
 	}
@@ -88,8 +89,8 @@ static int wait_for(struct wait *wait, struct error *ret_error)
 		return result;
 	result = connection_ask(&connection, &wait->request, wait->timeout_ms, &answer, ret_error);
 	if (result == -ETIMEDOUT)
-		error_set(ret_error, result, "no guest %.200s on network %s within %g s", wait->request.guest, connection.name,
-			  wait->timeout_ms / 1000.0);
+		error_set(ret_error, result, "no guest %.200s on network %s within %g s", wait->request.guest,
+			  connection.name, wait->timeout_ms / 1000.0);
 	connection_done(&connection);
 	if (result < 0)
 		return result;
@@ -120,7 +121,8 @@ const struct command wait_command = {
 	.line = "waits until a guest has an address",
 	.help = "guestwire wait [NAME] GUEST [--timeout S] [--for lease|connected] [--json]\n"
 		"\n"
-		"Returns when the guest holds a lease, and prints its address. GUEST is its host name, its MAC or IP address;\n"
+		"Returns when the guest holds a lease, and prints its address. GUEST is its host name, its MAC or IP "
+		"address;\n"
 		"or the name of its port, and then being connected is enough.\n"
 		"\n"
 		"  --timeout S, -t S   gives up after S seconds, with exit status 1; else it waits without end\n"

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 enum line_limits {
-	LINE_REQUEST_BYTES = 64 * 1024,        /* the longest request */
-	LINE_ANSWER_BYTES = 16 * 1024 * 1024,  /* the longest answer: show with thousands of ports */
+	LINE_REQUEST_BYTES = 64 * 1024,       /* the longest request */
+	LINE_ANSWER_BYTES = 16 * 1024 * 1024, /* the longest answer: show with thousands of ports */
 };
 
 struct lines {

@@ -10,20 +10,20 @@
 struct error;
 
 /* X(NAME, "word", members needed, members allowed): the members are enum request_members. */
-#define REQUEST_COMMAND_LIST(X) \
-	X(STATUS, "status", 0, 0) \
-	X(SHOW, "show", 0, 0) \
-	X(GUEST_ADD, "guest-add", REQUEST_SPEC, REQUEST_SPEC) \
-	X(GUEST_REMOVE, "guest-rm", REQUEST_GUEST, REQUEST_GUEST) \
+#define REQUEST_COMMAND_LIST(X)                                       \
+	X(STATUS, "status", 0, 0)                                     \
+	X(SHOW, "show", 0, 0)                                         \
+	X(GUEST_ADD, "guest-add", REQUEST_SPEC, REQUEST_SPEC)         \
+	X(GUEST_REMOVE, "guest-rm", REQUEST_GUEST, REQUEST_GUEST)     \
 	X(WAIT, "wait", REQUEST_GUEST, REQUEST_GUEST | REQUEST_UNTIL) \
-	X(CAPTURE, "capture", 0, REQUEST_GUEST) \
+	X(CAPTURE, "capture", 0, REQUEST_GUEST)                       \
 	X(DOWN, "down", 0, 0)
 
 enum request_command {
 #define X(name, word, needs, takes) REQUEST_##name,
 	REQUEST_COMMAND_LIST(X)
 #undef X
-	REQUEST_COMMANDS
+		REQUEST_COMMANDS
 };
 
 enum request_members {
@@ -34,13 +34,13 @@ enum request_members {
 
 enum request_limits {
 	REQUEST_DEPTH_MAX = 4,
-	REQUEST_GUEST_BYTES = 256,  /* a DHCP name is 63, a port's name 63, an IPv6 address 45 */
-	REQUEST_SPEC_BYTES = 4096,  /* SPEC_BYTES_MAX */
+	REQUEST_GUEST_BYTES = 256, /* a DHCP name is 63, a port's name 63, an IPv6 address 45 */
+	REQUEST_SPEC_BYTES = 4096, /* SPEC_BYTES_MAX */
 };
 
 /* What `wait` waits for. */
 enum request_until {
-	REQUEST_UNTIL_EITHER,    /* a lease; of a guest named by its port: that it is connected */
+	REQUEST_UNTIL_EITHER, /* a lease; of a guest named by its port: that it is connected */
 	REQUEST_UNTIL_LEASE,
 	REQUEST_UNTIL_CONNECTED,
 };
@@ -50,7 +50,7 @@ struct request {
 	const char *spec;  /* guest-add: "stream,path=/run/vm.sock" */
 	const char *guest; /* guest-rm, wait, capture: or NULL */
 	enum request_until until;
-	json_t *object;    /* holds the strings after request_decode() */
+	json_t *object; /* holds the strings after request_decode() */
 };
 
 /* 0; -EINVAL and a text that names the member. Then request_done(). */

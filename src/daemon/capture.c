@@ -26,15 +26,15 @@ struct capture_interface {
 };
 
 struct capture {
-	struct gw_capture *tap; /* NULL: stopped */
+	struct gw_capture *tap;         /* NULL: stopped */
 	char guest[CAPTURE_NAME_BYTES]; /* "": every port */
-	uint64_t wall_us;       /* what to add to the network's clock to get the time since 1970 */
+	uint64_t wall_us;               /* what to add to the network's clock to get the time since 1970 */
 	uint64_t last_us;
 	uint8_t *bytes;
 	size_t start, end;
 	struct capture_interface *interfaces;
 	size_t interface_count;
-	size_t recent;          /* the interface of the last frame: batches are of one port */
+	size_t recent; /* the interface of the last frame: batches are of one port */
 };
 
 static uint64_t clock_us(clockid_t clock)
@@ -53,7 +53,8 @@ static bool capture_wants(const struct capture *capture, const char *port)
 	if (length == 0)
 		return true;
 	return strncmp(port, capture->guest, length) == 0 &&
-	       (!port[length] || (port[length] == '.' && strspn(port + length + 1, "0123456789") == strlen(port + length + 1)));
+	       (!port[length] ||
+		(port[length] == '.' && strspn(port + length + 1, "0123456789") == strlen(port + length + 1)));
 }
 
 /* A closed-up buffer's free end. The statistics' room stays reserved for the end. */
@@ -137,7 +138,8 @@ static void capture_on_frame(void *owner, const struct gw_capture_frame *frame)
 	packet.piece_count = frame->frame.piece_count;
 	packet.length = (uint32_t)frame->length;
 	if (frame->direction == GW_CAPTURE_DROPPED) {
-		snprintf(comment, sizeof(comment), "dropped: %s (%s)", gw_drop_name(frame->reason), gw_drop_text(frame->reason));
+		snprintf(comment, sizeof(comment), "dropped: %s (%s)", gw_drop_name(frame->reason),
+			 gw_drop_text(frame->reason));
 		packet.comment = comment;
 	}
 	to = capture_room(capture, frame->length + 512, &room);
@@ -193,8 +195,9 @@ void capture_stop(struct capture *capture)
 	for (size_t i = 0; i < capture->interface_count; i++) {
 		const struct capture_interface *interface = &capture->interfaces[i];
 
-		capture->end += pcapng_write_statistics(capture->bytes + capture->end, CAPTURE_BUFFER_BYTES - capture->end,
-							(uint32_t)i, capture->last_us, interface->kept, interface->lost);
+		capture->end +=
+			pcapng_write_statistics(capture->bytes + capture->end, CAPTURE_BUFFER_BYTES - capture->end,
+						(uint32_t)i, capture->last_us, interface->kept, interface->lost);
 	}
 }
 

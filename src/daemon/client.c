@@ -167,7 +167,8 @@ static int client_send_answer(struct client *client)
 
 	if (!client->answer)
 		return 1;
-	result = client_send(client, client->answer + client->answer_sent, client->answer_bytes - client->answer_sent, &sent);
+	result = client_send(client, client->answer + client->answer_sent, client->answer_bytes - client->answer_sent,
+			     &sent);
 	client->answer_sent += sent;
 	if (result == 1) {
 		free(client->answer);

@@ -24,8 +24,8 @@ enum client_state {
 };
 
 struct client {
-	struct list link;  /* all, the one that was silent for longest first */
-	struct list ready; /* those with events */
+	struct list link;                                     /* all, the one that was silent for longest first */
+	struct list ready;                                    /* those with events */
 	void (*on_ready)(void *owner, struct client *client); /* from inside the loop: only put it on a list */
 	void *owner;
 	struct gw_network *network;

@@ -92,7 +92,8 @@ int config_check_name(const char *name, struct error *ret_error)
 	if (length == 0)
 		return error_set(ret_error, -EINVAL, "a network's name may not be empty");
 	if (length > CONFIG_NAME_BYTES)
-		return error_set(ret_error, -EINVAL, "network name %.40s…: longer than %d characters", name, CONFIG_NAME_BYTES);
+		return error_set(ret_error, -EINVAL, "network name %.40s…: longer than %d characters", name,
+				 CONFIG_NAME_BYTES);
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)name[i];
 		bool inner = c == '.' || c == '_' || c == '-';
@@ -100,7 +101,8 @@ int config_check_name(const char *name, struct error *ret_error)
 		if (c < 128 && (isalnum(c) || (i > 0 && inner) || c == '_'))
 			continue;
 		return error_set(ret_error, -EINVAL,
-				 "network name %s: letters, digits, '.', '_' and '-' only, and no '.' or '-' in front", name);
+				 "network name %s: letters, digits, '.', '_' and '-' only, and no '.' or '-' in front",
+				 name);
 	}
 	return 0;
 }
@@ -275,7 +277,8 @@ static int config_host_text(struct config_reader *reader, const yaml_node_t *nod
 	if (!values[0] || !values[1])
 		return config_refuse(reader, &node->start_mark, "dhcp-hosts", "", "each needs mac and ip");
 	for (i = 0; i < 3; i++) {
-		if (values[i] && ((i > 0 && !config_text_add(text, ",", false)) || !config_text_add(text, values[i], false)))
+		if (values[i] &&
+		    ((i > 0 && !config_text_add(text, ",", false)) || !config_text_add(text, values[i], false)))
 			return config_refuse(reader, &node->start_mark, "dhcp-hosts", "", "too long");
 	}
 	return 0;

@@ -25,8 +25,8 @@ struct config_list {
 };
 
 struct config {
-	char *name;      /* NULL: not given */
-	char *state_dir; /* NULL: none */
+	char *name;                /* NULL: not given */
+	char *state_dir;           /* NULL: none */
 	struct config_item uplink; /* text NULL: not given */
 	struct config_list guests;
 	struct config_list dhcp_hosts;

@@ -85,7 +85,8 @@ static void daemon_on_event(void *owner, const struct gw_event *event)
 
 static int daemon_refuse(struct error *ret_error, const struct gw_error *error, const char *origin)
 {
-	return error_set(ret_error, error->code, "%.100s%s%.400s", origin ? origin : "", origin ? ": " : "", error->text);
+	return error_set(ret_error, error->code, "%.100s%s%.400s", origin ? origin : "", origin ? ": " : "",
+			 error->text);
 }
 
 /* Where the words came from, when they came from a file: the library knows only the words. */
@@ -229,7 +230,8 @@ static int daemon_loop(struct running *running, struct error *ret_error)
 	}
 	if (result < 0)
 		log_line(&running->log, "network %s ends: %s", running->daemon->name, error_name(result));
-	return result < 0 ? error_set(ret_error, result, "network %s: %s", running->daemon->name, error_name(result)) : 0;
+	return result < 0 ? error_set(ret_error, result, "network %s: %s", running->daemon->name, error_name(result))
+			  : 0;
 }
 
 static void daemon_stop(struct running *running)

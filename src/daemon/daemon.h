@@ -14,11 +14,11 @@ struct gw_network;
 struct daemon {
 	const struct config *config; /* without guests: one of each kind is served in the runtime folder */
 	const char *name;
-	const char *base;            /* runtime_base() */
+	const char *base; /* runtime_base() */
 	struct detach *detach;
-	const char *pidfile;         /* or NULL */
-	const char *log_file;        /* or NULL: standard error */
-	const char *notify_socket;   /* NOTIFY_SOCKET, or NULL */
+	const char *pidfile;       /* or NULL */
+	const char *log_file;      /* or NULL: standard error */
+	const char *notify_socket; /* NOTIFY_SOCKET, or NULL */
 	bool verbose;
 	/* Everything is served: what a person wants to see goes to standard output. */
 	void (*on_up)(void *owner, struct gw_network *network, const char *control_path);

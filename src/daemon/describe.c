@@ -34,9 +34,9 @@ static void describe_on_network(void *owner, const struct gw_network_info *info)
 
 	*ret_object = json_pack("{s:o, s:i, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name",
 				describe_text(info->name), "pid", (int)getpid(), "version", gw_version(), "uplink",
-				describe_text(info->uplink), "mtu", (int)info->mtu, "mac", info->mac, "net4", info->net4, "host4",
-				info->host4, "dhcp4_first", info->dhcp4_first, "dhcp4_last", info->dhcp4_last, "net6", info->net6,
-				"host6", info->host6);
+				describe_text(info->uplink), "mtu", (int)info->mtu, "mac", info->mac, "net4",
+				info->net4, "host4", info->host4, "dhcp4_first", info->dhcp4_first, "dhcp4_last",
+				info->dhcp4_last, "net6", info->net6, "host6", info->host6);
 }
 
 json_t *describe_network(struct gw_network *network, const char *control_path)
@@ -51,11 +51,12 @@ json_t *describe_network(struct gw_network *network, const char *control_path)
 
 static void describe_on_guest(void *owner, const struct gw_guest_info *info)
 {
-	json_array_append_new(owner, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", describe_text(info->name),
-					       "kind", describe_text(info->kind), "describe", describe_text(info->describe),
-					       "path", describe_text(info->path), "address", describe_text(info->address),
-					       "guests", describe_count(info->guests), "guests_max",
-					       describe_count(info->guests_max)));
+	json_array_append_new(owner,
+			      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", describe_text(info->name),
+					"kind", describe_text(info->kind), "describe", describe_text(info->describe),
+					"path", describe_text(info->path), "address", describe_text(info->address),
+					"guests", describe_count(info->guests), "guests_max",
+					describe_count(info->guests_max)));
 }
 
 json_t *describe_guests(struct gw_network *network)
@@ -97,18 +98,20 @@ static void describe_on_port(void *owner, const struct gw_port_info *info)
 	const struct gw_counters *counters = &info->counters;
 	json_t *port = json_pack("{s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b}", "name", describe_text(info->name), "kind",
 				 describe_text(info->kind), "guest", describe_text(info->guest), "far_end",
-				 describe_text(info->far_end), "connected", info->connected, "conflict", info->conflict, "muted",
-				 info->muted, "isolated", info->isolated);
+				 describe_text(info->far_end), "connected", info->connected, "conflict", info->conflict,
+				 "muted", info->muted, "isolated", info->isolated);
 
 	if (!port)
 		return;
 	json_object_set_new(port, "macs", describe_macs(info));
 	json_object_set_new(port, "mac_count", describe_count(info->mac_count));
-	json_object_set_new(port, "from_guest", describe_traffic(counters->from_guest_frames, counters->from_guest_bytes));
+	json_object_set_new(port, "from_guest",
+			    describe_traffic(counters->from_guest_frames, counters->from_guest_bytes));
 	json_object_set_new(port, "to_guest", describe_traffic(counters->to_guest_frames, counters->to_guest_bytes));
 	json_object_set_new(port, "queue",
 			    json_pack("{s:o, s:o, s:o}", "bytes", describe_count(info->queued_bytes), "peak",
-				      describe_count(info->queued_peak_bytes), "bound", describe_count(info->queue_bound_bytes)));
+				      describe_count(info->queued_peak_bytes), "bound",
+				      describe_count(info->queue_bound_bytes)));
 	json_object_set_new(port, "drops", describe_drops(info->drops));
 	json_array_append_new(owner, port);
 }
@@ -143,10 +146,11 @@ json_t *describe_ports(struct gw_network *network)
 
 static void describe_on_lease(void *owner, const struct gw_lease_info *info)
 {
-	json_array_append_new(owner, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "address", describe_text(info->address), "mac",
-					       describe_text(info->mac), "name", describe_text(info->name), "state",
-					       describe_text(info->state), "seconds_left",
-					       json_integer((json_int_t)info->seconds_left), "reserved", info->reserved));
+	json_array_append_new(owner,
+			      json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "address", describe_text(info->address),
+					"mac", describe_text(info->mac), "name", describe_text(info->name), "state",
+					describe_text(info->state), "seconds_left",
+					json_integer((json_int_t)info->seconds_left), "reserved", info->reserved));
 }
 
 json_t *describe_leases(struct gw_network *network)
@@ -166,6 +170,6 @@ json_t *describe_target(const struct target *target)
 	for (size_t i = 0; i < target->address_count; i++)
 		json_array_append_new(addresses, describe_text(target->addresses[i]));
 	return json_pack("{s:o, s:o, s:b, s:b, s:o, s:o}", "port", describe_text(target->port), "name",
-			 describe_text(target->name), "connected", target->connected, "leased", target->leased, "macs", macs,
-			 "addresses", addresses);
+			 describe_text(target->name), "connected", target->connected, "leased", target->leased, "macs",
+			 macs, "addresses", addresses);
 }

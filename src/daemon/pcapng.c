@@ -158,7 +158,8 @@ size_t pcapng_write_packet(void *to, size_t room, const struct pcapng_packet *pa
 	return block_end(&cursor);
 }
 
-size_t pcapng_write_statistics(void *to, size_t room, uint32_t interface, uint64_t time_us, uint64_t kept, uint64_t lost)
+size_t pcapng_write_statistics(void *to, size_t room, uint32_t interface, uint64_t time_us, uint64_t kept,
+			       uint64_t lost)
 {
 	struct cursor cursor = block_begin(to, room, PCAPNG_STATISTICS);
 	uint64_t received = kept + lost;

@@ -40,7 +40,8 @@ static json_t *guest_named(json_t *list, const char *name)
 	json_t *guest, *found = NULL;
 	size_t i;
 
-	json_array_foreach(list, i, guest) {
+	json_array_foreach(list, i, guest)
+	{
 		if (strcmp(json_string_value(json_object_get(guest, "name")), name) == 0)
 			found = json_incref(guest);
 	}
@@ -55,7 +56,8 @@ static int guest_check(const char *text, struct error *ret_error)
 	int result = spec_parse(&spec, text, ret_error);
 
 	if (result == 0 && spec_string(&spec, "fd"))
-		return error_set(ret_error, -EINVAL, "%s: fd= names a descriptor of guestwire up itself; give it there", text);
+		return error_set(ret_error, -EINVAL, "%s: fd= names a descriptor of guestwire up itself; give it there",
+				 text);
 	return result;
 }
 
@@ -69,7 +71,8 @@ static char *respond_guest_add(struct gw_network *network, const struct request 
 		return answer_encode_error(ANSWER_USAGE, wrong.text);
 	if (gw_guest_add(network, request->spec, &guest, &error) < 0)
 		return answer_encode_error(error.code == -EINVAL ? ANSWER_USAGE : ANSWER_FAILED, error.text);
-	return answer_encode_ok(json_pack("{s:o}", "guest", guest_named(describe_guests(network), gw_guest_name(guest))));
+	return answer_encode_ok(
+		json_pack("{s:o}", "guest", guest_named(describe_guests(network), gw_guest_name(guest))));
 }
 
 static void append_name(void *owner, const struct gw_guest_info *info)

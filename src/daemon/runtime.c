@@ -26,9 +26,10 @@ static int runtime_join(char path[RUNTIME_PATH_BYTES], struct error *ret_error, 
 	int length = snprintf(whole, sizeof(whole), "%s/%s%s%s", a, b, c ? "/" : "", c ? c : "");
 
 	if (length < 0 || length >= RUNTIME_PATH_BYTES)
-		return error_set(ret_error, -ENAMETOOLONG,
-				 "%s/%s: longer than the %d bytes of a socket's path; set XDG_RUNTIME_DIR to a shorter one", a,
-				 b, RUNTIME_PATH_BYTES - 1);
+		return error_set(
+			ret_error, -ENAMETOOLONG,
+			"%s/%s: longer than the %d bytes of a socket's path; set XDG_RUNTIME_DIR to a shorter one", a,
+			b, RUNTIME_PATH_BYTES - 1);
 	memcpy(path, whole, (size_t)length + 1);
 	return 0;
 }
@@ -65,7 +66,8 @@ static int runtime_make(const char *path, struct error *ret_error)
 	if (!S_ISDIR(status.st_mode))
 		return error_set(ret_error, -ENOTDIR, "%s: not a folder; remove it", path);
 	if (status.st_uid != geteuid())
-		return error_set(ret_error, -EPERM, "%s: belongs to user %lu, not to us; remove it or set XDG_RUNTIME_DIR", path,
+		return error_set(ret_error, -EPERM,
+				 "%s: belongs to user %lu, not to us; remove it or set XDG_RUNTIME_DIR", path,
 				 (unsigned long)status.st_uid);
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
 		return error_set(ret_error, -EPERM, "%s: others may write there; chmod 0700 it", path);
@@ -113,7 +115,8 @@ static int runtime_try(struct runtime *runtime, const char *name, struct error *
 	if (fd < 0)
 		return errno == ENOENT ? -EAGAIN : error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
 	if (fcntl(fd, F_SETLK, &lock) < 0) {
-		result = error_set(ret_error, -EEXIST, "network %s is running already (pid %d); guestwire down %s ends it", name,
+		result = error_set(ret_error, -EEXIST,
+				   "network %s is running already (pid %d); guestwire down %s ends it", name,
 				   (int)runtime_holder(fd), name);
 		close(fd);
 		return result;
@@ -156,7 +159,8 @@ int runtime_claim(struct runtime *runtime, const char *base, const char *name, s
 	for (int i = 0; i < CLAIM_TRIES && result == -EAGAIN; i++)
 		result = runtime_try(runtime, name, ret_error);
 	if (result == -EAGAIN)
-		return error_set(ret_error, result, "%s: it comes and goes; is another guestwire starting there?", runtime->folder);
+		return error_set(ret_error, result, "%s: it comes and goes; is another guestwire starting there?",
+				 runtime->folder);
 	if (result == 0)
 		runtime_clear(runtime, false);
 	return result;

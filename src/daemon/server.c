@@ -104,7 +104,7 @@ void server_free(struct server *server)
 {
 	if (!server)
 		return;
-	list_for_each_safe(at, &server->clients)
+	list_for_each_safe (at, &server->clients)
 		server_drop(server, container_of(at, struct client, link));
 	gw_watch_free(server->watch);
 	if (server->fd >= 0)
@@ -125,7 +125,7 @@ void server_news(struct server *server)
 /* The one that was silent for longest and is owed nothing but an answer that it does not read. */
 static void server_make_room(struct server *server)
 {
-	list_for_each(at, &server->clients) {
+	list_for_each (at, &server->clients) {
 		struct client *client = container_of(at, struct client, link);
 
 		if (client->state == CLIENT_WAITING || client->state == CLIENT_CAPTURING)
@@ -134,6 +134,17 @@ static void server_make_room(struct server *server)
 		server_drop(server, client);
 		return;
 	}
+}
+
+static void server_refuse(struct server *server, int fd)
+{
+	char *line = answer_encode_error(ANSWER_BUSY, "too many are waiting or capturing");
+
+	log_line(server->log, "control: refused a connection: %d are waiting or capturing", SERVER_CLIENTS_MAX);
+	if (line && send(fd, line, strlen(line), MSG_DONTWAIT) < 0)
+		log_more(server->log, "control: it could not even be told so: %s", error_name(-errno));
+	free(line);
+	close(fd);
 }
 
 static void server_accept(struct server *server)
@@ -152,8 +163,7 @@ static void server_accept(struct server *server)
 	if (server->count >= SERVER_CLIENTS_MAX)
 		server_make_room(server);
 	if (server->count >= SERVER_CLIENTS_MAX) {
-		close(fd);
-		log_line(server->log, "control: refused a connection: %d are waiting or capturing", SERVER_CLIENTS_MAX);
+		server_refuse(server, fd);
 		return;
 	}
 	result = client_new(server->network, fd, server_on_client, server, &client);
@@ -184,7 +194,8 @@ static void server_capture(struct server *server, struct client *client, const s
 		guest = target.port;
 	result = guest && !*guest ? -ENOENT : capture_new(server->network, guest, &client->capture);
 	if (result < 0) {
-		snprintf(text, sizeof(text), "capture: %s", result == -ENOENT ? "the guest is on no port now" : error_name(result));
+		snprintf(text, sizeof(text), "capture: %s",
+			 result == -ENOENT ? "the guest is on no port now" : error_name(result));
 		client_answer(client, answer_encode_error(result == -ENOENT ? ANSWER_NOT_FOUND : ANSWER_FAILED, text));
 		return;
 	}
@@ -216,7 +227,10 @@ static void server_request(struct server *server, struct client *client, const c
 		return;
 	}
 	log_more(server->log, "control: %s%s%s", request_word(request.command),
-		 request.guest || request.spec ? " " : "", request.guest ? request.guest : request.spec ? request.spec : "");
+		 request.guest || request.spec ? " " : "",
+		 request.guest  ? request.guest
+		 : request.spec ? request.spec
+				: "");
 	if (request.command == REQUEST_CAPTURE)
 		server_capture(server, client, &request);
 	else if (request.command == REQUEST_WAIT)
@@ -257,7 +271,7 @@ static void server_serve(struct server *server, struct client *client)
 
 static void server_tell(struct server *server)
 {
-	list_for_each_safe(at, &server->clients) {
+	list_for_each_safe (at, &server->clients) {
 		struct client *client = container_of(at, struct client, link);
 		char *line = client->state == CLIENT_WAITING ? respond_wait(server->network, &client->request) : NULL;
 
@@ -288,7 +302,7 @@ void server_turn(struct server *server)
 		server->news = false;
 		server_tell(server);
 	}
-	list_for_each_safe(at, &server->clients) {
+	list_for_each_safe (at, &server->clients) {
 		struct client *client = container_of(at, struct client, link);
 
 		if (client->state == CLIENT_CAPTURING)

@@ -19,9 +19,9 @@ enum target_limits {
 
 struct target {
 	const char *word;
-	bool named_port;  /* the word names a port, or what --guest made */
-	bool connected;   /* its port, or the one where its MAC address was heard, is connected */
-	bool leased;      /* it holds a lease now */
+	bool named_port;              /* the word names a port, or what --guest made */
+	bool connected;               /* its port, or the one where its MAC address was heard, is connected */
+	bool leased;                  /* it holds a lease now */
 	char port[TARGET_NAME_BYTES]; /* "": none yet */
 	char name[TARGET_NAME_BYTES]; /* its host name, or "" */
 	char macs[TARGET_MACS_MAX][TARGET_MAC_BYTES];

@@ -58,7 +58,8 @@ static void check_answer(const char *line, size_t length)
 		assert(error.text[0]);
 		return;
 	}
-	again = answer.ok ? answer_encode_ok(json_incref(answer.object)) : answer_encode_error(answer.code, answer.error);
+	again = answer.ok ? answer_encode_ok(json_incref(answer.object))
+			  : answer_encode_error(answer.code, answer.error);
 	assert(again && strchr(again, '\n') == again + strlen(again) - 1);
 	free(again);
 	answer_done(&answer);

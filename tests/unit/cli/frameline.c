@@ -17,7 +17,10 @@
 	"\x45\x00\x00\x28\x00\x00" fragment "\x40" protocol "\x00\x00\x0a\x00\x02\x0f\x0a\x00\x02\x02"
 #define IP6(next) \
 	"\x60\x00\x00\x00\x00\x08" next "\x40\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0f\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02"
-#define ROW(bytes, text) {bytes, sizeof(bytes) - 1, text}
+#define ROW(bytes, text)                       \
+	{                                      \
+		bytes, sizeof(bytes) - 1, text \
+	}
 
 static const struct {
 	const char *bytes;
@@ -38,7 +41,8 @@ static const struct {
 	    SAID "IPv4 10.0.2.15 > 10.0.2.2, a fragment of protocol 17, 34 bytes"),
 	ROW(MACS "\x81\x00\x00\x07\x08\x00" IP4("\x11", "\0\0") "\x00\x44\x00\x43\0\x08\0\0",
 	    SAID "vlan 7, UDP 10.0.2.15:68 > 10.0.2.2:67, 46 bytes"),
-	ROW(MACS "\x86\xdd" IP6("\x11") "\x00\x35\x10\x00\0\x08\0\0", SAID "UDP [fd00::f]:53 > [fd00::2]:4096, 62 bytes"),
+	ROW(MACS "\x86\xdd" IP6("\x11") "\x00\x35\x10\x00\0\x08\0\0",
+	    SAID "UDP [fd00::f]:53 > [fd00::2]:4096, 62 bytes"),
 	ROW(MACS "\x86\xdd" IP6("\x3a") "\x85\0\0\0", SAID "fd00::f > fd00::2 ICMPv6 type 133, 58 bytes"),
 	ROW(MACS "\x88\xb5", SAID "type 0x88b5, 14 bytes"),
 	ROW(MACS "\x08\x06", SAID "ARP, 14 bytes"),
@@ -54,7 +58,8 @@ static void each_frame_reads_as_it_should(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(frameline_format((const uint8_t *)rows[i].bytes, rows[i].count, rows[i].count, line),
+		assert_string_equal(frameline_format((const uint8_t *)rows[i].bytes, rows[i].count, rows[i].count,
+						     line),
 				    rows[i].wanted);
 }
 

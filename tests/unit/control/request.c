@@ -25,11 +25,13 @@ static const struct {
 	 REQUEST_UNTIL_EITHER},
 	{"{\"command\":\"guest-rm\",\"guest\":\"vm1\"}", REQUEST_GUEST_REMOVE, "vm1", NULL, REQUEST_UNTIL_EITHER},
 	{"{\"command\":\"wait\",\"guest\":\"vm1\"}", REQUEST_WAIT, "vm1", NULL, REQUEST_UNTIL_EITHER},
-	{"{\"command\":\"wait\",\"guest\":\"vm1\",\"until\":\"lease\"}", REQUEST_WAIT, "vm1", NULL, REQUEST_UNTIL_LEASE},
+	{"{\"command\":\"wait\",\"guest\":\"vm1\",\"until\":\"lease\"}", REQUEST_WAIT, "vm1", NULL,
+	 REQUEST_UNTIL_LEASE},
 	{"{\"command\":\"wait\",\"until\":\"connected\",\"guest\":\"\xc3\xa4\"}", REQUEST_WAIT, "\xc3\xa4", NULL,
 	 REQUEST_UNTIL_CONNECTED},
 	{"{\"command\":\"capture\"}", REQUEST_CAPTURE, NULL, NULL, REQUEST_UNTIL_EITHER},
-	{"{\"command\":\"capture\",\"guest\":\"a\\\"]}[{\\\\\"}", REQUEST_CAPTURE, "a\"]}[{\\", NULL, REQUEST_UNTIL_EITHER},
+	{"{\"command\":\"capture\",\"guest\":\"a\\\"]}[{\\\\\"}", REQUEST_CAPTURE, "a\"]}[{\\", NULL,
+	 REQUEST_UNTIL_EITHER},
 	{"{\"command\":\"down\"}", REQUEST_DOWN, NULL, NULL, REQUEST_UNTIL_EITHER},
 };
 
@@ -127,8 +129,10 @@ static void what_is_encoded_is_one_line_that_decodes_to_the_same(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		const struct request given = {
-			.command = good[i].command, .guest = good[i].guest, .spec = good[i].spec, .until = good[i].until};
+		const struct request given = {.command = good[i].command,
+					      .guest = good[i].guest,
+					      .spec = good[i].spec,
+					      .until = good[i].until};
 		char *line = request_encode(&given);
 		struct request back;
 

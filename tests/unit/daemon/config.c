@@ -67,7 +67,8 @@ static const struct {
 	{"# nothing\n", "f.yaml: empty; known keys are name, uplink, guests, dhcp-hosts, state-dir"},
 	{"- a", "f.yaml:1:1: must be a map; known keys are name, uplink, guests, dhcp-hosts, state-dir"},
 	{"lab", "f.yaml:1:1: must be a map; known keys are name, uplink, guests, dhcp-hosts, state-dir"},
-	{"name: lab\ngests: []\n", "f.yaml:2:1: unknown key gests: known are name, uplink, guests, dhcp-hosts, state-dir"},
+	{"name: lab\ngests: []\n",
+	 "f.yaml:2:1: unknown key gests: known are name, uplink, guests, dhcp-hosts, state-dir"},
 	{"name: a\nname: b\n", "f.yaml:2:1: the key name: stands here twice"},
 	{"name: [a]", "f.yaml:1:7: name: must be one word, not a list or a map"},
 	{"name:", "f.yaml:1:6: name: has no value"},
@@ -86,8 +87,7 @@ static const struct {
 	{"uplink: {[a]: c}", "f.yaml:1:10: a key: must be one word, not a list or a map"},
 	{"uplink: {kind: {}}", "f.yaml:1:16: kind: must be one word, not a list or a map"},
 	{"guests: stream", "f.yaml:1:9: guests: must be a list"},
-	{"guests:\n  - path: /x\n",
-	 "f.yaml:2:5: a guest without a kind: as in {kind: stream, path: /run/vm.sock}"},
+	{"guests:\n  - path: /x\n", "f.yaml:2:5: a guest without a kind: as in {kind: stream, path: /run/vm.sock}"},
 	{"guests:\n  - kind: stream\n    path:\n", "f.yaml:3:10: path: has no value"},
 	{"guests: [[a]]", "f.yaml:1:10: guests: must be one word, not a list or a map"},
 	{"guests: &a [*a]", "f.yaml:1:9: guests: must be one word, not a list or a map"},
@@ -211,8 +211,9 @@ static void a_file_that_is_not_there_is_named(void **state)
 static void names_are_checked(void **state)
 {
 	static const char *const fine[] = {"a", "lab", "Lab-1.x_y", "_x", "12345678901234567890123456789012"};
-	static const char *const wrong[] = {"", ".", "..", "-x", "a/b", "a b", "\xc3\xa4", "a\n",
-					    "123456789012345678901234567890123"};
+	static const char *const wrong[] = {"",         ".",   "..",
+					    "-x",       "a/b", "a b",
+					    "\xc3\xa4", "a\n", "123456789012345678901234567890123"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)

@@ -25,7 +25,9 @@ static void tell(const char *name)
 	memcpy(address.sun_path, name, length);
 	if (name[0] == '@')
 		address.sun_path[0] = '\0';
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)),
+			 0);
 	assert_int_equal(notify_send(name, "READY=1\n"), 0);
 	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), 8);
 	assert_memory_equal(got, "READY=1\n", 8);

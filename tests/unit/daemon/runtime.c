@@ -140,7 +140,8 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 	pid_t other = claim_elsewhere(&ready);
 
 	(void)state;
-	snprintf(wanted, sizeof(wanted), "network lab is running already (pid %d); guestwire down lab ends it", (int)other);
+	snprintf(wanted, sizeof(wanted), "network lab is running already (pid %d); guestwire down lab ends it",
+		 (int)other);
 	assert_int_equal(runtime_claim(&runtime, base, "lab", &error), -EEXIST);
 	assert_string_equal(error.text, wanted);
 	assert_int_equal(runtime_pid(base, "lab"), other);
