@@ -16,7 +16,12 @@
 
 #include "os/tap.h"
 
-enum { HEADERS = 14 + 20 + 20, PAYLOAD = 60000, KERNEL_HEADER = sizeof(struct virtio_net_hdr) };
+enum {
+	PAYLOAD = 60000,
+	SEGMENT = 1200,
+	KERNEL_HEADER = sizeof(struct virtio_net_hdr),
+	KERNEL_GSO_UDP_L4 = 5, /* newer than the headers that this may be built with */
+};
 
 static bool enter_namespace(void)
 {
@@ -67,43 +72,84 @@ static void put16(uint8_t *at, unsigned value)
 	at[1] = (uint8_t)value;
 }
 
-/* A TCP segment of 60,000 bytes of data, to be cut for an MTU of 1500. */
-static size_t make_segment(uint8_t *to)
-{
-	struct virtio_net_hdr header = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-		.hdr_len = HEADERS,
-		.gso_size = 1460,
-		.csum_start = 34,
-		.csum_offset = 16,
-	};
-	uint8_t *frame = to + KERNEL_HEADER, *ip = frame + 14, *tcp = ip + 20;
-	uint32_t sum = 0;
+struct kind {
+	const char *what;
+	bool six, udp;
+	uint8_t kernel;
+	enum gso_type ours;
+};
 
-	memcpy(to, &header, sizeof(header));
-	memset(frame, 0, HEADERS);
-	frame_make(frame, 14, 0x77, 0x78);
-	put16(frame + 12, 0x0800);
+static const struct kind kinds[] = {
+	{"TCP over IPv4", false, false, VIRTIO_NET_HDR_GSO_TCPV4, GSO_TCP4},
+	{"TCP over IPv6", true, false, VIRTIO_NET_HDR_GSO_TCPV6, GSO_TCP6},
+	{"UDP over IPv4", false, true, KERNEL_GSO_UDP_L4, GSO_UDP},
+	{"UDP over IPv6", true, true, KERNEL_GSO_UDP_L4, GSO_UDP},
+};
+
+static uint32_t sum16(const uint8_t *bytes, size_t count, uint32_t sum)
+{
+	for (size_t i = 0; i < count; i += 2)
+		sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static size_t make_ip(const struct kind *kind, uint8_t *ip, unsigned length, uint32_t *ret_pseudo)
+{
+	unsigned protocol = kind->udp ? 17 : 6;
+
+	memset(ip, 0, 40);
+	if (kind->six) {
+		ip[0] = 0x60;
+		put16(ip + 4, length);
+		ip[6] = (uint8_t)protocol;
+		ip[7] = 64;
+		ip[8] = ip[24] = 0xfd;
+		ip[23] = 1;
+		ip[39] = 2;
+		*ret_pseudo = sum16(ip + 8, 32, protocol + length);
+		return 40;
+	}
 	ip[0] = 0x45;
-	put16(ip + 2, 40 + PAYLOAD);
+	put16(ip + 2, 20 + length);
 	ip[6] = 0x40;
 	ip[8] = 64;
-	ip[9] = 6;
+	ip[9] = (uint8_t)protocol;
 	memcpy(ip + 12, (uint8_t[]){10, 9, 0, 1, 10, 9, 0, 2}, 8);
-	for (int i = 0; i < 20; i += 2)
-		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
-	put16(ip + 10, ~((sum & 0xffff) + (sum >> 16)) & 0xffff);
-	put16(tcp, 1000);
-	put16(tcp + 2, 2000);
-	tcp[12] = 0x50;
-	tcp[13] = 0x10;
-	sum = (10 << 8 | 9) + 1 + (10 << 8 | 9) + 2 + 6 + 20 + PAYLOAD;
-	sum = (sum & 0xffff) + (sum >> 16);
-	put16(tcp + 16, sum);
-	for (int i = 0; i < PAYLOAD; i++)
-		tcp[20 + i] = (uint8_t)(i * 13);
-	return KERNEL_HEADER + HEADERS + PAYLOAD;
+	put16(ip + 10, ~sum16(ip, 20, 0) & 0xffff);
+	*ret_pseudo = sum16(ip + 12, 8, protocol + length);
+	return 20;
+}
+
+/* A segment of 60,000 bytes of data, to be cut into pieces of 1,200. How many bytes, the kernel's header included. */
+static size_t make_segment(const struct kind *kind, uint8_t *to)
+{
+	unsigned transport = kind->udp ? 8 : 20;
+	uint8_t *frame = to + KERNEL_HEADER, *l4;
+	struct virtio_net_hdr header = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					.gso_type = kind->kernel,
+					.gso_size = SEGMENT};
+	uint32_t pseudo;
+
+	frame_make(frame, 14, 0x77, 0x78);
+	put16(frame + 12, kind->six ? 0x86dd : 0x0800);
+	header.csum_start = (uint16_t)(14 + make_ip(kind, frame + 14, transport + PAYLOAD, &pseudo));
+	header.csum_offset = kind->udp ? 6 : 16;
+	header.hdr_len = (uint16_t)(header.csum_start + transport);
+	memcpy(to, &header, sizeof(header));
+	l4 = frame + header.csum_start;
+	memset(l4, 0, transport);
+	put16(l4, 1000);
+	put16(l4 + 2, 2000);
+	if (kind->udp)
+		put16(l4 + 4, transport + PAYLOAD);
+	else
+		put16(l4 + 12, 0x5010);
+	put16(l4 + header.csum_offset, pseudo);
+	for (unsigned i = 0; i < PAYLOAD; i++)
+		l4[transport + i] = (uint8_t)(i * 13);
+	return KERNEL_HEADER + header.hdr_len + PAYLOAD;
 }
 
 static void settle(struct fixture *fixture)
@@ -114,18 +160,40 @@ static void settle(struct fixture *fixture)
 	}
 }
 
-static void a_large_segment_passes_from_tap_to_tap_uncut(void **state)
+/* From one tap to the other, past the probe. */
+static void pass_segment(struct fixture *fixture, const struct kind *kind, int from, int to)
+{
+	uint8_t *sent = malloc(70000), *got = malloc(70000);
+	size_t count = make_segment(kind, sent);
+	struct virtio_net_hdr header;
+	size_t before = fixture->probe.frames;
+
+	if (send(from, sent, count, 0) != (ssize_t)count)
+		fail_msg("%s: %s", kind->what, strerror(errno));
+	settle(fixture);
+	assert_int_equal(fixture->probe.frames, before + 1);
+	assert_int_equal(fixture->probe.lengths[before], count - KERNEL_HEADER);
+	assert_int_equal(fixture->probe.offload.gso, kind->ours);
+	assert_int_equal(fixture->probe.offload.segment_bytes, SEGMENT);
+	assert_int_equal(fixture->probe.offload.csum, CSUM_PARTIAL);
+	if (recv(to, got, 70000, 0) != (ssize_t)count)
+		fail_msg("%s did not arrive whole", kind->what);
+	memcpy(&header, got, sizeof(header));
+	assert_int_equal(header.gso_type, kind->kernel);
+	assert_int_equal(header.gso_size, SEGMENT);
+	assert_int_equal(header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	assert_memory_equal(got + KERNEL_HEADER, sent + KERNEL_HEADER, count - KERNEL_HEADER);
+	free(sent);
+	free(got);
+}
+
+static void large_segments_pass_from_tap_to_tap_uncut(void **state)
 {
 	struct fixture *fixture;
 	struct endpoint *first;
-	uint8_t *sent, *got;
-	struct virtio_net_hdr header;
-	size_t count;
 	int a, b;
 
 	NEED_NAMESPACE();
-	sent = malloc(70000);
-	got = malloc(70000);
 	fixture = fixture_new();
 	fixture_open(fixture, "tap,ifname=gwa");
 	first = fixture->endpoint;
@@ -135,33 +203,24 @@ static void a_large_segment_passes_from_tap_to_tap_uncut(void **state)
 	assert_string_equal(fixture->ports[0]->name, "g");
 	assert_string_equal(fixture->endpoint->address, "gwb");
 	assert_string_equal(fixture_look(fixture->ports[1]).far_end, "gwb");
-	if (!fixture->ports[0]->accepts.tso4)
-		fail_msg("this kernel's taps have no TSO");
 	a = packet_open("gwa");
 	b = packet_open("gwb");
-	count = make_segment(sent);
-	assert_int_equal(send(a, sent, count, 0), count);
-	settle(fixture);
-	assert_int_equal(fixture->probe.frames, 1);
-	assert_int_equal(fixture->probe.lengths[0], HEADERS + PAYLOAD);
-	assert_int_equal(fixture->probe.offload.gso, GSO_TCP4);
-	assert_int_equal(fixture->probe.offload.segment_bytes, 1460);
-	assert_int_equal(fixture->probe.offload.csum, CSUM_PARTIAL);
-	assert_int_equal(fixture->ports[1]->counters.to_guest.frames, 1);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct port_accepts *accepts = &fixture->ports[0]->accepts;
+
+		if (kinds[i].udp ? accepts->uso : kinds[i].six ? accepts->tso6 : accepts->tso4)
+			pass_segment(fixture, &kinds[i], a, b);
+		else
+			print_message("this kernel's taps do not take %s uncut\n", kinds[i].what);
+	}
+	assert_true(fixture->probe.frames > 0);
+	assert_int_equal(fixture_drops(fixture->ports[0]), 0);
 	assert_int_equal(fixture_drops(fixture->ports[1]), 0);
-	assert_int_equal(recv(b, got, 70000, 0), count);
-	memcpy(&header, got, sizeof(header));
-	assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
-	assert_int_equal(header.gso_size, 1460);
-	assert_int_equal(header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_F_NEEDS_CSUM);
-	assert_memory_equal(got + KERNEL_HEADER, sent + KERNEL_HEADER, count - KERNEL_HEADER);
 	close(a);
 	close(b);
 	endpoint_close(first);
 	fixture_free(fixture);
 	assert_int_equal(if_nametoindex("gwa"), 0);
-	free(sent);
-	free(got);
 }
 
 static void set_down(const char *name)
@@ -281,7 +340,7 @@ static void wrong_words_leave_no_interface(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_large_segment_passes_from_tap_to_tap_uncut),
+		cmocka_unit_test(large_segments_pass_from_tap_to_tap_uncut),
 		cmocka_unit_test(an_interface_that_is_down_or_gone_is_told_by_name),
 		cmocka_unit_test(a_tap_of_a_smaller_mtu_is_refused_with_the_mtu_that_works),
 		cmocka_unit_test(a_tap_can_be_inherited),
