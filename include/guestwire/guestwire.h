@@ -85,8 +85,8 @@ struct gw_network_config {
 	size_t size;
 	const char *name; /* NULL: "default" */
 	/* "none[,key=value…]": mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
-	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= bootfile= tftp-server-name= mac-move=;
-	 * guestwire(1) has them all. NULL: "none". */
+	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= dhcp6= bootfile= tftp-server-name=
+	 * mac-move= isolated=; guestwire(1) has them all. NULL: "none". */
 	const char *uplink;
 	/* "MAC,IP[,NAME]", NULL at the end; may be NULL */
 	const char *const *dhcp_hosts;
