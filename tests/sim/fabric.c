@@ -690,7 +690,7 @@ int main(int argc, char **argv)
 			failed++;
 	}
 	printf("%llu frames handed in, %llu given to ports\n", (unsigned long long)sim.all_handed, (unsigned long long)sim.all_reached);
-	for (int reason = 1; reason < DROP_REASONS; reason++) {
+	for (enum drop_reason reason = 1; reason < DROP_REASONS; reason++) {
 		if (sim.all_drops.count[reason])
 			printf("  %8llu %s\n", (unsigned long long)sim.all_drops.count[reason], drop_name(reason));
 	}
