@@ -123,6 +123,9 @@ static int connection_send(struct connection *connection, const char *line, stru
 
 		if (sent < 0 && errno == EINTR)
 			continue;
+		/* One that refuses us says why before it closes. */
+		if (sent < 0 && errno == EPIPE)
+			return 0;
 		if (sent < 0)
 			return error_set(ret_error, -errno, "network %s: %s", connection->name, error_name(-errno));
 		line += sent;

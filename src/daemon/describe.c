@@ -116,23 +116,16 @@ static void describe_on_port(void *owner, const struct gw_port_info *info)
 	json_array_append_new(owner, port);
 }
 
-static void describe_on_drops(void *owner, const struct gw_port_info *info)
+static void describe_on_total(void *owner, const struct gw_network_info *info)
 {
-	json_t *total = owner;
-
-	for (unsigned i = 1; info->drops && i < gw_drop_reasons(); i++) {
-		json_int_t before = json_integer_value(json_object_get(total, gw_drop_name(i)));
-
-		if (info->drops[i])
-			json_object_set_new(total, gw_drop_name(i), json_integer(before + (json_int_t)info->drops[i]));
-	}
+	*(json_t **)owner = describe_drops(info->drops);
 }
 
 json_t *describe_drops_total(struct gw_network *network)
 {
-	json_t *total = json_object();
+	json_t *total = NULL;
 
-	gw_network_each_port(network, describe_on_drops, total);
+	gw_network_describe(network, describe_on_total, &total);
 	return total;
 }
 

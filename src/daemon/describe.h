@@ -14,7 +14,7 @@ json_t *describe_network(struct gw_network *network, const char *control_path);
 /* what each --guest made */
 json_t *describe_guests(struct gw_network *network);
 json_t *describe_ports(struct gw_network *network);
-/* of all ports that are there now, by reason */
+/* by reason, of ports that left too */
 json_t *describe_drops_total(struct gw_network *network);
 json_t *describe_leases(struct gw_network *network);
 json_t *describe_target(const struct target *target);

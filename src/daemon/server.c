@@ -66,7 +66,7 @@ static int server_bind(struct server *server, struct error *ret_error)
 	fcntl(server->fd, F_SETFL, O_NONBLOCK);
 	/* The program's umask is 077, so nobody else got in before the mode is exact. */
 	if (bind(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(server->path, 0600) < 0 ||
-	    listen(server->fd, 64) < 0)
+	    listen(server->fd, SERVER_CLIENTS_MAX) < 0)
 		return error_set(ret_error, -errno, "control socket %s: %s", server->path, error_name(-errno));
 	result = gw_watch_new(server->network, server->fd, 1, server_on_knock, server, &server->watch);
 	return result < 0 ? error_set(ret_error, result, "control socket %s: %s", server->path, error_name(result)) : 0;
@@ -147,7 +147,8 @@ static void server_refuse(struct server *server, int fd)
 	close(fd);
 }
 
-static void server_accept(struct server *server)
+/* False: nobody knocks any more, or cannot be let in. */
+static bool server_accept(struct server *server)
 {
 	struct client *client;
 	int fd, result;
@@ -156,7 +157,7 @@ static void server_accept(struct server *server)
 	if (fd < 0) {
 		/* Readiness stays, and the loop would spin on what cannot be had. */
 		server->deaf = (errno == EMFILE || errno == ENFILE) && gw_watch_change(server->watch, 0) == 0;
-		return;
+		return false;
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -164,15 +165,16 @@ static void server_accept(struct server *server)
 		server_make_room(server);
 	if (server->count >= SERVER_CLIENTS_MAX) {
 		server_refuse(server, fd);
-		return;
+		return true;
 	}
 	result = client_new(server->network, fd, server_on_client, server, &client);
 	if (result < 0) {
 		log_line(server->log, "control: a connection failed: %s", error_name(result));
-		return;
+		return false;
 	}
 	list_append(&server->clients, &client->link);
 	server->count++;
+	return true;
 }
 
 /* ---- requests ---- */
@@ -247,12 +249,19 @@ static void server_request(struct server *server, struct client *client, const c
 static void server_go_on(struct server *server, struct client *client)
 {
 	size_t length = 0;
-	const char *line;
+	const char *line = NULL;
+	int budget = SERVER_TURN_REQUESTS;
 
 	client_settle(client);
-	while ((line = client_line(client, &length))) {
+	while (budget-- > 0 && (line = client_line(client, &length))) {
 		server_request(server, client, line, length);
 		client_settle(client);
+	}
+	if (line && client->state == CLIENT_ASKING) {
+		/* There may be more, and no event will tell: what was read is read. */
+		server_on_client(server, client);
+		gw_network_wake(server->network);
+		return;
 	}
 	if (client->state == CLIENT_ASKING && client->ended && !client->answer)
 		client->state = CLIENT_CLOSED;
@@ -290,8 +299,8 @@ void server_turn(struct server *server)
 
 	if (server->deaf)
 		server->deaf = gw_watch_change(server->watch, 1) < 0;
-	if (server->knocked)
-		server_accept(server);
+	for (int i = 0; i < SERVER_TURN_ACCEPTS && server->knocked; i++)
+		server->knocked = server_accept(server);
 	server->knocked = false;
 	list_init(&ready);
 	while (!list_empty(&server->ready))
