@@ -245,6 +245,7 @@ struct gw_network_info {
 	const char *mac;
 	const char *net4, *host4, *dhcp4_first, *dhcp4_last; /* "" without IPv4 */
 	const char *net6, *host6;                            /* "" without IPv6 */
+	const uint64_t *drops; /* [gw_drop_reasons()]: of all ports, those that left too */
 };
 
 /* Strings are valid during the call. */

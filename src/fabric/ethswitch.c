@@ -114,6 +114,11 @@ struct list *ethswitch_ports(struct ethswitch *ethswitch)
 	return &ethswitch->ports;
 }
 
+struct drops *ethswitch_drops(struct ethswitch *ethswitch)
+{
+	return &ethswitch->drops;
+}
+
 void ethswitch_observe(struct ethswitch *ethswitch, const struct observer *observer)
 {
 	ethswitch->observer = observer;

@@ -5,10 +5,11 @@
  * Ownership of an address. The port where a source address was first heard owns it. A second port that uses it is
  * refused (SOURCE_CONFLICT) while the owner is alive; "alive" is found out, not assumed: the first refused frame makes a
  * claim, on_claim() lets the gateway ask the owner for a sign of life, and
- *   owner heard within CLAIM_US before the claim, or at any time after it -> conflict: on_conflict() once, refused on
- *   owner silent for CLAIM_US after the claim, or detached               -> moved: the claimant owns it
- * In a conflict the claim is made anew, and on_claim() called again, whenever the owner has been silent for CLAIM_US: a
- * guest that went without a word loses its address in the end. A port whose lock is this address takes it at once from one
+ *   owner heard within CLAIM_US after the claim           -> conflict: on_conflict() once, refused on
+ *   owner silent for CLAIM_US after the claim, or detached -> moved: the claimant owns it
+ * What was heard before the claim says nothing: a guest that moves was alive at its old port until just now. In a conflict
+ * the claim is made anew, and on_claim() called again, whenever the owner has been silent for CLAIM_US: a guest that went
+ * without a word loses its address in the end. A port whose lock is this address takes it at once from one
  * that is not locked to it, and an uplink from anyone. The gateway's address belongs to the first uplink that
  * uses it. This is also what stops loops between networks: a frame that comes back carries an address owned elsewhere. With
  * mac_move every claim moves at once, and MOVES_MAX moves in a second are SOURCE_FLAPPING.
@@ -80,6 +81,8 @@ uint32_t ethswitch_mtu(const struct ethswitch *ethswitch);
 /* Blocks for queues (framequeue.h) and frames of FRAME_ROOM_BYTES; shared by all ports of the network. */
 struct pool *ethswitch_blocks(struct ethswitch *ethswitch);
 struct pool *ethswitch_frames(struct ethswitch *ethswitch);
+/* Every drop on this network so far, of ports that left too. Who refuses before there is a port counts here himself. */
+struct drops *ethswitch_drops(struct ethswitch *ethswitch);
 /* NULL ends it. Read on every frame: attach it only while somebody looks. */
 void ethswitch_observe(struct ethswitch *ethswitch, const struct observer *observer);
 

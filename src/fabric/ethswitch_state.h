@@ -29,6 +29,7 @@ struct ethswitch {
 	struct port *source;
 	struct port *target;
 
+	struct drops drops; /* of all ports, those that left too */
 	struct mactable addresses;
 	struct pool frames;
 	struct pool blocks;

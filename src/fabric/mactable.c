@@ -208,17 +208,17 @@ static enum drop_reason mactable_claim(struct mactable *table, struct mactable_e
 	}
 	if (mactable_at_once(table, entry->port, port))
 		return mactable_move(table, entry, port, now_us, news);
-	if (now_us - entry->heard_us < ETHSWITCH_CLAIM_US) {
-		mactable_conflict(entry->port, port, mactable_mac(entry->key), now_us, news);
-		return DROP_SOURCE_CONFLICT;
-	}
-	if (entry->claim_us > entry->heard_us) {
+	if (entry->claimant) {
 		if (now_us - entry->claim_us >= ETHSWITCH_CLAIM_US)
 			return mactable_move(table, entry, port, now_us, news);
 		return DROP_SOURCE_CONFLICT;
 	}
-	if (!entry->claimant)
-		table->claims++;
+	/* Known to be in conflict with an owner that lives: it is not asked again for every frame. */
+	if (mac_equal(port->conflict, mactable_mac(entry->key)) && now_us - entry->heard_us < ETHSWITCH_CLAIM_US) {
+		mactable_conflict(entry->port, port, mactable_mac(entry->key), now_us, news);
+		return DROP_SOURCE_CONFLICT;
+	}
+	table->claims++;
 	entry->claimant = port;
 	entry->claim_us = now_us;
 	*news = (struct mactable_news){MACTABLE_CLAIMED, entry->port, port};
@@ -234,12 +234,10 @@ static void mactable_answer(struct mactable *table, struct mactable_entry *entry
 	mactable_conflict(entry->port, claimant, mactable_mac(entry->key), now_us, news);
 }
 
-enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64_t mac, uint16_t vlan, uint64_t now_us,
-			       struct mactable_news *news)
+/* Whatever is not the usual: a known address on its own port. */
+static enum drop_reason mactable_hear_news(struct mactable *table, struct mactable_entry *entry, struct port *port, uint64_t key,
+					   uint64_t now_us, struct mactable_news *news)
 {
-	uint64_t key = mactable_key(mac, vlan);
-	struct mactable_entry *entry = mactable_look(table, key);
-
 	if (!entry) {
 		mactable_learn(table, port, key, now_us, news);
 		return DROP_NONE;
@@ -248,8 +246,20 @@ enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64
 		return mactable_claim(table, entry, port, now_us, news);
 	if (entry->claimant)
 		mactable_answer(table, entry, now_us, news);
-	else if (mactable_aged(entry, now_us))
+	else
 		mactable_learned(port, mactable_mac(key), news);
+	entry->heard_us = now_us;
+	return DROP_NONE;
+}
+
+enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64_t mac, uint16_t vlan, uint64_t now_us,
+			       struct mactable_news *news)
+{
+	uint64_t key = mactable_key(mac, vlan);
+	struct mactable_entry *entry = mactable_look(table, key);
+
+	if (!entry || entry->port != port || entry->claimant || mactable_aged(entry, now_us))
+		return mactable_hear_news(table, entry, port, key, now_us, news);
 	entry->heard_us = now_us;
 	return DROP_NONE;
 }

@@ -29,6 +29,7 @@ void port_drop(struct port *port, enum drop_reason reason, const struct frame *f
 	first = port->counters.drops.count[reason]++ == 0;
 	if (!ethswitch)
 		return;
+	ethswitch->drops.count[reason]++;
 	if (ethswitch->observer && ethswitch->observer->on_drop)
 		ethswitch->observer->on_drop(ethswitch->observer->owner, port, reason, frame);
 	if (first && ethswitch->config.on_first_drop)

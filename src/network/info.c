@@ -71,6 +71,7 @@ void gw_network_describe(struct gw_network *network,
 	info.dhcp4_last = last;
 	info.net6 = net6;
 	info.host6 = host6;
+	info.drops = ethswitch_drops(network->ethswitch)->count;
 	on_network(owner, &info);
 }
 

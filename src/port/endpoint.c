@@ -105,9 +105,15 @@ void endpoint_notice(struct endpoint *endpoint, const char *format, ...)
 	setup->on_notice(setup->owner, endpoint, text);
 }
 
+void endpoint_drop(struct endpoint *endpoint, enum drop_reason reason)
+{
+	endpoint->drops.count[reason]++;
+	ethswitch_drops(endpoint->setup->ethswitch)->count[reason]++;
+}
+
 void endpoint_refuse_guest(struct endpoint *endpoint)
 {
-	endpoint->drops.count[DROP_GUESTS_FULL]++;
+	endpoint_drop(endpoint, DROP_GUESTS_FULL);
 	if (endpoint->told_full)
 		return;
 	endpoint->told_full = true;

@@ -93,6 +93,8 @@ int endpoint_read_options(struct endpoint *endpoint, struct spec *spec, struct e
 int endpoint_read_fd(struct spec *spec, const char *key, int64_t *fd, struct error *ret_error);
 /* NAME where there is one guest at most, else NAME.number. */
 void endpoint_port_name(const struct endpoint *endpoint, uint32_t number, char *ret_name, size_t size);
+/* Counts what was refused before there was a port. */
+void endpoint_drop(struct endpoint *endpoint, enum drop_reason reason);
 void endpoint_notice(struct endpoint *endpoint, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A guest that finds no place: counted, and told once until one has found a place again. */
 void endpoint_refuse_guest(struct endpoint *endpoint);

@@ -179,7 +179,8 @@ static bool shared_dgram_mute(struct shared_dgram *shared, uint64_t now_us)
 	struct dgram_guest *most = shared_dgram_deafest(shared);
 	uint64_t least;
 
-	if (!most || !shared_dgram_is_deaf(shared, most, now_us))
+	/* A guest that has the socket to itself stalls nobody: its own queue is its bound. */
+	if (shared->endpoint.guests_max == 1 || !most || !shared_dgram_is_deaf(shared, most, now_us))
 		return false;
 	least = most->unanswered_bytes / 2;
 	list_for_each (at, &shared->guests) {
@@ -387,7 +388,7 @@ static struct dgram_guest *shared_dgram_sender(struct shared_dgram *shared, cons
 		length = shared->remote_length;
 	}
 	if (length <= offsetof(struct sockaddr_un, sun_path) || length > sizeof(*address)) {
-		shared->endpoint.drops.count[DROP_DATAGRAM_NO_ADDRESS]++;
+		endpoint_drop(&shared->endpoint, DROP_DATAGRAM_NO_ADDRESS);
 		return NULL;
 	}
 	guest = shared_dgram_find(shared, address, length);
@@ -462,7 +463,7 @@ static void shared_dgram_on_ready(void *owner, unsigned events)
 		packet_turn_adapt(&shared->turn, got);
 	packet_turn_done(&shared->turn, pool);
 	if (got == -ENOMEM)
-		shared->endpoint.drops.count[DROP_POOL_EMPTY]++;
+		endpoint_drop(&shared->endpoint, DROP_POOL_EMPTY);
 }
 
 /* ---- the endpoint ---- */

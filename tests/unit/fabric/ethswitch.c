@@ -329,6 +329,9 @@ static void two_guests_with_one_address_are_told_apart_and_the_first_keeps_it(vo
 	(void)state;
 	introduce();
 	send(&b, 1, 3);
+	assert_true(claims == 1 && conflicts == 0);
+	send(&a, 1, 3);
+	check_counts(0, 0, 0, 1);
 	assert_int_equal(conflicts, 1);
 	assert_true(first_port == &a.port && second_port == &b.port);
 	assert_ptr_equal(ethswitch_conflict(ethswitch, mac_of(1)), &b.port);
