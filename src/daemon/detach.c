@@ -78,6 +78,11 @@ int detach_ready(struct detach *detach, struct error *ret_error)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return error_set(ret_error, -errno, "/dev/null: %s", error_name(-errno));
+	/* The folder that it was started in may be unmounted. Every path that is kept is absolute. */
+	if (chdir("/") < 0) {
+		close(null);
+		return error_set(ret_error, -errno, "/: %s", error_name(-errno));
+	}
 	fflush(NULL);
 	for (int fd = 0; fd <= 2; fd++)
 		dup2(null, fd);

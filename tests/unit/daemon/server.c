@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* The control server on a real network in this process: its clients are this test's own sockets. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "daemon/log.h"
+#include "daemon/pcapng.h"
+#include "daemon/server.h"
+#include "guestwire/guestwire.h"
+
+struct fixture {
+	char folder[64], path[100];
+	struct gw_network *network;
+	struct gw_port *port;
+	struct server *server;
+	struct log log;
+};
+
+static void on_event(void *owner, const struct gw_event *event)
+{
+	struct fixture *fixture = owner;
+
+	(void)event;
+	if (fixture->server)
+		server_news(fixture->server);
+}
+
+static size_t to_guest(void *owner, const struct gw_frame *frames, size_t count)
+{
+	(void)owner;
+	(void)frames;
+	return count;
+}
+
+static int begin(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct gw_network_config config = GW_INIT(struct gw_network_config);
+
+	if (!fixture)
+		return -1;
+	*state = fixture;
+	fixture->log.fd = -1;
+	snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/guestwire-test-XXXXXX");
+	if (!mkdtemp(fixture->folder))
+		return -1;
+	snprintf(fixture->path, sizeof(fixture->path), "%s/control", fixture->folder);
+	config.on_event = on_event;
+	config.owner = fixture;
+	if (gw_network_new(&config, &fixture->network, NULL) < 0)
+		return -1;
+	return server_new(fixture->network, fixture->path, &fixture->log, &fixture->server, NULL);
+}
+
+static int end(void **state)
+{
+	struct fixture *fixture = *state;
+
+	server_free(fixture->server);
+	fixture->server = NULL;
+	gw_port_free(fixture->port);
+	gw_network_free(fixture->network);
+	unlink(fixture->path);
+	rmdir(fixture->folder);
+	free(fixture);
+	return 0;
+}
+
+/* As the program does, until nothing happens any more. */
+static void run(struct fixture *fixture)
+{
+	for (int i = 0; i < 20; i++) {
+		assert_true(gw_network_run(fixture->network, 0) >= 0);
+		server_turn(fixture->server);
+	}
+}
+
+static int enter(struct fixture *fixture)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	run(fixture);
+	return fd;
+}
+
+static void say(struct fixture *fixture, int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	run(fixture);
+}
+
+/* All that has come, as text; the count, 0 at the end, -1: nothing. */
+static ssize_t hear(int fd, char *text, size_t room)
+{
+	ssize_t count = recv(fd, text, room - 1, 0);
+
+	text[count > 0 ? count : 0] = '\0';
+	return count;
+}
+
+static void add_port(struct fixture *fixture, const char *name)
+{
+	struct gw_port_config config = GW_INIT(struct gw_port_config);
+
+	config.name = name;
+	config.to_guest = to_guest;
+	assert_int_equal(gw_port_new(fixture->network, &config, &fixture->port, NULL), 0);
+}
+
+static void the_socket_is_private(void **state)
+{
+	struct fixture *fixture = *state;
+	struct stat status;
+
+	assert_int_equal(stat(fixture->path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+}
+
+static void a_path_that_is_there_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct server *server;
+	struct error error = {0};
+
+	assert_int_equal(server_new(fixture->network, fixture->path, &fixture->log, &server, &error), -EADDRINUSE);
+	assert_non_null(strstr(error.text, fixture->path));
+}
+
+static void a_request_in_pieces_is_answered_when_its_line_is_whole(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":");
+	assert_int_equal(hear(fd, text, sizeof(text)), -1);
+	say(fixture, fd, "\"status\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_memory_equal(text, "{\"ok\":true,\"name\":\"default\",", 28);
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	close(fd);
+}
+
+static void a_request_that_makes_no_sense_is_told_so_and_the_next_is_answered(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"frobnicate\"}\n{\"command\":\"guest-rm\",\"guest\":\"x\"}\n");
+	hear(fd, text, sizeof(text));
+	assert_string_equal(text, "{\"ok\":false,\"error\":\"unknown command \\\"frobnicate\\\"\",\"code\":\"usage\"}\n"
+				  "{\"ok\":false,\"error\":\"no guest x; there is none\",\"code\":\"not-found\"}\n");
+	close(fd);
+}
+
+static void a_descriptor_cannot_be_named_from_outside(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"guest-add\",\"spec\":\"stream,fd=3\"}\n");
+	hear(fd, text, sizeof(text));
+	assert_non_null(strstr(text, "\"code\":\"usage\""));
+	close(fd);
+}
+
+static void a_line_without_end_ends_the_connection(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[16384];
+	int fd = enter(fixture);
+
+	memset(text, 'x', sizeof(text));
+	for (int i = 0; i < 6; i++) {
+		if (send(fd, text, sizeof(text), MSG_NOSIGNAL) < 0)
+			break;
+		run(fixture);
+	}
+	assert_true(hear(fd, text, sizeof(text)) == 0 || errno == ECONNRESET);
+	close(fd);
+}
+
+static void one_that_shuts_its_side_still_gets_its_answers(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[16384];
+	int fd = enter(fixture);
+
+	assert_true(send(fd, "{\"command\":\"show\"}\n{\"command\":\"down\"}\n", 38, 0) == 38);
+	shutdown(fd, SHUT_WR);
+	run(fixture);
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "\"ports\":["));
+	assert_string_equal(text + strlen(text) - 12, "{\"ok\":true}\n");
+	assert_int_equal(hear(fd, text, sizeof(text)), 0);
+	assert_true(server_ended(fixture->server));
+	close(fd);
+}
+
+static void one_that_never_reads_keeps_nobody_from_an_answer(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[16384];
+	int deaf = enter(fixture), fd = enter(fixture);
+
+	for (int i = 0; i < 2000; i++) {
+		if (send(deaf, "{\"command\":\"show\"}\n", 19, MSG_NOSIGNAL) < 0)
+			break;
+		run(fixture);
+	}
+	say(fixture, fd, "{\"command\":\"status\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	/* And it gets all of its own when it begins to read. */
+	for (int i = 0; i < 5000 && hear(deaf, text, sizeof(text)) != -1; i++)
+		run(fixture);
+	assert_int_equal(hear(deaf, text, sizeof(text)), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(deaf);
+	close(fd);
+}
+
+static void wait_is_answered_when_it_is_so(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"wait\",\"guest\":\"vm1\"}\n");
+	assert_int_equal(hear(fd, text, sizeof(text)), -1);
+	add_port(fixture, "vm1");
+	server_news(fixture->server);
+	run(fixture);
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "\"guest\":{\"port\":\"vm1\""));
+	/* And the connection goes on. */
+	say(fixture, fd, "{\"command\":\"wait\",\"guest\":\"vm1\",\"until\":\"connected\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	close(fd);
+}
+
+static void one_that_hangs_up_while_it_waits_is_forgotten(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"wait\",\"guest\":\"vm1\"}\n");
+	close(fd);
+	run(fixture);
+	add_port(fixture, "vm1");
+	server_news(fixture->server);
+	run(fixture);
+}
+
+static void capture_goes_on_as_pcapng_and_ends_with_statistics(void **state)
+{
+	static uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0, 0, 1, 0x88, 0xb5};
+	const struct iovec piece = {frame, sizeof(frame)};
+	const struct gw_frame one = {.pieces = &piece, .piece_count = 1};
+	enum pcapng_type last = PCAPNG_SECTION;
+	struct fixture *fixture = *state;
+	struct pcapng_block block;
+	char text[16384], *at = text + 12;
+	size_t packets = 0;
+	ssize_t count;
+	int fd = enter(fixture);
+
+	add_port(fixture, "vm1");
+	say(fixture, fd, "{\"command\":\"capture\",\"guest\":\"vm1\"}\n");
+	assert_int_equal(gw_port_send(fixture->port, &one, 1), 1);
+	run(fixture);
+	shutdown(fd, SHUT_WR);
+	run(fixture);
+	count = hear(fd, text, sizeof(text));
+	assert_true(count > 12);
+	assert_memory_equal(text, "{\"ok\":true}\n", 12);
+	for (; at < text + count; at += block.bytes) {
+		assert_int_equal(pcapng_read(at, (size_t)(text + count - at), &block), 1);
+		last = block.type;
+		if (block.type != PCAPNG_PACKET)
+			continue;
+		packets++;
+		assert_int_equal(block.direction, PCAPNG_INBOUND);
+		assert_int_equal(block.length, sizeof(frame));
+		assert_memory_equal(block.frame, frame, sizeof(frame));
+	}
+	assert_int_equal(packets, 1);
+	assert_int_equal(last, PCAPNG_STATISTICS);
+	assert_int_equal(hear(fd, text, sizeof(text)), 0);
+	close(fd);
+}
+
+static void capture_of_a_guest_that_is_not_there_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"capture\",\"guest\":\"nobody\"}\n");
+	hear(fd, text, sizeof(text));
+	assert_string_equal(text, "{\"ok\":false,\"error\":\"no guest nobody here\",\"code\":\"not-found\"}\n");
+	close(fd);
+}
+
+static void the_one_that_was_silent_for_longest_makes_room(void **state)
+{
+	struct fixture *fixture = *state;
+	int fds[SERVER_CLIENTS_MAX + 1];
+	char text[4096];
+
+	for (int i = 0; i <= SERVER_CLIENTS_MAX; i++)
+		fds[i] = enter(fixture);
+	assert_int_equal(hear(fds[0], text, sizeof(text)), 0);
+	say(fixture, fds[SERVER_CLIENTS_MAX], "{\"command\":\"status\"}\n");
+	assert_true(hear(fds[SERVER_CLIENTS_MAX], text, sizeof(text)) > 0);
+	assert_int_equal(hear(fds[1], text, sizeof(text)), -1);
+	for (int i = 0; i <= SERVER_CLIENTS_MAX; i++)
+		close(fds[i]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_socket_is_private),
+		TEST(a_path_that_is_there_is_refused),
+		TEST(a_request_in_pieces_is_answered_when_its_line_is_whole),
+		TEST(a_request_that_makes_no_sense_is_told_so_and_the_next_is_answered),
+		TEST(a_descriptor_cannot_be_named_from_outside),
+		TEST(a_line_without_end_ends_the_connection),
+		TEST(one_that_shuts_its_side_still_gets_its_answers),
+		TEST(one_that_never_reads_keeps_nobody_from_an_answer),
+		TEST(wait_is_answered_when_it_is_so),
+		TEST(one_that_hangs_up_while_it_waits_is_forgotten),
+		TEST(capture_goes_on_as_pcapng_and_ends_with_statistics),
+		TEST(capture_of_a_guest_that_is_not_there_is_refused),
+		TEST(the_one_that_was_silent_for_longest_makes_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
