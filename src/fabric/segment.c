@@ -29,12 +29,10 @@ static void segment_put16(uint8_t *at, uint32_t value)
 	at[1] = (uint8_t)value;
 }
 
-bool segment_fits(const struct port_accepts *accepts, const struct frame *frame)
+bool segment_fits_partial(const struct port_accepts *accepts, const struct frame *frame)
 {
 	const struct offload *offload = &frame->offload;
 
-	if (offload->csum != CSUM_PARTIAL)
-		return true;
 	if (!accepts->csum || (offload->ecn && offload->gso != GSO_NONE && !accepts->ecn))
 		return false;
 	switch (offload->gso) {
@@ -57,13 +55,6 @@ uint32_t segment_count(const struct frame *frame)
 	if (frame->offload.gso == GSO_NONE || payload == 0)
 		return 1;
 	return (payload + frame->offload.segment_bytes - 1) / frame->offload.segment_bytes;
-}
-
-uint32_t segment_bytes_max(const struct frame *frame)
-{
-	uint32_t longest = (uint32_t)frame->layout.payload + frame->offload.segment_bytes;
-
-	return frame->offload.gso == GSO_NONE || frame->length < longest ? frame->length : longest;
 }
 
 /* Adds the bytes [from, to) of a frame. */

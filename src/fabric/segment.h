@@ -15,8 +15,13 @@ enum segment_limits {
 	SEGMENT_PIECES_MAX = 64, /* a frame's body, and what of the payload stands in its head */
 };
 
+/* For segment_fits(): a frame with a partial checksum. */
+bool segment_fits_partial(const struct port_accepts *accepts, const struct frame *frame);
 /* Does the port take the frame as it is? Not about its size. */
-bool segment_fits(const struct port_accepts *accepts, const struct frame *frame);
+static inline bool segment_fits(const struct port_accepts *accepts, const struct frame *frame)
+{
+	return frame->offload.csum != CSUM_PARTIAL || segment_fits_partial(accepts, frame);
+}
 
 /* Cuts one frame for one port. Parsed frames of at most FRAME_PIECES_MAX pieces only (frame_parse). The partial sum that
  * came with a frame is adjusted, not made anew: behind a routing header it is not the sum of the addresses one sees. */
@@ -37,9 +42,15 @@ struct segment {
 void segmenter_init(struct segmenter *segmenter, const struct frame *frame, const struct port_accepts *accepts);
 /* The next segment (a frame that needs only its checksum is one segment): true; false when all are made. */
 bool segmenter_next(struct segmenter *segmenter, struct segment *ret_segment);
-/* How many there will be, and the bytes of the longest. */
+/* How many there will be. */
 uint32_t segment_count(const struct frame *frame);
-uint32_t segment_bytes_max(const struct frame *frame);
+/* The bytes of the longest. */
+static inline uint32_t segment_bytes_max(const struct frame *frame)
+{
+	uint32_t longest = (uint32_t)frame->layout.payload + frame->offload.segment_bytes;
+
+	return frame->offload.gso == GSO_NONE || frame->length < longest ? frame->length : longest;
+}
 /* For a port with csum=partial: every TCP and UDP sum is unfinished or may be, so each is made CSUM_PARTIAL over a
  * pseudo-header's sum of our own, and a TCP frame beyond the MTU a frame to be cut. Parsed frames only. Writes into
  * `head`, which is the frame's own private head. */
