@@ -51,7 +51,7 @@ MISTAKES = [
     (["up", "t", "--guest", "stream,path=" + "x" * 200], 1, r"too long|at most"),
     (["up", "t", "--guest", "tap,ifname=averyverylongname0"], 2, r"averyverylongname0.*15"),
     (["up", "t", "--dhcp-host", "nonsense"], 2, r"nonsense"),
-    (["up", "t", "--dhcp-host", "52:54:00:00:00:01,1.2.3.4"], 2, r"1\.2\.3\.4.*10\.0\.2\.0/24"),
+    (["up", "t", "--dhcp-host", "52:54:00:00:00:01,1.2.3.4"], 2, r"1\.2\.3\.4.*10\.0\.2\.1 to"),
     (["up", "a/b"], 2, r"a/b"),
     (["up", "-f", "/nonexistent.yaml"], 1, r"/nonexistent\.yaml"),
     (["show", "nothere"], 1, r"nothere"),

@@ -17,7 +17,8 @@ FRAME = ethernet(BROADCAST, b"\x52\x54\x00\xaa\x00\x01", 0x88b5, b"x" * 100)
 LIES = [
     ("a length of 0", struct.pack("!I", 0), "stream-length-zero"),
     ("a length of 13", struct.pack("!I", 13) + b"x" * 13, "stream-length-short"),
-    ("a length of 65536", struct.pack("!I", 65536) + b"x" * 65536, "stream-length-long"),
+    ("a length of 65536", struct.pack("!I", 65536) + FRAME + b"x" * (65536 - len(FRAME)), "frame-long"),
+    ("a length of 65558", struct.pack("!I", 65558) + b"x" * 100, "stream-length-long"),
     ("a length of 4 GiB", struct.pack("!I", 0xffffffff) + b"x" * 100, "stream-length-long"),
     ("the end inside a length", b"\0\0", "stream-ended-in-header"),
     ("the end inside a frame", struct.pack("!I", 114) + FRAME[:50], "stream-ended-in-frame"),
