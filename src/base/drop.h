@@ -41,6 +41,7 @@
 	X(DESTINATION_SAME_PORT,    "destination-same-port",    "for a guest behind the port it came from") \
 	X(DESTINATION_ISOLATED,     "destination-isolated",     "between two isolated ports") \
 	X(DESTINATION_RESERVED,     "destination-reserved",     "for a link-local bridge address (IEEE 802.1D 7.12.6)") \
+	X(DESTINATION_GONE,         "destination-gone",         "the gateway's answer to a guest that left, or that the switch has no room to remember") \
 	X(NO_OTHER_PORT,            "no-other-port",            "nobody else is on the network") \
 	X(VLAN_TRUNCATED,           "vlan-truncated",           "ends inside a VLAN tag") \
 	/* offload metadata that does not fit the bytes */ \
@@ -82,6 +83,20 @@
 	X(ICMP_CHECKSUM,            "icmp-checksum",            "a wrong ICMP or ICMPv6 checksum") \
 	X(ICMP_TYPE,                "icmp-type",                "an ICMP or ICMPv6 type that the gateway does not serve") \
 	X(ETHERTYPE,                "ethertype",                "for the gateway, of a type that it does not speak") \
+	/* NAT */ \
+	X(NAT_NO_FLOW,              "nat-no-flow",              "of no conversation that is known: TCP is answered by a reset") \
+	X(NAT_FLOW_OWNER,           "nat-flow-owner",           "for another guest's conversation") \
+	X(NAT_FLOWS_FULL,           "nat-flows-full",           "as many conversations as the network holds") \
+	X(NAT_SOCKETS_FULL,         "nat-sockets-full",         "the host gives no socket for it") \
+	X(NAT_DESTINATION,          "nat-destination",          "for an address that a host's socket may not reach") \
+	X(NAT_RESTRICTED,           "nat-restricted",           "to the world, from a network with restrict=on") \
+	X(NAT_HOP_LIMIT,            "nat-hop-limit",            "its hops are used up (RFC 1812 5.3.1, RFC 8200 3)") \
+	X(NAT_REPLIES_FULL,         "nat-replies-full",         "more refusals than are kept for a turn") \
+	X(TCP_SEQUENCE,             "tcp-sequence",             "outside the TCP window (RFC 9293 3.10.7.4)") \
+	X(TCP_OUT_OF_ORDER,         "tcp-out-of-order",         "ahead of what is missing: answered by a duplicate acknowledgement") \
+	X(TCP_ACKNOWLEDGEMENT,      "tcp-acknowledgement",      "acknowledges what was never sent (RFC 5961 5.2)") \
+	X(TCP_FLAGS,                "tcp-flags",                "TCP flags that mean nothing in the flow's state") \
+	X(TCP_TAIL_FULL,            "tcp-tail-full",            "the host's socket and the pool behind it are full") \
 	/* ARP, RFC 826 */ \
 	X(ARP_SHORT,                "arp-short",                "ends inside the ARP message") \
 	X(ARP_FORMAT,               "arp-format",               "ARP for something other than Ethernet and IPv4") \
@@ -104,6 +119,9 @@
 	X(DHCP4_OPTION_LENGTH,      "dhcp4-option-length",      "a DHCP option beyond the message or of a wrong size (RFC 2132 2)") \
 	X(DHCP4_TYPE,               "dhcp4-type",               "without a message type that a server takes (RFC 2132 9.6)") \
 	X(DHCP4_OTHER_SERVER,       "dhcp4-other-server",       "meant for another DHCP server") \
+	X(DHCP4_SENDER,             "dhcp4-sender",             "DHCP for a hardware address other than the frame's source") \
+	X(DHCP4_RELAYED,            "dhcp4-relayed",            "DHCP by way of a relay (RFC 2131 4.1), which the gateway does not serve") \
+	X(DHCP4_TOO_MANY,           "dhcp4-too-many",           "from a guest that holds as many leases as one may") \
 	X(DHCP4_POOL_EMPTY,         "dhcp4-pool-empty",         "no address left to lease") \
 	X(DHCP4_NO_LEASE,           "dhcp4-no-lease",           "about a lease that is not the sender's") \
 	/* DHCPv6, RFC 8415 */ \
@@ -112,6 +130,8 @@
 	X(DHCP6_OPTION_LENGTH,      "dhcp6-option-length",      "a DHCPv6 option beyond the message or of a wrong size (RFC 8415 21.1)") \
 	X(DHCP6_CLIENT_ID,          "dhcp6-client-id",          "without a client identifier, or with one where none may be (RFC 8415 16)") \
 	X(DHCP6_SERVER_ID,          "dhcp6-server-id",          "a server identifier that is missing, or another server's (RFC 8415 16)") \
+	X(DHCP6_NO_LEASE,           "dhcp6-no-lease",           "about a lease that is not the sender's (RFC 8415 18.3)") \
+	X(DHCP6_TOO_MANY,           "dhcp6-too-many",           "from a guest that holds as many leases as one may") \
 	X(DHCP6_POOL_EMPTY,         "dhcp6-pool-empty",         "no address left to lease") \
 	/* rings in guest memory, virtio 1.2 */ \
 	X(RING_DESCRIPTOR_INDEX,    "ring-descriptor-index",    "a descriptor number outside the table (virtio 2.7.5)") \
@@ -121,7 +141,42 @@
 	X(RING_DIRECTION,           "ring-direction",           "a buffer of the wrong direction (virtio 2.7.4.2)") \
 	X(RING_LENGTH,              "ring-length",              "a buffer of no bytes, or a chain of more than 4 GiB") \
 	X(RING_AVAIL_INDEX,         "ring-avail-index",         "more buffers offered than the ring holds") \
-	X(RING_HEADER,              "ring-header",              "a chain shorter than the virtio-net header")
+	X(RING_HEADER,              "ring-header",              "a chain shorter than the virtio-net header") \
+	/* DNS at the gateway, RFC 1035 */ \
+	X(DNS_SHORT,                "dns-short",                "ends inside the DNS header or question (RFC 1035 4.1)") \
+	X(DNS_NAME,                 "dns-name",                 "a name that is too long, loops or leaves the DNS message (RFC 1035 4.1.4)") \
+	X(DNS_RECORD,               "dns-record",               "fewer DNS records than announced (RFC 1035 4.1.3)") \
+	X(DNS_NOT_QUERY,            "dns-not-query",            "a DNS answer from a guest, where queries are taken") \
+	X(DNS_LONG,                 "dns-long",                 "a DNS query longer than what is kept of one") \
+	X(DNS_FULL,                 "dns-full",                 "more DNS queries under way than there is room for") \
+	X(DNS_UNASKED,              "dns-unasked",              "a resolver's answer to a question that was not asked of it") \
+	/* TFTP, RFC 1350 */ \
+	X(TFTP_SHORT,               "tftp-short",               "ends inside the TFTP header (RFC 1350 5)") \
+	X(TFTP_OPCODE,              "tftp-opcode",              "a TFTP message that a server does not take (RFC 1350 5)") \
+	X(TFTP_TEXT,                "tftp-text",                "a TFTP name or mode without end, or too long (RFC 1350 5)") \
+	X(TFTP_MODE,                "tftp-mode",                "a TFTP mode other than octet and netascii (RFC 1350 1)") \
+	X(TFTP_PATH,                "tftp-path",                "a TFTP path that leads out of the directory") \
+	X(TFTP_WRITE,               "tftp-write",               "a TFTP write request: the server only reads") \
+	X(TFTP_TRANSFER,            "tftp-transfer",            "for a TFTP transfer that is not under way (RFC 1350 4)") \
+	X(TFTP_FULL,                "tftp-full",                "more TFTP transfers at once than there is room for") \
+	/* fragments from guests, RFC 791 and RFC 8200 4.5 */ \
+	X(FRAGMENT_LENGTH,          "fragment-length",          "a fragment before the last that is no multiple of 8, or empty (RFC 8200 4.5)") \
+	X(FRAGMENT_BEYOND,          "fragment-beyond",          "a fragment that ends beyond the largest packet, or behind the last") \
+	X(FRAGMENT_OVERLAP,         "fragment-overlap",         "overlapping fragments: the whole datagram is given up (RFC 5722 4)") \
+	X(FRAGMENT_FULL,            "fragment-full",            "more fragments waiting for their rest than there is room for") \
+	X(FRAGMENT_LATE,            "fragment-late",            "fragments whose rest did not come in time (RFC 8200 4.5)") \
+	X(FRAGMENT_NDP,             "fragment-ndp",             "neighbour discovery in fragments (RFC 6980 5)") \
+	/* UDP and echoes through host sockets */ \
+	X(UDP_FLOWS_FULL,           "udp-flows-full",           "more UDP mappings than there is room for") \
+	X(UDP_FILTERED,             "udp-filtered",             "from an address that the guest never sent to (udp-filter=none lets it in)") \
+	X(UDP_NO_SOCKET,            "udp-no-socket",            "the host gave no UDP socket") \
+	X(UDP_SEND_FULL,            "udp-send-full",            "the host's UDP socket takes no more now") \
+	X(UDP_SEND_REFUSED,         "udp-send-refused",         "the host refused to send the datagram") \
+	X(UDP_SEND_LONG,            "udp-send-long",            "larger than the path takes, and not to be fragmented") \
+	X(ICMP_FLOWS_FULL,          "icmp-flows-full",          "more echo identifiers than there is room for") \
+	X(ICMP_FORBIDDEN,           "icmp-forbidden",           "the host allows no ping sockets to this user (net.ipv4.ping_group_range)") \
+	X(ICMP_NO_SOCKET,           "icmp-no-socket",           "the host gave no ping socket") \
+	X(ICMP_SEND_REFUSED,        "icmp-send-refused",        "the host refused to send the echo")
 /* clang-format on */
 
 enum drop_reason {

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Flows: one conversation between a guest and a host socket each, of any protocol, in a table of fixed size under a keyed
+ * hash. A protocol embeds struct flow as the first member of its own structure of at most FLOW_BYTES; the table knows
+ * nothing of protocols but struct flow_ops.
+ *
+ * Memory for all flows is reserved at start and touched as it is used. A flow is found by its addresses alone; it belongs to
+ * one guest's port, MAC and VLAN, and flow_is_owner() tells who may speak for it.
+ *
+ * Life: flow_new() -> the protocol's own states -> flow_free(), by the protocol only. The table ends a flow by
+ * ops->end(), which must call flow_free() before it returns: when its port goes, when NAT ends, or when the table is full
+ * and this flow is the one that is missed least (flow_spare). */
+#ifndef NAT_FLOW_H
+#define NAT_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/timer.h"
+#include "fabric/port.h"
+#include "nat/nat.h"
+
+enum flow_limits {
+	FLOW_BYTES = 640,
+};
+
+struct flow;
+struct flow_budget;
+
+/* Where a flow stands that wants to send to its guest. It is in one of these at any time, so that somebody wakes it. */
+enum flow_wait {
+	FLOW_WAIT_NOTHING, /* for the socket, the guest or its timer: whoever comes first calls flow_schedule() */
+	FLOW_WAIT_TURN,    /* on the list of nat_run() */
+	FLOW_WAIT_ROOM,    /* on its port's list of waiters; then FLOW_WAIT_TURN */
+};
+
+/* How little a flow is missed when the table is full, the least first; of one kind the oldest. */
+enum flow_spare {
+	FLOW_SPARE_DONE, /* both ends are done with it: TIME_WAIT */
+	FLOW_SPARE_IDLE, /* UDP and echo: the guest will make a new one */
+	FLOW_SPARE_KINDS,
+	FLOW_SPARE_NOT = FLOW_SPARE_KINDS,
+};
+
+struct flow_ops {
+	/* Outside a delivery: sends to the guest what is due, within the budget (nat_state.h). True: it has more and stays
+	 * in the round; false: it waits for something else, or called flow_wait_room(), or is no more. */
+	bool (*run)(struct flow *flow, struct flow_budget *budget);
+	/* Its timer. NULL: never set. */
+	void (*on_due)(struct flow *flow, uint64_t now_us);
+	/* Closes all it has and frees the flow, now; perhaps in a delivery. */
+	void (*end)(struct flow *flow);
+	/* `ret_info` comes with everything but state, bytes and idle_us filled in. */
+	void (*look)(const struct flow *flow, struct nat_flow_info *ret_info);
+};
+
+/* No padding: hashed as bytes. */
+struct flow_key {
+	struct ip6 guest;    /* IPv4 as ::ffff:a.b.c.d */
+	struct ip6 far;      /* zero where any far end will do (UDP: RFC 4787 4.1) */
+	uint16_t guest_port; /* or the identifier of echoes */
+	uint16_t far_port;
+	uint8_t protocol; /* enum ip_protocol */
+	uint8_t is6;
+	uint16_t zero;
+};
+
+struct flow {
+	struct flow_key key;
+	const struct flow_ops *ops;
+	struct nat *nat;
+
+	/* the owner */
+	struct port *port;
+	struct mac mac;
+	uint16_t vlan;
+
+	/* the table's own */
+	enum flow_wait wait;
+	enum flow_spare spare;
+	struct flow *chain; /* next with this hash */
+	uint32_t bucket;
+	struct list turn; /* FLOW_WAIT_TURN */
+	struct list all;  /* every flow, oldest first */
+	struct list spare_link;
+	struct port_waiter room; /* FLOW_WAIT_ROOM */
+	struct timer timer;
+};
+
+struct flow_table {
+	struct nat *nat;
+	struct hash_key hash;
+	struct pool pool;
+	struct flow **buckets;
+	uint32_t bucket_count; /* a power of two */
+	size_t count;
+	struct list all;
+	struct list spares[FLOW_SPARE_KINDS];
+	struct list turn; /* FLOW_WAIT_TURN, round robin */
+};
+
+/* 0 or -ENOMEM. */
+int flow_table_init(struct flow_table *table, struct nat *nat, const struct hash_key *key, size_t flows);
+/* Ends every flow. */
+void flow_table_done(struct flow_table *table);
+
+struct flow_key flow_key(uint8_t protocol, bool is6, const struct nat_address *guest, const struct nat_address *far);
+struct flow *flow_find(const struct flow_table *table, const struct flow_key *key);
+/* A new flow with this key, which must not be there yet, zeroed behind struct flow; or NULL: the table is full of flows
+ * that are missed (DROP_NAT_FLOWS_FULL). It may end other flows. */
+struct flow *flow_new(struct flow_table *table, const struct flow_key *key, const struct flow_ops *ops,
+		      struct port *port, struct mac mac, uint16_t vlan);
+/* Off every list, its timer cleared; the memory is the table's again. */
+void flow_free(struct flow *flow);
+/* May frames from this port, MAC and VLAN speak for it? No: DROP_NAT_FLOW_OWNER. */
+bool flow_is_owner(const struct flow *flow, const struct port *port, struct mac mac, uint16_t vlan);
+
+/* Used now: the last of its kind to be given up. */
+void flow_set_spare(struct flow *flow, enum flow_spare spare);
+/* ops->run() in the next round, and the gateway's port is scheduled. May be called in a delivery, and twice. */
+void flow_schedule(struct flow *flow);
+/* After a reserve() that said -EAGAIN; `port` NULL: the pool is empty, which is over in the next round. */
+void flow_wait_room(struct flow *flow, struct port *port);
+void flow_set_timer(struct flow *flow, uint64_t due_us);
+void flow_clear_timer(struct flow *flow);
+
+/* Ends every flow of this port. */
+void flow_port_gone(struct flow_table *table, struct port *port);
+
+#endif

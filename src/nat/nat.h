@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* NAT: guest flows translated to ordinary host sockets, without privilege and without a TCP stack of our own. This is all
+ * that the gateway (src/network) sees of it. The inside that tcp.c, udp.c, icmp.c share is nat_state.h and flow.h.
+ *
+ * Who calls what, and when. Frames to guests may not be sent during a delivery, so there are two halves:
+ *   in a delivery, from the gateway port's queue():  nat_input(), for each parsed IP frame that the gateway does not answer
+ *     itself. It may keep pieces of the frame until
+ *     the gateway port's flush():  nat_flush(), which sends to the host's sockets what the batch brought.
+ *   outside, from the gateway port's run():  nat_run(), which sends to guests what flows owe them, a turn's budget of it;
+ *     true: there is more, port_schedule() the gateway again. NAT schedules that port itself whenever a flow has
+ *     something to do, from an event of the loop as well as during a delivery.
+ * The gateway's port must accept all offloads (csum, tso4, tso6, uso), or frames come cut and NAT is slow, not wrong. */
+#ifndef NAT_NAT_H
+#define NAT_NAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/drop.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "fabric/ethswitch.h"
+#include "fabric/frame.h"
+#include "fabric/port.h"
+#include "loop/loop.h"
+#include "wire/ethernet.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+
+struct nat;
+struct nat_socket_ops;
+
+enum nat_limits {
+	NAT_FLOWS_MAX = 128 * 1024,
+	NAT_TAIL_POOL_BYTES = 64 * 1024 * 1024, /* address space; touched only as it is used */
+	NAT_RUN_BYTES = 64 * 1024,              /* of one flow, before the next has its turn */
+};
+
+/* An address of either family; IPv4 as ::ffff:a.b.c.d, so that it compares and hashes as bytes. */
+struct nat_address {
+	struct ip6 ip;
+	uint16_t port; /* 0 where the protocol has none */
+};
+
+/* Whether TCP may leave data in the kernel and peek at it. */
+enum nat_peek {
+	NAT_PEEK_AUTO,  /* where the socket can be peeked at an offset */
+	NAT_PEEK_NEVER, /* a bounded ring per flow, as where the system cannot */
+};
+
+struct nat_config {
+	struct loop *loop;
+	struct ethswitch *ethswitch;
+	struct port *gateway; /* what NAT sends comes from this port, and it is scheduled when NAT has work */
+	struct mac mac;       /* the gateway's */
+	struct hash_key key;  /* random */
+
+	/* The network as the gateway knows it. */
+	bool ip4, ip6;
+	struct ip4
+		host4; /* the gateway's own: the source of ICMP errors, and of connections that the host itself makes */
+	struct ip4 net4;
+	unsigned prefix4;
+	struct ip6 host6;
+	struct ip6 net6;
+	unsigned prefix6;
+	bool restricted;      /* nothing goes out but what divert() takes and what came in by a forward */
+	bool host_loopback;   /* the next two lead to the host's loopback; off: nowhere */
+	struct ip4 loopback4; /* host4, or map-host= */
+	struct ip6 loopback6;
+	bool udp_filter_none; /* udp-filter=none: anybody may send to a guest's UDP mapping */
+
+	size_t flows;      /* 0: NAT_FLOWS_MAX */
+	size_t tail_bytes; /* 0: NAT_TAIL_POOL_BYTES */
+	enum nat_peek peek;
+	const struct nat_socket_ops *sockets; /* NULL: the system's (tcp_socket.h) */
+	void *sockets_owner;
+
+	/* Both may be NULL. divert: TCP to this far end is served by somebody else (DNS, guestfwd): a connected,
+	 * non-blocking stream socket, NAT's from now on; -ENOENT: no, connect as usual; else the errno of the refusal. */
+	int (*divert)(void *owner, const struct nat_address *guest, const struct nat_address *far);
+	/* A line for a person, once: that ping sockets are forbidden, that descriptors ran out. */
+	void (*on_notice)(void *owner, const char *text);
+	void *owner;
+};
+
+/* What happened, for show and for the simulator. */
+struct nat_counters {
+	uint64_t flows_made;
+	uint64_t flows_full;
+	uint64_t tcp_connects, tcp_accepts, tcp_refused;
+	uint64_t tcp_timer_retransmissions, tcp_fast_retransmissions;
+	uint64_t tcp_zero_windows; /* times the guest shut its window while there was something for it */
+	uint64_t tcp_probes;
+	uint64_t tcp_keepalives;
+	uint64_t tcp_half_closes_from_guest, tcp_half_closes_from_host;
+	uint64_t tcp_resets_from_guest, tcp_resets_from_host;
+	uint64_t tcp_partial_sends; /* the host's socket took less than it was given */
+	uint64_t tcp_full_sockets;  /* or nothing */
+	uint64_t tcp_tail_refused;  /* bytes that found no place in the tail pool: not acknowledged */
+	uint64_t tcp_data_on_syn, tcp_data_on_fin;
+	uint64_t tcp_out_of_order;
+	uint64_t tcp_time_waits, tcp_reused;
+	uint64_t tcp_given_up; /* the guest did not answer any more */
+};
+
+/* A flow, for show. */
+struct nat_flow_info {
+	uint8_t protocol; /* enum ip_protocol */
+	bool is6;
+	struct nat_address guest, far;
+	const struct port *port;
+	const char *state; /* "connecting", "open", … */
+	uint64_t from_guest_bytes, to_guest_bytes;
+	uint64_t idle_us;
+};
+
+/* 0 or negative errno. The config is copied; what it points to outlives NAT. */
+int nat_new(const struct nat_config *config, struct nat **ret_nat);
+/* Host sockets are closed; the guests are told nothing. */
+void nat_free(struct nat *nat);
+
+/* In a delivery. `frame` is parsed, its source port is `from`. DROP_NONE: taken, or answered with a refusal that is right
+ * for it; otherwise the caller counts the reason at `from`. */
+enum drop_reason nat_input(struct nat *nat, struct port *from, const struct frame *frame);
+/* In a delivery, at its end: nothing of the frames is kept after it. */
+void nat_flush(struct nat *nat);
+/* Outside. True: there is more to do in the next round. */
+bool nat_run(struct nat *nat);
+/* The guest's port is about to be detached: its flows end. May be called in a delivery. */
+void nat_port_gone(struct nat *nat, struct port *port);
+
+/* A connection that a forward accepted. */
+struct nat_inbound {
+	struct nat_address guest; /* where it goes */
+	struct nat_address far;   /* whom the guest sees: nat_far_address() */
+	struct port *port;        /* the guest's, as the caller resolved it */
+	struct mac mac;
+	uint16_t vlan;
+};
+
+/* Outside a delivery. The descriptor, a connected non-blocking stream socket of any family, is NAT's when this returns
+ * 0; -EADDRINUSE: there is such a flow already; -ENFILE: the table is full. */
+int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound);
+
+/* Whom a guest sees for this host-side address: itself, or the gateway for the host's loopback. */
+void nat_far_address(const struct nat *nat, const struct sockaddr *address, bool is6, struct nat_address *ret_far);
+
+const struct nat_counters *nat_counters(const struct nat *nat);
+size_t nat_flow_count(const struct nat *nat);
+void nat_each_flow(const struct nat *nat, void (*on_flow)(void *owner, const struct nat_flow_info *info), void *owner);
+
+/* ---- addresses ---- */
+
+struct nat_address nat_address4(struct ip4 ip, uint16_t port);
+struct nat_address nat_address6(struct ip6 ip, uint16_t port);
+/* ::ffff:0:0/96 */
+bool nat_address_is4(const struct nat_address *address);
+struct ip4 nat_address_ip4(const struct nat_address *address);
+
+#endif
