@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -75,13 +77,43 @@ static void tap_read_link(struct tap *tap, int control)
 		tap->up = (request.ifr_flags & IFF_UP) != 0;
 }
 
+/* By rtnetlink: the ioctl asks for the right in the first user namespace, rtnetlink in the one that owns the network. */
+static int tap_set_queue(const struct tap *tap, int control)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg link;
+		struct rtattr attribute;
+		uint32_t frames;
+	} message = {.header = {.nlmsg_len = sizeof(message), .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+		     .attribute = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_TXQLEN},
+		     .frames = TAP_QUEUE_FRAMES};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+	} answer = {.error = {.error = -EPROTO}};
+	struct ifreq request = tap_request_for(tap);
+	int fd, code = 0;
+
+	if (ioctl(control, SIOCGIFINDEX, &request) < 0)
+		return -errno;
+	message.link.ifi_index = request.ifr_ifindex;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	/* The kernel has done it, and answered, when send() returns. */
+	if (send(fd, &message, sizeof(message), 0) < 0 || recv(fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC) < 0)
+		code = -errno;
+	close(fd);
+	return code < 0 ? code : answer.error.error;
+}
+
 static int tap_set_link(struct tap *tap, int control, const struct tap_request *wanted, struct error *ret_error)
 {
 	struct ifreq request = tap_request_for(tap);
 
-	request.ifr_qlen = TAP_QUEUE_FRAMES;
-	if (ioctl(control, SIOCSIFTXQLEN, &request) < 0)
-		return error_set(ret_error, -errno, "%s: cannot set its queue: %s", tap->name, error_name(-errno));
+	/* A shorter queue drops earlier, no more. */
+	(void)tap_set_queue(tap, control);
 	request.ifr_mtu = (int)wanted->mtu_bytes;
 	if (wanted->mtu_bytes > 0 && ioctl(control, SIOCSIFMTU, &request) < 0)
 		return error_set(ret_error, -errno, "%s: cannot set its MTU to %u: %s; choose another mtu=", tap->name,
