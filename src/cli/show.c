@@ -220,29 +220,56 @@ static const char *drop_text_of(const char *name)
 	return "";
 }
 
-static void show_drops(const json_t *ports)
+static void show_drop(struct table *table, const char *where, const char *reason, long long count)
 {
-	struct table table;
-	const json_t *port, *count;
-	const char *name;
+	table_row(table);
+	table_cell(table, "%s", where);
+	table_cell(table, "%lld", count);
+	table_cell(table, "%s", reason);
+	table_cell(table, "%s", drop_text_of(reason));
+}
+
+/* Those of each port, or of each socket before there was a port; `sums` collects them. */
+static void show_drops_of(struct table *table, const json_t *list, json_t *sums)
+{
+	json_t *one, *count;
+	const char *reason;
 	size_t i;
 
-	table_init(&table, "DROPPED AT\tFRAMES\tREASON\t");
-	json_array_foreach(ports, i, port)
+	json_array_foreach(list, i, one)
 	{
-		json_object_foreach(json_object_get(port, "drops"), name, count)
+		json_object_foreach(json_object_get(one, "drops"), reason, count)
 		{
-			table_row(&table);
-			table_cell(&table, "%s", text_of(port, "name"));
-			table_cell(&table, "%lld", (long long)json_integer_value(count));
-			table_cell(&table, "%s", name);
-			table_cell(&table, "%s", drop_text_of(name));
+			json_int_t sum = json_integer_value(json_object_get(sums, reason)) + json_integer_value(count);
+
+			show_drop(table, text_of(one, "name"), reason, (long long)json_integer_value(count));
+			json_object_set_new(sums, reason, json_integer(sum));
 		}
+	}
+}
+
+static void show_drops(const json_t *object)
+{
+	json_t *sums = json_object(), *count;
+	struct table table;
+	const char *reason;
+
+	table_init(&table, "DROPPED AT\tFRAMES\tREASON\t");
+	show_drops_of(&table, json_object_get(object, "ports"), sums);
+	show_drops_of(&table, json_object_get(object, "guests"), sums);
+	json_object_foreach(json_object_get(object, "drops"), reason, count)
+	{
+		long long rest =
+			(long long)(json_integer_value(count) - json_integer_value(json_object_get(sums, reason)));
+
+		if (rest > 0)
+			show_drop(&table, "guests that left", reason, rest);
 	}
 	if (table.rows > 1)
 		putchar('\n');
 	table_print(&table, stdout);
 	table_done(&table);
+	json_decref(sums);
 }
 
 static void show_print(json_t *object)
@@ -253,7 +280,7 @@ static void show_print(json_t *object)
 	show_guests(json_object_get(object, "guests"));
 	show_ports(ports, leases);
 	show_leases(leases, ports);
-	show_drops(ports);
+	show_drops(object);
 }
 
 static int show(const char *name, bool json, struct error *ret_error)

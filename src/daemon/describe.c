@@ -28,6 +28,25 @@ static json_t *describe_count(uint64_t count)
 	return json_integer((json_int_t)count);
 }
 
+/* Only the reasons that happened. */
+static void describe_add_drops(json_t *object, const uint64_t *drops)
+{
+	for (unsigned i = 1; drops && i < gw_drop_reasons(); i++) {
+		json_int_t before = json_integer_value(json_object_get(object, gw_drop_name(i)));
+
+		if (drops[i])
+			json_object_set_new(object, gw_drop_name(i), json_integer(before + (json_int_t)drops[i]));
+	}
+}
+
+static json_t *describe_drops(const uint64_t *drops)
+{
+	json_t *object = json_object();
+
+	describe_add_drops(object, drops);
+	return object;
+}
+
 static void describe_on_network(void *owner, const struct gw_network_info *info)
 {
 	json_t **ret_object = owner;
@@ -52,11 +71,11 @@ json_t *describe_network(struct gw_network *network, const char *control_path)
 static void describe_on_guest(void *owner, const struct gw_guest_info *info)
 {
 	json_array_append_new(owner,
-			      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", describe_text(info->name),
+			      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", describe_text(info->name),
 					"kind", describe_text(info->kind), "describe", describe_text(info->describe),
 					"path", describe_text(info->path), "address", describe_text(info->address),
 					"guests", describe_count(info->guests), "guests_max",
-					describe_count(info->guests_max)));
+					describe_count(info->guests_max), "drops", describe_drops(info->drops)));
 }
 
 json_t *describe_guests(struct gw_network *network)
@@ -65,18 +84,6 @@ json_t *describe_guests(struct gw_network *network)
 
 	gw_network_each_guest(network, describe_on_guest, list);
 	return list;
-}
-
-/* Only the reasons that happened. */
-static json_t *describe_drops(const uint64_t *drops)
-{
-	json_t *object = json_object();
-
-	for (unsigned i = 1; drops && i < gw_drop_reasons(); i++) {
-		if (drops[i])
-			json_object_set_new(object, gw_drop_name(i), describe_count(drops[i]));
-	}
-	return object;
 }
 
 static json_t *describe_macs(const struct gw_port_info *info)
@@ -116,16 +123,22 @@ static void describe_on_port(void *owner, const struct gw_port_info *info)
 	json_array_append_new(owner, port);
 }
 
-static void describe_on_total(void *owner, const struct gw_network_info *info)
+static void describe_on_network_drops(void *owner, const struct gw_network_info *info)
 {
-	*(json_t **)owner = describe_drops(info->drops);
+	describe_add_drops(owner, info->drops);
+}
+
+static void describe_on_guest_drops(void *owner, const struct gw_guest_info *info)
+{
+	describe_add_drops(owner, info->drops);
 }
 
 json_t *describe_drops_total(struct gw_network *network)
 {
-	json_t *total = NULL;
+	json_t *total = json_object();
 
-	gw_network_describe(network, describe_on_total, &total);
+	gw_network_describe(network, describe_on_network_drops, total);
+	gw_network_each_guest(network, describe_on_guest_drops, total);
 	return total;
 }
 

@@ -14,7 +14,7 @@ json_t *describe_network(struct gw_network *network, const char *control_path);
 /* what each --guest made */
 json_t *describe_guests(struct gw_network *network);
 json_t *describe_ports(struct gw_network *network);
-/* by reason, of ports that left too */
+/* by reason: at all ports, those that are gone too, and before there was a port */
 json_t *describe_drops_total(struct gw_network *network);
 json_t *describe_leases(struct gw_network *network);
 json_t *describe_target(const struct target *target);
