@@ -128,17 +128,11 @@ static void describe_on_network_drops(void *owner, const struct gw_network_info 
 	describe_add_drops(owner, info->drops);
 }
 
-static void describe_on_guest_drops(void *owner, const struct gw_guest_info *info)
-{
-	describe_add_drops(owner, info->drops);
-}
-
 json_t *describe_drops_total(struct gw_network *network)
 {
 	json_t *total = json_object();
 
 	gw_network_describe(network, describe_on_network_drops, total);
-	gw_network_each_guest(network, describe_on_guest_drops, total);
 	return total;
 }
 
