@@ -343,6 +343,59 @@ struct book_entry *book_find(const struct book *book, const struct lease_client 
 	return entry ? entry : entry_by_client(book, client);
 }
 
+bool book_mac_is_full(const struct book *book, struct mac mac)
+{
+	unsigned held = 0;
+
+	for (const struct book_entry *entry = book_next_of_mac(book, mac, NULL); entry;
+	     entry = book_next_of_mac(book, mac, entry))
+		held += entry->lease.state != LEASE_FREE;
+	return held >= LEASES_PER_MAC;
+}
+
+/* May the MAC have one more entry? If it has LEASES_PER_MAC, a free one of them is nobody's from now on, and the first
+ * to be taken: who makes up identifiers wears out neither the pool nor the memory of other clients' leases. */
+static bool book_make_room(struct book *book, struct mac mac)
+{
+	struct book_entry *spare = NULL;
+	unsigned count = 0;
+
+	for (const struct book_entry *entry = book_next_of_mac(book, mac, NULL); entry;
+	     entry = book_next_of_mac(book, mac, entry)) {
+		count++;
+		if (entry->lease.state == LEASE_FREE && !entry->lease.reserved)
+			spare = &book->entries[entry - book->entries];
+	}
+	if (count < LEASES_PER_MAC)
+		return true;
+	if (!spare)
+		return false;
+	book_entry_forget_client(spare);
+	entry_unchain(spare, BOOK_CHAIN_MAC);
+	list_remove(&spare->free);
+	list_prepend(&book->free, &spare->free);
+	return true;
+}
+
+/* `entry`, or NULL for a new one, is about to be the client's. */
+static bool book_may_have(struct book *book, const struct book_entry *entry, const struct lease_client *client)
+{
+	if (entry && (entry->lease.reserved || mac_equal(entry->lease.mac, client->mac)))
+		return true;
+	return book_make_room(book, client->mac);
+}
+
+/* The first to be taken, if nobody is remembered there. */
+static struct book_entry *book_take_nobodys(const struct book *book)
+{
+	struct book_entry *entry;
+
+	if (list_empty(&book->free))
+		return NULL;
+	entry = container_of(book->free.next, struct book_entry, free);
+	return entry->lease.client_bytes ? NULL : entry;
+}
+
 /* One client, one address: what it had before its reservation goes. */
 static struct lease *entry_hold(struct book_entry *entry, const struct lease_client *client, uint64_t now_us)
 {
@@ -361,8 +414,12 @@ struct lease *book_offer(struct book *book, const struct lease_client *client, u
 {
 	struct book_entry *entry = book_find(book, client);
 
+	if (!book_may_have(book, entry, client))
+		return NULL;
 	if (!entry && wanted)
 		entry = book_take_wanted(book, wanted);
+	if (!entry)
+		entry = book_take_nobodys(book);
 	if (!entry)
 		entry = book_take_fresh(book);
 	if (!entry && !list_empty(&book->free))
@@ -374,9 +431,11 @@ struct lease *book_claim(struct book *book, const struct lease_client *client, u
 {
 	struct book_entry *entry = book_find(book, client);
 
+	if ((entry && entry->number != number) || !book_may_have(book, entry, client))
+		return NULL;
 	if (!entry)
 		entry = book_take_wanted(book, number);
-	return entry && entry->number == number ? entry_hold(entry, client, now_us) : NULL;
+	return entry ? entry_hold(entry, client, now_us) : NULL;
 }
 
 /* ---- the book ---- */

@@ -61,6 +61,8 @@ struct book_entry *book_find_number(const struct book *book, uint64_t number);
 struct book_entry *book_find_reservation(const struct book *book, struct mac mac);
 /* Each entry of a MAC, the first with `after` NULL; NULL at the end. */
 const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after);
+/* LEASES_PER_MAC of its entries are not free. */
+bool book_mac_is_full(const struct book *book, struct mac mac);
 /* The client's: its reservation, or what it has or had; not what was declined. */
 struct book_entry *book_find(const struct book *book, const struct lease_client *client);
 /* lease_offer4() and lease_claim4(); number 0: none is wanted. */

@@ -4,7 +4,8 @@
  * and refuses otherwise at once, so that a guest which comes from another network need not wait.
  *
  * What surprises: option 61 tells clients apart, and without it the hardware address as option 61 would hold it
- * (RFC 2132 9.14), so that a boot ROM and the system it boots are one client. Relays are not served. */
+ * (RFC 2132 9.14), so that a boot ROM and the system it boots are one client. And the hardware address must be the
+ * frame's source: what the switch lets a guest send, mac= too, then holds for leases. Relays are not served. */
 #include "wire/dhcp4.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ struct dhcp4_talk {
 static void client_from(struct lease_client *client, const struct dhcp4 *message, const struct dhcp4_request *request)
 {
 	client->mac = message->mac;
-	if (request->client_id) {
+	if (request->client_id_bytes) {
 		client->id_bytes = request->client_id_bytes;
 		memcpy(client->id, request->client_id, request->client_id_bytes);
 		return;
@@ -202,22 +203,15 @@ static void write_wanted_options(struct writer *writer, const struct dhcp4_talk 
 
 /* ---- replies ---- */
 
-/* RFC 2131 4.1: where the answer goes, as the client cannot be asked for its MAC before it has an address. */
-static void talk_address(const struct dhcp4_talk *talk, uint8_t type, struct ip4 yours, struct mac *ret_mac,
-			 struct ip4 *ret_to)
+/* RFC 2131 4.1: where the answer goes. On Ethernet it goes to the client alone even where the RFC has it broadcast: that
+ * is for clients that take no IP but broadcasts yet, and the other guests have no business with it. */
+static struct ip4 talk_to(const struct dhcp4_talk *talk, uint8_t type, struct ip4 yours)
 {
-	*ret_mac = talk->message.mac;
-	if (type == DHCP4_NAK) {
-		*ret_mac = MAC_BROADCAST;
-		*ret_to = IP4_BROADCAST;
-	} else if (!ip4_is_zero(talk->message.client)) {
-		*ret_to = talk->message.client;
-	} else if (talk->message.flags & DHCP4_FLAG_BROADCAST || ip4_is_zero(yours)) {
-		*ret_mac = MAC_BROADCAST;
-		*ret_to = IP4_BROADCAST;
-	} else {
-		*ret_to = yours;
-	}
+	if (type == DHCP4_NAK)
+		return IP4_BROADCAST;
+	if (!ip4_is_zero(talk->message.client))
+		return talk->message.client;
+	return talk->message.flags & DHCP4_FLAG_BROADCAST || ip4_is_zero(yours) ? IP4_BROADCAST : yours;
 }
 
 /* The boot server and its file stand in the fixed fields as well: boot ROMs read nothing else. */
@@ -254,7 +248,7 @@ static void message_write(struct writer *writer, const struct dhcp4_talk *talk, 
 	dhcp4_u8_write(writer, DHCP4_OPTION_TYPE, type);
 	dhcp4_ip4_write(writer, DHCP4_OPTION_SERVER_ID, &talk->config->host4, 1);
 	/* RFC 6842 3 */
-	if (talk->request.client_id)
+	if (talk->request.client_id_bytes)
 		dhcp4_option_write(writer, DHCP4_OPTION_CLIENT_ID, talk->request.client_id,
 				   talk->request.client_id_bytes);
 }
@@ -280,11 +274,10 @@ static void talk_reply(const struct dhcp4_talk *talk, uint8_t type, const struct
 									     : talk->request.message_bytes;
 	struct reply_draft draft;
 	struct writer message;
-	struct ip4 to;
-	struct mac to_mac;
+	struct ip4 to = talk_to(talk, type, lease ? lease->ip4 : (struct ip4){{0}});
 
-	talk_address(talk, type, lease ? lease->ip4 : (struct ip4){{0}}, &to_mac, &to);
-	reply_begin4(&draft, talk->reply, talk->config, to_mac, talk->config->host4, to, IP_PROTOCOL_UDP);
+	reply_begin4(&draft, talk->reply, talk->config, talk->packet->ethernet.from, talk->config->host4, to,
+		     IP_PROTOCOL_UDP);
 	reply_udp(&draft, DHCP4_SERVER_PORT, DHCP4_CLIENT_PORT);
 	message = reply_payload(&draft, most - IP_UDP_BYTES);
 	talk_write(&message, talk, type, lease);
@@ -292,10 +285,16 @@ static void talk_reply(const struct dhcp4_talk *talk, uint8_t type, const struct
 	reply_end(&draft);
 }
 
+/* Why the client gets no lease, if `otherwise` is why others would get none. */
+static enum drop_reason talk_reason(const struct dhcp4_talk *talk, enum drop_reason otherwise)
+{
+	return lease_mac_is_full(talk->leases, false, &talk->client) ? DROP_DHCP4_TOO_MANY : otherwise;
+}
+
 static enum drop_reason talk_refuse(const struct dhcp4_talk *talk)
 {
 	talk_reply(talk, DHCP4_NAK, NULL);
-	return DROP_DHCP4_NO_LEASE;
+	return talk_reason(talk, DROP_DHCP4_NO_LEASE);
 }
 
 /* ---- messages ---- */
@@ -305,7 +304,7 @@ static enum drop_reason on_discover(struct dhcp4_talk *talk)
 	struct lease *lease = lease_offer4(talk->leases, &talk->client, talk->request.requested, talk->now_us);
 
 	if (!lease)
-		return DROP_DHCP4_POOL_EMPTY;
+		return talk_reason(talk, DROP_DHCP4_POOL_EMPTY);
 	talk_reply(talk, DHCP4_OFFER, lease);
 	return DROP_NONE;
 }
@@ -391,9 +390,12 @@ static enum drop_reason talk_read(struct dhcp4_talk *talk, const uint8_t *messag
 		verdict = dhcp4_request_read(&talk->message, &talk->request);
 	if (verdict != DROP_NONE)
 		return verdict;
-	if (talk->message.operation != DHCP4_BOOTREQUEST || !ip4_is_zero(talk->message.relay) ||
-	    mac_is_group(talk->message.mac) || mac_is_zero(talk->message.mac))
+	if (talk->message.operation != DHCP4_BOOTREQUEST)
 		return DROP_DHCP4_FORMAT;
+	if (!ip4_is_zero(talk->message.relay))
+		return DROP_DHCP4_RELAYED;
+	if (!mac_equal(talk->message.mac, talk->packet->ethernet.from))
+		return DROP_DHCP4_SENDER;
 	client_from(&talk->client, &talk->message, &talk->request);
 	return DROP_NONE;
 }

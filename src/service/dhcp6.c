@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The DHCPv6 server, RFC 8415: addresses (IA_NA) and what else a guest wants to know; no prefixes, no temporary
- * addresses, no relays. A lease is an IAID and a DUID. Like its older brother it grants what it does not know, if it is
+ * addresses, no relays. A lease is an IAID and a DUID, held by the MAC that asked for it: with another's identifiers a
+ * guest cannot renew, release or decline another's lease. Like its older brother it grants what it does not know, if it is
  * free, so that guests keep their addresses over a restart without a state file. */
 #include "wire/dhcp6.h"
 
@@ -27,7 +28,7 @@ struct dhcp6_talk {
 	struct dhcp6 message;
 	struct dhcp6_request request;
 	uint8_t server_id[DHCP6_DUID_MAC_BYTES];
-	bool pool_empty;
+	enum drop_reason verdict; /* of an answer that holds a refusal */
 };
 
 static struct lease_client talk_client(const struct dhcp6_talk *talk, uint32_t iaid)
@@ -97,6 +98,18 @@ static void talk_bind(struct dhcp6_talk *talk, struct lease *lease)
 	lease_bind(talk->leases, lease, talk->config->lease_s, talk->now_us);
 }
 
+static void ia_refuse(struct dhcp6_talk *talk, const struct lease_client *client, struct dhcp6_ia *answer)
+{
+	talk->verdict = lease_mac_is_full(talk->leases, true, client) ? DROP_DHCP6_TOO_MANY : DROP_DHCP6_POOL_EMPTY;
+	ia_set_status(answer, DHCP6_STATUS_NO_ADDRESSES);
+}
+
+static void ia_refuse_binding(struct dhcp6_talk *talk, struct dhcp6_ia *answer)
+{
+	talk->verdict = DROP_DHCP6_NO_LEASE;
+	ia_set_status(answer, DHCP6_STATUS_NO_BINDING);
+}
+
 /* SOLICIT: an offer. */
 static void ia_offer(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, struct dhcp6_ia *answer)
 {
@@ -104,8 +117,7 @@ static void ia_offer(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, stru
 	struct lease *lease = lease_offer6(talk->leases, &client, ia_wanted(asked), talk->now_us);
 
 	if (!lease) {
-		talk->pool_empty = true;
-		ia_set_status(answer, DHCP6_STATUS_NO_ADDRESSES);
+		ia_refuse(talk, &client, answer);
 		return;
 	}
 	ia_set_lease(answer, talk, lease);
@@ -125,8 +137,7 @@ static void ia_grant(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, stru
 	}
 	lease = lease_offer6(talk->leases, &client, ia_wanted(asked), talk->now_us);
 	if (!lease) {
-		talk->pool_empty = true;
-		ia_set_status(answer, DHCP6_STATUS_NO_ADDRESSES);
+		ia_refuse(talk, &client, answer);
 		return;
 	}
 	talk_bind(talk, lease);
@@ -153,7 +164,7 @@ static void ia_extend(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, str
 		talk_bind(talk, lease);
 		ia_set_lease(answer, talk, lease);
 	} else if (asked->address_count == 0 || address_on_link(talk, ia_wanted(asked))) {
-		ia_set_status(answer, DHCP6_STATUS_NO_BINDING);
+		ia_refuse_binding(talk, answer);
 		return;
 	}
 	/* A lifetime of 0: stop using these at once. */
@@ -169,7 +180,7 @@ static bool ia_end(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, struct
 	struct lease *lease = lease_find_client(talk->leases, true, &client);
 
 	if (!lease || lease->state != LEASE_BOUND || !ia_has(asked, lease->ip6)) {
-		ia_set_status(answer, DHCP6_STATUS_NO_BINDING);
+		ia_refuse_binding(talk, answer);
 		return false;
 	}
 	if (talk->message.type == DHCP6_DECLINE)
@@ -262,7 +273,7 @@ static enum drop_reason talk_reply_ias(struct dhcp6_talk *talk, uint8_t type,
 		dhcp6_option_write(&draft.writer, DHCP6_OPTION_RAPID_COMMIT, NULL, 0);
 	write_wanted_options(&draft.writer, talk);
 	reply_end(&draft);
-	return talk->pool_empty ? DROP_DHCP6_POOL_EMPTY : DROP_NONE;
+	return talk->verdict;
 }
 
 /* ---- messages ---- */
@@ -309,7 +320,7 @@ static enum drop_reason on_end(struct dhcp6_talk *talk)
 			dhcp6_ia_write(&draft.writer, &answer);
 	}
 	reply_end(&draft);
-	return DROP_NONE;
+	return talk->verdict;
 }
 
 /* RFC 8415 16: which identifiers a message must have, and must not. */

@@ -22,6 +22,11 @@ struct lease *lease_find_client(struct lease_table *leases, bool is6, const stru
 	return entry ? &entry->lease : NULL;
 }
 
+bool lease_mac_is_full(const struct lease_table *leases, bool is6, const struct lease_client *client)
+{
+	return book_mac_is_full(&leases->book[is6], client->mac);
+}
+
 struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted,
 			   uint64_t now_us)
 {

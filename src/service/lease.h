@@ -14,6 +14,7 @@
 
 enum lease_limits {
 	LEASES_MAX = 4096,        /* of each family */
+	LEASES_PER_MAC = 8,       /* of each family: whoever makes up identifiers does not get the whole pool */
 	LEASE_NAME_BYTES = 64,    /* one label, RFC 1035 2.3.4 */
 	LEASE_CLIENT_BYTES = 255, /* option 61 (RFC 2132 9.14), or an IAID and a DUID (RFC 8415 11.1: 134) */
 	LEASE_OFFER_US = 10 * 1000 * 1000,
@@ -87,11 +88,13 @@ int lease_restore(struct lease_table *leases, const char *line, uint64_t now_us,
 struct lease *lease_find_client(struct lease_table *leases, bool is6, const struct lease_client *client);
 /* An address for the client: the one it has or had, else the wanted one if nobody has it, else the next that was never
  * leased, else the one free for longest. Offered for LEASE_OFFER_US unless it is bound already. A `wanted` of zero is
- * none. NULL: the pool is empty. */
+ * none. NULL: the pool is empty, or the MAC has enough (lease_mac_is_full). */
 struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted,
 			   uint64_t now_us);
 struct lease *lease_offer6(struct lease_table *leases, const struct lease_client *client, struct ip6 wanted,
 			   uint64_t now_us);
+/* Does the client's MAC hold LEASES_PER_MAC addresses, offered and declined ones too? Then it gets no other. */
+bool lease_mac_is_full(const struct lease_table *leases, bool is6, const struct lease_client *client);
 /* Exactly this address: the one the client has or had, or one that nobody has; held like an offer. NULL: it may not. */
 struct lease *lease_claim4(struct lease_table *leases, const struct lease_client *client, struct ip4 address,
 			   uint64_t now_us);

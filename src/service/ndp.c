@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Neighbour discovery, RFC 4861: the router's and the neighbour's side of the gateway. Answers go to the frame's own
- * source; the link-layer address in a question's options is not believed, so that nobody can have answers sent to
- * somebody else. Duplicate address detection of our own addresses is not done: they are ours by configuration. */
+ * source, those to all nodes too (RFC 6085); the link-layer address in a question's options is not believed. So nobody
+ * can have answers sent to somebody else, and no question is answered to all the guests. Duplicate address detection of our own addresses is not done: they are ours by configuration. */
 #include "wire/ndp.h"
 
 #include "service/packet.h"
@@ -85,25 +85,27 @@ void ndp_withdraw(const struct service_config *config, struct reply *ret_reply)
 	ndp_send_to_all(config, &advert, ret_reply);
 }
 
+/* RFC 4861 6.2.6 and 7.2.4: who has no address yet hears what is said to all nodes. */
+static struct ip6 ndp_asker(const struct packet *packet)
+{
+	return ip6_is_zero(packet->ip6.from) ? IP6_ALL_NODES : packet->ip6.from;
+}
+
 static void ndp_answer_router(const struct service_config *config, const struct packet *packet, struct reply *ret_reply)
 {
 	struct ndp advert = ndp_advert(config);
 
-	if (ip6_is_zero(packet->ip6.from))
-		ndp_send_to_all(config, &advert, ret_reply);
-	else
-		ndp_send(config, packet->ethernet.from, reply_link_local(config), packet->ip6.from, &advert, ret_reply);
+	ndp_send(config, packet->ethernet.from, reply_link_local(config), ndp_asker(packet), &advert, ret_reply);
 }
 
 static enum drop_reason ndp_answer_neighbour(const struct service_config *config, const struct packet *packet,
 					     struct ip6 target, struct reply *ret_reply)
 {
-	bool unspecified = ip6_is_zero(packet->ip6.from);
 	struct ndp advert = {
 		.type = ICMP6_NEIGHBOUR_ADVERT,
 		.target = target,
 		.router = config->router6,
-		.solicited = !unspecified,
+		.solicited = !ip6_is_zero(packet->ip6.from),
 		.override = true,
 		.has_target_mac = true,
 		.target_mac = config->mac,
@@ -111,11 +113,7 @@ static enum drop_reason ndp_answer_neighbour(const struct service_config *config
 
 	if (!ip6_equal(target, config->host6) && !ip6_equal(target, reply_link_local(config)))
 		return DROP_NDP_NOT_OURS;
-	/* RFC 4861 7.2.4: whoever asks without an address is about to take ours, and all shall hear that it is taken. */
-	if (unspecified)
-		ndp_send(config, ip6_multicast_mac(IP6_ALL_NODES), target, IP6_ALL_NODES, &advert, ret_reply);
-	else
-		ndp_send(config, packet->ethernet.from, target, packet->ip6.from, &advert, ret_reply);
+	ndp_send(config, packet->ethernet.from, target, ndp_asker(packet), &advert, ret_reply);
 	return DROP_NONE;
 }
 

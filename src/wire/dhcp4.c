@@ -276,66 +276,61 @@ static void dhcp4_ascii_name(const uint8_t *bytes, size_t count, char *ret_name)
 }
 
 /* RFC 4702 2: flags, two result codes that a client leaves 0, the name. */
-static void dhcp4_request_fqdn(const struct dhcp4_option *option, struct dhcp4_request *request)
+static void dhcp4_request_fqdn(const struct dhcp4 *message, struct dhcp4_request *request)
 {
+	uint8_t joined[DHCP4_FQDN_HEAD + DOMAIN_WIRE_BYTES];
+	int bytes = dhcp4_option_join(message, DHCP4_OPTION_FQDN, joined, sizeof(joined));
 	struct reader name;
 
-	if (option->bytes < DHCP4_FQDN_HEAD || request->has_fqdn)
+	if (bytes < DHCP4_FQDN_HEAD)
 		return;
 	request->has_fqdn = true;
-	request->fqdn_flags = option->value[0];
-	request->hostname[0] = '\0';
-	reader_init(&name, option->value + DHCP4_FQDN_HEAD, (size_t)option->bytes - DHCP4_FQDN_HEAD);
+	request->fqdn_flags = joined[0];
+	reader_init(&name, joined + DHCP4_FQDN_HEAD, (size_t)bytes - DHCP4_FQDN_HEAD);
 	if (request->fqdn_flags & DHCP4_FQDN_WIRE_NAME)
 		domain_read_partial(&name, request->hostname);
 	else
 		dhcp4_ascii_name(name.next, name.left, request->hostname);
 }
 
-/* The first one of several counts. */
-static void dhcp4_request_bytes(const struct dhcp4_option *option, size_t least, const uint8_t **value, uint8_t *count)
+static void dhcp4_request_hostname(const struct dhcp4 *message, struct dhcp4_request *request)
 {
-	if (*value || option->bytes < least)
+	uint8_t joined[DHCP4_OPTION_MAX];
+	int bytes = dhcp4_option_join(message, DHCP4_OPTION_HOSTNAME, joined, sizeof(joined));
+
+	if (bytes > 0)
+		dhcp4_ascii_name(joined, (size_t)bytes, request->hostname);
+}
+
+/* 0 when it is absent, or shorter or longer than it can be. */
+static uint8_t dhcp4_request_bytes(const struct dhcp4 *message, uint8_t code, int least, uint8_t *to)
+{
+	int bytes = dhcp4_option_join(message, code, to, DHCP4_OPTION_MAX);
+
+	return bytes < least ? 0 : (uint8_t)bytes;
+}
+
+/* What may come in pieces (RFC 3396), and is passed over when it makes no sense. */
+static void dhcp4_request_said(const struct dhcp4 *message, struct dhcp4_request *request)
+{
+	/* RFC 2132 9.14: two bytes at least */
+	request->client_id_bytes = dhcp4_request_bytes(message, DHCP4_OPTION_CLIENT_ID, 2, request->client_id);
+	request->parameter_count = dhcp4_request_bytes(message, DHCP4_OPTION_PARAMETERS, 1, request->parameters);
+	request->vendor_class_bytes = dhcp4_request_bytes(message, DHCP4_OPTION_VENDOR_CLASS, 1, request->vendor_class);
+	dhcp4_request_fqdn(message, request);
+	if (!request->has_fqdn)
+		dhcp4_request_hostname(message, request);
+}
+
+static void dhcp4_request_architecture(const struct dhcp4_option *option, struct dhcp4_request *request)
+{
+	if (option->bytes < 2)
 		return;
-	*value = option->value;
-	*count = option->bytes;
+	request->has_architecture = true;
+	request->architecture = (uint16_t)(option->value[0] << 8 | option->value[1]);
 }
 
-/* What is passed over when it makes no sense. */
-static void dhcp4_request_said(const struct dhcp4_option *option, struct dhcp4_request *request)
-{
-	switch (option->code) {
-	case DHCP4_OPTION_CLIENT_ID:
-		dhcp4_request_bytes(option, 2, &request->client_id, &request->client_id_bytes); /* RFC 2132 9.14 */
-		break;
-	case DHCP4_OPTION_PARAMETERS:
-		dhcp4_request_bytes(option, 1, &request->parameters, &request->parameter_count);
-		break;
-	case DHCP4_OPTION_VENDOR_CLASS:
-		dhcp4_request_bytes(option, 1, &request->vendor_class, &request->vendor_class_bytes);
-		break;
-	case DHCP4_OPTION_HOSTNAME:
-		if (!request->has_fqdn)
-			dhcp4_ascii_name(option->value, option->bytes, request->hostname);
-		break;
-	case DHCP4_OPTION_FQDN:
-		dhcp4_request_fqdn(option, request);
-		break;
-	case DHCP4_OPTION_RAPID_COMMIT:
-		request->rapid_commit = true;
-		break;
-	case DHCP4_OPTION_ARCHITECTURE:
-		if (option->bytes >= 2) {
-			request->has_architecture = true;
-			request->architecture = (uint16_t)(option->value[0] << 8 | option->value[1]);
-		}
-		break;
-	default:
-		break;
-	}
-}
-
-/* What must have its size, for a server acts on it; false when it has not. */
+/* What fits one piece. False when it has not its size and a server acts on it. */
 static bool dhcp4_request_asked(const struct dhcp4_option *option, struct dhcp4_request *request)
 {
 	switch (option->code) {
@@ -352,8 +347,13 @@ static bool dhcp4_request_asked(const struct dhcp4_option *option, struct dhcp4_
 		return dhcp4_value_u32(option, &request->lease_s);
 	case DHCP4_OPTION_MESSAGE_SIZE:
 		return dhcp4_value_u16(option, &request->message_bytes);
+	case DHCP4_OPTION_RAPID_COMMIT:
+		request->rapid_commit = true;
+		return true;
+	case DHCP4_OPTION_ARCHITECTURE:
+		dhcp4_request_architecture(option, request);
+		return true;
 	default:
-		dhcp4_request_said(option, request);
 		return true;
 	}
 }
@@ -371,6 +371,7 @@ enum drop_reason dhcp4_request_read(const struct dhcp4 *message, struct dhcp4_re
 	}
 	if (request.type < DHCP4_DISCOVER || request.type > DHCP4_INFORM)
 		return DROP_DHCP4_TYPE;
+	dhcp4_request_said(message, &request);
 	if (request.message_bytes < DHCP4_CLIENT_MESSAGE_MIN)
 		request.message_bytes = DHCP4_CLIENT_MESSAGE_MIN;
 	*ret_request = request;
@@ -379,7 +380,7 @@ enum drop_reason dhcp4_request_read(const struct dhcp4 *message, struct dhcp4_re
 
 bool dhcp4_request_wants(const struct dhcp4_request *request, uint8_t code)
 {
-	return request->parameters && memchr(request->parameters, code, request->parameter_count);
+	return memchr(request->parameters, code, request->parameter_count);
 }
 
 void dhcp4_write(struct writer *writer, const struct dhcp4 *message)

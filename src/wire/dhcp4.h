@@ -116,23 +116,24 @@ struct dhcp4_walk {
 	bool server_name_done;
 };
 
-/* What a client says. Pointers are to the message's bytes; NULL or 0 for what it does not say. */
+/* What a client says; 0 for what it does not say. Options that came in pieces are joined (RFC 3396); longer than
+ * DHCP4_OPTION_MAX they are passed over. */
 struct dhcp4_request {
 	uint8_t type; /* enum dhcp4_type; never 0 */
 	bool has_requested;
 	bool has_server_id;
 	bool rapid_commit;
 	bool has_architecture;
-	struct ip4 requested;     /* 50 */
-	struct ip4 server_id;     /* 54 */
-	uint32_t lease_s;         /* 51 */
-	uint16_t message_bytes;   /* 57, at least DHCP4_CLIENT_MESSAGE_MIN */
-	uint16_t architecture;    /* 93, the first */
-	const uint8_t *client_id; /* 61: type and identifier, at least 2 bytes */
-	uint8_t client_id_bytes;
-	const uint8_t *parameters; /* 55: option codes */
+	struct ip4 requested;                 /* 50 */
+	struct ip4 server_id;                 /* 54 */
+	uint32_t lease_s;                     /* 51 */
+	uint16_t message_bytes;               /* 57, at least DHCP4_CLIENT_MESSAGE_MIN */
+	uint16_t architecture;                /* 93, the first */
+	uint8_t client_id[DHCP4_OPTION_MAX];  /* 61: type and identifier */
+	uint8_t client_id_bytes;              /* 0, or at least 2 */
+	uint8_t parameters[DHCP4_OPTION_MAX]; /* 55: option codes */
 	uint8_t parameter_count;
-	const uint8_t *vendor_class; /* 60 */
+	uint8_t vendor_class[DHCP4_OPTION_MAX]; /* 60 */
 	uint8_t vendor_class_bytes;
 	/* 81's name, or 12's when there is no 81; "" when there is neither or it is no domain name. Not lower-cased. */
 	char hostname[DOMAIN_TEXT_BYTES];

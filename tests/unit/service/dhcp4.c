@@ -226,7 +226,7 @@ static void an_offer_is_sent_as_the_client_can_hear_it(void **state)
 	say(guest, (struct say){.type = DHCP4_DISCOVER});
 	assert_true(mac_equal(heard.to_mac, guest->mac) && ip4_equal(heard.to, ip4_of("10.0.2.15")));
 	say(guest, (struct say){.type = DHCP4_DISCOVER, .flags = DHCP4_FLAG_BROADCAST});
-	assert_true(mac_equal(heard.to_mac, MAC_BROADCAST) && ip4_equal(heard.to, IP4_BROADCAST));
+	assert_true(mac_equal(heard.to_mac, guest->mac) && ip4_equal(heard.to, IP4_BROADCAST));
 	assert_int_equal(heard.message.flags, DHCP4_FLAG_BROADCAST);
 }
 
@@ -346,7 +346,7 @@ static void a_guest_unknown_to_a_new_server_keeps_an_address_that_is_free(void *
 	assert_heard(DHCP4_ACK, "10.0.2.17");
 }
 
-static void a_wrong_address_is_refused_before_all(void **state)
+static void a_wrong_address_is_refused_at_once(void **state)
 {
 	static const struct say rows[] = {
 		{.type = DHCP4_REQUEST, .requested = "10.0.2.16"},                      /* has another */
@@ -366,7 +366,7 @@ static void a_wrong_address_is_refused_before_all(void **state)
 				continue;
 			assert_int_equal(say(guest, rows[i]), DROP_DHCP4_NO_LEASE);
 			assert_heard(DHCP4_NAK, "0.0.0.0");
-			assert_true(mac_equal(heard.to_mac, MAC_BROADCAST) && ip4_equal(heard.to, IP4_BROADCAST));
+			assert_true(mac_equal(heard.to_mac, guest->mac) && ip4_equal(heard.to, IP4_BROADCAST));
 			assert_string_equal(option(51), "-");
 			assert_string_equal(option(1), "-");
 			assert_true(ip4_is_zero(heard.message.client));
@@ -546,6 +546,104 @@ static void a_boot_server_that_is_a_name_stands_where_names_stand(void **state)
 	assert_string_equal((const char *)heard.message.server_name, "boot.lab");
 }
 
+/* A message that `guest` sends in another's name: its chaddr, and all that stands in it, is the other's. */
+static enum drop_reason say_as(struct guest *guest, struct mac other, struct say words)
+{
+	struct mac own = guest->mac;
+	uint8_t message[400];
+	size_t bytes;
+
+	guest->mac = other;
+	bytes = say_write(guest, &words, message, sizeof(message));
+	guest->mac = own;
+	guest_udp4(guest, words.to ? guest->config.mac : MAC_BROADCAST, ip4_of(words.from ? words.from : "0.0.0.0"),
+		   ip4_of(words.to ? words.to : "255.255.255.255"), 68, 67, message, bytes);
+	return guest_send(guest);
+}
+
+static void nobody_asks_releases_or_declines_in_anothers_name(void **state)
+{
+	static const struct say rows[] = {
+		{.type = DHCP4_DISCOVER},
+		{.type = DHCP4_REQUEST, .requested = "10.0.2.15", .server = "10.0.2.2"},
+		{.type = DHCP4_REQUEST, .client = "10.0.2.15", .from = "10.0.2.15", .to = "10.0.2.2"},
+		{.type = DHCP4_RELEASE,
+		 .client = "10.0.2.15",
+		 .server = "10.0.2.2",
+		 .from = "10.0.2.15",
+		 .to = "10.0.2.2"},
+		{.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.2"},
+		{.type = DHCP4_INFORM, .client = "10.0.2.15", .from = "10.0.2.15"},
+	};
+	struct guest *guest = *state;
+	uint64_t due_us;
+
+	get(guest, NULL, "10.0.2.15");
+	due_us = lease_now(guest)->due_us;
+	guest->now_us += MINUTE_US;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		guest->mac = guest_mac(2);
+		assert_int_equal(say_as(guest, guest_mac(1), rows[i]), DROP_DHCP4_SENDER);
+		assert_int_equal(guest->reply.length, 0);
+		guest->mac = guest_mac(1);
+		assert_int_equal(lease_now(guest)->due_us, due_us);
+	}
+}
+
+static void one_mac_cannot_take_the_whole_pool(void **state)
+{
+	struct service_config config = guest_config();
+	struct guest *guest;
+	char id[4] = "\1a?";
+
+	(void)state;
+	config.dhcp4_last = ip4_of("10.0.2.30");
+	guest = guest_new(&config);
+	for (int i = 0; i < LEASES_PER_MAC; i++) {
+		id[2] = (char)('0' + i);
+		assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER, .id = id}), DROP_NONE);
+	}
+	id[2] = 'x';
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER, .id = id}), DROP_DHCP4_TOO_MANY);
+	assert_int_equal(guest->reply.length, 0);
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .id = id, .requested = "10.0.2.30"}),
+			 DROP_DHCP4_TOO_MANY);
+	assert_heard(DHCP4_NAK, "0.0.0.0");
+	/* Those that it has stay its own, and others get theirs. */
+	id[2] = '0';
+	assert_int_equal(say(guest, (struct say){.type = DHCP4_DISCOVER, .id = id}), DROP_NONE);
+	assert_heard(DHCP4_OFFER, "10.0.2.15");
+	guest->mac = guest_mac(2);
+	get(guest, NULL, "10.0.2.23");
+	guest_free(guest);
+}
+
+static void options_in_pieces_are_joined(void **state)
+{
+	struct guest *guest = *state;
+	uint8_t message[400];
+	size_t bytes =
+		say_write(guest, &(struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.15", .server = "10.0.2.2"},
+			  message, sizeof(message));
+	static const uint8_t pieces[] = {61, 2, 0,   'a', 12, 2,   'v', 'm', 55, 1,  1,
+					 61, 1, 'b', 12,  1,  '7', 55,  1,   6,  255};
+	struct lease_client client = {.mac = guest->mac, .id = {0, 'a', 'b'}, .id_bytes = 3};
+	const struct lease *lease;
+
+	memcpy(message + 240 + 3 + 6 + 6, pieces, sizeof(pieces)); /* behind 53, 50 and 54 */
+	guest_udp4(guest, MAC_BROADCAST, (struct ip4){{0}}, IP4_BROADCAST, 68, 67, message, bytes);
+	assert_int_equal(guest_send(guest), DROP_NONE);
+	hear(guest);
+	assert_heard(DHCP4_ACK, "10.0.2.15");
+	assert_string_equal(option(61), "006162");
+	assert_string_equal(option(1), "ffffff00");
+	assert_string_equal(option(6), "0a000203");
+	assert_string_equal(option(15), "-");
+	lease = lease_find_client(guest->leases, false, &client);
+	assert_non_null(lease);
+	assert_string_equal(lease->name, "vm7");
+}
+
 /* Each changes one thing in a good DISCOVER. */
 static void malformed_messages_are_refused(void **state)
 {
@@ -558,8 +656,9 @@ static void malformed_messages_are_refused(void **state)
 		{"nothing", 0, 1, DROP_NONE},
 		{"a reply", 0, 2, DROP_DHCP4_FORMAT},
 		{"not Ethernet", 1, 6, DROP_DHCP4_FORMAT},
-		{"through a relay", 24, 10, DROP_DHCP4_FORMAT},
-		{"a group as its MAC", 28, 1, DROP_DHCP4_FORMAT},
+		{"through a relay", 24, 10, DROP_DHCP4_RELAYED},
+		{"a group as its MAC", 28, 1, DROP_DHCP4_SENDER},
+		{"another's MAC", 33, 2, DROP_DHCP4_SENDER},
 		{"no cookie", 236, 0, DROP_DHCP4_COOKIE},
 		{"a type of two bytes", 241, 2, DROP_DHCP4_OPTION_LENGTH},
 		{"an option beyond the end", 241, 255, DROP_DHCP4_OPTION_LENGTH},
@@ -602,7 +701,7 @@ int main(void)
 		test(a_lease_time_is_given_within_bounds),
 		test(a_guest_that_comes_back_keeps_its_address),
 		test(a_guest_unknown_to_a_new_server_keeps_an_address_that_is_free),
-		test(a_wrong_address_is_refused_before_all),
+		test(a_wrong_address_is_refused_at_once),
 		test(an_offer_that_was_not_taken_is_free_again),
 		test(a_declined_address_is_not_offered_again_soon),
 		test(a_guest_with_an_address_of_its_own_is_told_the_rest),
@@ -613,6 +712,9 @@ int main(void)
 		test(releases_of_others_change_nothing),
 		test(what_does_not_fit_the_clients_message_is_left_out),
 		test(a_boot_server_that_is_a_name_stands_where_names_stand),
+		test(nobody_asks_releases_or_declines_in_anothers_name),
+		test(one_mac_cannot_take_the_whole_pool),
+		test(options_in_pieces_are_joined),
 		test(malformed_messages_are_refused),
 		test(a_request_for_no_address_at_all_is_malformed),
 	};

@@ -289,13 +289,80 @@ static void ending_what_is_not_ones_own_changes_nothing(void **state)
 	struct guest *guest = *state;
 
 	get(guest, "fd00:2::100 3600");
-	say(guest, (struct say){.type = DHCP6_RELEASE, .server = true, .ias = 1, .address = "fd00:2::101"});
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP6_RELEASE, .server = true, .ias = 1, .address = "fd00:2::101"}),
+			 DROP_DHCP6_NO_LEASE);
 	assert_string_equal(ia_text(0), "status 3");
 	guest->mac = guest_mac(2);
-	say(guest, (struct say){.type = DHCP6_RELEASE, .server = true, .ias = 1, .address = "fd00:2::100"});
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP6_RELEASE, .server = true, .ias = 1, .address = "fd00:2::100"}),
+			 DROP_DHCP6_NO_LEASE);
 	assert_string_equal(ia_text(0), "status 3");
 	guest->mac = guest_mac(1);
 	assert_non_null(lease_now(guest));
+}
+
+/* A message with the DUID of `other` in a frame of the guest's. */
+static enum drop_reason say_as(struct guest *guest, struct mac other, struct say words)
+{
+	struct mac own = guest->mac;
+	uint8_t message[1200];
+	enum drop_reason verdict;
+	size_t bytes;
+
+	guest->mac = other;
+	bytes = say_write(guest, &words, message, sizeof(message));
+	guest->mac = own;
+	guest_udp6(guest, ip6_multicast_mac(DHCP6_SERVERS), ip6_link_local(guest->mac), DHCP6_SERVERS, 546, 547,
+		   message, bytes);
+	verdict = guest_send(guest);
+	hear(guest);
+	return verdict;
+}
+
+static void nobody_renews_releases_or_declines_with_anothers_identifiers(void **state)
+{
+	static const struct say rows[] = {
+		{.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::100"},
+		{.type = DHCP6_REBIND, .ias = 1, .address = "fd00:2::100"},
+		{.type = DHCP6_RELEASE, .server = true, .ias = 1, .address = "fd00:2::100"},
+		{.type = DHCP6_DECLINE, .server = true, .ias = 1, .address = "fd00:2::100"},
+	};
+	struct guest *guest = *state;
+	uint64_t due_us;
+
+	get(guest, "fd00:2::100 3600");
+	due_us = lease_now(guest)->due_us;
+	guest->now_us += MINUTE_US;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		guest->mac = guest_mac(2);
+		assert_int_equal(say_as(guest, guest_mac(1), rows[i]), DROP_DHCP6_NO_LEASE);
+		assert_string_equal(ia_text(0), "status 3");
+		guest->mac = guest_mac(1);
+		assert_int_equal(lease_now(guest)->due_us, due_us);
+	}
+	/* Asking with them is another client's first question. */
+	guest->mac = guest_mac(2);
+	say_as(guest, guest_mac(1), (struct say){.type = DHCP6_SOLICIT, .ias = 1, .rapid = true});
+	assert_string_equal(ia_text(0), "fd00:2::101 3600");
+}
+
+static void one_mac_cannot_take_the_whole_pool(void **state)
+{
+	struct service_config config = guest_config();
+	struct guest *guest;
+
+	(void)state;
+	config.dhcp6_last = ip6_of("fd00:2::fff");
+	guest = guest_new(&config);
+	assert_int_equal(say_as(guest, guest_mac(1), (struct say){.type = DHCP6_SOLICIT, .ias = 4}), DROP_NONE);
+	assert_int_equal(say_as(guest, guest_mac(3), (struct say){.type = DHCP6_SOLICIT, .ias = 4}), DROP_NONE);
+	assert_int_equal(say_as(guest, guest_mac(4), (struct say){.type = DHCP6_SOLICIT, .ias = 1}),
+			 DROP_DHCP6_TOO_MANY);
+	assert_string_equal(ia_text(0), "status 2");
+	guest->mac = guest_mac(2);
+	get(guest, "fd00:2::108 3600");
+	guest_free(guest);
 }
 
 static void a_guest_asks_whether_it_is_still_on_this_link(void **state)
@@ -456,6 +523,8 @@ int main(void)
 		test(addresses_beside_the_lease_are_ended),
 		test(a_declined_address_is_not_given_again_soon),
 		test(ending_what_is_not_ones_own_changes_nothing),
+		test(nobody_renews_releases_or_declines_with_anothers_identifiers),
+		test(one_mac_cannot_take_the_whole_pool),
 		test(a_guest_asks_whether_it_is_still_on_this_link),
 		test(information_is_given_without_an_address),
 		test(a_name_is_answered_and_no_prefix_is_given),

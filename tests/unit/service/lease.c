@@ -498,6 +498,73 @@ static void an_empty_pool_gives_reservations_only(void **state)
 
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* DISCOVER after DISCOVER, each with another identifier and not one taken. */
+static void made_up_identifiers_wear_out_neither_pool_nor_memory(void **state)
+{
+	struct service_config config = guest_config();
+	struct lease_client old = client_of(7), client = client_of(1);
+	struct guest *guest;
+	struct lease *lease;
+
+	(void)state;
+	config.dhcp4_last = ip4_of("10.0.2.40");
+	guest = guest_new(&config);
+	lease = bound(guest, 7, 60);
+	assert_ip4(lease, "10.0.2.15");
+	lease_release(guest->leases, lease);
+	for (unsigned i = 0; i < 1000; i++) {
+		client.id[1] = (uint8_t)(i >> 8);
+		client.id[2] = (uint8_t)i;
+		lease = lease_offer4(guest->leases, &client, none4, guest->now_us);
+		assert_int_equal(!lease, i % 10 >= LEASES_PER_MAC);
+		if (lease)
+			assert_true(ip4_value(lease->ip4) <= ip4_value(ip4_of("10.0.2.23")));
+		if (i % 10 == 9)
+			guest->now_us += LEASE_OFFER_US;
+	}
+	assert_ip4(lease_offer4(guest->leases, &old, none4, guest->now_us), "10.0.2.15");
+	guest_free(guest);
+}
+
+static void who_declines_everything_declines_no_more_than_it_may_hold(void **state)
+{
+	struct service_config config = guest_config();
+	struct guest *guest;
+	struct lease *lease;
+
+	(void)state;
+	config.dhcp4_last = ip4_of("10.0.2.40");
+	guest = guest_new(&config);
+	for (int i = 0; i < LEASES_PER_MAC; i++)
+		lease_decline(guest->leases, bound(guest, 1, 60), guest->now_us);
+	assert_null(offer(guest, 1));
+	assert_non_null(offer(guest, 2));
+	guest->now_us += LEASE_DECLINE_US;
+	lease = offer(guest, 1);
+	assert_non_null(lease);
+	guest_free(guest);
+}
+
+static void what_anothers_identifier_leaves_free_counts_as_ones_own(void **state)
+{
+	struct service_config config = guest_config();
+	struct guest *guest;
+
+	(void)state;
+	config.dhcp4_last = ip4_of("10.0.2.60");
+	guest = guest_new(&config);
+	for (unsigned i = 0; i < 20; i++) {
+		struct lease_client client = client_of(100 + i);
+		struct lease *lease = lease_offer4(guest->leases, &client, none4, guest->now_us);
+
+		lease_bind(guest->leases, lease, 60, guest->now_us);
+		lease_release(guest->leases, lease);
+		client.mac = guest_mac(1);
+		assert_int_equal(!lease_offer4(guest->leases, &client, none4, guest->now_us), i >= LEASES_PER_MAC);
+	}
+	guest_free(guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +592,9 @@ int main(void)
 		test(leases_survive_a_restart),
 		test(a_saved_lease_that_is_not_ours_to_give_is_refused),
 		test(an_empty_pool_gives_reservations_only),
+		test(made_up_identifiers_wear_out_neither_pool_nor_memory),
+		test(who_declines_everything_declines_no_more_than_it_may_hold),
+		test(what_anothers_identifier_leaves_free_counts_as_ones_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
