@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,18 +130,28 @@ static int description_read_net4(struct service_config *service, struct spec *sp
 	return 0;
 }
 
+/* Of what a machine on the net may have: "10.0.2.1 to 10.0.2.254". */
+static const char *description_range4(const struct service_config *service, char text[2 * IP4_TEXT_BYTES + 4])
+{
+	uint32_t net = ip4_value(service->net4), mask = ip4_mask(service->prefix4);
+	char first[IP4_TEXT_BYTES], last[IP4_TEXT_BYTES];
+
+	snprintf(text, 2 * IP4_TEXT_BYTES + 4, "%s to %s", ip4_format(ip4_from(net + 1), first),
+		 ip4_format(ip4_from((net | ~mask) - 1), last));
+	return text;
+}
+
 /* An address that a machine on the net may have. */
 static int description_check_ip4(const struct service_config *service, const struct spec *spec, const char *key,
 				 struct ip4 address, struct error *ret_error)
 {
 	uint32_t net = ip4_value(service->net4), mask = ip4_mask(service->prefix4), value = ip4_value(address);
-	char text[IP4_TEXT_BYTES], first[IP4_TEXT_BYTES], last[IP4_TEXT_BYTES];
+	char text[IP4_TEXT_BYTES], range[2 * IP4_TEXT_BYTES + 4];
 
 	if ((value & mask) == net && value != net && value != (net | ~mask))
 		return 0;
-	return error_set(ret_error, -EINVAL, "%s,%s=%s: not an address of the net; %s to %s would do", spec->kind, key,
-			 ip4_format(address, text), ip4_format(ip4_from(net + 1), first),
-			 ip4_format(ip4_from((net | ~mask) - 1), last));
+	return error_set(ret_error, -EINVAL, "%s,%s=%s: not an address of the net; %s would do", spec->kind, key,
+			 ip4_format(address, text), description_range4(service, range));
 }
 
 /* The range that is leased when nobody says: from .15 to the last, without the gateway at either end. */
@@ -493,6 +504,25 @@ int description_parse(struct description *ret_description, const char *uplink, s
 	return 0;
 }
 
+/* dhcp-host= with an address that the network has not. */
+static int description_refuse_host(const struct service_config *config, const char *whole, bool is6,
+				   struct error *ret_error)
+{
+	char range[2 * IP4_TEXT_BYTES + 4], first[IP6_TEXT_BYTES], last[IP6_TEXT_BYTES];
+
+	if (is6 ? !config->ip6 : !config->ip4)
+		return error_set(ret_error, -EINVAL, "dhcp-host=%s: this network has no IPv%d; leave %s away", whole,
+				 is6 ? 6 : 4, is6 ? "ipv6=off" : "ipv4=off");
+	if (is6)
+		return error_set(
+			ret_error, -EINVAL,
+			"dhcp-host=%s: not an address that a guest of this network may have; %s to %s would do", whole,
+			ip6_format(config->dhcp6_first, first), ip6_format(config->dhcp6_last, last));
+	return error_set(ret_error, -EINVAL,
+			 "dhcp-host=%s: not an address that a guest of this network may have; %s would do", whole,
+			 description_range4(config, range));
+}
+
 static int description_reserve_address(struct lease_table *leases, const struct service_config *config,
 				       const char *whole, struct mac mac, char *address, const char *name,
 				       struct error *ret_error)
@@ -515,8 +545,7 @@ static int description_reserve_address(struct lease_table *leases, const struct 
 		error = config->ip4 ? lease_reserve4(leases, mac, ip4, name) : -ERANGE;
 	}
 	if (error == -ERANGE)
-		return error_set(ret_error, -EINVAL,
-				 "dhcp-host=%s: not an address that a guest of this network may have", whole);
+		return description_refuse_host(config, whole, address[0] == '[', ret_error);
 	if (error == -EEXIST)
 		return error_set(ret_error, -EINVAL, "dhcp-host=%s: this MAC or address has another dhcp-host=", whole);
 	return error < 0 ? error_set(ret_error, error, "dhcp-host=%s: %s", whole, error_name(error)) : 0;

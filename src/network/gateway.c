@@ -117,13 +117,19 @@ static void gateway_deliver(struct gateway *gateway)
 	struct iovec pieces[32];
 	struct frame frame;
 	struct room room;
+	struct mac to;
 	size_t bytes, offset = 0;
 	int count = framequeue_peek_frame(&gateway->answers, pieces, 32, &bytes), error;
 
 	frame = (struct frame){.head = head, .length = (uint32_t)bytes, .body = pieces, .body_pieces = (uint32_t)count};
 	frame_copy(&frame, 0, head, bytes < sizeof(head) ? bytes : sizeof(head));
-	error = ethswitch_reserve(&gateway->port, ((const struct ethernet_header *)(const void *)head)->to, 0,
-				  (uint32_t)bytes, (uint32_t)bytes, &room);
+	memcpy(&to, head, sizeof(to));
+	/* What is for one guest is never flooded: an isolated one could have the gateway carry an echo to the others. */
+	if (!mac_is_group(to) && !ethswitch_find(gateway->config.ethswitch, to, 0)) {
+		port_drop(&gateway->port, DROP_DESTINATION_GONE, &frame);
+		return;
+	}
+	error = ethswitch_reserve(&gateway->port, to, 0, (uint32_t)bytes, (uint32_t)bytes, &room);
 	if (error < 0) {
 		port_drop(error == -EAGAIN && room.port ? room.port : &gateway->port,
 			  error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT

@@ -156,6 +156,31 @@ void network_choose_name(struct gw_network *network, const char *kind, char *nam
 
 /* ---- what happens on the network ---- */
 
+static bool network_is_alone(const struct gw_network *network)
+{
+	const struct list *ports = ethswitch_ports(network->ethswitch);
+
+	return ports->next == ports->previous;
+}
+
+static void network_advertise_later(struct gw_network *network, uint64_t now_us)
+{
+	if (network->description.service.ip6)
+		timer_set(loop_timers(network->loop), &network->advertisement,
+			  now_us + (uint64_t)SERVICE_ADVERTISE_S * 1000 * 1000);
+}
+
+/* RFC 4861 6.2.4. With nobody there the timer rests, too. */
+static void network_on_advertisement(void *owner, uint64_t now_us)
+{
+	struct gw_network *network = owner;
+
+	if (network_is_alone(network))
+		return;
+	gateway_advertise(network->gateway);
+	network_advertise_later(network, now_us);
+}
+
 void network_on_joined(struct gw_network *network, struct port *port, struct gw_guest *guest, const char *far_end)
 {
 	struct port_status status = {0};
@@ -168,6 +193,8 @@ void network_on_joined(struct gw_network *network, struct port *port, struct gw_
 	if (!network->advertised)
 		gateway_advertise(network->gateway);
 	network->advertised = true;
+	if (!network->advertisement.set)
+		network_advertise_later(network, network->now_us(network->owner));
 }
 
 void network_on_left(struct gw_network *network, struct port *port, const char *reason)
@@ -351,6 +378,7 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 	list_init(&network->records.away);
 	task_init(&network->rounds, network_on_rounds, network);
 	task_init(&network->burial, network_on_burial, network);
+	timer_init(&network->advertisement, network_on_advertisement, network);
 	error.code = network_make(network, &known, &error);
 	if (error.code < 0) {
 		gw_network_free(network);
@@ -363,10 +391,8 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 /* The last advertisement, and what is queued still. A port that always has more does not hold up the end. */
 static void network_say_goodbye(struct gw_network *network)
 {
-	bool alone = ethswitch_ports(network->ethswitch)->next == ethswitch_ports(network->ethswitch)->previous;
-
 	network_set_now(network);
-	if (network->advertised && !alone)
+	if (network->advertised && !network_is_alone(network))
 		gateway_withdraw(network->gateway);
 	for (int rounds = 0; rounds < 16 && ethswitch_run(network->ethswitch); rounds++)
 		;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "base/timer.h"
 #include "fabric/ethswitch.h"
 #include "guestwire/guestwire.h"
 #include "loop/loop.h"
@@ -40,7 +41,8 @@ struct gw_network {
 	struct gateway *gateway;
 	struct record_table records;
 	struct capture_list captures;
-	bool advertised; /* the gateway has said its piece to somebody */
+	bool advertised;            /* the gateway has said its piece to somebody */
+	struct timer advertisement; /* the next, while somebody is there: the lifetimes in it run out otherwise */
 
 	struct list guests;  /* struct gw_guest */
 	struct list ports;   /* struct gw_port */

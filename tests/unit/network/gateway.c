@@ -66,6 +66,30 @@ static void the_first_guest_to_join_is_told_of_the_router(void **state)
 	end(fixture);
 }
 
+/* RFC 4861 6.2.1: at least every 1800 s, since lifetimes run out. */
+static void the_router_is_told_of_again_while_somebody_is_there(void **state)
+{
+	struct fixture *fixture = fixture_new("none,router=on");
+
+	(void)state;
+	kit_guest_forget(&fixture->first);
+	for (int i = 0; i < 5; i++) {
+		kit_pass(&fixture->kit, 1799ULL * 1000 * 1000);
+		assert_int_equal(fixture->first.frame_count, 0);
+		kit_pass(&fixture->kit, 1000 * 1000);
+		assert_int_equal(fixture->first.frame_count, 1);
+		assert_int_equal(icmp6_type(&fixture->first.frames[0]), ICMP6_ROUTER_ADVERT);
+		kit_guest_forget(&fixture->first);
+	}
+	gw_port_free(fixture->first.port);
+	kit_pass(&fixture->kit, 1800ULL * 1000 * 1000);
+	assert_int_equal(gw_network_timeout_us(fixture->kit.network), -1);
+	kit_guest_new(&fixture->second, &fixture->kit, 2);
+	kit_pass(&fixture->kit, 1800ULL * 1000 * 1000);
+	assert_int_equal(fixture->second.frame_count, 1);
+	end(fixture);
+}
+
 static void the_end_withdraws_the_router(void **state)
 {
 	struct fixture *fixture = fixture_new("none,router=on");
@@ -456,10 +480,58 @@ static void a_guest_whose_first_port_is_silent_has_moved(void **state)
 	end(fixture);
 }
 
+static void an_isolated_guests_answers_reach_no_other(void **state)
+{
+	struct gw_port_config config = GW_INIT(struct gw_port_config);
+	struct fixture *fixture = fixture_new("none");
+	uint8_t *flags = fixture->bytes + 14 + 20 + 8 + 10;
+	size_t count;
+
+	(void)state;
+	config.isolated = true;
+	gw_port_free(fixture->first.port);
+	kit_settle(&fixture->kit);
+	kit_guest_join(&fixture->first, "one", &config);
+	kit_guest_join(&fixture->second, "two", &config);
+	kit_guest_forget(&fixture->first);
+	/* an offer to a client that wants it broadcast, and a no */
+	count = kit_dhcp(fixture->bytes, 700, fixture->first.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+			 KIT_NOWHERE);
+	*flags = 0x80;
+	kit_guest_send(&fixture->first, fixture->bytes, count);
+	count = kit_dhcp(fixture->bytes, 700, fixture->first.mac, DHCP4_REQUEST, KIT_NOWHERE,
+			 (struct ip4){{10, 9, 9, 9}}, KIT_GATEWAY);
+	kit_guest_send(&fixture->first, fixture->bytes, count);
+	kit_settle(&fixture->kit);
+	assert_int_equal(fixture->first.frame_count, 2);
+	assert_int_equal(fixture->second.frame_count, 0);
+	end(fixture);
+}
+
+static void the_answer_to_a_guest_that_left_is_not_flooded(void **state)
+{
+	struct fixture *fixture = fixture_new("none");
+	size_t count = kit_dhcp(fixture->bytes, 700, fixture->first.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+				KIT_NOWHERE);
+
+	(void)state;
+	kit_guest_new(&fixture->second, &fixture->kit, 2);
+	kit_guest_send(&fixture->first, fixture->bytes, count);
+	kit_guest_forget(&fixture->second);
+	gw_port_free(fixture->first.port);
+	kit_settle(&fixture->kit);
+	assert_int_equal(fixture->second.frame_count, 0);
+	assert_int_equal(kit_drops(&fixture->kit, "gateway", "destination-gone"), 1);
+	end(fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_guest_to_join_is_told_of_the_router),
+		cmocka_unit_test(the_router_is_told_of_again_while_somebody_is_there),
+		cmocka_unit_test(an_isolated_guests_answers_reach_no_other),
+		cmocka_unit_test(the_answer_to_a_guest_that_left_is_not_flooded),
 		cmocka_unit_test(the_end_withdraws_the_router),
 		cmocka_unit_test(the_end_says_nothing_when_nobody_is_there),
 		cmocka_unit_test(the_words_of_the_uplink_reach_the_guest),

@@ -116,7 +116,8 @@ static void it_is_written_once_a_second_at_most(void **state)
 	assert_in_range(gw_network_timeout_us(fixture->kit.network), 1, 1000 * 1000);
 	kit_pass(&fixture->kit, 1000 * 1000);
 	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:"), 6);
-	assert_int_equal(gw_network_timeout_us(fixture->kit.network), -1);
+	/* the next advertisement alone */
+	assert_true(gw_network_timeout_us(fixture->kit.network) > 1000LL * 1000 * 1000);
 	kit_done(&fixture->kit);
 	for (uint8_t i = 0; i < 5; i++)
 		kit_guest_forget(&others[i]);
