@@ -2,7 +2,9 @@
 """The distribution's own DHCP clients, each in a namespace on a tap of its own.
 
   udhcpc | dhclient | dhcpcd | rdisc6  -- tap0 in a namespace -- guestwire"""
+import os
 import re
+import signal
 
 import pytest
 
@@ -12,14 +14,43 @@ UPLINK = ("none,net=10.7.0.0/24,host=10.7.0.1,dhcpstart=10.7.0.50,dhcpend=10.7.0
           "dnssearch=lab.example,dnssearch=example.org,mtu=1400,ipv6-net=fd07::/64,ipv6-host=fd07::1,ipv6-dns=fd07::1,ipv6-dns=fd07::53,lease=600")
 
 
+def up(space, name):
+    """Brings an interface up and gives its MAC."""
+    space.run("ip", "link", "set", name, "up")
+    return re.search(r"link/ether ([0-9a-f:]+)", space.run("ip", "link", "show", name).stdout)[1]
+
+
 @pytest.fixture
 def tap(wire, namespace):
     """(network, namespace with tap0 up, its MAC)"""
     space = namespace()
     lab = wire("--uplink", UPLINK, "--guest", f"tap,ifname=tap0,netns={space.path}")
-    space.run("ip", "link", "set", "tap0", "up")
-    mac = re.search(r"link/ether ([0-9a-f:]+)", space.run("ip", "link", "show", "tap0").stdout)[1]
-    return lab, space, mac
+    return lab, space, up(space, "tap0")
+
+
+@pytest.fixture
+def squatted(wire, namespace):
+    """The same with another machine on the segment that has the pool's first address and never asked for it."""
+    space, squatter = namespace(), namespace()
+    lab = wire("--uplink", UPLINK, "--guest", f"tap,ifname=tap0,netns={space.path}", "--guest", f"tap,ifname=tap1,netns={squatter.path}")
+    up(squatter, "tap1")
+    squatter.run("ip", "addr", "add", "10.7.0.50/24", "dev", "tap1")
+    return lab, space, up(space, "tap0")
+
+
+@pytest.fixture(autouse=True)
+def no_client_left(tmp_path):
+    """dhclient goes into the background: what a failed test left there is ended."""
+    yield
+    for path in tmp_path.glob("*.pid"):
+        pid = path.read_text().strip()
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf8") as comm:
+                ours = comm.read().strip() in ("dhclient", "udhcpc")
+            if ours:
+                os.kill(int(pid), signal.SIGTERM)
+        except OSError:
+            pass
 
 
 def state(lab, mac, family=4):
@@ -27,26 +58,88 @@ def state(lab, mac, family=4):
     return lease and lease["state"]
 
 
-def test_udhcpc_gets_renews_and_releases(tap, tmp_path):
+def at(lab, address):
+    """The state of an address' lease."""
+    return next((lease["state"] for lease in lab.show()["leases"] if lease["address"] == address), None)
+
+
+def left(lab, mac, family=4):
+    lease = lab.lease_of(mac, family)
+    return lease["seconds_left"] if lease and lease["state"] == "bound" else 0
+
+
+def age(lab, mac, family=4):
+    """Waits until the lease is a second or two old and gives what is left of it: a renewal is seen by its having more."""
+    before = left(lab, mac, family)
+    return eventually(lambda: left(lab, mac, family) < before - 1 and left(lab, mac, family), what="a lease that ages")
+
+
+def drops(lab, reason):
+    return sum(port["drops"].get(reason, 0) for port in lab.show()["ports"])
+
+
+UDHCPC_SCRIPT = """#!/bin/sh
+echo "$1 $ip $mask router=$router dns=$dns mtu=$mtu domain=$domain search=$search" >> "$0.log"
+[ "$1" = bound ] && ip addr add $ip/$mask dev $interface
+exit 0
+"""
+
+# What dhclient-script does at the least: without an address on the interface renewals and releases, which are sent
+# from it to the server alone, find no way.
+DHCLIENT_SCRIPT = """#!/bin/sh
+echo "$reason" >> "$0.log"
+case $reason in
+BOUND | RENEW | REBIND | REBOOT) ip addr replace $new_ip_address/24 dev $interface ;;
+esac
+exit 0
+"""
+
+
+def script(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def words(path):
+    log = path.parent / (path.name + ".log")
+    return log.read_text() if log.exists() else ""
+
+
+# -B: the client wants its answers broadcast.
+@pytest.mark.parametrize("more", [[], ["-B"]], ids=["unicast", "broadcast"])
+def test_udhcpc_gets_renews_and_releases(tap, tmp_path, more):
     need("udhcpc")
     lab, space, mac = tap
-    script = tmp_path / "u.sh"
-    script.write_text(f'#!/bin/sh\necho "$1 $ip $mask router=$router dns=$dns mtu=$mtu domain=$domain search=$search" >> {tmp_path}/u.log\n'
-                      '[ "$1" = bound ] && ip addr add $ip/$mask dev $interface\nexit 0\n')
-    script.chmod(0o755)
-    client = space.start("udhcpc", "-i", "tap0", "-f", "-t", "5", "-T", "1", "-s", script, "-O", "mtu", "-O", "search", "-R",
-                         "-p", tmp_path / "u.pid")
+    told = script(tmp_path / "u", UDHCPC_SCRIPT)
+    client = space.start("udhcpc", "-i", "tap0", "-f", "-t", "5", "-T", "1", "-s", told, "-O", "mtu", "-O", "search", "-R",
+                         "-p", tmp_path / "u.pid", *more)
     try:
-        eventually(lambda: state(lab, mac) == "bound", what="bound")
-        log = eventually(lambda: (tmp_path / "u.log").read_text() if "bound" in (tmp_path / "u.log").read_text() else None, what="the script")
-        assert re.search(r"bound 10\.7\.0\.\d+ 24 router=10\.7\.0\.1 dns=10\.7\.0\.1 mtu=1400 domain=lab\.example search=lab\.example example\.org", log)
-        left = lab.lease_of(mac)["seconds_left"]
-        renewed = len(re.findall(r"renew", log))
-        space.run("sh", "-c", f"sleep 1.2; kill -USR1 $(cat {tmp_path}/u.pid)")
-        eventually(lambda: (tmp_path / "u.log").read_text().count("renew") > renewed, what="renewed")
-        assert lab.lease_of(mac)["seconds_left"] >= left - 1
+        eventually(lambda: state(lab, mac) == "bound" and "bound" in words(told), what="bound")
+        assert re.search(r"bound 10\.7\.0\.\d+ 24 router=10\.7\.0\.1 dns=10\.7\.0\.1 mtu=1400 domain=lab\.example search=lab\.example example\.org",
+                         words(told))
+        assert 590 <= left(lab, mac) <= 600
+        old = age(lab, mac)
+        space.run("sh", "-c", f"kill -USR1 $(cat {tmp_path}/u.pid)")
+        eventually(lambda: left(lab, mac) > old, what="renewed")
+        eventually(lambda: "renew" in words(told), what="the client's word of it")
         space.run("sh", "-c", f"kill -USR2 $(cat {tmp_path}/u.pid)")
-        eventually(lambda: state(lab, mac) in (None, "free"), what="released")
+        eventually(lambda: state(lab, mac) == "free", what="released")
+    finally:
+        client.kill()
+        client.wait()
+
+
+def test_udhcpc_declines_an_address_that_somebody_has(squatted, tmp_path):
+    need("udhcpc")
+    lab, space, mac = squatted
+    told = script(tmp_path / "u", UDHCPC_SCRIPT)
+    client = space.start("udhcpc", "-i", "tap0", "-f", "-t", "5", "-T", "1", "-A", "1", "-a200", "-s", told)
+    try:
+        eventually(lambda: at(lab, "10.7.0.50") == "declined", what="declined")
+        eventually(lambda: at(lab, "10.7.0.51") == "bound" and lab.lease_of(mac), what="the next address")
+        eventually(lambda: "bound 10.7.0.51" in words(told), what="the client's word of it")
+        assert at(lab, "10.7.0.50") == "declined"
     finally:
         client.kill()
         client.wait()
@@ -55,17 +148,33 @@ def test_udhcpc_gets_renews_and_releases(tap, tmp_path):
 def test_dhclient_gets_renews_and_releases(tap, tmp_path):
     need("dhclient")
     lab, space, mac = tap
-    files = ["-lf", tmp_path / "d.leases", "-pf", tmp_path / "d.pid", "-sf", "/bin/true"]
-    (tmp_path / "d.conf").write_text("request subnet-mask, routers, domain-name-servers, domain-search, interface-mtu;\n")
-    space.run("dhclient", "-4", "-1", "-v", "-cf", tmp_path / "d.conf", *files, "tap0", timeout=30)
+    told = script(tmp_path / "d", DHCLIENT_SCRIPT)
+    files = ["-cf", tmp_path / "d.conf", "-lf", tmp_path / "d.leases", "-pf", tmp_path / "d.pid", "-sf", told]
+    # it is to renew by itself, soon
+    (tmp_path / "d.conf").write_text("request subnet-mask, routers, domain-name-servers, domain-search, interface-mtu, dhcp-renewal-time;\n"
+                                     "supersede dhcp-renewal-time 3;\n")
+    space.run("dhclient", "-4", "-1", "-v", *files, "tap0", timeout=30)
     assert state(lab, mac) == "bound"
     text = (tmp_path / "d.leases").read_text()
     assert "interface-mtu 1400" in text and "dhcp-lease-time 600" in text and 'domain-search "lab.example.", "example.org."' in text
-    space.run("sh", "-c", f"kill $(cat {tmp_path}/d.pid); sleep 0.2", check=False)
-    space.run("dhclient", "-4", "-1", "-v", "-cf", tmp_path / "d.conf", *files, "tap0", timeout=30)
-    assert state(lab, mac) == "bound" and len([1 for lease in lab.show()["leases"] if lease["state"] == "bound"]) == 1
-    space.run("dhclient", "-4", "-r", "-v", "-cf", tmp_path / "d.conf", *files, "tap0", timeout=30)
-    eventually(lambda: state(lab, mac) in (None, "free"), what="released")
+    old = age(lab, mac)
+    eventually(lambda: left(lab, mac) > old and "RENEW" in words(told), what="renewed")
+    space.run("dhclient", "-4", "-r", "-v", *files, "tap0", timeout=30)
+    eventually(lambda: state(lab, mac) == "free", what="released")
+    assert drops(lab, "dhcp4-no-lease") == 0
+
+
+def test_dhclient_comes_back_to_its_address(tap, tmp_path):
+    need("dhclient")
+    lab, space, mac = tap
+    files = ["-lf", tmp_path / "d.leases", "-pf", tmp_path / "d.pid", "-sf", script(tmp_path / "d", DHCLIENT_SCRIPT)]
+    addresses = []
+    for _ in range(2):
+        space.run("dhclient", "-4", "-1", "-v", *files, "tap0", timeout=30)
+        addresses.append(lab.lease_of(mac)["address"])
+        space.run("sh", "-c", f"kill $(cat {tmp_path}/d.pid)")
+    assert addresses[0] == addresses[1] and "REBOOT" in words(tmp_path / "d")
+    assert [lease["state"] for lease in lab.show()["leases"]] == ["bound"]
 
 
 def test_dhclient_gets_a_dhcp6_address(tap, tmp_path):
@@ -83,23 +192,37 @@ def test_dhclient_gets_a_dhcp6_address(tap, tmp_path):
     eventually(lambda: not any(lease["address"] == address and lease["state"] == "bound" for lease in lab.show()["leases"]), what="released")
 
 
+def dhcpcd(space, tmp_path, *settings):
+    """Starts one that keeps its files to itself."""
+    (tmp_path / "c.conf").write_text("\n".join(["allowinterfaces tap0", "clientid", "nohook resolv.conf, hostname, timesyncd",
+                                                "option interface_mtu, domain_name_servers, domain_search, classless_static_routes", *settings, ""]))
+    inside = f"mount -t tmpfs t /var/lib/dhcpcd 2>/dev/null; mkdir -p /run/dhcpcd; exec dhcpcd -B -d -4 -f {tmp_path}/c.conf --script /bin/true tap0"
+    with open(tmp_path / "c.log", "w", encoding="utf8") as log:
+        return space.start("unshare", "--mount", "sh", "-c", inside, stdout=log, stderr=-2)
+
+
 def test_dhcpcd_gets_renews_and_releases(tap, tmp_path):
     need("dhcpcd")
     lab, space, mac = tap
-    (tmp_path / "c.conf").write_text("allowinterfaces tap0\nclientid\nnohook resolv.conf, hostname, timesyncd\nnoarp\n"
-                                     "option interface_mtu, domain_name_servers, domain_search, classless_static_routes\n")
-    (tmp_path / "run").mkdir()
-    space.run("mount", "--version")
-    inside = f"mount -t tmpfs t /var/lib/dhcpcd 2>/dev/null; mkdir -p /run/dhcpcd; exec dhcpcd -B -d -4 -f {tmp_path}/c.conf --script /bin/true tap0"
-    client = space.start("unshare", "--mount", "sh", "-c", inside, stdout=open(tmp_path / "c.log", "w"), stderr=-2)
+    client = dhcpcd(space, tmp_path, "noarp")
     try:
         eventually(lambda: state(lab, mac) == "bound", seconds=15, what="bound")
-        left = eventually(lambda: (lab.lease_of(mac) or {}).get("seconds_left"))
-        space.run("sleep", "1.2")
+        old = age(lab, mac)
         space.run("dhcpcd", "-4", "-f", tmp_path / "c.conf", "--rebind", "tap0", check=False)
-        eventually(lambda: lab.lease_of(mac)["seconds_left"] >= left, what="renewed")
+        eventually(lambda: left(lab, mac) > old, what="renewed")
         space.run("dhcpcd", "-4", "--release", "tap0", check=False)
-        eventually(lambda: state(lab, mac) in (None, "free"), what="released: " + (tmp_path / "c.log").read_text())
+        eventually(lambda: state(lab, mac) == "free", what="released: " + (tmp_path / "c.log").read_text())
+    finally:
+        client.kill()
+        client.wait()
+
+
+def test_dhcpcd_declines_an_address_that_somebody_has(squatted, tmp_path):
+    need("dhcpcd")
+    lab, space, _ = squatted
+    client = dhcpcd(space, tmp_path)
+    try:
+        eventually(lambda: at(lab, "10.7.0.50") == "declined", what="declined: " + (tmp_path / "c.log").read_text())
     finally:
         client.kill()
         client.wait()
