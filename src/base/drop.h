@@ -184,7 +184,7 @@ enum drop_reason {
 #define X(name, word, text) DROP_##name,
 	DROP_REASON_LIST(X)
 #undef X
-	DROP_REASONS
+		DROP_REASONS
 };
 
 struct drops {

@@ -12,7 +12,7 @@ struct list {
 	struct list *previous;
 };
 
-#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #define list_for_each(at, head) for (struct list *at = (head)->next; at != (head); at = at->next)
 

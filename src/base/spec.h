@@ -38,7 +38,8 @@ const char *spec_string(struct spec *spec, const char *key);
 const char *spec_next(struct spec *spec, const char *key, size_t *at);
 /* Each leaves `*value` as it is (the default) when the key is absent; -EINVAL and a text when the value is wrong. */
 int spec_bool(struct spec *spec, const char *key, bool *value, struct error *ret_error);
-int spec_u32(struct spec *spec, const char *key, uint32_t least, uint32_t most, uint32_t *value, struct error *ret_error);
+int spec_u32(struct spec *spec, const char *key, uint32_t least, uint32_t most, uint32_t *value,
+	     struct error *ret_error);
 /* An octal file mode, 0 … 0777. */
 int spec_mode(struct spec *spec, const char *key, uint32_t *value, struct error *ret_error);
 /* -EINVAL, and a text with the words that would do, when an option was asked for by nobody. Call it last. */

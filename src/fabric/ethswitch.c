@@ -212,7 +212,8 @@ static bool ethswitch_is_gateway(struct ethswitch *ethswitch, struct port *from)
 }
 
 /* Checks the source and learns it. */
-static enum drop_reason ethswitch_check_source(struct ethswitch *ethswitch, struct port *from, const struct frame *frame)
+static enum drop_reason ethswitch_check_source(struct ethswitch *ethswitch, struct port *from,
+					       const struct frame *frame)
 {
 	uint64_t mac = ethswitch_address(frame->head + ETHSWITCH_FROM_AT);
 	struct mactable_news news;
@@ -429,7 +430,8 @@ static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *f
 	return port;
 }
 
-int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted, struct room *ret_room)
+int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted,
+		      struct room *ret_room)
 {
 	struct ethswitch *ethswitch = from->ethswitch;
 	struct port *port;
@@ -495,7 +497,8 @@ static void ethswitch_commit_lent(struct ethswitch *ethswitch, struct port *from
 }
 
 /* The port lent room for a frame that it does not take as it is: out of its memory again, and through the cutter. */
-static void ethswitch_commit_copied(struct ethswitch *ethswitch, struct port *from, struct room *room, struct frame *frame)
+static void ethswitch_commit_copied(struct ethswitch *ethswitch, struct port *from, struct room *room,
+				    struct frame *frame)
 {
 	struct port *port = room->port;
 	enum drop_reason reason;
@@ -514,7 +517,8 @@ static void ethswitch_commit_copied(struct ethswitch *ethswitch, struct port *fr
 		delivery_to(ethswitch, port, frame);
 }
 
-static void ethswitch_commit_direct(struct ethswitch *ethswitch, struct port *from, struct room *room, struct frame *frame)
+static void ethswitch_commit_direct(struct ethswitch *ethswitch, struct port *from, struct room *room,
+				    struct frame *frame)
 {
 	const struct observer *observer = ethswitch->observer;
 	struct port *port = room->port;
@@ -546,7 +550,8 @@ static void ethswitch_commit_direct(struct ethswitch *ethswitch, struct port *fr
 	port->ops->commit(port, room, frame->length, &frame->offload);
 }
 
-void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes, const struct offload *offload)
+void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes,
+		      const struct offload *offload)
 {
 	struct ethswitch *ethswitch = from->ethswitch;
 	struct frame frame;
@@ -583,7 +588,8 @@ struct port *ethswitch_find(const struct ethswitch *ethswitch, struct mac mac, u
 }
 
 void ethswitch_each_address(const struct ethswitch *ethswitch,
-			    void (*on_address)(void *owner, struct mac mac, uint16_t vlan, struct port *port, uint64_t heard_us),
+			    void (*on_address)(void *owner, struct mac mac, uint16_t vlan, struct port *port,
+					       uint64_t heard_us),
 			    void *owner)
 {
 	mactable_each(&ethswitch->addresses, ethswitch->now_us, on_address, owner);
@@ -591,7 +597,7 @@ void ethswitch_each_address(const struct ethswitch *ethswitch,
 
 struct port *ethswitch_conflict(const struct ethswitch *ethswitch, struct mac mac)
 {
-	list_for_each(at, &ethswitch->ports) {
+	list_for_each (at, &ethswitch->ports) {
 		struct port *port = container_of(at, struct port, link);
 
 		if (mac_equal(port->conflict, mac) && !mac_is_zero(mac) &&

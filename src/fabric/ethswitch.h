@@ -53,12 +53,12 @@ struct observer {
 };
 
 struct ethswitch_config {
-	uint32_t mtu_bytes;      /* what an IP packet may have on this network */
+	uint32_t mtu_bytes; /* what an IP packet may have on this network */
 	struct hash_key key;
 	bool mac_move;
-	struct mac gateway;      /* no guest may use it; all zero: there is none */
-	size_t frames;           /* pool frames of FRAME_BYTES_MAX and a header's room; 0: 64 */
-	size_t blocks;           /* blocks for the ports' queues; 0: 4096 */
+	struct mac gateway; /* no guest may use it; all zero: there is none */
+	size_t frames;      /* pool frames of FRAME_BYTES_MAX and a header's room; 0: 64 */
+	size_t blocks;      /* blocks for the ports' queues; 0: 4096 */
 	/* All may be NULL. on_learned: an address is new on this port (joined, moved or came back after ageing). */
 	void (*on_learned)(void *owner, struct port *port, struct mac mac);
 	void (*on_claim)(void *owner, struct port *first, struct port *second, struct mac mac);
@@ -105,9 +105,11 @@ bool ethswitch_run(struct ethswitch *ethswitch);
 /* Lends room for one frame from `from` to this address. One known port: its own room. Several or unknown, or a port
  * without reserve(): a pool frame that commit delivers, and `ret_room->port` is NULL. 0, -EAGAIN, -EMSGSIZE, as reserve().
  * On -EAGAIN `ret_room->port` is who to port_wait() for; NULL: the pool is empty, and only a later turn helps. */
-int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted, struct room *ret_room);
+int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted,
+		      struct room *ret_room);
 /* The first min(bytes, FRAME_HEAD_BYTES) bytes once more from private memory: what is routed and counted. */
-void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes, const struct offload *offload);
+void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes,
+		      const struct offload *offload);
 void ethswitch_cancel(struct port *from, struct room *room);
 /* Tells the far ends of everything committed since the last flush: once per batch. */
 void ethswitch_flush(struct ethswitch *ethswitch);
@@ -116,7 +118,8 @@ void ethswitch_flush(struct ethswitch *ethswitch);
 struct port *ethswitch_find(const struct ethswitch *ethswitch, struct mac mac, uint16_t vlan);
 /* Calls for each known address, aged ones left out. */
 void ethswitch_each_address(const struct ethswitch *ethswitch,
-			    void (*on_address)(void *owner, struct mac mac, uint16_t vlan, struct port *port, uint64_t heard_us),
+			    void (*on_address)(void *owner, struct mac mac, uint16_t vlan, struct port *port,
+					       uint64_t heard_us),
 			    void *owner);
 /* The port that has this address in conflict with its owner, for show; NULL when there is none. */
 struct port *ethswitch_conflict(const struct ethswitch *ethswitch, struct mac mac);

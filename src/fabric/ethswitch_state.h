@@ -17,7 +17,7 @@ struct ethswitch {
 	const struct observer *observer;
 	uint64_t now_us;
 	uint64_t gateway_number; /* the configured address as a number; 0: there is none */
-	struct port *gateway; /* the first uplink that used it */
+	struct port *gateway;    /* the first uplink that used it */
 	bool busy;
 
 	struct list ports;

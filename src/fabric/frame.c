@@ -300,7 +300,8 @@ void frame_copy(const struct frame *frame, uint32_t offset, void *to, size_t cou
 }
 
 /* The part of a piece that starts at offset; how much of `count` it is. */
-static uint32_t frame_slice_piece(const void *base, size_t length, uint32_t offset, uint32_t count, struct iovec *ret_piece)
+static uint32_t frame_slice_piece(const void *base, size_t length, uint32_t offset, uint32_t count,
+				  struct iovec *ret_piece)
 {
 	uint32_t here = (uint32_t)length - offset;
 

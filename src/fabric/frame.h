@@ -16,11 +16,11 @@
 #include "base/drop.h"
 
 enum frame_limits {
-	FRAME_HEAD_BYTES = 256,          /* headers, with every option and extension that we admit, end here */
+	FRAME_HEAD_BYTES = 256,           /* headers, with every option and extension that we admit, end here */
 	FRAME_BYTES_MAX = 65535 + 14 + 8, /* the largest IP packet behind Ethernet and two VLAN tags */
 	FRAME_BYTES_MIN = 14,
-	FRAME_PIECES_MAX = 63,           /* of a body, as a port gets it: the switch gathers what has more */
-	FRAME_SEGMENTS_MAX = 2048,       /* of one frame: 32 bytes of payload each; Linux stops at an MSS of 48 */
+	FRAME_PIECES_MAX = 63,     /* of a body, as a port gets it: the switch gathers what has more */
+	FRAME_SEGMENTS_MAX = 2048, /* of one frame: 32 bytes of payload each; Linux stops at an MSS of 48 */
 };
 
 enum csum_state {
@@ -47,14 +47,14 @@ struct offload {
 
 /* Where things stand in the head; filled in by frame_parse(), 0 where there is no such thing. */
 struct frame_layout {
-	uint16_t vlan;       /* the outer tag's identifier, 0 without a tag */
-	uint16_t type;       /* EtherType behind the tags */
-	uint16_t l3;         /* offset of the network header */
-	uint16_t l4;         /* offset of the transport header; 0: not IP, a later fragment, or not in the head */
-	uint16_t payload;    /* offset behind the TCP or UDP header; 0: neither */
-	uint8_t protocol;    /* of the transport header */
-	bool fragment;       /* IP in fragments: no transport checksum can be told from this frame alone */
-	uint32_t end;        /* offset behind the IP packet, or the frame's length; what follows is padding */
+	uint16_t vlan;    /* the outer tag's identifier, 0 without a tag */
+	uint16_t type;    /* EtherType behind the tags */
+	uint16_t l3;      /* offset of the network header */
+	uint16_t l4;      /* offset of the transport header; 0: not IP, a later fragment, or not in the head */
+	uint16_t payload; /* offset behind the TCP or UDP header; 0: neither */
+	uint8_t protocol; /* of the transport header */
+	bool fragment;    /* IP in fragments: no transport checksum can be told from this frame alone */
+	uint32_t end;     /* offset behind the IP packet, or the frame's length; what follows is padding */
 };
 
 struct frame {

@@ -121,8 +121,8 @@ static uint32_t framequeue_word(struct framequeue_place *place)
 	return word;
 }
 
-enum drop_reason framequeue_put(struct framequeue *queue, const void *prefix, size_t prefix_bytes, const struct frame *frame,
-				size_t skip)
+enum drop_reason framequeue_put(struct framequeue *queue, const void *prefix, size_t prefix_bytes,
+				const struct frame *frame, size_t skip)
 {
 	size_t total = prefix_bytes + frame->length - skip;
 	size_t prefix_skip = skip < prefix_bytes ? skip : prefix_bytes;

@@ -31,7 +31,7 @@ struct framequeue {
 	size_t bytes;  /* queued, prefixes included */
 	size_t bound;
 	size_t frames;
-	size_t peak;   /* the most `bytes` ever was: tests hold it against the bound */
+	size_t peak; /* the most `bytes` ever was: tests hold it against the bound */
 };
 
 void framequeue_init(struct framequeue *queue, struct pool *blocks, size_t bound);
@@ -40,8 +40,8 @@ void framequeue_done(struct framequeue *queue);
 bool framequeue_empty(const struct framequeue *queue);
 /* All or nothing: DROP_NONE, DROP_QUEUE_FULL, DROP_POOL_EMPTY. `skip` bytes of prefix-and-frame are left out: they
  * have been sent already. */
-enum drop_reason framequeue_put(struct framequeue *queue, const void *prefix, size_t prefix_bytes, const struct frame *frame,
-				size_t skip);
+enum drop_reason framequeue_put(struct framequeue *queue, const void *prefix, size_t prefix_bytes,
+				const struct frame *frame, size_t skip);
 /* As a stream: the oldest bytes as pieces; how many pieces. */
 int framequeue_peek_bytes(const struct framequeue *queue, struct iovec *ret_pieces, int most);
 /* The far end took this many bytes, which may end inside a frame. */

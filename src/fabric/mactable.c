@@ -141,7 +141,8 @@ static void mactable_learned(struct port *port, struct mac mac, struct mactable_
 	*news = (struct mactable_news){MACTABLE_LEARNED, port, NULL};
 }
 
-static void mactable_learn(struct mactable *table, struct port *port, uint64_t key, uint64_t now_us, struct mactable_news *news)
+static void mactable_learn(struct mactable *table, struct port *port, uint64_t key, uint64_t now_us,
+			   struct mactable_news *news)
 {
 	struct mactable_entry *entry = mactable_take(table, port, now_us);
 	uint16_t *chain;
@@ -166,8 +167,8 @@ static void mactable_give(struct mactable *table, struct mactable_entry *entry, 
 	mactable_learned(port, mactable_mac(entry->key), news);
 }
 
-static enum drop_reason mactable_move(struct mactable *table, struct mactable_entry *entry, struct port *port, uint64_t now_us,
-				      struct mactable_news *news)
+static enum drop_reason mactable_move(struct mactable *table, struct mactable_entry *entry, struct port *port,
+				      uint64_t now_us, struct mactable_news *news)
 {
 	if (now_us - entry->moves_us >= MACTABLE_MOVES_US) {
 		entry->moves_us = now_us;
@@ -199,8 +200,8 @@ static void mactable_conflict(struct port *owner, struct port *claimant, struct 
 		*news = (struct mactable_news){MACTABLE_CONFLICT, owner, claimant};
 }
 
-static enum drop_reason mactable_claim(struct mactable *table, struct mactable_entry *entry, struct port *port, uint64_t now_us,
-				       struct mactable_news *news)
+static enum drop_reason mactable_claim(struct mactable *table, struct mactable_entry *entry, struct port *port,
+				       uint64_t now_us, struct mactable_news *news)
 {
 	if (mactable_aged(entry, now_us)) {
 		mactable_give(table, entry, port, now_us, news);
@@ -226,7 +227,8 @@ static enum drop_reason mactable_claim(struct mactable *table, struct mactable_e
 }
 
 /* The owner speaks while somebody waits for its silence. */
-static void mactable_answer(struct mactable *table, struct mactable_entry *entry, uint64_t now_us, struct mactable_news *news)
+static void mactable_answer(struct mactable *table, struct mactable_entry *entry, uint64_t now_us,
+			    struct mactable_news *news)
 {
 	struct port *claimant = entry->claimant;
 
@@ -235,8 +237,8 @@ static void mactable_answer(struct mactable *table, struct mactable_entry *entry
 }
 
 /* Whatever is not the usual: a known address on its own port. */
-static enum drop_reason mactable_hear_news(struct mactable *table, struct mactable_entry *entry, struct port *port, uint64_t key,
-					   uint64_t now_us, struct mactable_news *news)
+static enum drop_reason mactable_hear_news(struct mactable *table, struct mactable_entry *entry, struct port *port,
+					   uint64_t key, uint64_t now_us, struct mactable_news *news)
 {
 	if (!entry) {
 		mactable_learn(table, port, key, now_us, news);

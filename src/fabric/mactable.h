@@ -32,10 +32,10 @@ struct mactable_entry {
 	struct port *port;     /* the owner */
 	struct port *claimant; /* of a claim that nobody has answered yet */
 	uint64_t heard_us;
-	uint64_t claim_us;     /* when last somebody else's frame made us ask the owner */
-	uint64_t moves_us;     /* when the window of moves began */
-	uint16_t next;         /* in its chain, or of the free ones; 0: the last */
-	uint8_t moves;         /* in the window */
+	uint64_t claim_us; /* when last somebody else's frame made us ask the owner */
+	uint64_t moves_us; /* when the window of moves began */
+	uint16_t next;     /* in its chain, or of the free ones; 0: the last */
+	uint8_t moves;     /* in the window */
 };
 
 struct mactable {
@@ -45,8 +45,8 @@ struct mactable {
 	uint16_t *chains;
 	uint16_t touched; /* entries above were never used */
 	uint16_t free;
-	uint16_t hand;    /* where the search for an entry to reuse goes on */
-	size_t claims;    /* entries with a claimant */
+	uint16_t hand;                 /* where the search for an entry to reuse goes on */
+	size_t claims;                 /* entries with a claimant */
 	struct mactable_entry **cache; /* [MACTABLE_CACHE] */
 };
 

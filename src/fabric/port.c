@@ -49,7 +49,8 @@ void port_schedule(struct port *port)
 		ethswitch->config.on_work(ethswitch->config.owner);
 }
 
-void port_wait(struct port *port, struct port_waiter *waiter, void (*on_room)(void *owner, struct port *port), void *owner)
+void port_wait(struct port *port, struct port_waiter *waiter, void (*on_room)(void *owner, struct port *port),
+	       void *owner)
 {
 	port_unwait(waiter);
 	waiter->on_room = on_room;

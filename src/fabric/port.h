@@ -34,9 +34,9 @@ struct port;
 
 enum port_limits {
 	PORT_NAME_BYTES = 64,
-	PORT_TURN_FRAMES = 64,          /* what a port may hand in before others get their turn */
+	PORT_TURN_FRAMES = 64, /* what a port may hand in before others get their turn */
 	PORT_TURN_BYTES = 256 * 1024,
-	ROOM_PIECES_MAX = 1024,         /* IOV_MAX: one readv fills a room */
+	ROOM_PIECES_MAX = 1024, /* IOV_MAX: one readv fills a room */
 };
 
 /* What the far end takes, after negotiation where there is one. The fabric makes frames fit. */
@@ -104,10 +104,10 @@ struct port {
 	struct port_accepts accepts;
 
 	/* options, set before the port is attached */
-	bool isolated;     /* reaches only ports that are not */
-	bool uplink;       /* the gateway and other trusted ports: no lock, no conflict, never isolated */
-	bool adopt_csum;   /* csum=partial: the far end leaves TCP and UDP sums unfinished and does not say so */
-	bool locked;       /* mac=: only this source address */
+	bool isolated;   /* reaches only ports that are not */
+	bool uplink;     /* the gateway and other trusted ports: no lock, no conflict, never isolated */
+	bool adopt_csum; /* csum=partial: the far end leaves TCP and UDP sums unfinished and does not say so */
+	bool locked;     /* mac=: only this source address */
 	struct mac lock;
 
 	struct counters counters;
@@ -131,7 +131,8 @@ void port_drop(struct port *port, enum drop_reason reason, const struct frame *f
 /* run() in the next round. */
 void port_schedule(struct port *port);
 /* After a reserve() that said -EAGAIN. A waiter waits at one port at most; port_unwait() may be called twice. */
-void port_wait(struct port *port, struct port_waiter *waiter, void (*on_room)(void *owner, struct port *port), void *owner);
+void port_wait(struct port *port, struct port_waiter *waiter, void (*on_room)(void *owner, struct port *port),
+	       void *owner);
 void port_unwait(struct port_waiter *waiter);
 /* The port's kind calls it when room returned: each waiter is taken off the list and called once, in order. */
 void port_room_returned(struct port *port);

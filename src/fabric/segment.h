@@ -27,7 +27,7 @@ static inline bool segment_fits(const struct port_accepts *accepts, const struct
  * came with a frame is adjusted, not made anew: behind a routing header it is not the sum of the addresses one sees. */
 struct segmenter {
 	const struct frame *frame;
-	uint32_t payload;  /* offset of the next segment's payload */
+	uint32_t payload; /* offset of the next segment's payload */
 	uint32_t index;
 	bool complete_csum;
 };

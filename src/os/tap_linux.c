@@ -85,7 +85,9 @@ static int tap_set_queue(const struct tap *tap, int control)
 		struct ifinfomsg link;
 		struct rtattr attribute;
 		uint32_t frames;
-	} message = {.header = {.nlmsg_len = sizeof(message), .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+	} message = {.header = {.nlmsg_len = sizeof(message),
+				.nlmsg_type = RTM_NEWLINK,
+				.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
 		     .attribute = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_TXQLEN},
 		     .frames = TAP_QUEUE_FRAMES};
 	struct {
@@ -102,7 +104,8 @@ static int tap_set_queue(const struct tap *tap, int control)
 	if (fd < 0)
 		return -errno;
 	/* The kernel has done it, and answered, when send() returns. */
-	if (send(fd, &message, sizeof(message), 0) < 0 || recv(fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC) < 0)
+	if (send(fd, &message, sizeof(message), 0) < 0 ||
+	    recv(fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_TRUNC) < 0)
 		code = -errno;
 	close(fd);
 	return code < 0 ? code : answer.error.error;

@@ -63,7 +63,8 @@ static void bind_own(struct client *client, const char *folder)
 {
 	struct sockaddr_un address;
 
-	if (snprintf(client->own, sizeof(client->own), "%s/.bench-%d", folder, (int)getpid()) >= (int)sizeof(client->own))
+	if (snprintf(client->own, sizeof(client->own), "%s/.bench-%d", folder, (int)getpid()) >=
+	    (int)sizeof(client->own))
 		die("path too long");
 	address = address_of(client->own);
 	if (bind(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -87,7 +88,8 @@ static void open_vde(struct client *client, const char *folder)
 	client->control = socket(AF_UNIX, SOCK_STREAM, 0);
 	snprintf(path, sizeof(path), "%s/ctl", folder);
 	connect_path(client->control, path);
-	if (send(client->control, &request, sizeof(request) - 3, 0) < 0 || recv(client->control, &answer, sizeof(answer), 0) <= 0)
+	if (send(client->control, &request, sizeof(request) - 3, 0) < 0 ||
+	    recv(client->control, &answer, sizeof(answer), 0) <= 0)
 		die("vde_switch");
 	connect_path(client->fd, answer.sun_path);
 }

@@ -16,9 +16,10 @@ enum {
 
 static struct virtio_net header_of(const struct offload *offload)
 {
-	static const enum virtio_net_gso gso[] = {
-		[GSO_NONE] = VIRTIO_NET_GSO_NONE, [GSO_TCP4] = VIRTIO_NET_GSO_TCP4,
-		[GSO_TCP6] = VIRTIO_NET_GSO_TCP6, [GSO_UDP] = VIRTIO_NET_GSO_USO};
+	static const enum virtio_net_gso gso[] = {[GSO_NONE] = VIRTIO_NET_GSO_NONE,
+						  [GSO_TCP4] = VIRTIO_NET_GSO_TCP4,
+						  [GSO_TCP6] = VIRTIO_NET_GSO_TCP6,
+						  [GSO_UDP] = VIRTIO_NET_GSO_USO};
 
 	return (struct virtio_net){
 		.needs_csum = offload->csum == CSUM_PARTIAL,
@@ -34,7 +35,9 @@ static struct virtio_net header_of(const struct offload *offload)
 static struct offload offload_of(const struct virtio_net *header)
 {
 	struct offload offload = {
-		.csum = header->needs_csum ? CSUM_PARTIAL : header->data_valid ? CSUM_VERIFIED : CSUM_UNKNOWN,
+		.csum = header->needs_csum   ? CSUM_PARTIAL
+			: header->data_valid ? CSUM_VERIFIED
+					     : CSUM_UNKNOWN,
 		.ecn = header->ecn,
 		.csum_start = header->csum_start,
 		.csum_offset = header->csum_offset,
@@ -92,8 +95,8 @@ static void check_frame(struct ring_port *ring_port, size_t bytes)
 		return;
 	}
 	right = header_of(&expected->offload);
-	if (virtio_net_read(ring_port->seen, &header) || header.needs_csum != right.needs_csum || header.gso != right.gso ||
-	    (header.gso && header.segment_bytes != right.segment_bytes))
+	if (virtio_net_read(ring_port->seen, &header) || header.needs_csum != right.needs_csum ||
+	    header.gso != right.gso || (header.gso && header.segment_bytes != right.segment_bytes))
 		set_wrong(ring_port, "the guest got another header than the frame's");
 	if (bytes != expected->count + VIRTIO_NET_HEADER_BYTES ||
 	    memcmp(ring_port->seen + VIRTIO_NET_HEADER_BYTES, expected->bytes, expected->count) != 0)
@@ -108,7 +111,8 @@ void ring_port_harvest(struct ring_port *ring_port)
 {
 	size_t bytes;
 
-	while ((bytes = split_driver_receive(&ring_port->driver_to_guest, ring_port->seen, sizeof(ring_port->seen))) > 0)
+	while ((bytes = split_driver_receive(&ring_port->driver_to_guest, ring_port->seen, sizeof(ring_port->seen))) >
+	       0)
 		check_frame(ring_port, bytes);
 	offer_rooms(ring_port);
 	port_room_returned(&ring_port->port);
@@ -125,7 +129,8 @@ bool ring_port_offer(struct ring_port *ring_port, const void *bytes, uint32_t co
 	virtio_net_write(&header, whole);
 	memcpy(whole + VIRTIO_NET_HEADER_BYTES, bytes, count);
 	return split_driver_offer_frame(&ring_port->driver_from_guest, whole, count + VIRTIO_NET_HEADER_BYTES,
-					1 + random_below(&ring_port->random, RING_PORT_PIECES_MAX - 18) + count / 4096) >= 0;
+					1 + random_below(&ring_port->random, RING_PORT_PIECES_MAX - 18) +
+						count / 4096) >= 0;
 }
 
 /* ---- the device ---- */
@@ -139,8 +144,8 @@ uint32_t ring_port_turn(struct ring_port *ring_port)
 	uint32_t count = 0;
 
 	split_driver_publish(&ring_port->driver_from_guest);
-	while (count < RING_PORT_BATCH && ring_split_take(&ring_port->from_guest, RING_FROM_GUEST, pieces[count], RING_PIECES_MAX,
-							  &chains[count])) {
+	while (count < RING_PORT_BATCH && ring_split_take(&ring_port->from_guest, RING_FROM_GUEST, pieces[count],
+							  RING_PIECES_MAX, &chains[count])) {
 		uint32_t used = chains[count].readable_pieces, bytes = chains[count].readable_bytes;
 		uint8_t header_bytes[VIRTIO_NET_HEADER_BYTES];
 		struct virtio_net header;
@@ -153,8 +158,12 @@ uint32_t ring_port_turn(struct ring_port *ring_port)
 		head_bytes = bytes < FRAME_HEAD_BYTES ? bytes : FRAME_HEAD_BYTES;
 		pieces_read(pieces[count], used, sizeof(header_bytes), heads[count], head_bytes);
 		used = pieces_skip(pieces[count], used, sizeof(header_bytes) + head_bytes);
-		frames[count] = (struct frame){.head = heads[count], .head_bytes = head_bytes, .length = bytes,
-					       .body = pieces[count], .body_pieces = used, .offload = offload_of(&header)};
+		frames[count] = (struct frame){.head = heads[count],
+					       .head_bytes = head_bytes,
+					       .length = bytes,
+					       .body = pieces[count],
+					       .body_pieces = used,
+					       .offload = offload_of(&header)};
 		count++;
 	}
 	if (count > 0)
@@ -230,7 +239,8 @@ static int ring_port_reserve(struct port *port, uint32_t least, uint32_t wanted,
 		set_wrong(ring_port, "room was asked for while some was lent");
 	if (refuses(ring_port))
 		return -EAGAIN;
-	error = ring_split_reserve(&ring_port->to_guest, least + VIRTIO_NET_HEADER_BYTES, wanted + VIRTIO_NET_HEADER_BYTES, room);
+	error = ring_split_reserve(&ring_port->to_guest, least + VIRTIO_NET_HEADER_BYTES,
+				   wanted + VIRTIO_NET_HEADER_BYTES, room);
 	if (error)
 		return error;
 	ring_port->is_lent = true;
@@ -272,8 +282,8 @@ static const struct port_ops ring_port_ops = {
 	.cancel = ring_port_cancel,
 };
 
-static void start_ring(struct ring_port *ring_port, uint8_t *memory, size_t bytes, uint64_t address, struct split_driver *driver,
-		       struct ring_split *ring)
+static void start_ring(struct ring_port *ring_port, uint8_t *memory, size_t bytes, uint64_t address,
+		       struct split_driver *driver, struct ring_split *ring)
 {
 	struct split_driver_setup setup = {
 		.memory = memory,
@@ -307,9 +317,10 @@ void ring_port_init(struct ring_port *ring_port, const char *name, const struct 
 	ring_port->region = aligned_alloc(4096, 2 * bytes);
 	if (!ring_port->region)
 		abort();
-	start_ring(ring_port, ring_port->region, bytes, RING_PORT_GUEST_ADDRESS, &ring_port->driver_to_guest, &ring_port->to_guest);
-	start_ring(ring_port, ring_port->region + bytes, bytes, RING_PORT_GUEST_ADDRESS + 2 * bytes, &ring_port->driver_from_guest,
-		   &ring_port->from_guest);
+	start_ring(ring_port, ring_port->region, bytes, RING_PORT_GUEST_ADDRESS, &ring_port->driver_to_guest,
+		   &ring_port->to_guest);
+	start_ring(ring_port, ring_port->region + bytes, bytes, RING_PORT_GUEST_ADDRESS + 2 * bytes,
+		   &ring_port->driver_from_guest, &ring_port->from_guest);
 	offer_rooms(ring_port);
 }
 

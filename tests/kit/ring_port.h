@@ -17,11 +17,11 @@
 #include "virtio/ring_split.h"
 
 enum ring_port_limits {
-	RING_PORT_SIZE = 128,         /* descriptors in each ring */
-	RING_PORT_PAGES = 128,        /* and one page for each piece */
-	RING_PORT_PIECES_MAX = 40,    /* of one frame from the guest */
+	RING_PORT_SIZE = 128,      /* descriptors in each ring */
+	RING_PORT_PAGES = 128,     /* and one page for each piece */
+	RING_PORT_PIECES_MAX = 40, /* of one frame from the guest */
 	RING_PORT_BATCH = 8,
-	RING_PORT_EXPECTED = 256,     /* frames taken and not yet seen by the guest */
+	RING_PORT_EXPECTED = 256, /* frames taken and not yet seen by the guest */
 };
 
 struct ring_port_setup {

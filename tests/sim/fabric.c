@@ -50,9 +50,9 @@ struct node {
 	struct ring_port *ring;
 	struct framequeue queue;
 	bool stalled;
-	bool left;         /* detached during this step */
-	uint64_t handed;   /* queue() and commit() calls */
-	uint64_t own_drops; /* of what was handed */
+	bool left;           /* detached during this step */
+	uint64_t handed;     /* queue() and commit() calls */
+	uint64_t own_drops;  /* of what was handed */
 	uint32_t fifo[FIFO]; /* sums of the frames in the queue */
 	size_t fifo_first, fifo_count;
 };
@@ -69,7 +69,7 @@ struct sim {
 	struct iovec bodies[BATCH][128];
 	uint8_t heads[BATCH][FRAME_HEAD_BYTES];
 	size_t sent_count;
-	size_t current;  /* which of them is on its way */
+	size_t current; /* which of them is on its way */
 	struct node *from;
 	struct node *queueing; /* whose queue() runs */
 	struct port *expected; /* the one port for this frame; NULL: not known */
@@ -87,9 +87,9 @@ static struct ring_port rings[PORTS_MAX];
 static uint8_t built[BATCH][PACKET_BYTES_MAX];
 static uint8_t flat[PACKET_BYTES_MAX], wanted[PACKET_BYTES_MAX];
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
+#define CHECK(condition)                            \
+	do {                                        \
+		if (!(condition))                   \
 			fail(#condition, __LINE__); \
 	} while (0)
 
@@ -122,15 +122,18 @@ static struct node *node_of(const struct port *port)
 /* ---- what a port must have got ---- */
 
 /* Makes, into `wanted`, what this port must get as the nth piece of the frame. */
-static uint32_t expect(const struct sent *sent, const struct port_accepts *accepts, uint32_t nth, enum gso_type *ret_gso)
+static uint32_t expect(const struct sent *sent, const struct port_accepts *accepts, uint32_t nth,
+		       enum gso_type *ret_gso)
 {
-	bool cuts = (sent->offload.gso == GSO_TCP4 && !accepts->tso4) || (sent->offload.gso == GSO_TCP6 && !accepts->tso6) ||
-		    (sent->offload.gso == GSO_UDP && !accepts->uso) || (sent->offload.gso && sent->offload.ecn && !accepts->ecn) ||
-		    !accepts->csum;
+	bool cuts = (sent->offload.gso == GSO_TCP4 && !accepts->tso4) ||
+		    (sent->offload.gso == GSO_TCP6 && !accepts->tso6) ||
+		    (sent->offload.gso == GSO_UDP && !accepts->uso) ||
+		    (sent->offload.gso && sent->offload.ecn && !accepts->ecn) || !accepts->csum;
 
 	*ret_gso = GSO_NONE;
 	if (sent->offload.gso != GSO_NONE && cuts)
-		return packet_segment(sent->bytes, &sent->view, sent->offload.segment_bytes, nth, sent->offload.ecn, accepts->csum, wanted);
+		return packet_segment(sent->bytes, &sent->view, sent->offload.segment_bytes, nth, sent->offload.ecn,
+				      accepts->csum, wanted);
 	*ret_gso = sent->offload.gso;
 	memcpy(wanted, sent->bytes, sent->length);
 	if (sent->offload.csum == CSUM_PARTIAL)
@@ -162,7 +165,8 @@ static void check_accepted(const struct port *port, const struct frame *frame)
 	CHECK(frame->offload.gso != GSO_TCP6 || accepts->tso6);
 	CHECK(frame->offload.gso != GSO_UDP || accepts->uso);
 	if (frame->offload.gso == GSO_NONE)
-		CHECK(frame->length - tags <= accepts->frame_bytes && frame->length - frame->layout.l3 <= sim.config.mtu_bytes);
+		CHECK(frame->length - tags <= accepts->frame_bytes &&
+		      frame->length - frame->layout.l3 <= sim.config.mtu_bytes);
 }
 
 static void on_to_guest(void *owner, struct port *port, const struct frame *frame)
@@ -282,7 +286,8 @@ static void drain(struct node *node)
 	int used;
 
 	CHECK(node->queue.peak <= node->queue.bound && node->queue.frames == node->fifo_count);
-	for (uint32_t i = below(40); i > 0 && (used = framequeue_peek_frame(&node->queue, pieces, 32, &bytes)) > 0; i--) {
+	for (uint32_t i = below(40); i > 0 && (used = framequeue_peek_frame(&node->queue, pieces, 32, &bytes)) > 0;
+	     i--) {
 		CHECK(node->fifo[node->fifo_first] == sum_bytes(pieces, used));
 		node->fifo_first = (node->fifo_first + 1) % FIFO;
 		node->fifo_count--;
@@ -308,8 +313,12 @@ static struct port_accepts random_accepts(void)
 static void add_node(struct node *node)
 {
 	size_t index = (size_t)(node - sim.nodes);
-	struct ring_port_setup setup = {.seed = random_u64(&sim.random), .accepts = random_accepts(), .mergeable = chance(90),
-					.event_idx = chance(50), .indirect = chance(50), .refuse = chance(50) ? below(60) : 0};
+	struct ring_port_setup setup = {.seed = random_u64(&sim.random),
+					.accepts = random_accepts(),
+					.mergeable = chance(90),
+					.event_idx = chance(50),
+					.indirect = chance(50),
+					.refuse = chance(50) ? below(60) : 0};
 	char name[16];
 
 	*node = (struct node){.kind = below(KINDS), .port = &node->plain};
@@ -367,10 +376,18 @@ static uint32_t random_payload(uint32_t room)
 
 static void build(struct sent *sent, struct frame *frame, size_t slot)
 {
-	struct packet_spec spec = {.from = address_of(sim.from), .to = destination(), .tags = chance(10) ? (uint8_t)(1 + below(2)) : 0,
-				   .vlan = (uint16_t)below(3), .is6 = chance(50), .udp = chance(40),
-				   .ip_options = chance(10) ? 24 : 0, .tcp_options = chance(50) ? 12 : 0, .tcp_flags = (uint8_t)below(256),
-				   .sequence = below(UINT32_MAX), .id = (uint16_t)below(65536), .seed = (uint8_t)below(256)};
+	struct packet_spec spec = {.from = address_of(sim.from),
+				   .to = destination(),
+				   .tags = chance(10) ? (uint8_t)(1 + below(2)) : 0,
+				   .vlan = (uint16_t)below(3),
+				   .is6 = chance(50),
+				   .udp = chance(40),
+				   .ip_options = chance(10) ? 24 : 0,
+				   .tcp_options = chance(50) ? 12 : 0,
+				   .tcp_flags = (uint8_t)below(256),
+				   .sequence = below(UINT32_MAX),
+				   .id = (uint16_t)below(65536),
+				   .seed = (uint8_t)below(256)};
 	uint32_t headers = (spec.is6 ? 40u : 20u) + spec.ip_options + (spec.udp ? 8u : 20u + spec.tcp_options);
 	uint32_t mtu = sim.config.mtu_bytes;
 	bool adopt = sim.from->port->adopt_csum;
@@ -383,7 +400,9 @@ static void build(struct sent *sent, struct frame *frame, size_t slot)
 	*frame = (struct frame){.length = sent->length};
 	if (!spec.partial)
 		return;
-	sent->offload = (struct offload){.csum = CSUM_PARTIAL, .csum_start = (uint16_t)sent->view.l4, .csum_offset = spec.udp ? 6 : 16};
+	sent->offload = (struct offload){.csum = CSUM_PARTIAL,
+					 .csum_start = (uint16_t)sent->view.l4,
+					 .csum_offset = spec.udp ? 6 : 16};
 	if (gso && (!adopt || sent->length - sent->view.l3 > mtu)) {
 		sent->offload.gso = spec.udp ? GSO_UDP : spec.is6 ? GSO_TCP6 : GSO_TCP4;
 		sent->offload.ecn = !adopt && !spec.udp && chance(30);
@@ -418,8 +437,9 @@ static void spoil(struct sent *sent, struct frame *frame)
 		sent->length += below(2000); /* what stands behind, of an earlier frame */
 	frame->length = sent->length;
 	if (chance(50))
-		frame->offload = (struct offload){(enum csum_state)below(3), (enum gso_type)below(5), chance(50), (uint16_t)below(300),
-						  (uint16_t)below(30), (uint16_t)below(3000)};
+		frame->offload =
+			(struct offload){(enum csum_state)below(3), (enum gso_type)below(5), chance(50),
+					 (uint16_t)below(300),      (uint16_t)below(30),     (uint16_t)below(3000)};
 	if (chance(10))
 		frame->offload.csum_start = (uint16_t)below(65536);
 	if (frame->offload.gso > GSO_UDP && sim.from->kind == KIND_RING)
@@ -625,7 +645,8 @@ static void finish(void)
 		struct node *node = &sim.nodes[i];
 
 		if (node->ring) {
-			node->port->ops->flush(node->port); /* one that was taken off in a delivery has not been flushed */
+			node->port->ops->flush(
+				node->port); /* one that was taken off in a delivery has not been flushed */
 			ring_port_harvest(node->ring);
 		}
 		ethswitch_detach(node->port);
@@ -651,8 +672,11 @@ static void start(uint64_t seed)
 	sim.seed = seed;
 	sim.waits = 0;
 	random_init(&sim.random, seed);
-	sim.config = (struct ethswitch_config){.mtu_bytes = mtus[below(4)], .mac_move = chance(20), .frames = 2 + below(20),
-					       .blocks = 20 + below(200), .key = {{random_u64(&sim.random), 1}}};
+	sim.config = (struct ethswitch_config){.mtu_bytes = mtus[below(4)],
+					       .mac_move = chance(20),
+					       .frames = 2 + below(20),
+					       .blocks = 20 + below(200),
+					       .key = {{random_u64(&sim.random), 1}}};
 	packet_mac(sim.config.gateway.byte, GATEWAY_ADDRESS);
 	if (ethswitch_new(&sim.config, &sim.ethswitch) < 0)
 		abort();
@@ -689,7 +713,8 @@ int main(int argc, char **argv)
 		else
 			failed++;
 	}
-	printf("%llu frames handed in, %llu given to ports\n", (unsigned long long)sim.all_handed, (unsigned long long)sim.all_reached);
+	printf("%llu frames handed in, %llu given to ports\n", (unsigned long long)sim.all_handed,
+	       (unsigned long long)sim.all_reached);
 	for (enum drop_reason reason = 1; reason < DROP_REASONS; reason++) {
 		if (sim.all_drops.count[reason])
 			printf("  %8llu %s\n", (unsigned long long)sim.all_drops.count[reason], drop_name(reason));

@@ -93,7 +93,8 @@ static void send_many(uint32_t payload, uint16_t segment_bytes, bool partial)
 	struct frame frames[BATCH];
 
 	for (int i = 0; i < BATCH; i++) {
-		frames[i] = (struct frame){.head = bytes, .head_bytes = 256, .length = length, .body = &body, .body_pieces = 1};
+		frames[i] = (struct frame){
+			.head = bytes, .head_bytes = 256, .length = length, .body = &body, .body_pieces = 1};
 		if (segment_bytes)
 			frames[i].offload = (struct offload){CSUM_PARTIAL, GSO_TCP4, false, 34, 16, segment_bytes};
 	}

@@ -104,7 +104,10 @@ static struct frame frame_of(struct packet_spec spec)
 	uint32_t length = packet_build(bytes, &spec, NULL);
 
 	body = (struct iovec){bytes + 256, length > 256 ? length - 256 : 0};
-	frame = (struct frame){.head = bytes, .head_bytes = length < 256 ? length : 256, .length = length, .body = &body,
+	frame = (struct frame){.head = bytes,
+			       .head_bytes = length < 256 ? length : 256,
+			       .length = length,
+			       .body = &body,
 			       .body_pieces = length > 256};
 	return frame;
 }
@@ -123,7 +126,8 @@ static void send(struct record_port *from, uint16_t source, uint16_t to)
 	send_spec(from, (struct packet_spec){.from = source, .to = to, .payload = 100}, (struct offload){0});
 }
 
-static void send_gso(struct record_port *from, uint16_t source, uint16_t to, bool is6, uint16_t segment_bytes, uint32_t payload)
+static void send_gso(struct record_port *from, uint16_t source, uint16_t to, bool is6, uint16_t segment_bytes,
+		     uint32_t payload)
 {
 	send_spec(from, (struct packet_spec){.from = source, .to = to, .is6 = is6, .payload = payload, .partial = true},
 		  (struct offload){CSUM_PARTIAL, is6 ? GSO_TCP6 : GSO_TCP4, false, is6 ? 54 : 34, 16, segment_bytes});
@@ -737,7 +741,10 @@ static void end_lender(void)
 
 static void produce(uint16_t to, uint32_t payload, struct offload offload)
 {
-	struct packet_spec spec = {.from = GATEWAY, .to = to, .payload = payload, .partial = offload.csum == CSUM_PARTIAL};
+	struct packet_spec spec = {.from = GATEWAY,
+				   .to = to,
+				   .payload = payload,
+				   .partial = offload.csum == CSUM_PARTIAL};
 	uint32_t length = packet_build(bytes, &spec, NULL);
 	struct room room;
 
@@ -808,7 +815,8 @@ static void refusals_of_room_tell_whom_to_wait_for(void **state)
 	assert_ptr_equal(room.port, &lender.record.port);
 	lender.error = -EMSGSIZE;
 	assert_int_equal(ethswitch_reserve(&g.port, mac_of(7), 0, 60, 1000, &room), -EMSGSIZE);
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(NOBODY), 0, FRAME_BYTES_MAX + 1, FRAME_BYTES_MAX + 1, &room), -EMSGSIZE);
+	assert_int_equal(ethswitch_reserve(&g.port, mac_of(NOBODY), 0, FRAME_BYTES_MAX + 1, FRAME_BYTES_MAX + 1, &room),
+			 -EMSGSIZE);
 	end_lender();
 }
 

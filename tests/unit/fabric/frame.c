@@ -20,7 +20,11 @@ static enum drop_reason parse(struct frame *frame, uint32_t head, uint32_t lengt
 	enum drop_reason reason;
 
 	memcpy(copy, bytes, head);
-	*frame = (struct frame){.head = copy, .head_bytes = head, .length = length, .body = &body, .body_pieces = 1,
+	*frame = (struct frame){.head = copy,
+				.head_bytes = head,
+				.length = length,
+				.body = &body,
+				.body_pieces = 1,
 				.offload = offload};
 	reason = frame_parse(frame);
 	free(copy);
@@ -34,8 +38,15 @@ static void headers_are_found_behind_tags_options_and_extensions(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 3 * 2 * 2 * 3; i++) {
-		struct packet_spec spec = {.from = 1, .to = 2, .vlan = 0xabc, .tags = (uint8_t)(i % 3), .is6 = i / 3 % 2,
-					   .udp = i / 6 % 2, .ip_options = (uint8_t)(i / 12 * 16), .tcp_options = 12, .payload = 100};
+		struct packet_spec spec = {.from = 1,
+					   .to = 2,
+					   .vlan = 0xabc,
+					   .tags = (uint8_t)(i % 3),
+					   .is6 = i / 3 % 2,
+					   .udp = i / 6 % 2,
+					   .ip_options = (uint8_t)(i / 12 * 16),
+					   .tcp_options = 12,
+					   .payload = 100};
 		struct packet_view view;
 		uint32_t length = packet_build(bytes, &spec, &view);
 		struct frame frame;
@@ -177,10 +188,10 @@ static void offloads_are_checked_against_the_bytes(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&frame, 256, length, good), DROP_NONE);
-#define ROW(change, verdict) \
-	do { \
-		bad = good; \
-		change; \
+#define ROW(change, verdict)                                                \
+	do {                                                                \
+		bad = good;                                                 \
+		change;                                                     \
 		assert_int_equal(parse(&frame, 256, length, bad), verdict); \
 	} while (0)
 	ROW(bad.gso = GSO_TCP6, DROP_OFFLOAD_GSO_HEADERS);
@@ -226,7 +237,10 @@ static void any_bytes_with_any_offload_are_parsed_without_reading_beyond_the_hea
 
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
-		struct packet_spec spec = {.is6 = round & 1, .udp = round & 2, .tags = (uint8_t)(round % 3), .ip_options = 8,
+		struct packet_spec spec = {.is6 = round & 1,
+					   .udp = round & 2,
+					   .tags = (uint8_t)(round % 3),
+					   .ip_options = 8,
 					   .payload = 64};
 		struct offload offload;
 		struct frame frame;
@@ -237,8 +251,12 @@ static void any_bytes_with_any_offload_are_parsed_without_reading_beyond_the_hea
 			bytes[12 + (random >> 16) % 70] = (uint8_t)(random >> 8);
 		}
 		head = 14 + (random >> 4) % (length - 13);
-		offload = (struct offload){(enum csum_state)(random >> 3 & 3) % 3, (enum gso_type)(random >> 7 & 7), random & 1,
-					   (uint16_t)((random >> 11) % 300), (uint16_t)(random >> 20 & 31), (uint16_t)(random >> 9)};
+		offload = (struct offload){(enum csum_state)(random >> 3 & 3) % 3,
+					   (enum gso_type)(random >> 7 & 7),
+					   random & 1,
+					   (uint16_t)((random >> 11) % 300),
+					   (uint16_t)(random >> 20 & 31),
+					   (uint16_t)(random >> 9)};
 		if (parse(&frame, head, length, offload) != DROP_NONE)
 			continue;
 		assert_true(frame.layout.end <= length && frame.layout.payload <= head);

@@ -44,7 +44,11 @@ static enum drop_reason put(size_t prefix_bytes, size_t length, size_t skip)
 	uint8_t prefix[FRAMEQUEUE_PREFIX_MAX], whole[FRAMEQUEUE_PREFIX_MAX + FRAME_BYTES_MAX];
 	size_t head = length / 3;
 	struct iovec body[2] = {{source + head, head}, {source + 2 * head, length - 2 * head}};
-	struct frame frame = {.head = source, .head_bytes = (uint32_t)head, .length = (uint32_t)length, .body = body, .body_pieces = 2};
+	struct frame frame = {.head = source,
+			      .head_bytes = (uint32_t)head,
+			      .length = (uint32_t)length,
+			      .body = body,
+			      .body_pieces = 2};
 	enum drop_reason reason;
 
 	memset(prefix, (int)(0xa0 + model_frames % 16), sizeof(prefix));

@@ -16,8 +16,8 @@ struct packet_spec {
 	uint16_t vlan;
 	bool is6;
 	bool udp;
-	uint8_t ip_options;   /* bytes, a multiple of 4; of 8 with is6 (a destination options header) */
-	uint8_t tcp_options;  /* bytes, a multiple of 4 */
+	uint8_t ip_options;  /* bytes, a multiple of 4; of 8 with is6 (a destination options header) */
+	uint8_t tcp_options; /* bytes, a multiple of 4 */
 	uint8_t tcp_flags;
 	uint32_t sequence;
 	uint16_t id;

@@ -31,7 +31,9 @@ static void make_gso(struct frame *frame, const struct packet_view *view, uint16
 {
 	frame->offload = (struct offload){
 		.csum = CSUM_PARTIAL,
-		.gso = view->udp ? GSO_UDP : view->is6 ? GSO_TCP6 : GSO_TCP4,
+		.gso = view->udp   ? GSO_UDP
+		       : view->is6 ? GSO_TCP6
+				   : GSO_TCP4,
 		.ecn = ecn,
 		.csum_start = (uint16_t)view->l4,
 		.csum_offset = view->udp ? 6 : 16,
@@ -75,9 +77,19 @@ static void every_kind_of_frame_is_cut_as_the_reference_cuts_it(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3 * 2 * 2 * 2 * 2; i++) {
-		struct packet_spec spec = {.from = 1, .to = 2, .tags = (uint8_t)(i % 3), .vlan = 9, .is6 = i / 3 % 2, .udp = i / 6 % 2,
-					   .ip_options = i / 12 % 2 ? 24 : 0, .tcp_options = 12, .tcp_flags = 0xd9, .partial = true,
-					   .sequence = 0xfffff000, .id = 0xfffe, .seed = (uint8_t)i};
+		struct packet_spec spec = {.from = 1,
+					   .to = 2,
+					   .tags = (uint8_t)(i % 3),
+					   .vlan = 9,
+					   .is6 = i / 3 % 2,
+					   .udp = i / 6 % 2,
+					   .ip_options = i / 12 % 2 ? 24 : 0,
+					   .tcp_options = 12,
+					   .tcp_flags = 0xd9,
+					   .partial = true,
+					   .sequence = 0xfffff000,
+					   .id = 0xfffe,
+					   .seed = (uint8_t)i};
 
 		for (size_t p = 0; p < sizeof(payloads) / sizeof(payloads[0]); p++) {
 			for (size_t s = 0; s < 3; s++) {
@@ -117,7 +129,8 @@ static void a_partial_checksum_is_completed_wherever_the_pieces_end(void **state
 
 	(void)state;
 	for (uint32_t i = 0; i < 4 * 700; i++) {
-		struct packet_spec spec = {.is6 = i & 1, .udp = i & 2, .payload = i / 4, .partial = true, .seed = (uint8_t)i};
+		struct packet_spec spec = {
+			.is6 = i & 1, .udp = i & 2, .payload = i / 4, .partial = true, .seed = (uint8_t)i};
 		struct packet_view view;
 		struct frame frame = frame_of(&spec, 17, &view);
 		struct segmenter segmenter;
@@ -205,7 +218,8 @@ static void an_inner_checksum_behind_a_tunnel_is_completed_in_its_own_place(void
 static void a_port_takes_as_it_is_only_what_it_accepts(void **state)
 {
 	struct packet_spec spec = {.payload = 3000, .partial = true};
-	struct port_accepts none = {0}, csum = {.csum = true}, tso4 = {.csum = true, .tso4 = true}, lone = {.tso4 = true};
+	struct port_accepts none = {0}, csum = {.csum = true}, tso4 = {.csum = true, .tso4 = true},
+			    lone = {.tso4 = true};
 	struct port_accepts ecn = {.csum = true, .tso4 = true, .ecn = true};
 	struct packet_view view;
 	struct frame frame = frame_of(&spec, 4096, &view);
