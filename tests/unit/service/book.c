@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The lease book where lease.c's tests do not reach: the ends of the numbers, the chains, what is a label. */
+#include "service/book.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "unit/service/guest.h"
+
+struct fixture {
+	struct service_config config;
+	struct book book;
+};
+
+static struct fixture *fixture_new(bool is6, const char *first, const char *last)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	if (!fixture)
+		abort();
+	fixture->config = guest_config();
+	if (is6) {
+		fixture->config.dhcp6_first = ip6_of(first);
+		fixture->config.dhcp6_last = ip6_of(last);
+	} else {
+		fixture->config.dhcp4_first = ip4_of(first);
+		fixture->config.dhcp4_last = ip4_of(last);
+	}
+	assert_int_equal(book_init(&fixture->book, &fixture->config, is6), 0);
+	return fixture;
+}
+
+static void fixture_free(struct fixture *fixture)
+{
+	book_done(&fixture->book);
+	free(fixture);
+}
+
+static struct lease_client client_of(unsigned mac, uint8_t id)
+{
+	return (struct lease_client){.mac = guest_mac(mac), .id = {9, id}, .id_bytes = 2};
+}
+
+static struct lease *offer(struct fixture *fixture, unsigned mac, uint8_t id)
+{
+	struct lease_client client = client_of(mac, id);
+
+	return book_offer(&fixture->book, &client, 0, 1000);
+}
+
+static void a_pool_that_ends_where_the_numbers_end_has_an_end(void **state)
+{
+	struct fixture *fixture = fixture_new(true, "fd00:2::ffff:ffff:ffff:fffe", "fd00:2::ffff:ffff:ffff:ffff");
+	struct lease *lease;
+
+	(void)state;
+	assert_non_null(offer(fixture, 1, 1));
+	lease = offer(fixture, 2, 2);
+	assert_non_null(lease);
+	assert_true(ip6_equal(lease->ip6, ip6_of("fd00:2::ffff:ffff:ffff:ffff")));
+	assert_int_equal(book_entry_of(lease)->number, UINT64_MAX);
+	assert_null(offer(fixture, 3, 3));
+	fixture_free(fixture);
+}
+
+static void an_address_is_the_books_when_its_high_half_is(void **state)
+{
+	struct fixture *fixture = fixture_new(true, "fd00:2::100", "fd00:2::1ff");
+
+	(void)state;
+	assert_true(book_has_number6(&fixture->book, ip6_of("fd00:2::ffff:0:0:1")));
+	assert_false(book_has_number6(&fixture->book, ip6_of("fd00:3::100")));
+	assert_int_equal(book_number6(ip6_of("fd00:2:0:0:1:2:3:4")), 0x0001000200030004);
+	fixture_free(fixture);
+}
+
+static void a_macs_entries_are_all_found_and_no_others(void **state)
+{
+	struct fixture *fixture = fixture_new(false, "10.0.2.10", "10.0.2.200");
+	const struct book_entry *entry = NULL;
+	unsigned count = 0;
+
+	(void)state;
+	for (unsigned mac = 1; mac <= 20; mac++)
+		for (uint8_t id = 0; id < mac % 5; id++)
+			assert_non_null(offer(fixture, mac, id));
+	for (unsigned mac = 1; mac <= 20; mac++) {
+		count = 0;
+		while ((entry = book_next_of_mac(&fixture->book, guest_mac(mac), entry))) {
+			assert_true(mac_equal(entry->lease.mac, guest_mac(mac)));
+			count++;
+		}
+		assert_int_equal(count, mac % 5);
+	}
+	fixture_free(fixture);
+}
+
+static void a_mac_is_full_by_what_it_holds_and_no_longer(void **state)
+{
+	struct fixture *fixture = fixture_new(false, "10.0.2.10", "10.0.2.200");
+	struct lease *last = NULL;
+
+	(void)state;
+	for (uint8_t id = 0; id < LEASES_PER_MAC; id++) {
+		assert_false(book_mac_is_full(&fixture->book, guest_mac(1)));
+		last = offer(fixture, 1, id);
+	}
+	assert_true(book_mac_is_full(&fixture->book, guest_mac(1)));
+	assert_false(book_mac_is_full(&fixture->book, guest_mac(2)));
+	book_entry_set_free(book_entry_of(last));
+	assert_false(book_mac_is_full(&fixture->book, guest_mac(1)));
+	/* Its next identifier has the free one's place. */
+	assert_ptr_equal(offer(fixture, 1, 100), last);
+	assert_null(offer(fixture, 1, LEASES_PER_MAC - 1));
+	fixture_free(fixture);
+}
+
+/* dhcp-host= is the person's word: it stands however much its MAC holds. */
+static void a_reservation_is_given_to_a_full_mac(void **state)
+{
+	struct fixture *fixture = fixture_new(false, "10.0.2.10", "10.0.2.200");
+	struct lease *lease;
+
+	(void)state;
+	for (uint8_t id = 0; id < LEASES_PER_MAC; id++)
+		offer(fixture, 1, id);
+	assert_int_equal(book_reserve(&fixture->book, guest_mac(1), ip4_value(ip4_of("10.0.2.77")), NULL), 0);
+	lease = offer(fixture, 1, 50);
+	assert_non_null(lease);
+	assert_true(ip4_equal(lease->ip4, ip4_of("10.0.2.77")));
+	fixture_free(fixture);
+}
+
+static void a_label_is_letters_digits_and_hyphens_within(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t bytes;
+	} rows[] = {
+		{"vm1", 3},  {"vm1.lab.example", 3},
+		{"A-b", 3},  {"", 0},
+		{".", 0},    {"-a", 0},
+		{"a-", 0},   {"a-.b", 0},
+		{"a_b", 0},  {"a b", 0},
+		{"\xc3", 0}, {"123456789012345678901234567890123456789012345678901234567890123", 63},
+		{"a\nb", 0}, {"1234567890123456789012345678901234567890123456789012345678901234", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (book_label_bytes(rows[i].name, strlen(rows[i].name)) != rows[i].bytes)
+			fail_msg("'%s'", rows[i].name);
+	/* Not beyond what is there. */
+	assert_int_equal(book_label_bytes("abcdef", 3), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pool_that_ends_where_the_numbers_end_has_an_end),
+		cmocka_unit_test(an_address_is_the_books_when_its_high_half_is),
+		cmocka_unit_test(a_macs_entries_are_all_found_and_no_others),
+		cmocka_unit_test(a_mac_is_full_by_what_it_holds_and_no_longer),
+		cmocka_unit_test(a_reservation_is_given_to_a_full_mac),
+		cmocka_unit_test(a_label_is_letters_digits_and_hyphens_within),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
