@@ -58,6 +58,14 @@ static bool gateway_may_refuse(struct gateway *gateway, uint64_t now_us)
 	return true;
 }
 
+/* A client that is told no asks for another lease at once; one that is not told waits. So one guest's many errors do not
+ * use up what is for the others: DHCP's refusals, each an answer to the asker alone, are not counted. */
+static bool reason_is_limited(enum drop_reason reason)
+{
+	return reason != DROP_DHCP4_NO_LEASE && reason != DROP_DHCP4_TOO_MANY && reason != DROP_DHCP6_NO_LEASE &&
+	       reason != DROP_DHCP6_TOO_MANY && reason != DROP_DHCP6_POOL_EMPTY;
+}
+
 /* Who is where by ARP: for the question whether an address' owner is alive. */
 static void gateway_hear_arp(struct gateway *gateway, const uint8_t *bytes, size_t length)
 {
@@ -94,7 +102,7 @@ static void gateway_queue(struct port *port, const struct frame *frame)
 	gateway_hear_arp(gateway, bytes, frame->length);
 	reason = service_input(gateway->config.service, gateway->config.leases, bytes, frame->length, now_us,
 			       &gateway->reply);
-	if (reason == DROP_NONE || gateway_may_refuse(gateway, now_us))
+	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, now_us))
 		gateway_send(gateway);
 	if (reason != DROP_NONE) {
 		port_drop(port, reason, frame);

@@ -345,6 +345,24 @@ static void refusals_are_limited_and_come_back(void **state)
 	end(fixture);
 }
 
+/* A client that heard nothing would wait, because of another's flood. */
+static void a_client_is_told_no_however_many_errors_were_sent(void **state)
+{
+	struct fixture *fixture = fixture_new("none");
+	size_t count = kit_dhcp(fixture->bytes, 700, fixture->first.mac, DHCP4_REQUEST, KIT_NOWHERE,
+				(struct ip4){{10, 9, 9, 9}}, KIT_GATEWAY);
+
+	(void)state;
+	kit_guest_forget(&fixture->first);
+	for (int i = 0; i < 150; i++) {
+		kit_guest_send(&fixture->first, fixture->bytes, count);
+		kit_settle(&fixture->kit);
+	}
+	assert_int_equal(kit_drops(&fixture->kit, "gateway", "dhcp4-no-lease"), 150);
+	assert_int_equal(fixture->first.frame_count, 150);
+	end(fixture);
+}
+
 static void the_queue_of_answers_is_bounded(void **state)
 {
 	struct fixture *fixture = fixture_new("none");
@@ -542,6 +560,7 @@ int main(void)
 		cmocka_unit_test(a_ping_as_large_as_the_mtu_is_answered_whole),
 		cmocka_unit_test(a_partial_checksum_is_completed_before_a_service_sees_it),
 		cmocka_unit_test(refusals_are_limited_and_come_back),
+		cmocka_unit_test(a_client_is_told_no_however_many_errors_were_sent),
 		cmocka_unit_test(the_queue_of_answers_is_bounded),
 		cmocka_unit_test(a_guest_without_room_does_not_hold_up_the_answers_of_others),
 		cmocka_unit_test(a_second_guest_with_the_same_address_is_told_of_by_name),
