@@ -5,6 +5,7 @@
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -201,6 +202,16 @@ def dhcpcd(space, tmp_path, *settings):
         return space.start("unshare", "--mount", "sh", "-c", inside, stdout=log, stderr=-2)
 
 
+def ended(client):
+    """Not killed at once: dhcpcd's own servants would outlive it."""
+    client.terminate()
+    try:
+        client.wait(5)
+    except subprocess.TimeoutExpired:
+        client.kill()
+        client.wait()
+
+
 def test_dhcpcd_gets_renews_and_releases(tap, tmp_path):
     need("dhcpcd")
     lab, space, mac = tap
@@ -213,8 +224,7 @@ def test_dhcpcd_gets_renews_and_releases(tap, tmp_path):
         space.run("dhcpcd", "-4", "--release", "tap0", check=False)
         eventually(lambda: state(lab, mac) == "free", what="released: " + (tmp_path / "c.log").read_text())
     finally:
-        client.kill()
-        client.wait()
+        ended(client)
 
 
 def test_dhcpcd_declines_an_address_that_somebody_has(squatted, tmp_path):
@@ -224,8 +234,7 @@ def test_dhcpcd_declines_an_address_that_somebody_has(squatted, tmp_path):
     try:
         eventually(lambda: at(lab, "10.7.0.50") == "declined", what="declined: " + (tmp_path / "c.log").read_text())
     finally:
-        client.kill()
-        client.wait()
+        ended(client)
 
 
 def test_rdisc6_prints_exactly_what_was_configured(tap):
