@@ -66,6 +66,7 @@ struct nat_config {
 	struct ip6 host6;
 	struct ip6 net6;
 	unsigned prefix6;
+	bool shares_net;      /* address=host: the rest of net4 and net6 is beyond the host, and may be reached */
 	bool restricted;      /* nothing goes out but what divert() takes and what came in by a forward */
 	bool host_loopback;   /* the next two lead to the host's loopback; off: nowhere */
 	struct ip4 loopback4; /* host4, or map-host= */

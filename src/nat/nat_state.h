@@ -20,6 +20,7 @@
 
 enum nat_state_limits {
 	NAT_HEAD_MAX = 14 + 4 + 40 + 60,  /* Ethernet, a tag, IPv6, TCP with all options */
+	NAT_REPLY_MAX = 14 + 4 + 1280,    /* RFC 4443 3.1 */
 	NAT_REPLIES_BYTES = 256 * 1024,   /* resets and ICMP errors that wait for the next round */
 	NAT_REFUSALS = 100,               /* ICMP errors at once, RFC 4443 2.4 f … */
 	NAT_REFUSAL_PAUSE_US = 10 * 1000, /* … and one more each pause */
@@ -79,6 +80,9 @@ struct nat {
 	void *protocols[NAT_PROTOCOLS];
 	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
 	uint64_t refused_us;       /* when the allowance of refusals would be whole again, less their pauses */
+	struct flow *running;      /* whose run() is on the stack: it may be freed by itself alone */
+	bool doomed;               /* and its port went meanwhile */
+	bool starved;              /* the switch's frames are all out: nothing can be sent before a flush */
 	uint32_t unflushed_bytes;  /* committed since the last flush, for ports that lend no room */
 };
 

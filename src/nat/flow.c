@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of flows. Chains hang off buckets, twice as many as there may be flows, so that a chain is short; both the
+ * buckets and the flows are address space until they are used. */
+#include "nat/flow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nat/nat_state.h"
+
+_Static_assert(sizeof(struct flow_key) == 40, "hashed as bytes: no padding");
+
+int flow_table_init(struct flow_table *table, struct nat *nat, const struct hash_key *key, size_t flows)
+{
+	int error;
+
+	*table = (struct flow_table){.nat = nat, .hash = *key};
+	list_init(&table->all);
+	list_init(&table->turn);
+	for (int i = 0; i < FLOW_SPARE_KINDS; i++)
+		list_init(&table->spares[i]);
+	table->bucket_count = 1;
+	while (table->bucket_count < flows * 2)
+		table->bucket_count *= 2;
+	table->buckets = calloc(table->bucket_count, sizeof(struct flow *));
+	error = table->buckets ? pool_init(&table->pool, FLOW_BYTES, flows) : -ENOMEM;
+	if (error < 0)
+		free(table->buckets);
+	return error;
+}
+
+void flow_table_done(struct flow_table *table)
+{
+	list_for_each_safe (at, &table->all) {
+		struct flow *flow = container_of(at, struct flow, all);
+
+		flow->ops->end(flow);
+	}
+	pool_done(&table->pool);
+	free(table->buckets);
+	table->buckets = NULL;
+}
+
+struct flow_key flow_key(uint8_t protocol, bool is6, const struct nat_address *guest, const struct nat_address *far)
+{
+	return (struct flow_key){.guest = guest->ip,
+				 .far = far->ip,
+				 .guest_port = guest->port,
+				 .far_port = far->port,
+				 .protocol = protocol,
+				 .is6 = is6};
+}
+
+static uint32_t flow_bucket(const struct flow_table *table, const struct flow_key *key)
+{
+	return (uint32_t)hash_bytes(&table->hash, key, sizeof(*key)) & (table->bucket_count - 1);
+}
+
+struct flow *flow_find(const struct flow_table *table, const struct flow_key *key)
+{
+	struct flow *flow = table->buckets[flow_bucket(table, key)];
+
+	while (flow && memcmp(&flow->key, key, sizeof(*key)) != 0)
+		flow = flow->chain;
+	return flow;
+}
+
+/* The flow that is missed least ends; false: all are missed. */
+static bool flow_give_one_up(struct flow_table *table)
+{
+	for (int i = 0; i < FLOW_SPARE_KINDS; i++) {
+		struct flow *flow;
+
+		if (list_empty(&table->spares[i]))
+			continue;
+		flow = container_of(table->spares[i].next, struct flow, spare_link);
+		flow->ops->end(flow);
+		return true;
+	}
+	return false;
+}
+
+static void flow_on_due(void *owner, uint64_t now_us)
+{
+	struct flow *flow = owner;
+
+	flow->ops->on_due(flow, now_us);
+}
+
+struct flow *flow_new(struct flow_table *table, const struct flow_key *key, const struct flow_ops *ops,
+		      struct port *port, struct mac mac, uint16_t vlan)
+{
+	struct flow *flow = pool_take(&table->pool);
+
+	if (!flow && flow_give_one_up(table))
+		flow = pool_take(&table->pool);
+	if (!flow) {
+		table->nat->counters.flows_full++;
+		return NULL;
+	}
+	memset(flow, 0, FLOW_BYTES);
+	flow->key = *key;
+	flow->ops = ops;
+	flow->nat = table->nat;
+	flow->port = port;
+	flow->mac = mac;
+	flow->vlan = vlan;
+	flow->spare = FLOW_SPARE_NOT;
+	flow->bucket = flow_bucket(table, key);
+	flow->chain = table->buckets[flow->bucket];
+	table->buckets[flow->bucket] = flow;
+	list_init(&flow->turn);
+	list_init(&flow->spare_link);
+	list_append(&table->all, &flow->all);
+	timer_init(&flow->timer, flow_on_due, flow);
+	table->count++;
+	table->nat->counters.flows_made++;
+	return flow;
+}
+
+void flow_free(struct flow *flow)
+{
+	struct flow_table *table = &flow->nat->flows;
+	struct flow **at = &table->buckets[flow->bucket];
+
+	if (flow->nat->running == flow)
+		flow->nat->running = NULL;
+	while (*at != flow)
+		at = &(*at)->chain;
+	*at = flow->chain;
+	list_remove(&flow->all);
+	list_remove(&flow->turn);
+	list_remove(&flow->spare_link);
+	port_unwait(&flow->room);
+	flow_clear_timer(flow);
+	table->count--;
+	pool_give(&table->pool, flow);
+}
+
+bool flow_is_owner(const struct flow *flow, const struct port *port, struct mac mac, uint16_t vlan)
+{
+	return flow->port == port && mac_equal(flow->mac, mac) && flow->vlan == vlan;
+}
+
+void flow_set_spare(struct flow *flow, enum flow_spare spare)
+{
+	list_remove(&flow->spare_link);
+	flow->spare = spare;
+	if (spare != FLOW_SPARE_NOT)
+		list_append(&flow->nat->flows.spares[spare], &flow->spare_link);
+}
+
+void flow_schedule(struct flow *flow)
+{
+	if (flow->wait == FLOW_WAIT_TURN)
+		return;
+	port_unwait(&flow->room);
+	flow->wait = FLOW_WAIT_TURN;
+	list_append(&flow->nat->flows.turn, &flow->turn);
+	nat_schedule(flow->nat);
+}
+
+static void flow_on_room(void *owner, struct port *port)
+{
+	struct flow *flow = owner;
+
+	(void)port;
+	flow_schedule(flow);
+}
+
+void flow_wait_room(struct flow *flow, struct port *port)
+{
+	if (!port) {
+		flow_schedule(flow);
+		return;
+	}
+	list_remove(&flow->turn);
+	flow->wait = FLOW_WAIT_ROOM;
+	port_wait(port, &flow->room, flow_on_room, flow);
+}
+
+void flow_set_timer(struct flow *flow, uint64_t due_us)
+{
+	timer_set(loop_timers(flow->nat->config.loop), &flow->timer, due_us);
+}
+
+void flow_clear_timer(struct flow *flow)
+{
+	timer_clear(loop_timers(flow->nat->config.loop), &flow->timer);
+}
+
+void flow_port_gone(struct flow_table *table, struct port *port)
+{
+	list_for_each_safe (at, &table->all) {
+		struct flow *flow = container_of(at, struct flow, all);
+
+		if (flow->port != port)
+			continue;
+		if (flow == table->nat->running)
+			table->nat->doomed = true;
+		else
+			flow->ops->end(flow);
+	}
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses on the guest's side and on the host's: what one is called on the other, and which may not be reached. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "nat/nat.h"
+#include "nat/nat_state.h"
+
+static const uint8_t nat_mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291 2.5.5.2 */
+
+struct nat_address nat_address4(struct ip4 ip, uint16_t port)
+{
+	struct nat_address address = {.port = port};
+
+	memcpy(address.ip.byte, nat_mapped, sizeof(nat_mapped));
+	memcpy(address.ip.byte + sizeof(nat_mapped), ip.byte, sizeof(ip.byte));
+	return address;
+}
+
+struct nat_address nat_address6(struct ip6 ip, uint16_t port)
+{
+	return (struct nat_address){.ip = ip, .port = port};
+}
+
+bool nat_address_is4(const struct nat_address *address)
+{
+	return memcmp(address->ip.byte, nat_mapped, sizeof(nat_mapped)) == 0;
+}
+
+struct ip4 nat_address_ip4(const struct nat_address *address)
+{
+	struct ip4 ip;
+
+	memcpy(ip.byte, address->ip.byte + sizeof(nat_mapped), sizeof(ip.byte));
+	return ip;
+}
+
+static bool nat_ip6_is_loopback(struct ip6 ip)
+{
+	return ip6_equal(ip, (struct ip6){{[15] = 1}});
+}
+
+/* 0.0.0.0/8 is "this host" to a kernel: a way to its loopback (RFC 1122 3.2.1.3). */
+static bool nat_may_reach4(const struct nat_config *config, struct ip4 ip)
+{
+	if (ip.byte[0] == 0 || ip4_is_loopback(ip) || ip4_is_multicast(ip) || ip4_value(ip) == ip4_value(IP4_BROADCAST))
+		return false;
+	return config->shares_net || !ip4_in_net(ip, config->net4, config->prefix4);
+}
+
+/* Link-local addresses would need an interface; v4-mapped and v4-compatible ones lead around the rules for IPv4. */
+static bool nat_may_reach6(const struct nat_config *config, struct ip6 ip)
+{
+	static const struct ip6 compatible;
+	const struct nat_address address = {.ip = ip};
+
+	if (ip6_is_multicast(ip) || ip6_is_link_local(ip) || nat_address_is4(&address) ||
+	    ip6_in_net(ip, compatible, 96))
+		return false;
+	return config->shares_net || !ip6_in_net(ip, config->net6, config->prefix6);
+}
+
+static enum drop_reason nat_host_address4(const struct nat_config *config, struct ip4 ip, uint16_t port,
+					  struct sockaddr_in *ret_address)
+{
+	if (config->host_loopback && ip4_equal(ip, config->loopback4))
+		ip = (struct ip4){{127, 0, 0, 1}};
+	else if (!nat_may_reach4(config, ip))
+		return DROP_NAT_DESTINATION;
+	*ret_address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+	memcpy(&ret_address->sin_addr, ip.byte, sizeof(ip.byte));
+	return DROP_NONE;
+}
+
+static enum drop_reason nat_host_address6(const struct nat_config *config, struct ip6 ip, uint16_t port,
+					  struct sockaddr_in6 *ret_address)
+{
+	if (config->host_loopback && ip6_equal(ip, config->loopback6))
+		ip = (struct ip6){{[15] = 1}};
+	else if (!nat_may_reach6(config, ip))
+		return DROP_NAT_DESTINATION;
+	*ret_address = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	memcpy(&ret_address->sin6_addr, ip.byte, sizeof(ip.byte));
+	return DROP_NONE;
+}
+
+enum drop_reason nat_host_address(const struct nat *nat, const struct nat_address *far,
+				  struct sockaddr_storage *ret_address, socklen_t *ret_bytes)
+{
+	enum drop_reason reason;
+
+	if (nat->config.restricted)
+		return DROP_NAT_RESTRICTED;
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (nat_address_is4(far)) {
+		reason = nat_host_address4(&nat->config, nat_address_ip4(far), far->port,
+					   (struct sockaddr_in *)(void *)ret_address);
+		*ret_bytes = sizeof(struct sockaddr_in);
+	} else {
+		reason =
+			nat_host_address6(&nat->config, far->ip, far->port, (struct sockaddr_in6 *)(void *)ret_address);
+		*ret_bytes = sizeof(struct sockaddr_in6);
+	}
+	return reason;
+}
+
+/* The gateway, in the family that the guest speaks. */
+static void nat_far_gateway(const struct nat_config *config, bool is6, uint16_t port, struct nat_address *ret_far)
+{
+	if (is6)
+		*ret_far = nat_address6(config->host_loopback ? config->loopback6 : config->host6, port);
+	else
+		*ret_far = nat_address4(config->host_loopback ? config->loopback4 : config->host4, port);
+}
+
+void nat_far_address(const struct nat *nat, const struct sockaddr *address, bool is6, struct nat_address *ret_far)
+{
+	struct nat_address far;
+	bool loopback;
+
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+		struct ip4 ip;
+
+		memcpy(ip.byte, &in->sin_addr, sizeof(ip.byte));
+		far = nat_address4(ip, ntohs(in->sin_port));
+	} else if (address->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+
+		memcpy(far.ip.byte, &in6->sin6_addr, sizeof(far.ip.byte));
+		far.port = ntohs(in6->sin6_port);
+	} else {
+		nat_far_gateway(&nat->config, is6, 0, ret_far);
+		return;
+	}
+	loopback = nat_address_is4(&far) ? ip4_is_loopback(nat_address_ip4(&far)) : nat_ip6_is_loopback(far.ip);
+	/* A client of the other family, or one whose address means nothing beyond its link, cannot be shown as it is. */
+	if (loopback || nat_address_is4(&far) == is6 || ip6_is_link_local(far.ip))
+		nat_far_gateway(&nat->config, is6, far.port, ret_far);
+	else
+		*ret_far = far;
+}

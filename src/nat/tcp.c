@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP: a guest's connections, each joined to a connection of the host's kernel. We are the guest's far end on a wire of a
+ * few microseconds; the real far end, with its round trips and losses, is the kernel's business.
+ *
+ * Theory of operation.
+ *
+ * Opening. A guest's SYN makes a flow and a non-blocking connect(), and is answered only when that is over: SYN|ACK when it
+ * went well, a reset when it was refused, the ICMP error of its errno when there is no way; a time-out is silence. So a
+ * guest sees what the host would see, as late as the host would see it. A connection that a forward accepted begins with a
+ * SYN to the guest. Sequence numbers start at a keyed hash of the addresses plus a clock (RFC 6528).
+ *
+ * From the guest. In-order payload of a batch is gathered as pieces of the guest's own memory, per flow, and goes to the
+ * socket by one sendmsg at the batch's end; then one ACK is owed. A socket takes as much as it likes. What it left is copied
+ * into the flow's tail, out of a pool that all flows share, and is acknowledged too: it is promised and kept (dropping it
+ * costs a factor of ten, because the guest must find out by retransmission). So that the tail is bounded the window is W
+ * less the tail; the edge that was once told never moves back. The tail goes when the socket is writable again. With the
+ * pool empty what found no place is simply not acknowledged. What comes ahead of a gap is thrown away and answered by
+ * duplicate ACKs, which make the guest send it again at once.
+ *
+ * To the guest. Bytes stay in the kernel until the guest acknowledges them. We peek from an offset straight into the room
+ * that the guest's port lends, up to 64 KiB behind one header, and consume what is acknowledged. Sending again is peeking
+ * again from a smaller offset: for a timeout all from `una` on, for a hole that duplicates or SACK tell of that hole alone.
+ * Where a socket has no peek offset a bounded ring holds the same bytes under the same numbers (tcp_source.c).
+ * Events are told by edge. A flow that stops therefore stands where something will wake it, always: at the socket's edge
+ * (a read said "no more"), at the guest's window (an ACK or the persist timer), at the port's room (flow_wait_room), at the
+ * pool (tcp->poor), or in the round of turns.
+ *
+ * Closing. Each direction ends by itself. The guest's FIN is acknowledged when taken, and passed on by shutdown() when the
+ * tail is gone. The socket's end is found by a peek of 0, which comes as soon as all was peeked, however much of it is
+ * unacknowledged: then the FIN's number is known, and it follows the data. A reset of the host's comes behind the data that
+ * the socket still has: the kernel tells it once and gives the bytes afterwards. A guest's reset closes the socket with a
+ * reset. When both FINs are acknowledged the socket closes; if ours came first the flow stays in TIME_WAIT, without a
+ * socket, to acknowledge the guest's FIN again, and makes way for a new SYN or a full table.
+ *
+ * What is not done: timestamps, ECN, out-of-order queues, Nagle, congestion control beyond slow start after a loss; urgent
+ * data is data. */
+#include "nat/tcp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/reader.h"
+#include "base/writer.h"
+
+_Static_assert(sizeof(struct tcp_flow) <= FLOW_BYTES, "the table's items");
+
+/* ---- answers to what belongs to no flow ---- */
+
+/* RFC 9293 3.10.7.1: how a segment is answered for which there is no connection. */
+static void tcp_reset_for(const struct tcp_segment *segment, struct tcp_header *reset)
+{
+	const struct tcp_header *header = &segment->header;
+
+	if (header->flags & TCP_ACK) {
+		reset->sequence = header->acknowledgement;
+		reset->flags = TCP_RST;
+		return;
+	}
+	reset->acknowledgement = segment->sequence + segment->bytes + segment->fin;
+	if (header->flags & TCP_SYN)
+		reset->acknowledgement++;
+	reset->flags = TCP_RST | TCP_ACK;
+}
+
+static void tcp_reply(struct nat *nat, const struct nat_head *head, const struct tcp_header *header)
+{
+	uint8_t segment[TCP_HEADER_MAX], frame[NAT_HEAD_MAX];
+	struct checksum pseudo;
+	struct writer writer;
+	uint32_t bytes, l4;
+
+	writer_init(&writer, segment, sizeof(segment));
+	tcp_header_write(&writer, header, NULL);
+	bytes = (uint32_t)writer_used(&writer);
+	pseudo = nat_head_pseudo(head, bytes);
+	tcp_checksum_fill(&pseudo, segment, bytes);
+	l4 = nat_head_write(nat, head, bytes, frame);
+	memcpy(frame + l4, segment, bytes);
+	nat_reply(nat, frame, l4 + bytes);
+}
+
+static void tcp_reset_segment(struct nat *nat, const struct tcp_segment *segment)
+{
+	const struct nat_packet *packet = segment->packet;
+	struct tcp_header reset = {.from_port = segment->header.to_port, .to_port = segment->header.from_port};
+	const struct nat_head head = {
+		.mac = packet->mac,
+		.vlan = packet->vlan,
+		.is6 = packet->is6,
+		.from = packet->far.ip,
+		.to = packet->guest.ip,
+		.protocol = IP_PROTOCOL_TCP,
+		.dont_fragment = true,
+	};
+
+	if (segment->header.flags & TCP_RST)
+		return;
+	tcp_reset_for(segment, &reset);
+	tcp_reply(nat, &head, &reset);
+}
+
+/* To the guest of a flow, where it expects us to be. */
+static void tcp_reset_flow(struct tcp_flow *flow)
+{
+	struct nat_head head = nat_head_of(&flow->flow);
+	struct tcp_header reset = {
+		.from_port = flow->flow.key.far_port,
+		.to_port = flow->flow.key.guest_port,
+		.sequence = flow->to_guest.max,
+		.acknowledgement = flow->from_guest.next,
+		.flags = TCP_RST | TCP_ACK,
+	};
+
+	head.dont_fragment = true;
+	if (flow->state == TCP_CONNECTING)
+		reset.sequence = 0;
+	if (flow->state == TCP_CALLING) {
+		reset.flags = TCP_RST;
+		reset.acknowledgement = 0;
+	}
+	tcp_reply(flow->flow.nat, &head, &reset);
+}
+
+/* The guest's SYN once more, as far as an error must quote it (RFC 792, RFC 4443 3.1). */
+static void tcp_refuse_flow(struct tcp_flow *flow, int error)
+{
+	struct nat *nat = flow->flow.nat;
+	struct nat_head head = nat_head_of(&flow->flow);
+	struct tcp_header syn = {
+		.from_port = flow->flow.key.guest_port,
+		.to_port = flow->flow.key.far_port,
+		.sequence = flow->from_guest.first,
+		.flags = TCP_SYN,
+	};
+	uint8_t packet[NAT_HEAD_MAX], segment[TCP_HEADER_MAX];
+	uint32_t l3 = nat_head_l3(&head), l4, bytes;
+	struct writer writer;
+
+	head.from = flow->flow.key.guest;
+	head.to = flow->flow.key.far;
+	head.dont_fragment = true;
+	writer_init(&writer, segment, sizeof(segment));
+	tcp_header_write(&writer, &syn, NULL);
+	bytes = (uint32_t)writer_used(&writer);
+	l4 = nat_head_write(nat, &head, bytes, packet);
+	memcpy(packet + l4, segment, bytes);
+	nat_refuse(nat, flow->flow.mac, flow->flow.vlan, flow->flow.key.is6, packet + l3, l4 + bytes - l3,
+		   nat_refusal_of(error), 0, NULL);
+}
+
+/* ---- life ---- */
+
+static void tcp_close(struct tcp_flow *flow, bool reset)
+{
+	struct tcp *tcp = tcp_state_of(flow);
+
+	tcp_gather_forget(flow);
+	list_remove(&flow->poor);
+	tcp_chain_clear(&flow->from_guest.tail, &tcp->pool);
+	tcp_source_stop(flow);
+	if (flow->fd >= 0) {
+		tcp->sockets->unwatch(tcp->sockets_owner, tcp->nat->config.loop, &flow->watch);
+		tcp->sockets->close(tcp->sockets_owner, flow->fd, reset);
+	}
+	flow->fd = -1;
+	tcp_feed_poor(tcp);
+}
+
+void tcp_drop(struct tcp_flow *flow, bool reset_host)
+{
+	tcp_close(flow, reset_host);
+	flow_free(&flow->flow);
+}
+
+void tcp_abort(struct tcp_flow *flow)
+{
+	tcp_reset_flow(flow);
+	tcp_drop(flow, true);
+}
+
+bool tcp_finish(struct tcp_flow *flow)
+{
+	const struct tcp_to_guest *to = &flow->to_guest;
+
+	if (flow->state != TCP_OPEN || !flow->from_guest.shut || !to->ended || to->reset || to->una != to->end + 1)
+		return false;
+	if (!to->closed_first) {
+		tcp_drop(flow, false);
+		return true;
+	}
+	tcp_close(flow, false);
+	flow->state = TCP_TIME_WAIT;
+	flow_set_spare(&flow->flow, FLOW_SPARE_DONE);
+	tcp_counters(flow)->tcp_time_waits++;
+	tcp_restart_timer(flow);
+	return false;
+}
+
+static void tcp_end(struct flow *base)
+{
+	struct tcp_flow *flow = tcp_of(base);
+
+	tcp_drop(flow, flow->state != TCP_TIME_WAIT);
+}
+
+static const char *tcp_state_name(const struct tcp_flow *flow)
+{
+	switch (flow->state) {
+	case TCP_CONNECTING:
+		return "connecting";
+	case TCP_ANSWERING:
+	case TCP_CALLING:
+		return "opening";
+	case TCP_OPEN:
+		return flow->from_guest.ended || flow->to_guest.ended ? "closing" : "open";
+	case TCP_TIME_WAIT:
+		return "time-wait";
+	}
+	return "";
+}
+
+static void tcp_look(const struct flow *base, struct nat_flow_info *ret_info)
+{
+	const struct tcp_flow *flow = container_of((uintptr_t)base, struct tcp_flow, flow);
+
+	ret_info->state = tcp_state_name(flow);
+	ret_info->from_guest_bytes = flow->from_guest.bytes;
+	ret_info->to_guest_bytes = flow->to_guest.bytes;
+	ret_info->idle_us = nat_now_us(base->nat) - flow->heard_us;
+}
+
+static const struct flow_ops tcp_flow_ops = {.run = tcp_run, .on_due = tcp_on_due, .end = tcp_end, .look = tcp_look};
+
+/* ---- opening ---- */
+
+uint16_t tcp_mss_here(const struct tcp_flow *flow)
+{
+	uint32_t headers = (flow->flow.key.is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES) + TCP_HEADER_BYTES;
+	uint32_t mtu = ethswitch_mtu(flow->flow.nat->config.ethswitch);
+
+	return (uint16_t)((mtu < UINT16_MAX ? mtu : UINT16_MAX) - headers);
+}
+
+static void tcp_learn_options(struct tcp_flow *flow, const struct tcp_segment *segment)
+{
+	enum { MSS_LEAST = 64 }; /* what is less is a way to make us send headers */
+	const struct tcp_options *options = &segment->options;
+	struct tcp_to_guest *to = &flow->to_guest;
+	uint16_t here = tcp_mss_here(flow), guest;
+
+	guest = flow->flow.key.is6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
+	if (options->has_mss)
+		guest = options->mss > MSS_LEAST ? options->mss : MSS_LEAST;
+	to->mss = guest < here ? guest : here;
+	to->scaled = options->has_window_scale;
+	to->window_scale = options->window_scale;
+	to->our_scale = TCP_WINDOW_SCALE;
+	to->sack = options->sack_permitted;
+	to->window = to->window_max = segment->header.window; /* of a SYN: not scaled (RFC 7323 2.2) */
+	to->window_sequence = segment->header.sequence;
+	to->window_ack = segment->header.acknowledgement;
+	flow->from_guest.first = segment->header.sequence;
+	flow->from_guest.next = flow->from_guest.edge = segment->header.sequence + 1;
+}
+
+/* RFC 6528: M + F(addresses, secret), M a clock of 4 µs. */
+static uint32_t tcp_first_number(const struct nat *nat, const struct flow_key *key)
+{
+	return (uint32_t)hash_bytes(&nat->config.key, key, sizeof(*key)) + (uint32_t)(nat_now_us(nat) / 4);
+}
+
+static struct tcp_flow *tcp_new(struct tcp *tcp, const struct flow_key *key, struct port *port, struct mac mac,
+				uint16_t vlan, enum tcp_state state)
+{
+	struct flow *base = flow_new(&tcp->nat->flows, key, &tcp_flow_ops, port, mac, vlan);
+	struct tcp_to_guest *to;
+	struct tcp_flow *flow;
+
+	if (!base)
+		return NULL;
+	flow = tcp_of(base);
+	flow->state = state;
+	flow->fd = -1;
+	flow->heard_us = nat_now_us(tcp->nat);
+	list_init(&flow->gathering);
+	list_init(&flow->poor);
+	to = &flow->to_guest;
+	to->first = to->una = to->recover = tcp_first_number(tcp->nat, key);
+	to->next = to->max = to->first + 1;
+	to->flight = TCP_FLIGHT_MOST;
+	to->rto_us = TCP_RTO_FIRST_US;
+	to->mss = key->is6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
+	return flow;
+}
+
+static void tcp_on_ready(void *owner, unsigned events);
+
+static int tcp_watch(struct tcp_flow *flow)
+{
+	struct tcp *tcp = tcp_state_of(flow);
+
+	watch_init(&flow->watch, flow->fd, tcp_on_ready, flow);
+	return tcp->sockets->watch(tcp->sockets_owner, tcp->nat->config.loop, &flow->watch,
+				   LOOP_READ | LOOP_WRITE | LOOP_EDGE);
+}
+
+static void tcp_connected(struct tcp_flow *flow)
+{
+	tcp_source_start(flow);
+	flow->state = TCP_ANSWERING;
+	flow->syn_owed = true;
+	flow_schedule(&flow->flow);
+}
+
+/* The host's connect() failed: the guest learns it as it would have learnt it there. */
+static void tcp_refused(struct tcp_flow *flow, int error)
+{
+	tcp_counters(flow)->tcp_refused++;
+	switch (error) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+		tcp_reset_flow(flow);
+		break;
+	case -ETIMEDOUT: /* the guest's own patience has ended, or will */
+		break;
+	default:
+		tcp_refuse_flow(flow, error);
+		break;
+	}
+	tcp_drop(flow, true);
+}
+
+/* Opens and connects. 0, or why not. */
+static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *address, socklen_t bytes)
+{
+	struct tcp *tcp = tcp_state_of(flow);
+	int error;
+
+	flow->fd = tcp->sockets->open(tcp->sockets_owner, address->ss_family);
+	if (flow->fd < 0)
+		return flow->fd;
+	tcp->sockets->adopt(tcp->sockets_owner, flow->fd);
+	error = tcp->sockets->connect(tcp->sockets_owner, flow->fd, (const struct sockaddr *)(const void *)address,
+				      bytes);
+	if (error < 0 && error != -EINPROGRESS)
+		return error;
+	return tcp_watch(flow);
+}
+
+/* A diverted flow has its socket already. */
+static int tcp_divert(struct tcp_flow *flow, int fd)
+{
+	struct tcp *tcp = tcp_state_of(flow);
+	int error;
+
+	flow->fd = fd;
+	tcp->sockets->adopt(tcp->sockets_owner, fd);
+	error = tcp_watch(flow);
+	if (error >= 0)
+		tcp_connected(flow);
+	return error;
+}
+
+static bool tcp_is_out_of_sockets(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC;
+}
+
+static enum drop_reason tcp_refuse_destination(struct nat *nat, const struct tcp_segment *segment,
+					       enum drop_reason reason)
+{
+	nat_refuse_packet(nat, segment->packet, reason == DROP_NAT_RESTRICTED ? NAT_REFUSE_PROHIBITED : NAT_REFUSE_HOST,
+			  0);
+	return reason;
+}
+
+/* A SYN for which there is no flow. */
+static enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const struct tcp_segment *segment)
+{
+	const struct nat_packet *packet = segment->packet;
+	const struct nat_config *config = &tcp->nat->config;
+	struct nat_address guest = {.ip = key->guest, .port = key->guest_port},
+			   far = {.ip = key->far, .port = key->far_port};
+	int fd = config->divert ? config->divert(config->owner, &guest, &far) : -ENOENT, error;
+	struct sockaddr_storage address;
+	enum drop_reason reason = DROP_NONE;
+	struct tcp_flow *flow;
+	socklen_t bytes;
+
+	if (fd == -ENOENT)
+		reason = nat_host_address(tcp->nat, &far, &address, &bytes);
+	if (reason)
+		return tcp_refuse_destination(tcp->nat, segment, reason);
+	flow = tcp_new(tcp, key, packet->from, packet->mac, packet->vlan, TCP_CONNECTING);
+	if (!flow) {
+		if (fd >= 0)
+			tcp->sockets->close(tcp->sockets_owner, fd, true);
+		return DROP_NAT_FLOWS_FULL;
+	}
+	tcp_learn_options(flow, segment);
+	tcp->nat->counters.tcp_connects++;
+	if (segment->bytes > 0)
+		tcp->nat->counters.tcp_data_on_syn++; /* not acknowledged: it will come again */
+	error = fd >= 0 ? tcp_divert(flow, fd) : fd == -ENOENT ? tcp_connect(flow, &address, bytes) : fd;
+	if (error >= 0)
+		return DROP_NONE;
+	if (tcp_is_out_of_sockets(error)) {
+		tcp_drop(flow, true);
+		return DROP_NAT_SOCKETS_FULL;
+	}
+	tcp_refused(flow, error);
+	return DROP_NONE;
+}
+
+int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound)
+{
+	struct tcp *tcp = nat->protocols[NAT_TCP];
+	bool is6 = !nat_address_is4(&inbound->guest);
+	struct flow_key key = flow_key(IP_PROTOCOL_TCP, is6, &inbound->guest, &inbound->far);
+	struct tcp_flow *flow;
+	int error;
+
+	if (flow_find(&nat->flows, &key))
+		return -EADDRINUSE;
+	flow = tcp_new(tcp, &key, inbound->port, inbound->mac, inbound->vlan, TCP_CALLING);
+	if (!flow)
+		return -ENFILE;
+	flow->to_guest.our_scale = TCP_WINDOW_SCALE;
+	flow->fd = fd;
+	tcp->sockets->adopt(tcp->sockets_owner, fd);
+	error = tcp_watch(flow);
+	if (error < 0) {
+		flow->fd = -1; /* it is the caller's still */
+		tcp_drop(flow, false);
+		return error;
+	}
+	nat->counters.tcp_accepts++;
+	tcp_source_start(flow);
+	flow->syn_owed = true;
+	flow_schedule(&flow->flow);
+	return 0;
+}
+
+/* ---- events of the socket ---- */
+
+static void tcp_on_ready(void *owner, unsigned events)
+{
+	struct tcp_flow *flow = owner;
+	struct tcp *tcp = tcp_state_of(flow);
+
+	if (flow->state == TCP_CONNECTING) {
+		int error;
+
+		if (!(events & (LOOP_WRITE | LOOP_HANGUP)))
+			return;
+		error = tcp->sockets->error(tcp->sockets_owner, flow->fd);
+		if (error < 0) {
+			tcp_refused(flow, error);
+			return;
+		}
+		tcp_connected(flow);
+	}
+	if (events & (LOOP_READ | LOOP_HANGUP)) {
+		flow->to_guest.readable = true;
+		flow->to_guest.hangup |= (events & LOOP_HANGUP) != 0;
+		flow_schedule(&flow->flow);
+	}
+	if (events & LOOP_WRITE && flow->from_guest.tail.bytes > 0)
+		tcp_drain(flow);
+}
+
+/* ---- segments ---- */
+
+static enum drop_reason tcp_segment_read(const struct nat_packet *packet, struct tcp_segment *segment)
+{
+	const struct frame *frame = packet->frame;
+	struct reader reader;
+	enum drop_reason reason;
+
+	if (packet->l4 > frame->head_bytes)
+		return DROP_TCP_SHORT;
+	*segment = (struct tcp_segment){.packet = packet};
+	reader_init(&reader, frame->head + packet->l4, frame->head_bytes - packet->l4);
+	if (reader.left > packet->transport_bytes)
+		reader.left = packet->transport_bytes;
+	reason = tcp_header_read(&reader, packet->transport_bytes, &segment->header);
+	if (!reason)
+		reason = tcp_options_read(&segment->header, &segment->options);
+	if (reason)
+		return reason;
+	segment->payload = packet->l4 + segment->header.header_bytes;
+	segment->bytes = packet->transport_bytes - segment->header.header_bytes;
+	segment->fin = segment->header.flags & TCP_FIN;
+	segment->sequence = segment->header.sequence + ((segment->header.flags & TCP_SYN) != 0);
+	return DROP_NONE;
+}
+
+/* A sum that nobody vouches for is checked over the whole segment. */
+static enum drop_reason tcp_segment_verify(const struct nat_packet *packet)
+{
+	const struct nat_head head = {.is6 = packet->is6,
+				      .from = packet->guest.ip,
+				      .to = packet->far.ip,
+				      .protocol = IP_PROTOCOL_TCP};
+	struct iovec pieces[FRAME_PIECES_MAX + 1];
+	struct checksum checksum;
+	int count;
+
+	if (packet->frame->offload.csum != CSUM_UNKNOWN)
+		return DROP_NONE;
+	checksum = nat_head_pseudo(&head, packet->transport_bytes);
+	count = frame_slice(packet->frame, packet->l4, packet->transport_bytes, pieces, FRAME_PIECES_MAX + 1);
+	for (int i = 0; i < count; i++)
+		checksum_add(&checksum, pieces[i].iov_base, pieces[i].iov_len);
+	return be16_value(checksum_final(&checksum)) == 0 ? DROP_NONE : DROP_TCP_CHECKSUM;
+}
+
+static bool tcp_is_opening(const struct tcp_segment *segment)
+{
+	return (segment->header.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
+static enum drop_reason tcp_input_none(struct tcp *tcp, const struct flow_key *key, const struct tcp_segment *segment)
+{
+	if (tcp_is_opening(segment))
+		return tcp_open(tcp, key, segment);
+	tcp_reset_segment(tcp->nat, segment);
+	return DROP_NAT_NO_FLOW;
+}
+
+/* The old flow makes way: its guest has begun anew. */
+static enum drop_reason tcp_reopen(struct tcp *tcp, struct tcp_flow *flow, const struct tcp_segment *segment)
+{
+	struct flow_key key = flow->flow.key;
+
+	tcp->nat->counters.tcp_reused++;
+	tcp_drop(flow, flow->state == TCP_CONNECTING || flow->state == TCP_ANSWERING);
+	return tcp_open(tcp, &key, segment);
+}
+
+static enum drop_reason tcp_input_connecting(struct tcp *tcp, struct tcp_flow *flow, const struct tcp_segment *segment)
+{
+	if (tcp_is_opening(segment))
+		return segment->header.sequence == flow->from_guest.first ? DROP_NONE : tcp_reopen(tcp, flow, segment);
+	if (segment->header.flags & TCP_RST && segment->header.sequence == flow->from_guest.next) {
+		tcp->nat->counters.tcp_resets_from_guest++;
+		tcp_drop(flow, true);
+		return DROP_NONE;
+	}
+	return DROP_TCP_FLAGS;
+}
+
+/* The guest has both SYNs. */
+static void tcp_opened(struct tcp_flow *flow)
+{
+	struct tcp_to_guest *to = &flow->to_guest;
+
+	flow->state = TCP_OPEN;
+	to->una = to->next = to->max = to->first + 1;
+	to->recover = to->una;
+	to->retries = 0;
+	if (to->timing)
+		tcp_sample(flow, nat_now_us(flow->flow.nat) - to->timed_us);
+	to->timing = false;
+	tcp_restart_timer(flow);
+	if (to->readable)
+		flow_schedule(&flow->flow);
+}
+
+static enum drop_reason tcp_input_answering(struct tcp *tcp, struct tcp_flow *flow, struct tcp_segment *segment)
+{
+	if (tcp_is_opening(segment)) {
+		if (segment->header.sequence != flow->from_guest.first)
+			return tcp_reopen(tcp, flow, segment);
+		flow->syn_owed = true;
+		flow_schedule(&flow->flow);
+		return DROP_NONE;
+	}
+	if ((segment->header.flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK)
+		return tcp_take(flow, segment);
+	if (segment->header.acknowledgement != flow->to_guest.first + 1) {
+		tcp_reset_segment(tcp->nat, segment);
+		return DROP_TCP_ACKNOWLEDGEMENT;
+	}
+	if (segment->sequence - flow->from_guest.next > flow->from_guest.edge - flow->from_guest.next) {
+		tcp_owe_ack(flow);
+		return DROP_TCP_SEQUENCE;
+	}
+	flow->syn_owed = false;
+	tcp_opened(flow);
+	return tcp_take(flow, segment);
+}
+
+/* RFC 9293 3.10.7.3, of which a simultaneous open is left out: the guest would have to call a port that calls it. */
+static enum drop_reason tcp_input_calling(struct tcp *tcp, struct tcp_flow *flow, struct tcp_segment *segment)
+{
+	uint8_t flags = segment->header.flags;
+	bool right = flags & TCP_ACK && segment->header.acknowledgement == flow->to_guest.first + 1;
+
+	if (flags & TCP_RST) {
+		if (!right)
+			return DROP_TCP_ACKNOWLEDGEMENT;
+		tcp->nat->counters.tcp_resets_from_guest++;
+		tcp_drop(flow, true);
+		return DROP_NONE;
+	}
+	if (flags & TCP_ACK && !right) {
+		tcp_reset_segment(tcp->nat, segment);
+		return DROP_TCP_ACKNOWLEDGEMENT;
+	}
+	if ((flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK))
+		return DROP_TCP_FLAGS;
+	tcp_learn_options(flow, segment);
+	flow->syn_owed = false;
+	tcp_opened(flow);
+	tcp_heard(flow);
+	tcp_owe_ack(flow);
+	return DROP_NONE;
+}
+
+/* RFC 9293 3.10.7.4 and 3.6.1: FIN again, or a new life of the same port. */
+static enum drop_reason tcp_input_time_wait(struct tcp *tcp, struct tcp_flow *flow, const struct tcp_segment *segment)
+{
+	if (tcp_is_opening(segment) && tcp_before(flow->from_guest.next - 1, segment->header.sequence))
+		return tcp_reopen(tcp, flow, segment);
+	if (segment->header.flags & TCP_RST) {
+		if (segment->header.sequence == flow->from_guest.next)
+			tcp_drop(flow, false);
+		return DROP_NONE;
+	}
+	if (segment->bytes > 0 || segment->fin || segment->header.flags & TCP_SYN) {
+		tcp_restart_timer(flow);
+		tcp_owe_ack(flow);
+	}
+	return DROP_NONE;
+}
+
+static enum drop_reason tcp_input_flow(struct tcp *tcp, struct tcp_flow *flow, struct tcp_segment *segment)
+{
+	switch (flow->state) {
+	case TCP_CONNECTING:
+		return tcp_input_connecting(tcp, flow, segment);
+	case TCP_ANSWERING:
+		return tcp_input_answering(tcp, flow, segment);
+	case TCP_CALLING:
+		return tcp_input_calling(tcp, flow, segment);
+	case TCP_OPEN:
+		/* A guest whose last ACK was lost may use the port again before we know that it is free. */
+		if (tcp_is_opening(segment) && flow->from_guest.shut && flow->to_guest.ended &&
+		    tcp_before(flow->from_guest.next - 1, segment->header.sequence))
+			return tcp_reopen(tcp, flow, segment);
+		return tcp_take(flow, segment);
+	case TCP_TIME_WAIT:
+		return tcp_input_time_wait(tcp, flow, segment);
+	}
+	return DROP_NONE;
+}
+
+static enum drop_reason tcp_input(void *state, const struct nat_packet *packet)
+{
+	struct tcp *tcp = state;
+	struct nat_address guest = packet->guest, far = packet->far;
+	struct tcp_segment segment;
+	struct flow_key key;
+	struct flow *flow;
+	enum drop_reason reason = tcp_segment_read(packet, &segment);
+
+	if (!reason)
+		reason = tcp_segment_verify(packet);
+	if (reason)
+		return reason;
+	guest.port = segment.header.from_port;
+	far.port = segment.header.to_port;
+	key = flow_key(IP_PROTOCOL_TCP, packet->is6, &guest, &far);
+	flow = flow_find(&tcp->nat->flows, &key);
+	if (!flow)
+		return tcp_input_none(tcp, &key, &segment);
+	if (!flow_is_owner(flow, packet->from, packet->mac, packet->vlan))
+		return DROP_NAT_FLOW_OWNER;
+	return tcp_input_flow(tcp, tcp_of(flow), &segment);
+}
+
+static void tcp_flush(void *state)
+{
+	tcp_gather_flush(state);
+}
+
+/* ---- the protocol ---- */
+
+static int tcp_start(struct nat *nat, void **ret_state)
+{
+	size_t bytes = nat->config.tail_bytes ? nat->config.tail_bytes : NAT_TAIL_POOL_BYTES;
+	struct tcp *tcp = calloc(1, sizeof(*tcp));
+	int error;
+
+	if (!tcp)
+		return -ENOMEM;
+	tcp->nat = nat;
+	tcp->sockets = nat->config.sockets;
+	tcp->sockets_owner = nat->config.sockets_owner;
+	list_init(&tcp->poor);
+	list_init(&tcp->gathering);
+	error = pool_init(&tcp->pool, TCP_CHAIN_BLOCK_BYTES, bytes / TCP_CHAIN_BLOCK_BYTES);
+	if (error < 0) {
+		free(tcp);
+		return error;
+	}
+	*ret_state = tcp;
+	return 0;
+}
+
+static void tcp_stop(void *state)
+{
+	struct tcp *tcp = state;
+
+	pool_done(&tcp->pool);
+	free(tcp);
+}
+
+const struct nat_protocol tcp_protocol = {
+	.name = "tcp", .start = tcp_start, .stop = tcp_stop, .input = tcp_input, .flush = tcp_flush};

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP's inside: for tcp*.c, and nobody else. The theory of operation stands in tcp.c. Numbers of sequence are compared by
+ * tcp_before() alone. */
+#ifndef NAT_TCP_H
+#define NAT_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nat/flow.h"
+#include "nat/nat_state.h"
+#include "nat/tcp_chain.h"
+#include "nat/tcp_socket.h"
+#include "wire/tcp.h"
+
+enum tcp_limits {
+	/* The most that a guest is allowed to have on its way (law 4; measured: 128 KiB costs 15 %, 1 MiB gains nothing). */
+	TCP_WINDOW_BYTES = 256 * 1024,
+	TCP_WINDOW_SCALE = 3,
+	TCP_WINDOW_SHARE = 4,             /* no flow's window is more than this part of what the pool has left */
+	TCP_RING_BYTES = 256 * 1024,      /* of a flow whose socket cannot be peeked */
+	TCP_GATHER_PIECES = 1024,         /* IOV_MAX: of one batch, all flows together */
+	TCP_SEND_BYTES = 65535 - 40 - 20, /* payload of the largest frame */
+	TCP_SACKED_MAX = 8,               /* ranges remembered; the farthest are forgotten first */
+	TCP_DUPLICATES = 3,               /* RFC 5681 3.2 */
+	TCP_RETRIES = 10,                 /* without a sign of life: about 100 s */
+	TCP_SYN_RETRIES = 5,
+	TCP_KEEPALIVE_RETRIES = 9,
+};
+
+/* Times in microseconds. */
+#define TCP_RTO_FIRST_US (1000 * 1000) /* RFC 6298 2.1 */
+#define TCP_RTO_LEAST_US (200 * 1000)  /* below a guest's delayed acknowledgement it would go off for nothing */
+#define TCP_RTO_MOST_US (20 * 1000 * 1000)
+#define TCP_TIME_WAIT_US (2 * 1000 * 1000) /* the guest's FIN may come a few times more; the way is short */
+#define TCP_KEEPALIVE_US ((uint64_t)2 * 3600 * 1000 * 1000) /* RFC 9293 3.8.4 */
+#define TCP_KEEPALIVE_PAUSE_US (75 * 1000 * 1000)
+
+#define TCP_FLIGHT_MOST (1U << 30)
+
+enum tcp_timer {
+	TCP_TIMER_NONE,
+	TCP_TIMER_RETRANSMIT, /* something is not acknowledged */
+	TCP_TIMER_PERSIST,    /* the guest's window is shut and there is something for it */
+	TCP_TIMER_KEEPALIVE,  /* nothing at all */
+	TCP_TIMER_TIME_WAIT,
+};
+
+/* What a flow is in, as the guest sees it. Who may do what:
+ *              socket        guest's segments          we send
+ *   CONNECTING connecting    SYN again: nothing        nothing
+ *   ANSWERING  open          the ACK of our SYN        SYN|ACK, by the timer again
+ *   CALLING    open          SYN|ACK                   SYN, by the timer again
+ *   OPEN       open          all                       all; each direction ends by itself
+ *   TIME_WAIT  closed        FIN again, a new SYN      ACKs */
+enum tcp_state {
+	TCP_CONNECTING,
+	TCP_ANSWERING,
+	TCP_CALLING,
+	TCP_OPEN,
+	TCP_TIME_WAIT,
+};
+
+struct tcp_range {
+	uint32_t left;
+	uint32_t right;
+};
+
+/* The guest sends, the host's socket gets. */
+struct tcp_from_guest {
+	uint32_t first; /* the guest's SYN */
+	uint32_t next;  /* expected: all before it is the socket's, the tail's or gathered */
+	uint32_t edge;  /* the first that the guest may not send; never moves back */
+	bool ack_owed;
+	bool ended;              /* its FIN was taken: it is next - 1 */
+	bool shut;               /* and the socket knows */
+	bool broken;             /* the socket takes no more: what comes is thrown away */
+	uint8_t duplicates_owed; /* acknowledgements for what came ahead of a gap */
+	bool window_low;         /* told less than a segment: to be opened as soon as there is more */
+
+	/* of this batch, until tcp_flush() */
+	bool gather_ended;                  /* the FIN came in it */
+	uint16_t gather_first, gather_last; /* index + 1 in the pieces; 0: none */
+	uint32_t gathered;
+
+	struct tcp_chain tail;
+	uint64_t bytes;
+};
+
+/* The host's socket has, the guest gets. */
+struct tcp_to_guest {
+	uint32_t first; /* our SYN */
+	uint32_t una;   /* the oldest that is not acknowledged */
+	uint32_t next;  /* to be sent next; may be before `max` after a timeout */
+	uint32_t max;   /* behind all that was ever sent */
+	uint32_t window, window_max;
+	uint32_t window_sequence, window_ack; /* of the segment that told it (RFC 9293 3.10.7.4) */
+	uint32_t flight; /* how much may be on its way, besides the window: smaller after a loss (RFC 5681) */
+	uint16_t mss;
+	uint8_t window_scale, our_scale;
+	bool scaled, sack;
+
+	/* the source */
+	bool peeks;        /* else the ring */
+	bool readable;     /* there may be more: nobody said -EAGAIN since it was last told */
+	bool hangup;       /* told that the end is near: read until it is there */
+	bool ended;        /* the socket's stream ends at `end`, which is the FIN's number */
+	bool reset;        /* by the host: a reset instead of the FIN */
+	bool closed_first; /* our FIN was sent before the guest's came: TIME_WAIT is ours */
+	uint32_t end;
+	uint32_t base;    /* of the socket's first unread byte, or the ring's */
+	uint32_t peek_at; /* where the socket's next peek begins */
+	struct tcp_chain ring;
+
+	/* recovery, RFC 6675 without its pipe */
+	bool recovering;
+	uint8_t duplicates;
+	uint8_t sacked_count;
+	uint32_t recover;                        /* it ends when this is acknowledged */
+	uint32_t rexmit;                         /* holes before it have been sent again */
+	struct tcp_range sacked[TCP_SACKED_MAX]; /* ascending, apart */
+
+	/* the clock, RFC 6298 */
+	bool timing;
+	bool probe_owed;
+	bool shut_window; /* counted */
+	uint8_t retries;
+	uint32_t timed; /* acknowledged: a sample */
+	uint64_t timed_us;
+	uint32_t srtt_us, rttvar_us, rto_us;
+	uint64_t bytes;
+};
+
+struct tcp_flow {
+	struct flow flow;
+	enum tcp_state state;
+	int fd; /* -1: none */
+	bool syn_owed;
+	uint8_t service; /* of the guest's SYN, for what quotes it */
+	enum tcp_timer timer;
+	uint64_t due_us; /* when it is due; the loop's timer may be set earlier than that, never later */
+	uint64_t heard_us;
+	struct watch watch;
+	struct list gathering; /* on tcp->gathering while it has something of the batch */
+	struct list poor;      /* on tcp->poor while the pool keeps its window small */
+	struct tcp_from_guest from_guest;
+	struct tcp_to_guest to_guest;
+};
+
+/* A piece of the batch: the guest's own memory, until the flush. */
+struct tcp_piece {
+	struct iovec piece;
+	uint16_t next; /* index + 1 */
+};
+
+struct tcp {
+	struct nat *nat;
+	const struct nat_socket_ops *sockets;
+	void *sockets_owner;
+	struct pool pool; /* blocks of tails and rings */
+	struct list poor;
+	struct list gathering;
+	uint32_t pieces_used;
+	struct tcp_piece pieces[TCP_GATHER_PIECES];
+	struct iovec iov[TCP_GATHER_PIECES];
+	uint8_t head[FRAME_HEAD_BYTES];
+};
+
+/* A segment of the guest's, its checksum right. */
+struct tcp_segment {
+	const struct nat_packet *packet;
+	struct tcp_header header;
+	struct tcp_options options;
+	uint32_t payload;  /* offset in the frame */
+	uint32_t bytes;    /* of payload */
+	uint32_t sequence; /* of its first payload byte */
+	bool fin;
+};
+
+static inline bool tcp_before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+static inline uint32_t tcp_later(uint32_t a, uint32_t b)
+{
+	return tcp_before(a, b) ? b : a;
+}
+
+static inline struct tcp_flow *tcp_of(struct flow *flow)
+{
+	return container_of(flow, struct tcp_flow, flow);
+}
+
+static inline struct tcp *tcp_state_of(const struct tcp_flow *flow)
+{
+	return flow->flow.nat->protocols[NAT_TCP];
+}
+
+static inline struct nat_counters *tcp_counters(const struct tcp_flow *flow)
+{
+	return &flow->flow.nat->counters;
+}
+
+static inline uint32_t tcp_outstanding(const struct tcp_flow *flow)
+{
+	return flow->to_guest.max - flow->to_guest.una;
+}
+
+/* ---- tcp.c: life ---- */
+
+/* Gives the guest a reset, the socket one too, and frees the flow. May be called in a delivery. */
+void tcp_abort(struct tcp_flow *flow);
+/* Both directions may be over: TIME_WAIT, or the flow is freed. True: it is no more. */
+bool tcp_finish(struct tcp_flow *flow);
+/* Closes what there is and frees the flow; the guest is told nothing. */
+void tcp_drop(struct tcp_flow *flow, bool reset_host);
+/* The largest segment that this flow's frames carry. */
+uint16_t tcp_mss_here(const struct tcp_flow *flow);
+/* The host's socket failed: what it has is still the guest's, then comes a reset. */
+void tcp_break(struct tcp_flow *flow);
+
+/* ---- tcp_from_guest.c ---- */
+
+/* A segment for an open flow. */
+enum drop_reason tcp_take(struct tcp_flow *flow, struct tcp_segment *segment);
+/* The window to tell the guest now, in bytes; the edge moves with it. */
+uint32_t tcp_offer_window(struct tcp_flow *flow);
+/* What was gathered goes to the socket or the tail. */
+void tcp_gather_flush(struct tcp *tcp);
+void tcp_gather_forget(struct tcp_flow *flow);
+/* An acknowledgement is owed, and sent in the next round. */
+void tcp_owe_ack(struct tcp_flow *flow);
+/* The socket takes bytes again: the tail goes; then perhaps the end. */
+void tcp_drain(struct tcp_flow *flow);
+/* Blocks came back to the pool. */
+void tcp_feed_poor(struct tcp *tcp);
+
+/* ---- tcp_ack.c ---- */
+
+/* What a segment says of what the guest got. False: it acknowledges what was never sent. The flow may be over. */
+bool tcp_acknowledged(struct tcp_flow *flow, const struct tcp_segment *segment);
+/* The range to send again in a recovery; false: none. */
+bool tcp_hole(const struct tcp_flow *flow, struct tcp_range *ret_hole);
+/* All that was learnt of what the guest has beyond `una` may be wrong (RFC 2018 8). */
+void tcp_forget_sacks(struct tcp_flow *flow);
+
+/* ---- tcp_to_guest.c ---- */
+
+bool tcp_run(struct flow *flow, struct flow_budget *budget);
+/* Is there something that the guest's window alone holds back? */
+bool tcp_has_pending(const struct tcp_flow *flow);
+
+/* ---- tcp_timer.c ---- */
+
+void tcp_on_due(struct flow *flow, uint64_t now_us);
+/* Sets the timer for what the flow waits for by now. */
+void tcp_set_timer(struct tcp_flow *flow);
+/* Starts anew: something was acknowledged. */
+void tcp_restart_timer(struct tcp_flow *flow);
+/* A sign of life that acknowledges nothing. */
+void tcp_heard(struct tcp_flow *flow);
+void tcp_sample(struct tcp_flow *flow, uint64_t rtt_us);
+
+/* ---- tcp_source.c: the socket's bytes by their number, peeked or from the ring ---- */
+
+void tcp_source_start(struct tcp_flow *flow);
+/* The bytes from `sequence` on into the pieces. How many; 0: the stream ends there; -EAGAIN: not there yet; or another
+ * errno of the socket's. */
+ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct iovec *pieces, int count,
+			uint32_t bytes);
+/* All before `sequence` was acknowledged. */
+void tcp_source_consume(struct tcp_flow *flow, uint32_t sequence);
+void tcp_source_stop(struct tcp_flow *flow);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* The system's own sockets. Buffer sizes are never set: it would end their autotuning (law 4). */
+#include "nat/tcp_socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "os/peek.h"
+#include "os/socket.h"
+
+static int tcp_socket_open(void *owner, int family)
+{
+	(void)owner;
+	return socket_open(family, SOCK_STREAM);
+}
+
+static int tcp_socket_connect(void *owner, int fd, const struct sockaddr *address, socklen_t bytes)
+{
+	(void)owner;
+	return connect(fd, address, bytes) < 0 ? -errno : 0;
+}
+
+/* Both fail on sockets that are not TCP, which need neither. */
+static void tcp_socket_adopt(void *owner, int fd)
+{
+	const int on = 1;
+
+	(void)owner;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+static int tcp_socket_error(void *owner, int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	(void)owner;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		return -errno;
+	return -error;
+}
+
+static ssize_t tcp_socket_send(void *owner, int fd, const struct iovec *pieces, int count)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
+	ssize_t sent;
+
+	(void)owner;
+	do
+		sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}
+
+static ssize_t tcp_socket_read(void *owner, int fd, const struct iovec *pieces, int count)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
+	ssize_t got;
+
+	(void)owner;
+	do
+		got = recvmsg(fd, &message, MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+static int tcp_socket_peek_start(void *owner, int fd)
+{
+	(void)owner;
+	return peek_start(fd);
+}
+
+static int tcp_socket_peek_seek(void *owner, int fd, uint32_t offset)
+{
+	(void)owner;
+	return peek_seek(fd, offset);
+}
+
+static ssize_t tcp_socket_peek(void *owner, int fd, const struct iovec *pieces, int count)
+{
+	(void)owner;
+	return peek_read(fd, pieces, count);
+}
+
+static ssize_t tcp_socket_consume(void *owner, int fd, uint32_t bytes)
+{
+	(void)owner;
+	return peek_consume(fd, bytes);
+}
+
+static int tcp_socket_shut(void *owner, int fd)
+{
+	(void)owner;
+	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+static void tcp_socket_close(void *owner, int fd, bool reset)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	(void)owner;
+	if (reset)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
+static int tcp_socket_watch(void *owner, struct loop *loop, struct watch *watch, unsigned events)
+{
+	(void)owner;
+	return loop_watch(loop, watch, events);
+}
+
+static void tcp_socket_unwatch(void *owner, struct loop *loop, struct watch *watch)
+{
+	(void)owner;
+	loop_unwatch(loop, watch);
+}
+
+const struct nat_socket_ops tcp_socket_system = {
+	.open = tcp_socket_open,
+	.connect = tcp_socket_connect,
+	.adopt = tcp_socket_adopt,
+	.error = tcp_socket_error,
+	.send = tcp_socket_send,
+	.read = tcp_socket_read,
+	.peek_start = tcp_socket_peek_start,
+	.peek_seek = tcp_socket_peek_seek,
+	.peek = tcp_socket_peek,
+	.consume = tcp_socket_consume,
+	.shut = tcp_socket_shut,
+	.close = tcp_socket_close,
+	.watch = tcp_socket_watch,
+	.unwatch = tcp_socket_unwatch,
+};
