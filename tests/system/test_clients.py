@@ -20,6 +20,8 @@ def up(space, name):
     space.run("ip", "link", "set", name, "up")
     return re.search(r"link/ether ([0-9a-f:]+)", space.run("ip", "link", "show", name).stdout)[1]
 
+pytestmark = pytest.mark.asan
+
 
 @pytest.fixture
 def tap(wire, namespace):

@@ -18,6 +18,8 @@ import pytest
 from kit import eventually, need
 from kit.frames import PacketGuest, StreamGuest, ethernet, mac_text
 
+pytestmark = pytest.mark.asan
+
 BYTES = 256 << 20
 OFFERED = {"stream": 3000, "seqpacket": 3000, "one": 12000, "shared": 12000}  # more than the socket's buffer and the queue hold
 SEND = ("import hashlib,os,socket,sys; s=socket.create_connection((sys.argv[1],7000)); h=hashlib.md5(); b=os.urandom(1<<20);\n"

@@ -8,8 +8,10 @@ import time
 
 import pytest
 
-from kit import eventually
+from kit import SANITIZED, eventually
 from kit.frames import BROADCAST, PacketGuest, StreamGuest, ethernet
+
+pytestmark = pytest.mark.asan
 
 FRAME = ethernet(BROADCAST, b"\x52\x54\x00\xaa\x00\x01", 0x88b5, b"x" * 100)
 
@@ -132,7 +134,7 @@ def test_two_hundred_guests_on_one_socket(wire, closing):
     assert len(addresses) == 200
     assert all(guest.ping() for guest in crowd)
     assert time.monotonic() - began < 10
-    assert (private_bytes(lab) - before) / 200 < 64 * 1024
+    assert SANITIZED or (private_bytes(lab) - before) / 200 < 64 * 1024
 
 
 def private_bytes(wire):

@@ -8,6 +8,8 @@ import pytest
 from kit import eventually
 from kit.frames import BROADCAST, StreamGuest, ethernet, mac_text
 
+pytestmark = pytest.mark.asan
+
 
 def packets(wire, name):
     return wire.port(name)["to_guest"]["frames"]

@@ -8,6 +8,7 @@ import pytest
 
 BUILD = os.path.abspath(os.environ.get("GUESTWIRE_BUILD", "build"))
 PROGRAM = os.path.abspath(os.environ.get("GUESTWIRE", "build/release/guestwire"))
+SANITIZED = "asan" in PROGRAM  # what it costs in memory says nothing
 
 
 def missing(what):

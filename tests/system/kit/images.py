@@ -83,7 +83,7 @@ def uml_guest():
 def initramfs(name, modules):
     path = os.path.join(PEERS, name + ".gz")
     with _locked(name):
-        if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(__file__):
+        if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, glob.glob(os.path.dirname(__file__) + "/*"))):
             _make_initramfs(path, modules)
     return path
 
@@ -97,6 +97,9 @@ def _make_initramfs(path, modules):
     if not busybox:
         missing("busybox-static")
     shutil.copy(busybox, root + "/bin/busybox")
+    source = os.path.join(os.path.dirname(__file__), "move.c")
+    if subprocess.run(["gcc", "-O2", "-static", "-w", "-o", root + "/bin/move", source], stderr=subprocess.DEVNULL).returncode:
+        missing("a compiler with a static libc")
     for number, module in enumerate(_with_dependencies(sorted(glob.glob(modules + "/*/kernel"))[-1]), 10):
         with open(f"{root}/mod/{number}-{os.path.basename(module).removesuffix('.xz')}", "wb") as file:
             file.write(_module_bytes(module))

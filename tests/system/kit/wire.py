@@ -83,4 +83,9 @@ class Wire:
             self.process.wait()
             raise
 
-    close = stop
+    def close(self):
+        """Ends it, if the test has not; what the sanitizers found, leaks at the end among it, fails the test."""
+        running = self.process.poll() is None
+        status = self.stop()
+        assert "Sanitizer" not in self.errors() and "runtime error" not in self.errors(), self.errors()
+        assert not running or status == 0, f"guestwire ended with {status}: {self.errors()}"
