@@ -167,15 +167,11 @@
 	X(FRAGMENT_LATE,            "fragment-late",            "fragments whose rest did not come in time (RFC 8200 4.5)") \
 	X(FRAGMENT_NDP,             "fragment-ndp",             "neighbour discovery in fragments (RFC 6980 5)") \
 	/* UDP and echoes through host sockets */ \
-	X(UDP_FLOWS_FULL,           "udp-flows-full",           "more UDP mappings than there is room for") \
 	X(UDP_FILTERED,             "udp-filtered",             "from an address that the guest never sent to (udp-filter=none lets it in)") \
-	X(UDP_NO_SOCKET,            "udp-no-socket",            "the host gave no UDP socket") \
 	X(UDP_SEND_FULL,            "udp-send-full",            "the host's UDP socket takes no more now") \
 	X(UDP_SEND_REFUSED,         "udp-send-refused",         "the host refused to send the datagram") \
 	X(UDP_SEND_LONG,            "udp-send-long",            "larger than the path takes, and not to be fragmented") \
-	X(ICMP_FLOWS_FULL,          "icmp-flows-full",          "more echo identifiers than there is room for") \
 	X(ICMP_FORBIDDEN,           "icmp-forbidden",           "the host allows no ping sockets to this user (net.ipv4.ping_group_range)") \
-	X(ICMP_NO_SOCKET,           "icmp-no-socket",           "the host gave no ping socket") \
 	X(ICMP_SEND_REFUSED,        "icmp-send-refused",        "the host refused to send the echo")
 /* clang-format on */
 

@@ -8,12 +8,15 @@
 #include <string.h>
 
 #include "base/reader.h"
+#include "nat/fragment.h"
 #include "nat/nat_state.h"
 #include "nat/tcp_socket.h"
 
 /* In the order of enum nat_protocol_number; NULL: that protocol is not served. */
 static const struct nat_protocol *const nat_protocols[NAT_PROTOCOLS] = {
 	[NAT_TCP] = &tcp_protocol,
+	[NAT_UDP] = &udp_protocol,
+	[NAT_ICMP] = &icmp_protocol,
 };
 
 uint64_t nat_now_us(const struct nat *nat)
@@ -28,11 +31,28 @@ void nat_schedule(struct nat *nat)
 
 /* ---- life ---- */
 
+/* A packet of which a part never came. */
+static void nat_on_late(void *owner, struct port *port, uint16_t vlan, const uint8_t *head, uint32_t bytes, uint32_t l3)
+{
+	struct nat *nat = owner;
+	struct mac mac;
+
+	port_drop(port, DROP_FRAGMENT_LATE, NULL);
+	if (!head)
+		return;
+	memcpy(mac.byte, head + sizeof(struct mac), sizeof(mac.byte));
+	nat_refuse(nat, mac, vlan, head[l3] >> 4 == 6, head + l3, bytes - l3, NAT_REFUSE_REASSEMBLY, 0, NULL);
+}
+
 static int nat_start(struct nat *nat)
 {
+	const struct fragments_config fragments = {
+		.timers = loop_timers(nat->config.loop), .on_late = nat_on_late, .owner = nat};
 	const struct nat_config *config = &nat->config;
 	int error = flow_table_init(&nat->flows, nat, &config->key, config->flows ? config->flows : NAT_FLOWS_MAX);
 
+	if (error >= 0)
+		error = fragments_new(&fragments, &nat->fragments);
 	for (int i = 0; i < NAT_PROTOCOLS && error >= 0; i++) {
 		if (nat_protocols[i])
 			error = nat_protocols[i]->start(nat, &nat->protocols[i]);
@@ -70,12 +90,14 @@ void nat_free(struct nat *nat)
 		if (nat->protocols[i])
 			nat_protocols[i]->stop(nat->protocols[i]);
 	}
+	fragments_free(nat->fragments);
 	framequeue_done(&nat->replies);
 	free(nat);
 }
 
 void nat_port_gone(struct nat *nat, struct port *port)
 {
+	fragments_port_gone(nat->fragments, port);
 	flow_port_gone(&nat->flows, port);
 }
 
@@ -130,7 +152,8 @@ static enum drop_reason nat_read6(struct reader *reader, struct nat_packet *pack
 		return reason;
 	if (!nat_may_send6(ip.from))
 		return DROP_IP6_SOURCE;
-	if (extensions.fragment)
+	/* A fragment header of a packet that is whole means nothing (RFC 6946). */
+	if (extensions.more_fragments || extensions.fragment_offset)
 		return DROP_IP6_FRAGMENT;
 	if (extensions.bytes > ip.payload_bytes)
 		return DROP_IP6_EXTENSION_SHORT;
@@ -174,7 +197,7 @@ static enum drop_reason nat_hand_on(struct nat *nat, const struct nat_packet *pa
 	return packet->is6 ? DROP_IP6_NEXT_HEADER : DROP_IP4_PROTOCOL;
 }
 
-enum drop_reason nat_input(struct nat *nat, struct port *from, const struct frame *frame)
+static enum drop_reason nat_input_whole(struct nat *nat, struct port *from, const struct frame *frame)
 {
 	struct nat_packet packet = {.frame = frame, .from = from, .vlan = frame->layout.vlan, .l3 = frame->layout.l3};
 	enum drop_reason reason;
@@ -197,12 +220,26 @@ enum drop_reason nat_input(struct nat *nat, struct port *from, const struct fram
 	return nat_hand_on(nat, &packet);
 }
 
+enum drop_reason nat_input(struct nat *nat, struct port *from, const struct frame *frame)
+{
+	bool is4 = frame->layout.type == ETHERTYPE_IPV4, is6 = frame->layout.type == ETHERTYPE_IPV6;
+	enum drop_reason reason;
+	struct frame packet;
+	bool whole;
+
+	if (!frame->layout.fragment || !(is4 ? nat->config.ip4 : is6 && nat->config.ip6))
+		return nat_input_whole(nat, from, frame);
+	reason = fragment_input(nat->fragments, from, frame, nat_now_us(nat), &packet, &whole);
+	return !reason && whole ? nat_input_whole(nat, from, &packet) : reason;
+}
+
 void nat_flush(struct nat *nat)
 {
 	for (int i = 0; i < NAT_PROTOCOLS; i++) {
 		if (nat_protocols[i] && nat_protocols[i]->flush)
 			nat_protocols[i]->flush(nat->protocols[i]);
 	}
+	fragments_flush(nat->fragments);
 }
 
 /* ---- to guests ---- */

@@ -87,10 +87,16 @@ static enum drop_reason nat_host_address6(const struct nat_config *config, struc
 enum drop_reason nat_host_address(const struct nat *nat, const struct nat_address *far,
 				  struct sockaddr_storage *ret_address, socklen_t *ret_bytes)
 {
-	enum drop_reason reason;
-
 	if (nat->config.restricted)
 		return DROP_NAT_RESTRICTED;
+	return nat_host_address_of(nat, far, ret_address, ret_bytes);
+}
+
+enum drop_reason nat_host_address_of(const struct nat *nat, const struct nat_address *far,
+				     struct sockaddr_storage *ret_address, socklen_t *ret_bytes)
+{
+	enum drop_reason reason;
+
 	memset(ret_address, 0, sizeof(*ret_address));
 	if (nat_address_is4(far)) {
 		reason = nat_host_address4(&nat->config, nat_address_ip4(far), far->port,

@@ -78,6 +78,7 @@ struct nat {
 	struct flow_table flows;
 	struct nat_counters counters;
 	void *protocols[NAT_PROTOCOLS];
+	struct fragments *fragments; /* of guests' packets */
 	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
 	uint64_t refused_us;       /* when the allowance of refusals would be whole again, less their pauses */
 	struct flow *running;      /* whose run() is on the stack: it may be freed by itself alone */
@@ -96,6 +97,10 @@ void nat_schedule(struct nat *nat);
  * own network, link-local. far->port is filled in by then. */
 enum drop_reason nat_host_address(const struct nat *nat, const struct nat_address *far,
 				  struct sockaddr_storage *ret_address, socklen_t *ret_bytes);
+
+/* The same without a look at restrict=: for who answers what came in by a forward. */
+enum drop_reason nat_host_address_of(const struct nat *nat, const struct nat_address *far,
+				     struct sockaddr_storage *ret_address, socklen_t *ret_bytes);
 
 /* ---- frames to guests ---- */
 

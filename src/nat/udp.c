@@ -1,0 +1,760 @@
+/* SPDX-License-Identifier: MIT */
+/* UDP flows, and what guests send. The way to guests is udp_receive.c.
+ *
+ * How a datagram goes. udp_input() finds or makes its flow and appends it to the batch; a datagram of another flow, or one
+ * that must be sent another way (hop limit, DSCP, may be fragmented), sends what is gathered first, because these are the
+ * socket's settings: of one flow they rarely change, and a control message for each datagram would cost more. What the
+ * kernel refuses is taken apart: a message of several datagrams is tried one by one, an error left behind by an earlier
+ * datagram is read from the queue and the send repeated, and what is then still refused is told to the guest. */
+#include "nat/udp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/reader.h"
+#include "nat/datagram_error.h"
+#include "nat/udp_state.h"
+#include "wire/udp.h"
+
+enum {
+	UDP_MESSAGE_MAX = 65487, /* of several datagrams: behind an IPv6 header it still is a packet */
+	UDP_SEGMENTS_OLD = 64,   /* before Linux 6.10 or so */
+	UDP_ERRORS_TURN = 64,
+	UDP_QUOTED = 520,        /* of a payload: ICMP4_ERROR_PACKET_MAX without the headers */
+};
+
+/* ---- life of a flow ---- */
+
+static uint64_t udp_idle_limit_us(const struct udp_flow *flow)
+{
+	return flow->datagrams_from_guest >= 2 && flow->datagrams_to_guest >= 2 ? UDP_LONG_US : UDP_SHORT_US;
+}
+
+/* The timer is not moved for each datagram: when it is due, it is seen how long the flow was idle. */
+static void udp_on_due(struct flow *base, uint64_t now_us)
+{
+	struct udp_flow *flow = container_of(base, struct udp_flow, flow);
+	uint64_t limit_us = udp_idle_limit_us(flow);
+
+	if (now_us - flow->used_us >= limit_us)
+		udp_end(base);
+	else
+		flow_set_timer(base, flow->used_us + limit_us);
+}
+
+static void udp_look(const struct flow *base, struct nat_flow_info *ret_info)
+{
+	const struct udp_flow *flow = container_of(base, const struct udp_flow, flow);
+
+	ret_info->state = flow->forward ? "forward" : udp_idle_limit_us(flow) == UDP_LONG_US ? "stream" : "request";
+	ret_info->from_guest_bytes = flow->bytes_from_guest;
+	ret_info->to_guest_bytes = flow->bytes_to_guest;
+	ret_info->idle_us = nat_now_us(base->nat) - flow->used_us;
+}
+
+static void udp_send(struct udp *udp);
+
+static const struct flow_ops udp_flow_ops = {.run = udp_run, .on_due = udp_on_due, .end = udp_end, .look = udp_look};
+
+void udp_end(struct flow *base)
+{
+	struct udp_flow *flow = container_of(base, struct udp_flow, flow);
+	struct udp *udp = flow->udp;
+
+	if (udp->batch.flow == flow)
+		udp_send(udp); /* given up for another in the middle of a delivery */
+	if (flow->watch.fd >= 0) {
+		loop_unwatch(base->nat->config.loop, &flow->watch);
+		udp->ops->close(udp->ops_owner, flow->watch.fd);
+	}
+	flow_free(base);
+}
+
+void udp_used(struct udp_flow *flow, bool from_guest, uint32_t bytes)
+{
+	uint32_t *datagrams = from_guest ? &flow->datagrams_from_guest : &flow->datagrams_to_guest;
+
+	*datagrams += *datagrams < 2;
+	*(from_guest ? &flow->bytes_from_guest : &flow->bytes_to_guest) += bytes;
+	flow->used_us = nat_now_us(flow->flow.nat);
+	if (!flow->forward)
+		flow_set_spare(&flow->flow, FLOW_SPARE_IDLE);
+}
+
+static void udp_on_ready(void *owner, unsigned events)
+{
+	struct udp_flow *flow = owner;
+
+	flow->has_errors = flow->has_errors || (events & LOOP_HANGUP);
+	flow_schedule(&flow->flow);
+}
+
+/* By edge: who has read to the end is told of what comes then. */
+static int udp_adopt(struct udp_flow *flow, int fd)
+{
+	watch_init(&flow->watch, fd, udp_on_ready, flow);
+	return loop_watch(flow->flow.nat->config.loop, &flow->watch, LOOP_READ | LOOP_EDGE);
+}
+
+static struct udp_flow *udp_flow_new(struct udp *udp, const struct flow_key *key, struct port *port, struct mac mac,
+				     uint16_t vlan)
+{
+	struct flow *base = flow_new(&udp->nat->flows, key, &udp_flow_ops, port, mac, vlan);
+	struct udp_flow *flow;
+
+	if (!base)
+		return NULL;
+	flow = container_of(base, struct udp_flow, flow);
+	flow->udp = udp;
+	flow->watch.fd = -1;
+	flow->segment_most = UINT32_MAX;
+	flow->used_us = nat_now_us(udp->nat);
+	return flow;
+}
+
+static void udp_notice(struct udp *udp, int error)
+{
+	const struct nat_config *config = &udp->nat->config;
+
+	if (udp->noticed || !config->on_notice || (error != -EMFILE && error != -ENFILE))
+		return;
+	udp->noticed = true;
+	config->on_notice(config->owner, "no descriptor is left for another UDP socket; raise the limit of open files "
+					 "(ulimit -n) to let guests have more of them");
+}
+
+static enum drop_reason udp_make(struct udp *udp, const struct nat_packet *packet, const struct flow_key *key,
+				 struct udp_flow **ret_flow)
+{
+	struct udp_flow *flow = udp_flow_new(udp, key, packet->from, packet->mac, packet->vlan);
+	int fd;
+
+	if (!flow)
+		return DROP_NAT_FLOWS_FULL;
+	fd = udp->ops->open(udp->ops_owner, DATAGRAM_UDP, packet->is6);
+	if (fd < 0) {
+		udp_notice(udp, fd);
+		udp_end(&flow->flow);
+		return DROP_NAT_SOCKETS_FULL;
+	}
+	if (udp_adopt(flow, fd) < 0) {
+		udp_end(&flow->flow);
+		return DROP_NAT_SOCKETS_FULL;
+	}
+	flow_set_timer(&flow->flow, flow->used_us + UDP_SHORT_US);
+	*ret_flow = flow;
+	return DROP_NONE;
+}
+
+static struct flow_key udp_key(const struct nat_address *guest, bool is6)
+{
+	const struct nat_address any = {.port = 0};
+
+	return flow_key(IP_PROTOCOL_UDP, is6, guest, &any);
+}
+
+/* ---- who may answer ---- */
+
+static uint64_t udp_remote_tag(const struct udp_flow *flow, const struct nat_address *far)
+{
+	struct {
+		struct ip6 guest, far;
+		uint64_t guest_port;
+	} named = {.guest = flow->flow.key.guest, .far = far->ip, .guest_port = flow->flow.key.guest_port};
+
+	return hash_bytes(&flow->flow.nat->flows.hash, &named, sizeof(named)) | 1;
+}
+
+static uint64_t *udp_remote_row(const struct udp *udp, uint64_t tag)
+{
+	return udp->remotes + (tag >> 32) % (UDP_REMOTES_MORE / UDP_REMOTE_WAYS) * UDP_REMOTE_WAYS;
+}
+
+bool udp_knows(const struct udp_flow *flow, const struct nat_address *far)
+{
+	const uint64_t *row;
+	uint64_t tag;
+
+	for (unsigned i = 0; i < flow->remote_count; i++) {
+		if (ip6_equal(flow->remotes[i], far->ip))
+			return true;
+	}
+	if (flow->remote_count < UDP_REMOTES)
+		return false;
+	tag = udp_remote_tag(flow, far);
+	row = udp_remote_row(flow->udp, tag);
+	for (int i = 0; i < UDP_REMOTE_WAYS; i++) {
+		if (row[i] == tag)
+			return true;
+	}
+	return false;
+}
+
+void udp_remember(struct udp_flow *flow, const struct nat_address *far)
+{
+	const struct nat_address oldest = {.ip = flow->remotes[flow->remote_next]};
+	uint64_t tag, *row;
+
+	if (udp_knows(flow, far))
+		return;
+	if (flow->remote_count == UDP_REMOTES) {
+		tag = udp_remote_tag(flow, &oldest);
+		row = udp_remote_row(flow->udp, tag);
+		memmove(row + 1, row, (UDP_REMOTE_WAYS - 1) * sizeof(*row));
+		row[0] = tag;
+	} else {
+		flow->remote_count++;
+	}
+	flow->remotes[flow->remote_next] = far->ip;
+	flow->remote_next = (uint8_t)((flow->remote_next + 1) % UDP_REMOTES);
+}
+
+/* ---- errors ---- */
+
+/* Header and beginning of a datagram of the guest's; how many bytes. */
+static uint32_t udp_quote(const struct udp_flow *flow, const struct nat_address *far, uint32_t payload_bytes,
+			  uint8_t *message)
+{
+	struct udp_header header = {.from_port = flow->flow.key.guest_port,
+				    .to_port = far->port,
+				    .bytes = (uint16_t)(UDP_HEADER_BYTES + payload_bytes)};
+	struct writer writer;
+
+	writer_init(&writer, message, UDP_HEADER_BYTES);
+	udp_header_write(&writer, &header);
+	return UDP_HEADER_BYTES;
+}
+
+static void udp_error_told(struct udp_flow *flow, const struct datagram_error *error)
+{
+	bool is6 = flow->flow.key.is6;
+	uint8_t message[UDP_HEADER_BYTES + UDP_QUOTED];
+	uint32_t shown = error->bytes < UDP_QUOTED ? error->bytes : UDP_QUOTED, bytes;
+	struct nat_address far, from;
+	bool has_from = datagram_error_from(flow->flow.nat, error, is6, &from);
+
+	nat_far_address(flow->flow.nat, (const struct sockaddr *)(const void *)&error->to, is6, &far);
+	bytes = udp_quote(flow, &far, error->bytes, message);
+	memcpy(message + bytes, error->message, shown);
+	datagram_error_tell(&flow->flow, &far, IP_PROTOCOL_UDP, message, bytes + shown, UDP_HEADER_BYTES + error->bytes,
+			    datagram_error_refusal(error, is6), error->mtu, has_from ? &from : NULL);
+}
+
+unsigned udp_errors(struct udp_flow *flow)
+{
+	struct udp *udp = flow->udp;
+	struct datagram_error *error = &udp->error;
+	unsigned told = 0;
+
+	udp->local_mtu = 0;
+	for (int i = 0;; i++) {
+		flow->has_errors = i == UDP_ERRORS_TURN;
+		if (flow->has_errors || udp->ops->error(udp->ops_owner, flow->watch.fd, flow->flow.key.is6, error) < 0)
+			break;
+		/* What this host itself refuses is told where it was sent. */
+		if (!error->icmp) {
+			udp->local_mtu = error->error == -EMSGSIZE ? error->mtu : udp->local_mtu;
+			continue;
+		}
+		told++;
+		if (error->has_to)
+			udp_error_told(flow, error);
+	}
+	return told;
+}
+
+/* ---- sending what was gathered ---- */
+
+static void udp_drop(const struct udp_flow *flow, enum drop_reason reason, const struct datagram_send *send)
+{
+	uint32_t segment = send->segment_bytes ? send->segment_bytes : send->bytes;
+
+	for (uint32_t bytes = 0; bytes < send->bytes || bytes == 0; bytes += segment ? segment : 1)
+		port_drop(flow->flow.port, reason, NULL);
+}
+
+static uint32_t udp_copy(const struct datagram_send *send, uint8_t *to, uint32_t room)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < send->piece_count && used < room; i++) {
+		size_t count = send->pieces[i].iov_len < room - used ? send->pieces[i].iov_len : room - used;
+
+		memcpy(to + used, send->pieces[i].iov_base, count);
+		used += (uint32_t)count;
+	}
+	return used;
+}
+
+/* The host will not send it: the guest hears why. */
+static void udp_refused(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target, int error)
+{
+	uint8_t message[UDP_HEADER_BYTES + UDP_QUOTED];
+	uint32_t bytes = udp_quote(flow, &target->far, send->bytes, message);
+	uint32_t mtu = flow->udp->local_mtu;
+
+	bytes += udp_copy(send, message + bytes, UDP_QUOTED);
+	/* Too long for any packet, or nobody says for which: there is no number that would help. */
+	if (error == -EMSGSIZE && mtu == 0)
+		mtu = flow->flow.key.is6 ? IP6_MTU_MIN : 576;
+	datagram_error_tell(&flow->flow, &target->far, IP_PROTOCOL_UDP, message, bytes, UDP_HEADER_BYTES + send->bytes,
+			    nat_refusal_of(error), mtu, NULL);
+	udp_drop(flow, error == -EMSGSIZE ? DROP_UDP_SEND_LONG : DROP_UDP_SEND_REFUSED, send);
+}
+
+/* One message of one datagram. False: the socket is full. */
+static bool udp_send_one(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target)
+{
+	struct udp *udp = flow->udp;
+
+	for (int tries = 0;; tries++) {
+		int sent = udp->ops->send(udp->ops_owner, flow->watch.fd, send, 1);
+
+		if (sent > 0)
+			return true;
+		if (sent == -EAGAIN || sent == -ENOBUFS)
+			return false;
+		/* An error of an earlier datagram's, perhaps; then the queue has it, and this one goes. */
+		if (udp_errors(flow) > 0 && tries < 2)
+			continue;
+		udp_refused(flow, send, target, sent);
+		return true;
+	}
+}
+
+/* A message of several datagrams, one by one. */
+static bool udp_send_apart(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target)
+{
+	struct frame whole = {.body = send->pieces, .body_pieces = send->piece_count, .length = send->bytes};
+	struct iovec pieces[FRAME_PIECES_MAX + 1];
+
+	for (uint32_t offset = 0; offset < send->bytes; offset += send->segment_bytes) {
+		uint32_t left = send->bytes - offset;
+		struct datagram_send part = {.pieces = pieces, .to = send->to, .to_bytes = send->to_bytes};
+		int count;
+
+		part.bytes = left < send->segment_bytes ? left : send->segment_bytes;
+		count = frame_slice(&whole, offset, part.bytes, pieces, FRAME_PIECES_MAX + 1);
+		assert(count >= 0); /* a datagram has a frame's pieces at most */
+		part.piece_count = (uint32_t)count;
+		if (!udp_send_one(flow, &part, target)) {
+			part.bytes = left;
+			part.segment_bytes = send->segment_bytes;
+			udp_drop(flow, DROP_UDP_SEND_FULL, &part);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool udp_send_is_several(const struct datagram_send *send)
+{
+	return send->segment_bytes > 0 && send->segment_bytes < send->bytes;
+}
+
+/* The first of these was refused; false: the socket takes no more. */
+static bool udp_send_refused(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target,
+			     int error)
+{
+	struct udp *udp = flow->udp;
+
+	if (error == -EAGAIN || error == -ENOBUFS) {
+		udp_drop(flow, DROP_UDP_SEND_FULL, send);
+		return false;
+	}
+	if (!udp_send_is_several(send)) {
+		if (udp_send_one(flow, send, target))
+			return true;
+		udp_drop(flow, DROP_UDP_SEND_FULL, send);
+		return false;
+	}
+	if (error == -EINVAL && (send->bytes + send->segment_bytes - 1) / send->segment_bytes > UDP_SEGMENTS_OLD)
+		udp->segments_max = UDP_SEGMENTS_OLD;
+	else if (error == -EIO || error == -EINVAL)
+		flow->segment_most = 0; /* its device computes no checksums (EIO), or the kernel knows no UDP_SEGMENT */
+	else if (error == -EMSGSIZE)
+		flow->segment_most = send->segment_bytes - 1; /* more than the path takes without fragments */
+	return udp_send_apart(flow, send, target);
+}
+
+static void udp_send(struct udp *udp)
+{
+	struct udp_batch *batch = &udp->batch;
+	struct udp_flow *flow = batch->flow;
+	unsigned done = 0;
+	bool full = false;
+
+	while (done < batch->count && !full) {
+		int sent = udp->ops->send(udp->ops_owner, flow->watch.fd, batch->sends + done, batch->count - done);
+
+		if (sent > 0) {
+			done += (unsigned)sent;
+			continue;
+		}
+		full = !udp_send_refused(flow, &batch->sends[done], &batch->targets[done], sent);
+		done++;
+	}
+	for (; done < batch->count; done++)
+		udp_drop(flow, DROP_UDP_SEND_FULL, &batch->sends[done]);
+	batch->flow = NULL;
+	batch->count = 0;
+	batch->pieces_used = 0;
+	batch->open = false;
+}
+
+/* ---- gathering ---- */
+
+/* One datagram, or a USO frame, on its way into the batch. */
+struct udp_outgoing {
+	struct udp_flow *flow;
+	const struct frame *frame;
+	uint32_t at; /* of the payload */
+	uint32_t bytes;
+	uint32_t segment_bytes; /* `bytes` when it is one datagram */
+	struct nat_address far;
+	const struct sockaddr_storage *to;
+	socklen_t to_bytes;
+};
+
+static uint32_t udp_segments_max(const struct udp *udp, const struct udp_outgoing *out)
+{
+	return out->segment_bytes > out->flow->segment_most ? 1 : udp->segments_max;
+}
+
+/* How many more bytes of this the last message takes; 0: none. */
+static uint32_t udp_may_grow(const struct udp *udp, const struct udp_outgoing *out, uint32_t left)
+{
+	const struct udp_batch *batch = &udp->batch;
+	const struct datagram_send *last;
+	uint32_t segments, most;
+
+	if (!batch->open || batch->count == 0 || left == 0)
+		return 0;
+	last = &batch->sends[batch->count - 1];
+	if (last->to_bytes != out->to_bytes || memcmp(last->to, out->to, out->to_bytes) != 0 ||
+	    out->segment_bytes > last->segment_bytes)
+		return 0;
+	/* A shorter one may only be the last. */
+	if (out->segment_bytes < last->segment_bytes && left > out->segment_bytes)
+		return 0;
+	segments = (last->bytes + last->segment_bytes - 1) / last->segment_bytes;
+	if (segments >= udp_segments_max(udp, out))
+		return 0;
+	most = (udp_segments_max(udp, out) - segments) * out->segment_bytes;
+	if (last->bytes + out->segment_bytes > UDP_MESSAGE_MAX)
+		return 0;
+	if (most > (UDP_MESSAGE_MAX - last->bytes) / out->segment_bytes * out->segment_bytes)
+		most = (UDP_MESSAGE_MAX - last->bytes) / out->segment_bytes * out->segment_bytes;
+	return left < most ? left : most;
+}
+
+/* How many bytes of this make a message of its own. */
+static uint32_t udp_first_part(const struct udp *udp, const struct udp_outgoing *out, uint32_t left)
+{
+	uint32_t most = udp_segments_max(udp, out), fitting;
+
+	if (left <= out->segment_bytes)
+		return left;
+	fitting = UDP_MESSAGE_MAX / out->segment_bytes;
+	if (most > fitting)
+		most = fitting > 0 ? fitting : 1;
+	return left < most * out->segment_bytes ? left : most * out->segment_bytes;
+}
+
+/* The pieces of a part, behind those that are there; false: no more go in. */
+static bool udp_append_pieces(struct udp_batch *batch, const struct udp_outgoing *out, uint32_t offset, uint32_t bytes,
+			      uint32_t *ret_count)
+{
+	int count = frame_slice(out->frame, out->at + offset, bytes, batch->pieces + batch->pieces_used,
+				(int)(UDP_PIECES_MAX - batch->pieces_used));
+
+	if (count < 0)
+		return false;
+	batch->pieces_used += (uint32_t)count;
+	*ret_count = (uint32_t)count;
+	return true;
+}
+
+static bool udp_append_new(struct udp *udp, const struct udp_outgoing *out, uint32_t offset, uint32_t bytes)
+{
+	struct udp_batch *batch = &udp->batch;
+	struct udp_target *target = &batch->targets[batch->count];
+	struct datagram_send *send = &batch->sends[batch->count];
+	const struct iovec *pieces = batch->pieces + batch->pieces_used;
+	uint32_t count;
+
+	if (batch->count == DATAGRAM_BATCH || !udp_append_pieces(batch, out, offset, bytes, &count))
+		return false;
+	target->far = out->far;
+	target->address = *out->to;
+	target->bytes = out->to_bytes;
+	*send = (struct datagram_send){
+		.pieces = pieces,
+		.piece_count = count,
+		.bytes = bytes,
+		.segment_bytes = out->segment_bytes,
+		.to = (const struct sockaddr *)(const void *)&target->address,
+		.to_bytes = target->bytes,
+	};
+	batch->count++;
+	batch->open = bytes > 0 && bytes % out->segment_bytes == 0;
+	return true;
+}
+
+static bool udp_append_grown(struct udp *udp, const struct udp_outgoing *out, uint32_t offset, uint32_t bytes)
+{
+	struct udp_batch *batch = &udp->batch;
+	struct datagram_send *last = &batch->sends[batch->count - 1];
+	uint32_t count;
+
+	if (!udp_append_pieces(batch, out, offset, bytes, &count))
+		return false;
+	last->piece_count += count;
+	last->bytes += bytes;
+	batch->open = last->bytes % last->segment_bytes == 0;
+	return true;
+}
+
+/* All of it goes into the batch, which is sent in between when it is full. */
+static void udp_append(struct udp *udp, const struct udp_outgoing *out)
+{
+	uint32_t offset = 0;
+
+	for (;;) {
+		uint32_t left = out->bytes - offset, bytes = udp_may_grow(udp, out, left);
+		bool appended;
+
+		if (bytes > 0) {
+			appended = udp_append_grown(udp, out, offset, bytes);
+		} else {
+			bytes = udp_first_part(udp, out, left);
+			appended = udp_append_new(udp, out, offset, bytes);
+		}
+		if (appended) {
+			offset += bytes;
+			if (offset == out->bytes)
+				return;
+		} else {
+			udp_send(udp); /* an empty batch takes any part of any frame */
+			udp->batch.flow = out->flow;
+		}
+	}
+}
+
+/* ---- from guests ---- */
+
+/* A hop limit that a traceroute means is carried, one less, as by any router; others are the host's to choose. */
+static struct datagram_way udp_way(const struct nat_packet *packet, uint32_t payload, uint32_t mtu_bytes)
+{
+	uint32_t headers = packet->is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES;
+
+	return (struct datagram_way){
+		.service = packet->service,
+		.hop_limit = packet->hop_limit > 1 && packet->hop_limit <= UDP_HOPS_CARRIED ? (uint8_t)(packet->hop_limit - 1)
+											     : 0,
+		/* An IPv6 datagram that is larger than the link came in fragments, and may leave in some. */
+		.dont_fragment = packet->dont_fragment && headers + UDP_HEADER_BYTES + payload <= mtu_bytes,
+	};
+}
+
+static bool udp_ways_equal(const struct datagram_way *a, const struct datagram_way *b)
+{
+	return a->service == b->service && a->hop_limit == b->hop_limit && a->dont_fragment == b->dont_fragment;
+}
+
+/* Sends what is gathered unless this goes the same way in the same flow. */
+static void udp_turn_to(struct udp *udp, struct udp_flow *flow, const struct datagram_way *way)
+{
+	bool same = udp_ways_equal(&flow->way, way);
+
+	if (udp->batch.flow && (udp->batch.flow != flow || !same))
+		udp_send(udp);
+	udp->batch.flow = flow;
+	if (same)
+		return;
+	/* A wish of the guest's; what the system does not do is sent as it does. */
+	udp->ops->set_way(udp->ops_owner, flow->watch.fd, flow->flow.key.is6, &flow->way, way);
+	flow->way = *way;
+}
+
+static enum drop_reason udp_verify(const struct nat_packet *packet, uint32_t bytes)
+{
+	struct iovec pieces[FRAME_PIECES_MAX + 1];
+	struct checksum sum;
+	uint8_t field[2];
+	int count;
+
+	frame_copy(packet->frame, packet->l4 + UDP_CHECKSUM_AT, field, sizeof(field));
+	if (field[0] == 0 && field[1] == 0)
+		return packet->is6 ? DROP_UDP_CHECKSUM : DROP_NONE;
+	checksum_init(&sum);
+	if (packet->is6)
+		ip6_pseudo(&sum, packet->guest.ip, packet->far.ip, IP_PROTOCOL_UDP, bytes);
+	else
+		ip4_pseudo(&sum, nat_address_ip4(&packet->guest), nat_address_ip4(&packet->far), IP_PROTOCOL_UDP,
+			   (uint16_t)bytes);
+	count = frame_slice(packet->frame, packet->l4, bytes, pieces, FRAME_PIECES_MAX + 1);
+	for (int i = 0; i < count; i++)
+		checksum_add(&sum, pieces[i].iov_base, pieces[i].iov_len);
+	return count >= 0 && be16_value(checksum_final(&sum)) == 0 ? DROP_NONE : DROP_UDP_CHECKSUM;
+}
+
+/* The header, and how much payload: of a USO frame all that there is, whatever its length field says. */
+static enum drop_reason udp_read(const struct nat_packet *packet, struct udp_header *ret_header, uint32_t *ret_payload)
+{
+	const struct offload *offload = &packet->frame->offload;
+	uint8_t bytes[UDP_HEADER_BYTES];
+	enum drop_reason reason;
+	struct reader reader;
+
+	if (packet->transport_bytes < UDP_HEADER_BYTES)
+		return DROP_UDP_SHORT;
+	frame_copy(packet->frame, packet->l4, bytes, sizeof(bytes));
+	reader_init(&reader, bytes, sizeof(bytes));
+	reason = udp_header_read(&reader, packet->transport_bytes, ret_header);
+	if (reason)
+		return reason;
+	*ret_payload = (uint32_t)ret_header->bytes - UDP_HEADER_BYTES;
+	if (offload->gso == GSO_UDP)
+		*ret_payload = packet->transport_bytes - UDP_HEADER_BYTES;
+	return offload->csum == CSUM_UNKNOWN ? udp_verify(packet, ret_header->bytes) : DROP_NONE;
+}
+
+/* Where it may go. Under restrict=on only a forward's guest answers, and only those who asked. */
+static enum drop_reason udp_route(const struct udp *udp, const struct udp_flow *flow, const struct nat_address *far,
+				  struct sockaddr_storage *ret_to, socklen_t *ret_bytes)
+{
+	if (flow && flow->forward && udp->nat->config.restricted && udp_knows(flow, far))
+		return nat_host_address_of(udp->nat, far, ret_to, ret_bytes);
+	return nat_host_address(udp->nat, far, ret_to, ret_bytes);
+}
+
+static enum drop_reason udp_refuse_route(struct udp *udp, const struct nat_packet *packet, enum drop_reason reason)
+{
+	nat_refuse_packet(udp->nat, packet, reason == DROP_NAT_RESTRICTED ? NAT_REFUSE_PROHIBITED : NAT_REFUSE_HOST, 0);
+	return reason;
+}
+
+static enum drop_reason udp_input(void *state, const struct nat_packet *packet)
+{
+	struct udp *udp = state;
+	struct nat_address guest = packet->guest;
+	struct udp_outgoing out = {.frame = packet->frame, .at = packet->l4 + UDP_HEADER_BYTES, .far = packet->far};
+	struct sockaddr_storage to;
+	struct datagram_way way;
+	struct udp_header header;
+	enum drop_reason reason = udp_read(packet, &header, &out.bytes);
+	struct flow_key key;
+	struct flow *found;
+
+	if (reason)
+		return reason;
+	guest.port = header.from_port;
+	out.far.port = header.to_port;
+	key = udp_key(&guest, packet->is6);
+	found = flow_find(&udp->nat->flows, &key);
+	out.flow = found ? container_of(found, struct udp_flow, flow) : NULL;
+	if (found && !flow_is_owner(found, packet->from, packet->mac, packet->vlan))
+		return DROP_NAT_FLOW_OWNER;
+	reason = udp_route(udp, out.flow, &out.far, &to, &out.to_bytes);
+	if (reason)
+		return udp_refuse_route(udp, packet, reason);
+	if (!out.flow)
+		reason = udp_make(udp, packet, &key, &out.flow);
+	if (reason)
+		return reason;
+	out.to = &to;
+	out.segment_bytes = packet->frame->offload.gso == GSO_UDP ? packet->frame->offload.segment_bytes : out.bytes;
+	way = udp_way(packet, out.segment_bytes, ethswitch_mtu(udp->nat->config.ethswitch));
+	udp_turn_to(udp, out.flow, &way);
+	udp_remember(out.flow, &out.far);
+	udp_append(udp, &out);
+	udp_used(out.flow, true, out.bytes);
+	return DROP_NONE;
+}
+
+static void udp_flush(void *state)
+{
+	struct udp *udp = state;
+
+	if (udp->batch.flow)
+		udp_send(udp);
+}
+
+/* ---- forwards ---- */
+
+int udp_forward(struct udp *udp, int fd, const struct nat_inbound *inbound)
+{
+	struct flow_key key = udp_key(&inbound->guest, !nat_address_is4(&inbound->guest));
+	struct udp_flow *flow;
+	int error;
+
+	udp_forward_end(udp, &inbound->guest);
+	flow = udp_flow_new(udp, &key, inbound->port, inbound->mac, inbound->vlan);
+	if (!flow)
+		return -ENFILE;
+	flow->forward = true;
+	error = udp_adopt(flow, fd);
+	if (error < 0) {
+		flow->watch.fd = -1; /* still the caller's */
+		udp_end(&flow->flow);
+	}
+	return error;
+}
+
+void udp_forward_end(struct udp *udp, const struct nat_address *guest)
+{
+	struct flow_key key = udp_key(guest, !nat_address_is4(guest));
+	struct flow *found = flow_find(&udp->nat->flows, &key);
+
+	if (found)
+		udp_end(found);
+}
+
+/* ---- life ---- */
+
+int udp_start(struct nat *nat, const struct datagram_ops *ops, void *ops_owner, struct udp **ret_udp)
+{
+	struct udp *udp = calloc(1, sizeof(*udp));
+
+	if (!udp)
+		return -ENOMEM;
+	udp->remotes = calloc(UDP_REMOTES_MORE, sizeof(*udp->remotes));
+	if (!udp->remotes) {
+		free(udp);
+		return -ENOMEM;
+	}
+	udp->nat = nat;
+	udp->ops = ops;
+	udp->ops_owner = ops_owner;
+	udp->segments_max = ops->segments_max;
+	*ret_udp = udp;
+	return 0;
+}
+
+static int udp_start_system(struct nat *nat, void **ret_state)
+{
+	struct udp *udp = NULL;
+	int error = udp_start(nat, &datagram_system, NULL, &udp);
+
+	*ret_state = udp;
+	return error;
+}
+
+static void udp_stop(void *state)
+{
+	struct udp *udp = state;
+
+	free(udp->remotes);
+	free(udp);
+}
+
+const struct nat_protocol udp_protocol = {
+	.name = "udp",
+	.start = udp_start_system,
+	.stop = udp_stop,
+	.input = udp_input,
+	.flush = udp_flush,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* UDP through host sockets. One flow is one mapping (RFC 4787 4.1): a guest's address and port have one host socket,
+ * whoever it talks to, so that a far end may be told of it by another. Who may answer is narrower (5): only addresses that
+ * the guest has sent to, unless udp-filter=none.
+ *
+ * From guests: datagrams of a delivery that follow each other in one flow are gathered; those of one size for one far end
+ * become one message with UDP_SEGMENT, all of them one sendmmsg, at the latest at the delivery's end. USO frames are split
+ * where the kernel takes no more segments, and where it takes none each datagram goes alone.
+ * To guests: several messages are received by one call into lent frames; what the kernel put together (UDP_GRO) becomes one
+ * USO frame. A datagram larger than the network's MTU is cut into fragments.
+ * Errors come from the socket's queue and reach the guest as the ICMP errors that they were. */
+#ifndef NAT_UDP_H
+#define NAT_UDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nat/datagram.h"
+#include "nat/nat_state.h"
+
+enum udp_limits {
+	UDP_SHORT_US = 30 * 1000 * 1000,  /* a question, and perhaps its answer */
+	UDP_LONG_US = 180 * 1000 * 1000,  /* who talked twice each way will go on (RFC 4787 4.3: two minutes at least) */
+	UDP_REMOTES = 8,                  /* addresses that a flow remembers by itself … */
+	UDP_REMOTES_MORE = 32768,         /* … and those of all flows beyond that */
+	UDP_REMOTE_WAYS = 4,
+	UDP_PIECES_MAX = 1024,            /* IOV_MAX, of one message and of all gathered */
+	UDP_HOPS_CARRIED = 32,            /* a hop limit up to this means something (traceroute); above, it is the host's */
+};
+
+struct udp;
+
+/* As udp_protocol.start(), with other sockets than the system's. */
+int udp_start(struct nat *nat, const struct datagram_ops *ops, void *ops_owner, struct udp **ret_udp);
+
+/* A forward: a mapping that stays, whose socket was bound by somebody else and is the flow's when this returns 0. Anybody
+ * may send to it; what the guest sends from this address and port leaves by it, under restrict=on only to those whom it
+ * heard from. A mapping that the guest made before ends. -ENFILE: the table is full. It ends with the guest's port, or by
+ * udp_forward_end(). Outside a delivery. */
+int udp_forward(struct udp *udp, int fd, const struct nat_inbound *inbound);
+void udp_forward_end(struct udp *udp, const struct nat_address *guest);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* UDP to guests. A turn lends frames first and receives into them: the beginning of each payload into private memory,
+ * where its headers will stand before it, the rest where it will be sent from. Ports that lend their own memory lend one
+ * frame at a time; the switch's pool lends several, and one call fills them.
+ *
+ * The socket is watched by edge: a turn ends when it is empty, when there is no room (and the port wakes the flow), or in
+ * the middle (and the flow keeps its turn). */
+#include <errno.h>
+#include <string.h>
+
+#include "nat/fragment.h"
+#include "nat/udp_state.h"
+#include "wire/udp.h"
+
+enum {
+	UDP_LENT = 4, /* frames of the pool at once: others want some too */
+	UDP_ATTEMPTS = 8,
+};
+
+enum udp_turn {
+	UDP_TURN_MORE,
+	UDP_TURN_EMPTY,
+	UDP_TURN_WAITS, /* for room: whoever has it wakes the flow */
+};
+
+/* All frames to this flow's guest begin alike; the rest is the datagram's. */
+static struct nat_head udp_head(const struct udp_flow *flow)
+{
+	return nat_head_of(&flow->flow);
+}
+
+static uint32_t udp_head_bytes(const struct udp_flow *flow)
+{
+	struct nat_head head = udp_head(flow);
+
+	return nat_head_bytes(&head) + UDP_HEADER_BYTES;
+}
+
+/* What of the payload stands in private memory. */
+static uint32_t udp_early_bytes(const struct udp_flow *flow)
+{
+	return FRAME_HEAD_BYTES - udp_head_bytes(flow);
+}
+
+/* ---- lending ---- */
+
+/* The pieces of a receipt: private memory, then the room behind it. How many. */
+static uint32_t udp_receipt_pieces(const struct udp_flow *flow, struct udp *udp, unsigned index, struct iovec *pieces)
+{
+	const struct room *room = &udp->rooms[index];
+	struct frame whole = {.body = room->pieces, .body_pieces = room->piece_count, .length = room->bytes};
+	int count;
+
+	pieces[0] = (struct iovec){.iov_base = udp->heads[index] + udp_head_bytes(flow),
+				   .iov_len = udp_early_bytes(flow)};
+	if (room->bytes <= FRAME_HEAD_BYTES)
+		return 1;
+	count = frame_slice(&whole, FRAME_HEAD_BYTES, room->bytes - FRAME_HEAD_BYTES, pieces + 1, ROOM_PIECES_MAX - 1);
+	return count < 0 ? 1 : 1 + (uint32_t)count;
+}
+
+/* How many rooms were lent; 0: none, and the flow waits. */
+static unsigned udp_lend(struct udp_flow *flow, struct udp *udp)
+{
+	uint32_t wanted = udp_head_bytes(flow) + IP4_PACKET_MAX - IP4_HEADER_BYTES - UDP_HEADER_BYTES;
+	struct port *gateway = udp->nat->config.gateway;
+	unsigned count = 1;
+
+	if (wanted > FRAME_BYTES_MAX)
+		wanted = FRAME_BYTES_MAX;
+	if (nat_reserve(&flow->flow, FRAME_HEAD_BYTES, wanted, &udp->rooms[0]) < 0)
+		return 0;
+	while (count < UDP_LENT && !udp->rooms[0].port) {
+		struct room *room = &udp->rooms[count];
+
+		if (ethswitch_reserve(gateway, flow->flow.mac, flow->flow.vlan, wanted, wanted, room) < 0)
+			break;
+		if (room->port) {
+			ethswitch_cancel(gateway, room);
+			break;
+		}
+		count++;
+	}
+	return count;
+}
+
+/* ---- a frame ---- */
+
+/* Ethernet, IP and UDP header of a datagram, or of several as one; how many bytes. */
+static uint32_t udp_head_write(const struct udp_flow *flow, const struct nat_head *head, const struct nat_address *far,
+			       uint32_t payload_bytes, uint8_t *to)
+{
+	struct checksum pseudo = nat_head_pseudo(head, UDP_HEADER_BYTES + payload_bytes);
+	struct udp_header header = {
+		.from_port = far->port,
+		.to_port = flow->flow.key.guest_port,
+		.bytes = (uint16_t)(UDP_HEADER_BYTES + payload_bytes),
+		.checksum = be16_value(checksum_partial(&pseudo)),
+	};
+	uint32_t bytes = nat_head_write(flow->flow.nat, head, UDP_HEADER_BYTES + payload_bytes, to);
+	struct writer writer;
+
+	writer_init(&writer, to + bytes, UDP_HEADER_BYTES);
+	udp_header_write(&writer, &header);
+	return bytes + UDP_HEADER_BYTES;
+}
+
+static void udp_commit(struct udp_flow *flow, struct udp *udp, unsigned index, const struct nat_head *head,
+		       const struct nat_address *far, struct flow_budget *budget)
+{
+	const struct datagram_receipt *receipt = &udp->receipts[index];
+	uint32_t head_bytes = udp_head_write(flow, head, far, receipt->bytes, udp->heads[index]);
+	struct offload offload = {
+		.csum = CSUM_PARTIAL,
+		.csum_start = (uint16_t)(head_bytes - UDP_HEADER_BYTES),
+		.csum_offset = UDP_CHECKSUM_AT,
+	};
+
+	if (receipt->segment_bytes > 0 && receipt->segment_bytes < receipt->bytes) {
+		offload.gso = GSO_UDP;
+		offload.segment_bytes = (uint16_t)receipt->segment_bytes;
+	}
+	nat_commit(&flow->flow, &udp->rooms[index], udp->heads[index], head_bytes + receipt->bytes, &offload, budget);
+}
+
+/* ---- datagrams that are larger than the link ---- */
+
+/* The payload out of the lent room, which goes back. */
+static void udp_take_back(struct udp_flow *flow, struct udp *udp, unsigned index)
+{
+	const struct datagram_receipt *receipt = &udp->receipts[index];
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < receipt->piece_count && used < receipt->bytes; i++) {
+		size_t count = receipt->pieces[i].iov_len;
+
+		if (count > receipt->bytes - used)
+			count = receipt->bytes - used;
+		memcpy(udp->payload + used, receipt->pieces[i].iov_base, count);
+		used += (uint32_t)count;
+	}
+	nat_cancel(&flow->flow, &udp->rooms[index]);
+}
+
+static int udp_send_cut(struct udp_flow *flow, struct udp *udp, const struct nat_head *head,
+			const struct nat_address *far, const uint8_t *payload, uint32_t bytes,
+			struct flow_budget *budget)
+{
+	struct checksum pseudo = nat_head_pseudo(head, UDP_HEADER_BYTES + bytes);
+	struct udp_header header = {.from_port = far->port,
+				    .to_port = flow->flow.key.guest_port,
+				    .bytes = (uint16_t)(UDP_HEADER_BYTES + bytes)};
+	struct nat_head part = *head;
+	struct writer writer;
+
+	part.id = udp->id++;
+	writer_init(&writer, udp->message, sizeof(udp->message));
+	udp_header_write(&writer, &header);
+	writer_copy(&writer, payload, bytes);
+	if (writer.failed)
+		return -EMSGSIZE;
+	udp_checksum_fill(&pseudo, udp->message, UDP_HEADER_BYTES + bytes);
+	return fragment_send(&flow->flow, &part, udp->id6++, udp->message, UDP_HEADER_BYTES + bytes, budget);
+}
+
+/* False: there was no room for all of it, and the flow waits. */
+static bool udp_commit_cut(struct udp_flow *flow, struct udp *udp, unsigned index, const struct nat_head *head,
+			   const struct nat_address *far, struct flow_budget *budget)
+{
+	const struct datagram_receipt *receipt = &udp->receipts[index];
+	uint32_t segment = receipt->segment_bytes ? receipt->segment_bytes : receipt->bytes;
+
+	udp_take_back(flow, udp, index);
+	for (uint32_t offset = 0; offset < receipt->bytes; offset += segment) {
+		uint32_t bytes = receipt->bytes - offset;
+		int error;
+
+		if (bytes > segment)
+			bytes = segment;
+		error = udp_send_cut(flow, udp, head, far, udp->payload + offset, bytes, budget);
+		if (error == 0)
+			continue;
+		port_drop(flow->flow.port, error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT : DROP_ROOM_REFUSED, NULL);
+		if (error == -EAGAIN)
+			return false;
+	}
+	return true;
+}
+
+/* ---- a turn ---- */
+
+static bool udp_is_larger_than_link(const struct udp_flow *flow, const struct datagram_receipt *receipt)
+{
+	uint32_t headers = (flow->flow.key.is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES) + UDP_HEADER_BYTES;
+	uint32_t bytes = receipt->bytes;
+
+	if (receipt->segment_bytes > 0 && receipt->segment_bytes < bytes)
+		bytes = receipt->segment_bytes;
+	return headers + bytes > ethswitch_mtu(flow->flow.nat->config.ethswitch);
+}
+
+/* What was received into room `index`; false: the flow waits for room. */
+static bool udp_deliver(struct udp_flow *flow, struct udp *udp, unsigned index, struct flow_budget *budget)
+{
+	const struct datagram_receipt *receipt = &udp->receipts[index];
+	struct nat_head head = udp_head(flow);
+	struct nat_address far;
+	bool known;
+
+	nat_far_address(udp->nat, (const struct sockaddr *)(const void *)&receipt->from, flow->flow.key.is6, &far);
+	known = flow->forward || udp->nat->config.udp_filter_none || udp_knows(flow, &far);
+	if (!known || receipt->truncated) {
+		nat_cancel(&flow->flow, &udp->rooms[index]);
+		port_drop(flow->flow.port, known ? DROP_DATAGRAM_TRUNCATED : DROP_UDP_FILTERED, NULL);
+		return true;
+	}
+	if (flow->forward)
+		udp_remember(flow, &far);
+	udp_used(flow, false, receipt->bytes);
+	head.from = far.ip;
+	head.service = receipt->service;
+	head.id = udp->id++;
+	if (udp_is_larger_than_link(flow, receipt))
+		return udp_commit_cut(flow, udp, index, &head, &far, budget);
+	udp_commit(flow, udp, index, &head, &far, budget);
+	return true;
+}
+
+static void udp_give_back(struct udp_flow *flow, struct udp *udp, unsigned from, unsigned to)
+{
+	while (to > from)
+		nat_cancel(&flow->flow, &udp->rooms[--to]);
+}
+
+/* Receives as many as there are rooms; the errors that stand in the way are read. */
+static int udp_receive(struct udp_flow *flow, struct udp *udp, unsigned count)
+{
+	struct iovec *pieces = udp->pieces;
+
+	for (unsigned i = 0; i < count; i++) {
+		udp->receipts[i].pieces = pieces;
+		udp->receipts[i].piece_count = udp_receipt_pieces(flow, udp, i, pieces);
+		pieces += udp->receipts[i].piece_count;
+	}
+	for (int attempts = 0; attempts < UDP_ATTEMPTS; attempts++) {
+		int got = udp->ops->receive(udp->ops_owner, flow->watch.fd, udp->receipts, count);
+
+		if (got > 0 || got == -EAGAIN)
+			return got;
+		udp_errors(flow);
+	}
+	return -EAGAIN;
+}
+
+static enum udp_turn udp_turn(struct udp_flow *flow, struct udp *udp, struct flow_budget *budget)
+{
+	unsigned lent = udp_lend(flow, udp), got;
+	bool waits = false;
+	int received;
+
+	if (lent == 0)
+		return UDP_TURN_WAITS;
+	received = udp_receive(flow, udp, lent);
+	got = received > 0 ? (unsigned)received : 0;
+	/* Last lent, first given back. */
+	udp_give_back(flow, udp, got, lent);
+	for (unsigned i = 0; i < got; i++) {
+		if (waits) {
+			nat_cancel(&flow->flow, &udp->rooms[i]);
+			port_drop(flow->flow.port, DROP_ROOM_REFUSED, NULL);
+		} else {
+			waits = !udp_deliver(flow, udp, i, budget);
+		}
+	}
+	if (waits)
+		return UDP_TURN_WAITS;
+	/* Fewer than fitted: the next one is told by an edge, without asking. */
+	return got == lent ? UDP_TURN_MORE : UDP_TURN_EMPTY;
+}
+
+bool udp_run(struct flow *base, struct flow_budget *budget)
+{
+	struct udp_flow *flow = container_of(base, struct udp_flow, flow);
+	int32_t until = budget->bytes - NAT_RUN_BYTES;
+
+	if (flow->has_errors)
+		udp_errors(flow);
+	for (;;) {
+		switch (udp_turn(flow, flow->udp, budget)) {
+		case UDP_TURN_EMPTY:
+			return flow->has_errors;
+		case UDP_TURN_WAITS:
+			return false;
+		case UDP_TURN_MORE:
+			break;
+		}
+		if (budget->frames <= 0 || budget->bytes <= 0 || budget->bytes <= until)
+			return true;
+	}
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* What is inside UDP: for udp.c (flows, from guests) and udp_receive.c (to guests), and nobody else. */
+#ifndef NAT_UDP_STATE_H
+#define NAT_UDP_STATE_H
+
+#include "nat/udp.h"
+
+struct udp_flow {
+	struct flow flow; /* the first member: flow.h */
+	struct udp *udp;
+	struct watch watch;
+	struct datagram_way way; /* how its socket sends now */
+	bool forward;            /* it stays */
+	bool has_errors;         /* the loop said so */
+	uint8_t remote_count, remote_next;
+	uint32_t segment_most;   /* larger datagrams are not sent several at once: refused, or not supported (0) */
+	uint32_t datagrams_from_guest, datagrams_to_guest; /* both stop at 2: then it is a stream */
+	uint64_t bytes_from_guest, bytes_to_guest;
+	uint64_t used_us;
+	struct ip6 remotes[UDP_REMOTES]; /* addresses on the guest's side: nat_far_address() */
+};
+
+_Static_assert(sizeof(struct udp_flow) <= FLOW_BYTES, "flow.h");
+
+/* What waits for udp_send(): of one flow, pieces of frames that stay valid until the flush. */
+struct udp_batch {
+	struct udp_flow *flow;
+	unsigned count;
+	uint32_t pieces_used;
+	bool open; /* the last message may grow: none of its datagrams is shorter than the others */
+	struct datagram_send sends[DATAGRAM_BATCH];
+	struct udp_target {
+		struct nat_address far;
+		struct sockaddr_storage address;
+		socklen_t bytes;
+	} targets[DATAGRAM_BATCH];
+	struct iovec pieces[UDP_PIECES_MAX];
+};
+
+struct udp {
+	struct nat *nat;
+	const struct datagram_ops *ops;
+	void *ops_owner;
+	uint32_t segments_max; /* as far as we know by now */
+	uint16_t id;           /* of IPv4 packets to guests */
+	uint32_t id6;
+	uint32_t local_mtu;    /* told by this host with the last EMSGSIZE */
+	bool noticed;          /* that descriptors ran out */
+	uint64_t *remotes;     /* [UDP_REMOTES_MORE], by hash of flow and address; lives as long as nobody displaces it */
+	struct udp_batch batch;
+
+	/* of one turn of receiving */
+	struct room rooms[DATAGRAM_RECEIPTS];
+	struct datagram_receipt receipts[DATAGRAM_RECEIPTS];
+	uint8_t heads[DATAGRAM_RECEIPTS][FRAME_HEAD_BYTES];
+	struct iovec pieces[ROOM_PIECES_MAX + 2 * DATAGRAM_RECEIPTS];
+	struct datagram_error error;
+	uint8_t payload[IP4_PACKET_MAX];  /* to be cut into fragments */
+	uint8_t message[IP4_PACKET_MAX];
+};
+
+/* May this address send to the flow's guest? */
+bool udp_knows(const struct udp_flow *flow, const struct nat_address *far);
+void udp_remember(struct udp_flow *flow, const struct nat_address *far);
+/* A datagram went by, this way: its mapping lives on. */
+void udp_used(struct udp_flow *flow, bool from_guest, uint32_t bytes);
+void udp_end(struct flow *flow);
+/* Reads the queue of errors and tells the guest. How many there were of ICMP's. */
+unsigned udp_errors(struct udp_flow *flow);
+/* ops->run() of a flow. */
+bool udp_run(struct flow *flow, struct flow_budget *budget);
+
+#endif
