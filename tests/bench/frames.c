@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A client that sends or receives raw frames as fast as it can, over guestwire's sockets and vde_switch's alike, so that
- * both are measured by the same hands. It writes one frame per call, as QEMU does, and reads as much as there is.
+ * both are measured by the same hands. It writes one frame per call, as QEMU does, or over `batch` (a stream) 64 of them,
+ * and reads as much as there is.
  *
- *   frames stream|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC
+ *   frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC
  * prints "FRAMES BYTES SECONDS CPU-SECONDS". The receiver first sends one frame, so that it is known. */
 #include <errno.h>
 #include <poll.h>
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 1 << 18 };
+enum { BATCH = 64, BUFFER_BYTES = 1 << 18 };
 
 struct client {
 	int fd;
@@ -96,7 +97,7 @@ static void open_vde(struct client *client, const char *folder)
 
 static void open_client(struct client *client, const char *kind, const char *path)
 {
-	*client = (struct client){.fd = -1, .control = -1, .stream = !strcmp(kind, "stream")};
+	*client = (struct client){.fd = -1, .control = -1, .stream = !strcmp(kind, "stream") || !strcmp(kind, "batch")};
 	if (!strcmp(kind, "vde")) {
 		open_vde(client, path);
 		return;
@@ -110,6 +111,28 @@ static void open_client(struct client *client, const char *kind, const char *pat
 		bind_own(client, folder);
 	}
 	connect_path(client->fd, path);
+}
+
+/* 64 frames in one write, with their lengths. */
+static void send_batch(const struct client *client, const uint8_t *frame, size_t bytes)
+{
+	static uint8_t batch[BATCH * (4 + 2048)];
+	uint8_t *to = batch;
+
+	if (bytes > 2048)
+		die("a batch is of frames up to 2048 bytes");
+	for (int i = 0; i < BATCH; i++, to += 4 + bytes) {
+		to[2] = (uint8_t)(bytes >> 8);
+		to[3] = (uint8_t)bytes;
+		memcpy(to + 4, frame, bytes);
+	}
+	for (const uint8_t *from = batch; from < to;) {
+		ssize_t sent = send(client->fd, from, (size_t)(to - from), 0);
+
+		if (sent < 0)
+			die("send");
+		from += sent;
+	}
 }
 
 static bool send_frame(const struct client *client, const uint8_t *frame, size_t bytes)
@@ -164,13 +187,14 @@ int main(int count, char **words)
 	uint64_t frames = 0, rest = 0;
 	double began, seconds;
 	size_t bytes;
-	bool sends;
+	bool sends, batches;
 
 	if (count != 8) {
-		fprintf(stderr, "frames stream|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC\n");
+		fprintf(stderr, "frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC\n");
 		return 2;
 	}
 	sends = !strcmp(words[3], "send");
+	batches = sends && !strcmp(words[1], "batch");
 	seconds = atof(words[4]);
 	bytes = (size_t)atoi(words[5]);
 	if (bytes < 60 || bytes > sizeof(frame))
@@ -186,9 +210,12 @@ int main(int count, char **words)
 	while (now_s() - began < seconds) {
 		if (!sends)
 			frames += receive_frames(&client, bytes, buffer, &rest);
-		for (int i = 0; sends && i < 64; i++, frames++)
+		if (batches)
+			send_batch(&client, frame, bytes);
+		for (int i = 0; sends && !batches && i < BATCH; i++)
 			if (!send_frame(&client, frame, bytes))
 				die("send");
+		frames += sends ? BATCH : 0;
 	}
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%llu %llu %.3f %.3f\n", (unsigned long long)frames, (unsigned long long)frames * bytes, now_s() - began,
