@@ -100,25 +100,18 @@ static void tcp_reset_segment(struct nat *nat, const struct tcp_segment *segment
 	tcp_reply(nat, &head, &reset);
 }
 
-/* To the guest of a flow, where it expects us to be. */
+/* A SYN is refused. */
 static void tcp_reset_flow(struct tcp_flow *flow)
 {
 	struct nat_head head = nat_head_of(&flow->flow);
 	struct tcp_header reset = {
 		.from_port = flow->flow.key.far_port,
 		.to_port = flow->flow.key.guest_port,
-		.sequence = flow->to_guest.max,
 		.acknowledgement = flow->from_guest.next,
 		.flags = TCP_RST | TCP_ACK,
 	};
 
 	head.dont_fragment = true;
-	if (flow->state == TCP_CONNECTING)
-		reset.sequence = 0;
-	if (flow->state == TCP_CALLING) {
-		reset.flags = TCP_RST;
-		reset.acknowledgement = 0;
-	}
 	tcp_reply(flow->flow.nat, &head, &reset);
 }
 
@@ -173,10 +166,14 @@ void tcp_drop(struct tcp_flow *flow, bool reset_host)
 	flow_free(&flow->flow);
 }
 
+/* A reset that found no room would leave the guest with half a connection: the flow waits with it, as with data. */
 void tcp_abort(struct tcp_flow *flow)
 {
-	tcp_reset_flow(flow);
-	tcp_drop(flow, true);
+	tcp_close(flow, true);
+	flow->state = TCP_RESETTING;
+	flow_set_spare(&flow->flow, FLOW_SPARE_DONE);
+	flow_schedule(&flow->flow);
+	tcp_restart_timer(flow);
 }
 
 bool tcp_finish(struct tcp_flow *flow)
@@ -201,7 +198,7 @@ static void tcp_end(struct flow *base)
 {
 	struct tcp_flow *flow = tcp_of(base);
 
-	tcp_drop(flow, flow->state != TCP_TIME_WAIT);
+	tcp_drop(flow, true);
 }
 
 static const char *tcp_state_name(const struct tcp_flow *flow)
@@ -216,6 +213,8 @@ static const char *tcp_state_name(const struct tcp_flow *flow)
 		return flow->from_guest.ended || flow->to_guest.ended ? "closing" : "open";
 	case TCP_TIME_WAIT:
 		return "time-wait";
+	case TCP_RESETTING:
+		return "resetting";
 	}
 	return "";
 }
@@ -259,7 +258,7 @@ static void tcp_learn_options(struct tcp_flow *flow, const struct tcp_segment *s
 	to->sack = options->sack_permitted;
 	to->window = to->window_max = segment->header.window; /* of a SYN: not scaled (RFC 7323 2.2) */
 	to->window_sequence = segment->header.sequence;
-	to->window_ack = segment->header.acknowledgement;
+	to->window_ack = to->first;
 	flow->from_guest.first = segment->header.sequence;
 	flow->from_guest.next = flow->from_guest.edge = segment->header.sequence + 1;
 }
@@ -653,6 +652,8 @@ static enum drop_reason tcp_input_flow(struct tcp *tcp, struct tcp_flow *flow, s
 		return tcp_take(flow, segment);
 	case TCP_TIME_WAIT:
 		return tcp_input_time_wait(tcp, flow, segment);
+	case TCP_RESETTING:
+		return tcp_is_opening(segment) ? tcp_reopen(tcp, flow, segment) : DROP_NAT_NO_FLOW;
 	}
 	return DROP_NONE;
 }

@@ -43,7 +43,7 @@ enum tcp_timer {
 	TCP_TIMER_RETRANSMIT, /* something is not acknowledged */
 	TCP_TIMER_PERSIST,    /* the guest's window is shut and there is something for it */
 	TCP_TIMER_KEEPALIVE,  /* nothing at all */
-	TCP_TIMER_TIME_WAIT,
+	TCP_TIMER_TIME_WAIT, /* and RESETTING: its end */
 };
 
 /* What a flow is in, as the guest sees it. Who may do what:
@@ -52,13 +52,15 @@ enum tcp_timer {
  *   ANSWERING  open          the ACK of our SYN        SYN|ACK, by the timer again
  *   CALLING    open          SYN|ACK                   SYN, by the timer again
  *   OPEN       open          all                       all; each direction ends by itself
- *   TIME_WAIT  closed        FIN again, a new SYN      ACKs */
+ *   TIME_WAIT  closed        FIN again, a new SYN      ACKs
+ *   RESETTING  closed        a new SYN                 a reset, as soon as there is room for it; then it is no more */
 enum tcp_state {
 	TCP_CONNECTING,
 	TCP_ANSWERING,
 	TCP_CALLING,
 	TCP_OPEN,
 	TCP_TIME_WAIT,
+	TCP_RESETTING,
 };
 
 struct tcp_range {
@@ -209,7 +211,7 @@ static inline uint32_t tcp_outstanding(const struct tcp_flow *flow)
 
 /* ---- tcp.c: life ---- */
 
-/* Gives the guest a reset, the socket one too, and frees the flow. May be called in a delivery. */
+/* Resets the socket, and the guest in the next round: the caller is done with the flow. May be called in a delivery. */
 void tcp_abort(struct tcp_flow *flow);
 /* Both directions may be over: TIME_WAIT, or the flow is freed. True: it is no more. */
 bool tcp_finish(struct tcp_flow *flow);

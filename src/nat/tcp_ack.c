@@ -162,15 +162,16 @@ static void tcp_advance(struct tcp_flow *flow, uint32_t ack)
 	tcp_restart_timer(flow);
 }
 
-/* RFC 9293 3.10.7.4: not by a segment that was overtaken. True: it has changed. */
+/* Not by a segment that was overtaken. Other than in RFC 9293 3.10.7.4 a later acknowledgement counts for more than a
+ * later sequence number: a guest that sends old data again tells its newest window with it, and a window goes with the
+ * acknowledgement that it came with. True: it has changed. */
 static bool tcp_window_take(struct tcp_flow *flow, const struct tcp_segment *segment)
 {
 	struct tcp_to_guest *to = &flow->to_guest;
 	uint32_t window = (uint32_t)segment->header.window << (to->scaled ? to->window_scale : 0), was = to->window;
 	uint32_t sequence = segment->header.sequence, ack = segment->header.acknowledgement;
 
-	if (tcp_before(sequence, to->window_sequence) ||
-	    (sequence == to->window_sequence && tcp_before(ack, to->window_ack)))
+	if (tcp_before(ack, to->window_ack) || (ack == to->window_ack && tcp_before(sequence, to->window_sequence)))
 		return false;
 	to->window_sequence = sequence;
 	to->window_ack = ack;

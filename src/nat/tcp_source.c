@@ -18,7 +18,8 @@ void tcp_source_start(struct tcp_flow *flow)
 	to->base = to->peek_at = to->first + 1;
 }
 
-static ssize_t tcp_source_peek(struct tcp_flow *flow, uint32_t sequence, const struct iovec *pieces, int count)
+static ssize_t tcp_source_peek(struct tcp_flow *flow, uint32_t sequence, const struct iovec *pieces, int count,
+			       uint32_t bytes)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_to_guest *to = &flow->to_guest;
@@ -34,6 +35,9 @@ static ssize_t tcp_source_peek(struct tcp_flow *flow, uint32_t sequence, const s
 	got = tcp->sockets->peek(tcp->sockets_owner, flow->fd, pieces, count);
 	if (got > 0)
 		to->peek_at += (uint32_t)got;
+	/* Less than asked for: there is no more, and the next edge tells of more (epoll(7)), but for an end. */
+	if (got > 0 && (uint32_t)got < bytes && !to->hangup && !tcp_before(to->peek_at, to->max))
+		to->readable = false;
 	return got;
 }
 
@@ -47,8 +51,10 @@ static ssize_t tcp_source_fill(struct tcp_flow *flow)
 	struct iovec piece = {.iov_base = bytes, .iov_len = sizeof(bytes)};
 	ssize_t got;
 
-	/* What is read must find a place: the blocks it needs are counted before. */
-	if (free < 2 + sizeof(bytes) / (TCP_CHAIN_BLOCK_BYTES / 2) || room == 0)
+	/* What is read must find a place: the blocks for it are there before. */
+	if (room > free * (TCP_CHAIN_BLOCK_BYTES - sizeof(void *)))
+		room = free * (TCP_CHAIN_BLOCK_BYTES - sizeof(void *));
+	if (room == 0)
 		return -ENOBUFS;
 	if (piece.iov_len > room)
 		piece.iov_len = room;
@@ -97,8 +103,10 @@ static ssize_t tcp_source_ring(struct tcp_flow *flow, uint32_t sequence, const s
 	while (to->ring.bytes < offset + bytes) {
 		ssize_t got = tcp_source_fill(flow);
 
+		if (got == -EAGAIN)
+			to->readable = to->hangup = false;
 		if (got <= 0 && to->ring.bytes > offset)
-			break; /* first what there is; it will be told again */
+			break; /* first what there is: an end, and a pool that is empty, will be told again */
 		if (got <= 0)
 			return got;
 	}
@@ -108,7 +116,7 @@ static ssize_t tcp_source_ring(struct tcp_flow *flow, uint32_t sequence, const s
 ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct iovec *pieces, int count, uint32_t bytes)
 {
 	if (flow->to_guest.peeks)
-		return tcp_source_peek(flow, sequence, pieces, count);
+		return tcp_source_peek(flow, sequence, pieces, count, bytes);
 	return tcp_source_ring(flow, sequence, pieces, count, bytes);
 }
 

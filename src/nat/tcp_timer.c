@@ -47,6 +47,7 @@ static enum tcp_timer tcp_timer_now(const struct tcp_flow *flow)
 	case TCP_OPEN:
 		break;
 	case TCP_TIME_WAIT:
+	case TCP_RESETTING:
 		return TCP_TIMER_TIME_WAIT;
 	}
 	if (to->una != to->max)

@@ -81,7 +81,7 @@ static enum tcp_sent tcp_no_room(struct tcp_flow *flow, int error)
 {
 	if (error == -EAGAIN)
 		return TCP_WAITS;
-	tcp_abort(flow); /* the port takes frames of no such size: it never will */
+	tcp_drop(flow, true); /* the port takes no frame of this size: it never will */
 	return TCP_GONE;
 }
 
@@ -206,9 +206,6 @@ static enum tcp_sent tcp_send_data(struct tcp_flow *flow, uint32_t sequence, uin
 		nat_cancel(&flow->flow, &room);
 		return tcp_source_told(flow, sequence, got);
 	}
-	if ((uint32_t)got < bytes && !to->hangup && !tcp_before(sequence + (uint32_t)got, to->max))
-		to->readable =
-			false; /* less than asked for: there is no more, and the next edge tells of more (epoll(7)) */
 	tcp_write_headers(flow, TCP_ACK | TCP_PSH, sequence, NULL, (uint32_t)got, &offload);
 	if ((uint32_t)got > to->mss) {
 		offload.gso = flow->flow.key.is6 ? GSO_TCP6 : GSO_TCP4;
@@ -356,6 +353,14 @@ static enum tcp_sent tcp_run_acks(struct tcp_flow *flow, struct flow_budget *bud
 	return sent;
 }
 
+/* Where the guest expects us to be: behind all that it was sent. */
+static bool tcp_run_reset(struct tcp_flow *flow, struct flow_budget *budget)
+{
+	if (tcp_send_control(flow, TCP_RST | TCP_ACK, flow->to_guest.max, NULL, budget) == TCP_SENT)
+		tcp_drop(flow, true);
+	return false;
+}
+
 bool tcp_run(struct flow *base, struct flow_budget *budget)
 {
 	struct tcp_flow *flow = tcp_of(base);
@@ -366,6 +371,8 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 		return false;
 	if (flow->state == TCP_ANSWERING || flow->state == TCP_CALLING)
 		return tcp_run_syn(flow, budget);
+	if (flow->state == TCP_RESETTING)
+		return tcp_run_reset(flow, budget);
 	while (flow->state == TCP_OPEN && sent == TCP_SENT && !base->nat->doomed) {
 		if (budget->frames <= 0 || budget->bytes <= 0 || budget->bytes <= stop)
 			break;

@@ -1,0 +1,721 @@
+/* SPDX-License-Identifier: MIT */
+/* NAT's TCP between a model guest and model sockets, on a virtual clock, from a seed: delay, loss, reordering and
+ * duplication between guest and gateway; ports that take offloads or none, that lend room in pieces or refuse it; sockets
+ * that take parts, that are full, that are peeked or read; ends that end, half-close and reset whenever they like. Both
+ * streams must be intact, no flow may outlive its ends, and every event must have happened often enough to be tested.
+ *
+ *   tcp [SEED]     that one scenario, and what it was
+ *   tcp            all of them; prints `seed N` for each that fails
+ *   tcp -n N       the first N, without counting events */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fabric/ethswitch.h"
+#include "kit/model_tcp.h"
+#include "nat/nat.h"
+
+enum {
+	SCENARIOS = 12000,
+	EVENTS_LEAST = 500,
+	ROOM_BYTES = 66000,
+	ROOM_PIECES = 512,
+	BATCH = 64,
+	GUESTS_MAX = 3,
+	TURNS_MOST = 1 << 20,
+};
+
+#define LIMIT_US ((uint64_t)6 * 3600 * 1000 * 1000)
+
+enum kind { KIND_PLAIN, KIND_OFFLOADS, KIND_QUEUED, KIND_LENDS, KINDS };
+
+/* A frame on its way. */
+struct flight {
+	struct timer timer;
+	struct list link;
+	bool from_guest;
+	uint32_t bytes;
+	struct offload offload;
+	uint8_t frame[];
+};
+
+struct network {
+	uint32_t loss, duplicate; /* of 1000 */
+	uint32_t delay_us, jitter_us;
+};
+
+struct scenario {
+	enum kind kind;
+	struct network network;
+	bool is6, inbound, reset_guest, reset_host, ideal;
+	uint32_t guests;
+	size_t tail_bytes;
+	enum nat_peek peek;
+};
+
+struct sim {
+	uint64_t seed;
+	struct random random;
+	struct scenario scenario;
+	uint64_t now_us;
+	struct loop *loop;
+	struct task work;
+	struct ethswitch *ethswitch;
+	struct port gateway, guest_port;
+	struct nat *nat;
+	struct model_host host;
+	struct model_guest guests[GUESTS_MAX];
+	struct list flying, arrived;
+	struct task arrivals;
+	bool busy_port;
+	struct timer room;
+	uint8_t room_bytes[ROOM_BYTES];
+	struct iovec room_pieces[ROOM_PIECES];
+	const char *wrong;
+
+	struct nat_counters all;
+	uint64_t frames, virtual_us, intact, drops;
+};
+
+static struct sim sim;
+
+static uint32_t below(uint32_t bound)
+{
+	return random_below(&sim.random, bound);
+}
+
+static bool chance(uint32_t of_100)
+{
+	return below(100) < of_100;
+}
+
+static void wrong(const char *what)
+{
+	if (!sim.wrong)
+		sim.wrong = what;
+}
+
+/* ---- the wire between guest and gateway ---- */
+
+static void flight_land(struct flight *flight)
+{
+	list_remove(&flight->link);
+	timer_clear(loop_timers(sim.loop), &flight->timer);
+	free(flight);
+}
+
+static void on_landing(void *owner, uint64_t now_us)
+{
+	struct flight *flight = owner;
+	struct frame frame;
+
+	(void)now_us;
+	if (flight->from_guest) {
+		list_remove(&flight->link);
+		list_append(&sim.arrived, &flight->link);
+		loop_defer(sim.loop, &sim.arrivals);
+		return;
+	}
+	frame_init(&frame, flight->frame, flight->bytes);
+	frame.offload = flight->offload;
+	for (uint32_t i = 0; i < sim.scenario.guests; i++) {
+		if (model_guest_input(&sim.guests[i], &frame))
+			break;
+	}
+	flight_land(flight);
+}
+
+static void fly(const struct frame *frame, bool from_guest)
+{
+	const struct network *network = &sim.scenario.network;
+	uint32_t copies = 1;
+
+	sim.frames++;
+	if (below(1000) < network->loss)
+		return;
+	if (below(1000) < network->duplicate)
+		copies++;
+	while (copies-- > 0) {
+		struct flight *flight = malloc(sizeof(*flight) + frame->length);
+		uint64_t delay_us = network->delay_us + (network->jitter_us ? below(network->jitter_us) : 0);
+
+		*flight = (struct flight){.from_guest = from_guest, .bytes = frame->length, .offload = frame->offload};
+		frame_copy(frame, 0, flight->frame, frame->length);
+		timer_init(&flight->timer, on_landing, flight);
+		list_append(&sim.flying, &flight->link);
+		timer_set(loop_timers(sim.loop), &flight->timer, (sim.now_us + delay_us) / 10 * 10 + 10);
+	}
+}
+
+static void on_guest_send(void *owner, const void *bytes, uint32_t count, const struct offload *offload)
+{
+	struct frame frame;
+
+	(void)owner;
+	frame_init(&frame, bytes, count);
+	frame.offload = *offload;
+	fly(&frame, true);
+}
+
+/* All that arrived in this turn is one batch. */
+static void on_arrivals(void *owner)
+{
+	struct frame frames[BATCH];
+	struct iovec bodies[BATCH];
+	struct flight *flights[BATCH];
+	size_t count = 0;
+	struct list *link;
+
+	(void)owner;
+	while (count < BATCH && (link = list_take(&sim.arrived))) {
+		struct flight *flight = flights[count] = container_of(link, struct flight, link);
+
+		frame_init(&frames[count], flight->frame, flight->bytes);
+		if (flight->bytes > FRAME_HEAD_BYTES && sim.scenario.kind == KIND_LENDS) {
+			bodies[count] = (struct iovec){flight->frame + FRAME_HEAD_BYTES, flight->bytes - FRAME_HEAD_BYTES};
+			frames[count].head_bytes = FRAME_HEAD_BYTES;
+			frames[count].body = &bodies[count];
+			frames[count].body_pieces = 1;
+		}
+		frames[count].offload = flight->offload;
+		count++;
+	}
+	ethswitch_input(&sim.guest_port, frames, count);
+	for (size_t i = 0; i < count; i++)
+		flight_land(flights[i]);
+	if (!list_empty(&sim.arrived))
+		loop_defer(sim.loop, &sim.arrivals);
+}
+
+/* ---- the gateway's port ---- */
+
+static void gateway_queue(struct port *port, const struct frame *frame)
+{
+	(void)port;
+	if (nat_input(sim.nat, &sim.guest_port, frame) != DROP_NONE)
+		sim.drops++;
+}
+
+static void gateway_flush(struct port *port)
+{
+	(void)port;
+	nat_flush(sim.nat);
+}
+
+static void gateway_run(struct port *port)
+{
+	if (nat_run(sim.nat))
+		port_schedule(port);
+}
+
+static const struct port_ops gateway_ops = {.queue = gateway_queue, .flush = gateway_flush, .run = gateway_run};
+
+/* ---- the guest's port ---- */
+
+static void on_room_due(void *owner, uint64_t now_us)
+{
+	(void)owner;
+	(void)now_us;
+	sim.busy_port = false;
+	port_room_returned(&sim.guest_port);
+}
+
+/* Not for a while. */
+static void port_refuse(void)
+{
+	sim.busy_port = true;
+	timer_set(loop_timers(sim.loop), &sim.room, sim.now_us + 50 + below(2000));
+}
+
+static void guest_queue(struct port *port, const struct frame *frame)
+{
+	(void)port;
+	if (sim.scenario.kind == KIND_QUEUED && !sim.busy_port && chance(10))
+		port_refuse();
+	fly(frame, false);
+}
+
+static void guest_flush(struct port *port)
+{
+	(void)port;
+}
+
+static void guest_look(const struct port *port, struct port_status *ret_status)
+{
+	(void)port;
+	ret_status->queued_bytes = sim.busy_port ? 1 : 0;
+	ret_status->queue_bound_bytes = 1;
+}
+
+static int guest_reserve(struct port *port, uint32_t least, uint32_t wanted, struct room *ret_room)
+{
+	uint32_t bytes = 0, count = 0;
+
+	(void)port;
+	if (!sim.busy_port && chance(5))
+		port_refuse();
+	if (sim.busy_port)
+		return -EAGAIN;
+	if (wanted > least && chance(20))
+		wanted = least + below(wanted - least);
+	while (bytes < wanted) {
+		uint32_t here = 130 + below(4000);
+
+		here = here < wanted - bytes ? here : wanted - bytes;
+		sim.room_pieces[count++] = (struct iovec){sim.room_bytes + bytes, here};
+		bytes += here;
+	}
+	*ret_room = (struct room){.pieces = sim.room_pieces, .piece_count = count, .bytes = bytes};
+	return 0;
+}
+
+static void guest_commit(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload)
+{
+	struct frame frame;
+
+	(void)port;
+	(void)room;
+	frame_init(&frame, sim.room_bytes, bytes);
+	frame.offload = *offload;
+	fly(&frame, false);
+}
+
+static void guest_cancel(struct port *port, struct room *room)
+{
+	(void)port;
+	(void)room;
+}
+
+static const struct port_ops guest_ops = {.queue = guest_queue, .flush = guest_flush};
+static const struct port_ops guest_queued_ops = {.queue = guest_queue, .flush = guest_flush, .look = guest_look};
+static const struct port_ops guest_lends_ops = {.queue = guest_queue,
+						.flush = guest_flush,
+						.reserve = guest_reserve,
+						.commit = guest_commit,
+						.cancel = guest_cancel};
+
+/* ---- a scenario ---- */
+
+static uint64_t clock_us(void *owner)
+{
+	(void)owner;
+	return sim.now_us;
+}
+
+static void on_work(void *owner)
+{
+	(void)owner;
+	loop_defer(sim.loop, &sim.work);
+}
+
+static void on_work_turn(void *owner)
+{
+	(void)owner;
+	ethswitch_set_now(sim.ethswitch, sim.now_us);
+	if (ethswitch_run(sim.ethswitch))
+		loop_defer(sim.loop, &sim.work);
+}
+
+static uint64_t draw_bytes(void)
+{
+	switch (below(4)) {
+	case 0:
+		return below(3);
+	case 1:
+		return below(3000);
+	case 2:
+		return below(60000);
+	default:
+		return below(chance(10) ? 600000 : 200000);
+	}
+}
+
+static void draw_scenario(struct scenario *scenario)
+{
+	*scenario = (struct scenario){
+		.kind = (enum kind)below(KINDS),
+		.is6 = chance(50),
+		.inbound = chance(20),
+		.reset_guest = chance(12),
+		.reset_host = chance(12),
+		.guests = chance(75) ? 1 : 1 + below(GUESTS_MAX),
+		.tail_bytes = chance(20) ? 4096U * (2 + below(40)) : 0,
+		.peek = chance(30) ? NAT_PEEK_NEVER : NAT_PEEK_AUTO,
+	};
+	scenario->ideal = chance(30);
+	scenario->network.delay_us = chance(60) ? 20 : below(3000);
+	if (scenario->ideal)
+		return;
+	scenario->network.jitter_us = chance(50) ? 0 : below(2000);
+	scenario->network.loss = chance(30) ? 0 : below(chance(20) ? 150 : 40);
+	scenario->network.duplicate = chance(60) ? 0 : below(60);
+}
+
+static void draw_script(const struct scenario *scenario, struct model_script *script)
+{
+	*script = (struct model_script){
+		.down = draw_bytes(),
+		.reset_after = MODEL_NEVER,
+		.chunk_bytes = 1 + below(chance(50) ? 100 : 70000),
+		.pause_us = 1 + below(chance(50) ? 100 : 5000),
+		.buffer_bytes = 2000 + below(chance(50) ? 20000 : 200000),
+		.drain_bytes = 500 + below(60000),
+		.drain_us = 1 + below(2000),
+		.partial_every = chance(60) ? 3 : 0,
+		.connect_us = below(3000),
+		.peeks = chance(90),
+	};
+	if (script->down / script->chunk_bytes > 500)
+		script->chunk_bytes = (uint32_t)(script->down / 500) + 1;
+	if (scenario->reset_host)
+		script->reset_after = below((uint32_t)script->down + 1);
+	if (!scenario->inbound && chance(5))
+		script->connect_error = chance(50) ? ECONNREFUSED : EHOSTUNREACH;
+}
+
+static void draw_guest(const struct scenario *scenario, uint32_t number, struct model_guest_config *config)
+{
+	bool offloads = scenario->kind == KIND_OFFLOADS || scenario->kind == KIND_LENDS;
+
+	*config = (struct model_guest_config){
+		.loop = sim.loop,
+		.random = &sim.random,
+		.send = on_guest_send,
+		.is6 = scenario->is6,
+		.port = (uint16_t)(40000 + number),
+		.far_port = (uint16_t)(MODEL_PORT + number),
+		.stream = number * 2,
+		.up = draw_bytes(),
+		.reset_after = MODEL_NEVER,
+		.mss = (uint16_t)(chance(70) ? 1440 : 300 + below(1140)),
+		.buffer_bytes = chance(50) ? 200000 : 3000 + below(20000),
+		.read_us = 1 + below(chance(70) ? 200 : 2000 * 1000),
+		.scale = (uint8_t)below(8),
+		.scaled = chance(80),
+		.sack = chance(70),
+		.offloads = offloads,
+		.data_on_syn = chance(10),
+		.fin_apart = chance(50),
+	};
+	if (scenario->reset_guest)
+		config->reset_after = below(100000);
+}
+
+static void start_guest(uint32_t number)
+{
+	struct model_guest *guest = &sim.guests[number];
+	struct model_guest_config config;
+	struct nat_inbound inbound = {.port = &sim.guest_port, .mac = {{2, 0, 0, 0, 0, 1}}};
+	int fd;
+
+	draw_guest(&sim.scenario, number, &config);
+	draw_script(&sim.scenario, &sim.host.scripts[number]);
+	sim.host.streams[number] = config.stream;
+	model_guest_init(guest, &config);
+	if (!sim.scenario.inbound) {
+		model_guest_connect(guest);
+		return;
+	}
+	if (config.is6) {
+		inbound.guest = nat_address6((struct ip6){{0xfd, [15] = 0x15}}, config.port);
+		inbound.far = nat_address6((struct ip6){{0x20, 1, 0xd, 0xb8, [15] = 1}}, config.far_port);
+	} else {
+		inbound.guest = nat_address4((struct ip4){{10, 0, 2, 15}}, config.port);
+		inbound.far = nat_address4((struct ip4){{192, 0, 2, 1}}, config.far_port);
+	}
+	fd = model_accept(&sim.host, number);
+	if (nat_tcp_accepted(sim.nat, fd, &inbound) < 0)
+		wrong("an accepted connection was refused");
+}
+
+static void make_ports(void)
+{
+	enum kind kind = sim.scenario.kind;
+	bool offloads = kind == KIND_OFFLOADS || kind == KIND_LENDS;
+
+	port_init(&sim.gateway, &gateway_ops, "gateway");
+	sim.gateway.uplink = true;
+	sim.gateway.accepts =
+		(struct port_accepts){.csum = true, .tso4 = true, .tso6 = true, .uso = true, .frame_bytes = FRAME_BYTES_MAX};
+	port_init(&sim.guest_port,
+		  kind == KIND_QUEUED  ? &guest_queued_ops
+		  : kind == KIND_LENDS ? &guest_lends_ops
+				       : &guest_ops,
+		  "guest");
+	sim.guest_port.accepts = (struct port_accepts){.csum = offloads, .tso4 = offloads, .tso6 = offloads, .frame_bytes = 1522};
+	ethswitch_attach(sim.ethswitch, &sim.gateway);
+	ethswitch_attach(sim.ethswitch, &sim.guest_port);
+}
+
+static void make_nat(void)
+{
+	struct nat_config config = {
+		.loop = sim.loop,
+		.ethswitch = sim.ethswitch,
+		.gateway = &sim.gateway,
+		.mac = {{2, 0, 0, 0, 0, 0xfe}},
+		.key = {{sim.seed, 2}},
+		.ip4 = true,
+		.ip6 = true,
+		.host4 = {{10, 0, 2, 2}},
+		.net4 = {{10, 0, 2, 0}},
+		.prefix4 = 24,
+		.host6 = {{0xfd, [15] = 2}},
+		.net6 = {{0xfd}},
+		.prefix6 = 64,
+		.flows = 16,
+		.tail_bytes = sim.scenario.tail_bytes,
+		.peek = sim.scenario.peek,
+		.sockets = &model_socket_ops,
+		.sockets_owner = &sim.host,
+	};
+
+	if (nat_new(&config, &sim.nat) < 0)
+		abort();
+}
+
+/* Until nothing is due any more. */
+static void run_scenario(uint64_t start_us)
+{
+	for (uint32_t turns = 1; sim.now_us - start_us < LIMIT_US && !sim.wrong; turns++) {
+		int64_t timeout_us = loop_timeout_us(sim.loop);
+
+		if (timeout_us < 0)
+			break;
+		sim.now_us += (uint64_t)timeout_us;
+		ethswitch_set_now(sim.ethswitch, sim.now_us);
+		if (loop_turn(sim.loop, 0) < 0)
+			abort();
+		if (turns > TURNS_MOST)
+			wrong("it does not come to rest");
+	}
+	if (loop_timeout_us(sim.loop) >= 0)
+		wrong("something is due for ever");
+}
+
+/* ---- what must hold at its end ---- */
+
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) \
+			wrong(#condition); \
+	} while (0)
+
+static const struct model_socket *socket_of(uint32_t number)
+{
+	for (size_t i = sim.host.count; i-- > 0;) {
+		if (sim.host.sockets[i].number == number)
+			return &sim.host.sockets[i];
+	}
+	return NULL;
+}
+
+static void check_whole(const struct model_guest *guest, const struct model_socket *socket)
+{
+	CHECK(guest->got_fin && guest->received == socket->script.down);
+	CHECK(guest->fin_acked && socket->taken == guest->config.up && socket->shut);
+	CHECK(!socket->closed_by_reset);
+	sim.intact++;
+}
+
+static void check_guest(uint32_t number)
+{
+	const struct model_guest *guest = &sim.guests[number];
+	const struct model_socket *socket = socket_of(number);
+	bool ideal = sim.scenario.ideal, quiet = !sim.scenario.reset_guest && !sim.scenario.reset_host;
+
+	if (!socket) {
+		CHECK(guest->gave_up);
+		return;
+	}
+	if (socket->script.connect_error) {
+		CHECK(!ideal || (socket->script.connect_error == ECONNREFUSED ? guest->refused : guest->unreachable));
+		return;
+	}
+	if (guest->gave_up || nat_counters(sim.nat)->tcp_given_up > 0) {
+		CHECK(sim.scenario.network.loss > 60 || !quiet);
+		return;
+	}
+	if (quiet)
+		check_whole(guest, socket);
+	if (ideal && socket->reset && !guest->sent_reset && socket->closed && guest->opened_us)
+		CHECK(guest->got_reset && guest->received == socket->arrived);
+	if (ideal && guest->sent_reset && !socket->shut)
+		CHECK(socket->closed_by_reset);
+}
+
+static void check_end(void)
+{
+	if (sim.host.wrong)
+		wrong(sim.host.wrong);
+	for (uint32_t i = 0; i < sim.scenario.guests; i++) {
+		if (sim.guests[i].wrong)
+			wrong(sim.guests[i].wrong);
+		else
+			check_guest(i);
+	}
+	CHECK(nat_flow_count(sim.nat) == 0);
+	for (size_t i = 0; i < sim.host.count; i++)
+		CHECK(sim.host.sockets[i].closed);
+}
+
+static void count_events(void)
+{
+	const uint64_t *from = (const uint64_t *)nat_counters(sim.nat);
+	uint64_t *to = (uint64_t *)&sim.all;
+
+	for (size_t i = 0; i < sizeof(sim.all) / sizeof(uint64_t); i++)
+		to[i] += from[i];
+}
+
+static void clear_scenario(void)
+{
+	struct list *link;
+
+	nat_free(sim.nat);
+	for (uint32_t i = 0; i < sim.scenario.guests; i++)
+		model_guest_done(&sim.guests[i]);
+	model_host_done(&sim.host);
+	while ((link = sim.flying.next) != &sim.flying)
+		flight_land(container_of(link, struct flight, link));
+	while ((link = sim.arrived.next) != &sim.arrived)
+		flight_land(container_of(link, struct flight, link));
+	timer_clear(loop_timers(sim.loop), &sim.room);
+	ethswitch_detach(&sim.guest_port);
+	ethswitch_detach(&sim.gateway);
+	loop_cancel(sim.loop, &sim.work);
+	loop_cancel(sim.loop, &sim.arrivals);
+}
+
+static void tell_scenario(void)
+{
+	const struct scenario *scenario = &sim.scenario;
+
+	printf("kind %d, IPv%d, %s, guests %u, loss %u/1000, duplicates %u/1000, delay %u+%u us, tail %zu, %s, resets %d %d\n",
+	       scenario->kind, scenario->is6 ? 6 : 4, scenario->inbound ? "inbound" : "outbound", scenario->guests,
+	       scenario->network.loss, scenario->network.duplicate, scenario->network.delay_us, scenario->network.jitter_us,
+	       scenario->tail_bytes, scenario->peek == NAT_PEEK_AUTO ? "peeks" : "ring", scenario->reset_guest,
+	       scenario->reset_host);
+	for (uint32_t i = 0; i < scenario->guests; i++) {
+		const struct model_guest *guest = &sim.guests[i];
+		const struct model_socket *socket = socket_of(i);
+
+		printf("guest: state %d, up %llu, una %llu, next %llu, window %u, received %llu, fin %d acked %d, reset %d sent %d, "
+		       "gave up %d, mss %u, buffer %u\n",
+		       guest->state, (unsigned long long)guest->config.up, (unsigned long long)guest->una,
+		       (unsigned long long)guest->next, guest->window, (unsigned long long)guest->received, guest->got_fin,
+		       guest->fin_acked, guest->got_reset, guest->sent_reset, guest->gave_up, guest->config.mss,
+		       guest->config.buffer_bytes);
+		if (socket)
+			printf("socket: down %llu, arrived %llu, consumed %llu, peek %llu, taken %llu, shut %d, ended %d, reset %d, "
+			       "closed %d (reset %d), buffer %u\n",
+			       (unsigned long long)socket->script.down, (unsigned long long)socket->arrived,
+			       (unsigned long long)socket->consumed, (unsigned long long)socket->peek_at,
+			       (unsigned long long)socket->taken, socket->shut, socket->ended, socket->reset, socket->closed,
+			       socket->closed_by_reset, socket->script.buffer_bytes);
+	}
+}
+
+static bool scenario_run(uint64_t seed, bool tell)
+{
+	uint64_t start_us = sim.now_us;
+
+	sim.seed = seed;
+	sim.wrong = NULL;
+	sim.busy_port = false;
+	random_init(&sim.random, seed);
+	sim.host = (struct model_host){.loop = sim.loop, .random = &sim.random};
+	draw_scenario(&sim.scenario);
+	make_ports();
+	make_nat();
+	for (uint32_t i = 0; i < sim.scenario.guests; i++)
+		start_guest(i);
+	run_scenario(start_us);
+	check_end();
+	count_events();
+	sim.virtual_us += sim.now_us - start_us;
+	if (sim.wrong)
+		printf("seed %llu: %s\n", (unsigned long long)seed, sim.wrong);
+	if (tell)
+		tell_scenario();
+	clear_scenario();
+	return !sim.wrong;
+}
+
+/* ---- all of them ---- */
+
+static int tell_event(const char *name, uint64_t count, bool must)
+{
+	bool few = must && count < EVENTS_LEAST;
+
+	printf("  %-32s %10llu%s\n", name, (unsigned long long)count, few ? "  too few" : "");
+	return few;
+}
+
+static int tell_events(bool must)
+{
+	const struct nat_counters *all = &sim.all;
+	int few = 0;
+
+	few += tell_event("timer retransmissions", all->tcp_timer_retransmissions, must);
+	few += tell_event("fast retransmissions", all->tcp_fast_retransmissions, must);
+	few += tell_event("zero windows", all->tcp_zero_windows, must);
+	few += tell_event("window probes", all->tcp_probes, must);
+	few += tell_event("half-closes from guest", all->tcp_half_closes_from_guest, must);
+	few += tell_event("half-closes from host", all->tcp_half_closes_from_host, must);
+	few += tell_event("resets from guest", all->tcp_resets_from_guest, must);
+	few += tell_event("resets from host", all->tcp_resets_from_host, must);
+	few += tell_event("partial sends", all->tcp_partial_sends, must);
+	few += tell_event("full sockets", all->tcp_full_sockets, must);
+	few += tell_event("bytes refused by the pool", all->tcp_tail_refused, must);
+	few += tell_event("data on SYN", all->tcp_data_on_syn, must);
+	few += tell_event("data on FIN", all->tcp_data_on_fin, must);
+	few += tell_event("out of order from guest", all->tcp_out_of_order, must);
+	few += tell_event("time-waits", all->tcp_time_waits, must);
+	tell_event("ports reused", all->tcp_reused, false);
+	tell_event("refused connects", all->tcp_refused, false);
+	tell_event("keep-alives", all->tcp_keepalives, false);
+	tell_event("given up", all->tcp_given_up, false);
+	printf("  %llu connections intact both ways, %llu frames, %llu s of virtual time\n", (unsigned long long)sim.intact,
+	       (unsigned long long)sim.frames, (unsigned long long)(sim.virtual_us / 1000000));
+	return few;
+}
+
+static int set_up(void)
+{
+	struct ethswitch_config config = {.mtu_bytes = 1500, .gateway = {{2, 0, 0, 0, 0, 0xfe}}, .on_work = on_work};
+
+	sim.now_us = 1000000;
+	list_init(&sim.flying);
+	list_init(&sim.arrived);
+	task_init(&sim.work, on_work_turn, NULL);
+	task_init(&sim.arrivals, on_arrivals, NULL);
+	timer_init(&sim.room, on_room_due, NULL);
+	if (loop_new(clock_us, NULL, &sim.loop) < 0)
+		return -1;
+	return ethswitch_new(&config, &sim.ethswitch);
+}
+
+int main(int argc, char **argv)
+{
+	bool first = argc > 2 && strcmp(argv[1], "-n") == 0;
+	uint64_t one = argc == 2 ? strtoull(argv[1], NULL, 10) : 0;
+	uint64_t count = first ? strtoull(argv[2], NULL, 10) : SCENARIOS;
+	int failed = 0, passed = 0, few = 0;
+
+	if (set_up() < 0)
+		return 1;
+	for (uint64_t seed = one ? one : 1; seed <= (one ? one : count) && failed < 20; seed++) {
+		if (scenario_run(seed, one != 0))
+			passed++;
+		else
+			failed++;
+	}
+	if (!one)
+		few = tell_events(!first);
+	ethswitch_free(sim.ethswitch);
+	loop_free(sim.loop);
+	printf("%d passed, %d failed\n", passed, failed + few);
+	return failed + few > 0;
+}
