@@ -14,8 +14,8 @@
 #include <sys/uio.h>
 
 enum datagram_limits {
-	DATAGRAM_BATCH = 64,        /* sends of one call */
-	DATAGRAM_RECEIPTS = 8,      /* receipts of one call */
+	DATAGRAM_BATCH = 64,         /* sends of one call */
+	DATAGRAM_RECEIPTS = 8,       /* receipts of one call */
 	DATAGRAM_ERROR_BYTES = 1280, /* what is kept of a message that an error is about */
 };
 
@@ -54,8 +54,8 @@ struct datagram_receipt {
 
 /* What became of a datagram sent earlier. */
 struct datagram_error {
-	int error;  /* negative errno */
-	bool icmp;  /* a router or the far end said so, with these two; else this host did */
+	int error; /* negative errno */
+	bool icmp; /* a router or the far end said so, with these two; else this host did */
 	uint8_t type, code;
 	uint32_t mtu; /* with -EMSGSIZE; 0: not known */
 	bool has_to, has_from;

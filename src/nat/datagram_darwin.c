@@ -47,7 +47,8 @@ static void datagram_close(void *owner, int fd)
 	close(fd);
 }
 
-static int datagram_set_way(void *owner, int fd, bool is6, const struct datagram_way *was, const struct datagram_way *now)
+static int datagram_set_way(void *owner, int fd, bool is6, const struct datagram_way *was,
+			    const struct datagram_way *now)
 {
 	enum { SYSTEM_HOPS = 64 };
 	int level = is6 ? IPPROTO_IPV6 : IPPROTO_IP, hops = now->hop_limit ? now->hop_limit : SYSTEM_HOPS, error = 0;
@@ -90,7 +91,8 @@ static void receipt_read(struct msghdr *header, uint32_t bytes, struct datagram_
 
 		if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVTOS && at->cmsg_len > CMSG_LEN(0))
 			receipt->service = *CMSG_DATA(at);
-		if (at->cmsg_level != IPPROTO_IPV6 || at->cmsg_type != IPV6_TCLASS || at->cmsg_len < CMSG_LEN(sizeof(value)))
+		if (at->cmsg_level != IPPROTO_IPV6 || at->cmsg_type != IPV6_TCLASS ||
+		    at->cmsg_len < CMSG_LEN(sizeof(value)))
 			continue;
 		memcpy(&value, CMSG_DATA(at), sizeof(value));
 		receipt->service = (uint8_t)value;

@@ -69,7 +69,8 @@ static void datagram_close(void *owner, int fd)
 	close(fd);
 }
 
-static int datagram_set_way(void *owner, int fd, bool is6, const struct datagram_way *was, const struct datagram_way *now)
+static int datagram_set_way(void *owner, int fd, bool is6, const struct datagram_way *was,
+			    const struct datagram_way *now)
 {
 	int level = is6 ? IPPROTO_IPV6 : IPPROTO_IP, error = 0;
 

@@ -41,7 +41,7 @@ struct fragment_key {
 /* One fragment, understood. */
 struct fragment {
 	struct fragment_key key;
-	uint32_t at;     /* of its payload in the frame */
+	uint32_t at; /* of its payload in the frame */
 	uint32_t bytes;
 	uint32_t offset; /* in the datagram's payload */
 	bool more;
@@ -57,7 +57,7 @@ struct fragment_datagram {
 	uint32_t end;        /* the payload's length, once the last fragment came; 0 before */
 	uint32_t head_bytes; /* Ethernet and IP header; 0: the first fragment has not come */
 	uint16_t l3;
-	bool congested;      /* one of them was marked on its way */
+	bool congested; /* one of them was marked on its way */
 	uint8_t *blocks[FRAGMENT_PIECES];
 	uint8_t head[FRAME_HEAD_BYTES];
 	struct iovec pieces[FRAGMENT_PIECES];
@@ -206,11 +206,13 @@ static enum drop_reason fragment_read6(const struct frame *frame, struct reader 
 /* RFC 8200 4.5: all but the last are multiples of 8, and none ends beyond the largest packet. */
 static enum drop_reason fragment_check(const struct fragment *fragment)
 {
-	uint32_t headers = fragment->key.is6 ? 0 : IP4_HEADER_BYTES;
+	/* IPv6's largest packet is 40 bytes longer than IPv4's, and no frame of ours. */
+	uint32_t most = fragment->key.is6 ? FRAME_BYTES_MAX - FRAGMENT_L3_MAX - IP6_HEADER_BYTES
+					  : IP4_PACKET_MAX - IP4_HEADER_BYTES;
 
 	if (fragment->bytes == 0 || (fragment->more && fragment->bytes % FRAGMENT_UNIT != 0))
 		return DROP_FRAGMENT_LENGTH;
-	if (fragment->offset + fragment->bytes > IP4_PACKET_MAX - headers)
+	if (fragment->offset + fragment->bytes > most)
 		return DROP_FRAGMENT_BEYOND;
 	return DROP_NONE;
 }
@@ -236,8 +238,7 @@ static enum drop_reason fragment_read(const struct frame *frame, struct port *fr
 
 static struct fragment_datagram *datagram_find(const struct fragments *fragments, const struct fragment_key *key)
 {
-	list_for_each(at, &fragments->waiting)
-	{
+	list_for_each (at, &fragments->waiting) {
 		struct fragment_datagram *datagram = container_of(at, struct fragment_datagram, link);
 
 		if (memcmp(&datagram->key, key, sizeof(*key)) == 0)
@@ -250,7 +251,7 @@ static size_t fragments_of_port(const struct fragments *fragments, const struct 
 {
 	size_t count = 0;
 
-	list_for_each(at, &fragments->waiting)
+	list_for_each (at, &fragments->waiting)
 		count += container_of(at, struct fragment_datagram, link)->key.port == port;
 	return count;
 }
@@ -421,8 +422,9 @@ static enum drop_reason datagram_frame(struct fragment_datagram *datagram, struc
 
 		if (count > datagram->end - offset)
 			count = datagram->end - offset;
-		datagram->pieces[ret_frame->body_pieces++] = (struct iovec){
-			.iov_base = datagram->blocks[offset / FRAGMENT_BLOCK_BYTES] + within, .iov_len = count};
+		datagram->pieces[ret_frame->body_pieces++] =
+			(struct iovec){.iov_base = datagram->blocks[offset / FRAGMENT_BLOCK_BYTES] + within,
+				       .iov_len = count};
 		offset += count;
 	}
 	return frame_parse(ret_frame);
@@ -495,8 +497,7 @@ static void fragments_on_due(void *owner, uint64_t now_us)
 
 void fragments_port_gone(struct fragments *fragments, struct port *port)
 {
-	list_for_each_safe(at, &fragments->waiting)
-	{
+	list_for_each_safe (at, &fragments->waiting) {
 		struct fragment_datagram *datagram = container_of(at, struct fragment_datagram, link);
 
 		if (datagram->key.port == port)
@@ -575,7 +576,8 @@ int fragment_send(struct flow *flow, const struct nat_head *head, uint32_t id6, 
 {
 	uint32_t room = ethswitch_mtu(flow->nat->config.ethswitch) - (head->is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES);
 	bool fragment = bytes > room;
-	uint32_t most = !fragment ? bytes : (room - (head->is6 ? IP6_FRAGMENT_BYTES : 0)) / FRAGMENT_UNIT * FRAGMENT_UNIT;
+	uint32_t most =
+		!fragment ? bytes : (room - (head->is6 ? IP6_FRAGMENT_BYTES : 0)) / FRAGMENT_UNIT * FRAGMENT_UNIT;
 
 	if (bytes > IP4_PACKET_MAX - (head->is6 ? 0 : (uint32_t)IP4_HEADER_BYTES))
 		return -EMSGSIZE;

@@ -32,7 +32,8 @@ struct fragments_config {
 	/* A datagram was given up because its rest did not come. `head` is a frame's beginning as far as it is there, NULL
 	 * without the first fragment; the IP header stands at `l3`. To be counted (DROP_FRAGMENT_LATE at the port) and,
 	 * when there is a head, refused (NAT_REFUSE_REASSEMBLY: RFC 8200 4.5, RFC 1122 3.3.2). */
-	void (*on_late)(void *owner, struct port *port, uint16_t vlan, const uint8_t *head, uint32_t bytes, uint32_t l3);
+	void (*on_late)(void *owner, struct port *port, uint16_t vlan, const uint8_t *head, uint32_t bytes,
+			uint32_t l3);
 	void *owner;
 };
 

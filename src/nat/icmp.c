@@ -34,8 +34,8 @@ struct icmp {
 	struct nat *nat;
 	const struct datagram_ops *ops;
 	void *ops_owner;
-	bool noticed;   /* that ping sockets are forbidden, or that descriptors ran out */
-	uint16_t id;    /* of IPv4 packets to guests */
+	bool noticed; /* that ping sockets are forbidden, or that descriptors ran out */
+	uint16_t id;  /* of IPv4 packets to guests */
 	uint32_t id6;
 	uint32_t local_mtu; /* told by this host with the last EMSGSIZE */
 	struct datagram_error error;
@@ -79,8 +79,10 @@ static void icmp_look(const struct flow *base, struct nat_flow_info *ret_info)
 
 static bool icmp_run(struct flow *base, struct flow_budget *budget);
 
-static const struct flow_ops icmp_flow_ops = {
-	.run = icmp_run, .on_due = icmp_on_due, .end = icmp_end, .look = icmp_look};
+static const struct flow_ops icmp_flow_ops = {.run = icmp_run,
+					      .on_due = icmp_on_due,
+					      .end = icmp_end,
+					      .look = icmp_look};
 
 static void icmp_used(struct icmp_flow *flow)
 {
@@ -104,10 +106,12 @@ static void icmp_notice(struct icmp *icmp, int error)
 		return;
 	icmp->noticed = true;
 	if (error == -EACCES || error == -EPERM)
-		config->on_notice(config->owner, "guests cannot ping beyond the network: this user may not open ping "
-						 "sockets; `sysctl -w net.ipv4.ping_group_range='0 2147483647'` allows it");
+		config->on_notice(config->owner,
+				  "guests cannot ping beyond the network: this user may not open ping "
+				  "sockets; `sysctl -w net.ipv4.ping_group_range='0 2147483647'` allows it");
 	else
-		config->on_notice(config->owner, "guests cannot ping beyond the network: the host gives no ping socket");
+		config->on_notice(config->owner,
+				  "guests cannot ping beyond the network: the host gives no ping socket");
 }
 
 static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *packet, const struct flow_key *key,
@@ -239,8 +243,8 @@ static void icmp_set_way(struct icmp_flow *flow, const struct nat_packet *packet
 	struct datagram_way way = {
 		.service = packet->service,
 		.hop_limit = packet->hop_limit > 1 ? (uint8_t)(packet->hop_limit - 1) : 0,
-		.dont_fragment = packet->dont_fragment &&
-				 packet->l4 - packet->l3 + packet->transport_bytes <= mtu_bytes,
+		.dont_fragment =
+			packet->dont_fragment && packet->l4 - packet->l3 + packet->transport_bytes <= mtu_bytes,
 	};
 
 	if (way.service == flow->way.service && way.hop_limit == flow->way.hop_limit &&
@@ -262,7 +266,8 @@ static enum drop_reason icmp_send_refused(struct icmp_flow *flow, const struct n
 }
 
 static enum drop_reason icmp_send(struct icmp_flow *flow, const struct nat_packet *packet,
-				  const struct icmp_header *header, const struct sockaddr_storage *to, socklen_t to_bytes)
+				  const struct icmp_header *header, const struct sockaddr_storage *to,
+				  socklen_t to_bytes)
 {
 	struct icmp *icmp = flow->icmp;
 	uint8_t start[ICMP_HEADER_BYTES];
@@ -273,8 +278,8 @@ static enum drop_reason icmp_send(struct icmp_flow *flow, const struct nat_packe
 		.to = (const struct sockaddr *)(const void *)to,
 		.to_bytes = to_bytes,
 	};
-	int count = frame_slice(packet->frame, packet->l4 + ICMP_HEADER_BYTES, packet->transport_bytes - ICMP_HEADER_BYTES,
-				pieces + 1, ICMP_PIECES - 1);
+	int count = frame_slice(packet->frame, packet->l4 + ICMP_HEADER_BYTES,
+				packet->transport_bytes - ICMP_HEADER_BYTES, pieces + 1, ICMP_PIECES - 1);
 
 	/* The header from private memory: what was checked is what is sent. */
 	icmp_restore(flow, header->type, icmp_echo_sequence(header), start);
@@ -294,7 +299,8 @@ static enum drop_reason icmp_send(struct icmp_flow *flow, const struct nat_packe
 
 static enum drop_reason icmp_refuse_route(struct icmp *icmp, const struct nat_packet *packet, enum drop_reason reason)
 {
-	nat_refuse_packet(icmp->nat, packet, reason == DROP_NAT_RESTRICTED ? NAT_REFUSE_PROHIBITED : NAT_REFUSE_HOST, 0);
+	nat_refuse_packet(icmp->nat, packet, reason == DROP_NAT_RESTRICTED ? NAT_REFUSE_PROHIBITED : NAT_REFUSE_HOST,
+			  0);
 	return reason;
 }
 

@@ -22,7 +22,7 @@ enum {
 	UDP_MESSAGE_MAX = 65487, /* of several datagrams: behind an IPv6 header it still is a packet */
 	UDP_SEGMENTS_OLD = 64,   /* before Linux 6.10 or so */
 	UDP_ERRORS_TURN = 64,
-	UDP_QUOTED = 520,        /* of a payload: ICMP4_ERROR_PACKET_MAX without the headers */
+	UDP_QUOTED = 520, /* of a payload: ICMP4_ERROR_PACKET_MAX without the headers */
 };
 
 /* ---- life of a flow ---- */
@@ -289,7 +289,8 @@ static uint32_t udp_copy(const struct datagram_send *send, uint8_t *to, uint32_t
 }
 
 /* The host will not send it: the guest hears why. */
-static void udp_refused(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target, int error)
+static void udp_refused(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target,
+			int error)
 {
 	uint8_t message[UDP_HEADER_BYTES + UDP_QUOTED];
 	uint32_t bytes = udp_quote(flow, &target->far, send->bytes, message);
@@ -304,23 +305,25 @@ static void udp_refused(struct udp_flow *flow, const struct datagram_send *send,
 	udp_drop(flow, error == -EMSGSIZE ? DROP_UDP_SEND_LONG : DROP_UDP_SEND_REFUSED, send);
 }
 
-/* One message of one datagram. False: the socket is full. */
-static bool udp_send_one(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target)
+/* One message of one datagram; `error` is what its first try met, 0: there was none. False: the socket is full. */
+static bool udp_send_one(struct udp_flow *flow, const struct datagram_send *send, const struct udp_target *target,
+			 int error)
 {
 	struct udp *udp = flow->udp;
 
 	for (int tries = 0;; tries++) {
-		int sent = udp->ops->send(udp->ops_owner, flow->watch.fd, send, 1);
-
-		if (sent > 0)
+		if (error == 0)
+			error = udp->ops->send(udp->ops_owner, flow->watch.fd, send, 1);
+		if (error > 0)
 			return true;
-		if (sent == -EAGAIN || sent == -ENOBUFS)
+		if (error == -EAGAIN || error == -ENOBUFS)
 			return false;
 		/* An error of an earlier datagram's, perhaps; then the queue has it, and this one goes. */
-		if (udp_errors(flow) > 0 && tries < 2)
-			continue;
-		udp_refused(flow, send, target, sent);
-		return true;
+		if (udp_errors(flow) == 0 || tries == 2) {
+			udp_refused(flow, send, target, error);
+			return true;
+		}
+		error = 0;
 	}
 }
 
@@ -339,7 +342,7 @@ static bool udp_send_apart(struct udp_flow *flow, const struct datagram_send *se
 		count = frame_slice(&whole, offset, part.bytes, pieces, FRAME_PIECES_MAX + 1);
 		assert(count >= 0); /* a datagram has a frame's pieces at most */
 		part.piece_count = (uint32_t)count;
-		if (!udp_send_one(flow, &part, target)) {
+		if (!udp_send_one(flow, &part, target, 0)) {
 			part.bytes = left;
 			part.segment_bytes = send->segment_bytes;
 			udp_drop(flow, DROP_UDP_SEND_FULL, &part);
@@ -360,12 +363,10 @@ static bool udp_send_refused(struct udp_flow *flow, const struct datagram_send *
 {
 	struct udp *udp = flow->udp;
 
-	if (error == -EAGAIN || error == -ENOBUFS) {
-		udp_drop(flow, DROP_UDP_SEND_FULL, send);
-		return false;
-	}
-	if (!udp_send_is_several(send)) {
-		if (udp_send_one(flow, send, target))
+	bool full = error == -EAGAIN || error == -ENOBUFS;
+
+	if (full || !udp_send_is_several(send)) {
+		if (!full && udp_send_one(flow, send, target, error))
 			return true;
 		udp_drop(flow, DROP_UDP_SEND_FULL, send);
 		return false;
@@ -434,7 +435,7 @@ static uint32_t udp_may_grow(const struct udp *udp, const struct udp_outgoing *o
 		return 0;
 	last = &batch->sends[batch->count - 1];
 	if (last->to_bytes != out->to_bytes || memcmp(last->to, out->to, out->to_bytes) != 0 ||
-	    out->segment_bytes > last->segment_bytes)
+	    out->segment_bytes > last->segment_bytes || last->segment_bytes > out->flow->segment_most)
 		return 0;
 	/* A shorter one may only be the last. */
 	if (out->segment_bytes < last->segment_bytes && left > out->segment_bytes)
@@ -552,8 +553,9 @@ static struct datagram_way udp_way(const struct nat_packet *packet, uint32_t pay
 
 	return (struct datagram_way){
 		.service = packet->service,
-		.hop_limit = packet->hop_limit > 1 && packet->hop_limit <= UDP_HOPS_CARRIED ? (uint8_t)(packet->hop_limit - 1)
-											     : 0,
+		.hop_limit = packet->hop_limit > 1 && packet->hop_limit <= UDP_HOPS_CARRIED
+				     ? (uint8_t)(packet->hop_limit - 1)
+				     : 0,
 		/* An IPv6 datagram that is larger than the link came in fragments, and may leave in some. */
 		.dont_fragment = packet->dont_fragment && headers + UDP_HEADER_BYTES + payload <= mtu_bytes,
 	};

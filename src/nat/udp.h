@@ -19,13 +19,13 @@
 #include "nat/nat_state.h"
 
 enum udp_limits {
-	UDP_SHORT_US = 30 * 1000 * 1000,  /* a question, and perhaps its answer */
-	UDP_LONG_US = 180 * 1000 * 1000,  /* who talked twice each way will go on (RFC 4787 4.3: two minutes at least) */
-	UDP_REMOTES = 8,                  /* addresses that a flow remembers by itself … */
-	UDP_REMOTES_MORE = 32768,         /* … and those of all flows beyond that */
+	UDP_SHORT_US = 30 * 1000 * 1000, /* a question, and perhaps its answer */
+	UDP_LONG_US = 180 * 1000 * 1000, /* who talked twice each way will go on (RFC 4787 4.3: two minutes at least) */
+	UDP_REMOTES = 8,                 /* addresses that a flow remembers by itself … */
+	UDP_REMOTES_MORE = 32768,        /* … and those of all flows beyond that */
 	UDP_REMOTE_WAYS = 4,
-	UDP_PIECES_MAX = 1024,            /* IOV_MAX, of one message and of all gathered */
-	UDP_HOPS_CARRIED = 32,            /* a hop limit up to this means something (traceroute); above, it is the host's */
+	UDP_PIECES_MAX = 1024, /* IOV_MAX, of one message and of all gathered */
+	UDP_HOPS_CARRIED = 32, /* a hop limit up to this means something (traceroute); above, it is the host's */
 };
 
 struct udp;

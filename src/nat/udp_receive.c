@@ -44,30 +44,29 @@ static uint32_t udp_early_bytes(const struct udp_flow *flow)
 
 /* ---- lending ---- */
 
-/* The pieces of a receipt: private memory, then the room behind it. How many. */
+/* The pieces of a receipt: private memory, the room behind it, and some more private memory. How many. */
 static uint32_t udp_receipt_pieces(const struct udp_flow *flow, struct udp *udp, unsigned index, struct iovec *pieces)
 {
 	const struct room *room = &udp->rooms[index];
 	struct frame whole = {.body = room->pieces, .body_pieces = room->piece_count, .length = room->bytes};
-	int count;
+	int count =
+		frame_slice(&whole, FRAME_HEAD_BYTES, room->bytes - FRAME_HEAD_BYTES, pieces + 1, ROOM_PIECES_MAX - 2);
+	uint32_t used = count < 0 ? 1 : 1 + (uint32_t)count;
 
-	pieces[0] = (struct iovec){.iov_base = udp->heads[index] + udp_head_bytes(flow),
-				   .iov_len = udp_early_bytes(flow)};
-	if (room->bytes <= FRAME_HEAD_BYTES)
-		return 1;
-	count = frame_slice(&whole, FRAME_HEAD_BYTES, room->bytes - FRAME_HEAD_BYTES, pieces + 1, ROOM_PIECES_MAX - 1);
-	return count < 0 ? 1 : 1 + (uint32_t)count;
+	pieces[0] =
+		(struct iovec){.iov_base = udp->heads[index] + udp_head_bytes(flow), .iov_len = udp_early_bytes(flow)};
+	if (count >= 0)
+		pieces[used++] = (struct iovec){.iov_base = udp->spills[index], .iov_len = UDP_SPILL_BYTES};
+	return used;
 }
 
 /* How many rooms were lent; 0: none, and the flow waits. */
 static unsigned udp_lend(struct udp_flow *flow, struct udp *udp)
 {
-	uint32_t wanted = udp_head_bytes(flow) + IP4_PACKET_MAX - IP4_HEADER_BYTES - UDP_HEADER_BYTES;
+	uint32_t wanted = FRAME_BYTES_MAX;
 	struct port *gateway = udp->nat->config.gateway;
 	unsigned count = 1;
 
-	if (wanted > FRAME_BYTES_MAX)
-		wanted = FRAME_BYTES_MAX;
 	if (nat_reserve(&flow->flow, FRAME_HEAD_BYTES, wanted, &udp->rooms[0]) < 0)
 		return 0;
 	while (count < UDP_LENT && !udp->rooms[0].port) {
@@ -180,7 +179,8 @@ static bool udp_commit_cut(struct udp_flow *flow, struct udp *udp, unsigned inde
 		error = udp_send_cut(flow, udp, head, far, udp->payload + offset, bytes, budget);
 		if (error == 0)
 			continue;
-		port_drop(flow->flow.port, error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT : DROP_ROOM_REFUSED, NULL);
+		port_drop(flow->flow.port, error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT : DROP_ROOM_REFUSED,
+			  NULL);
 		if (error == -EAGAIN)
 			return false;
 	}
@@ -189,11 +189,15 @@ static bool udp_commit_cut(struct udp_flow *flow, struct udp *udp, unsigned inde
 
 /* ---- a turn ---- */
 
-static bool udp_is_larger_than_link(const struct udp_flow *flow, const struct datagram_receipt *receipt)
+/* A datagram beyond the network's MTU, or more of them than the room that was lent. */
+static bool udp_must_be_cut(const struct udp_flow *flow, const struct datagram_receipt *receipt,
+			    const struct room *room)
 {
 	uint32_t headers = (flow->flow.key.is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES) + UDP_HEADER_BYTES;
 	uint32_t bytes = receipt->bytes;
 
+	if (udp_head_bytes(flow) + bytes > room->bytes)
+		return true;
 	if (receipt->segment_bytes > 0 && receipt->segment_bytes < bytes)
 		bytes = receipt->segment_bytes;
 	return headers + bytes > ethswitch_mtu(flow->flow.nat->config.ethswitch);
@@ -220,7 +224,7 @@ static bool udp_deliver(struct udp_flow *flow, struct udp *udp, unsigned index, 
 	head.from = far.ip;
 	head.service = receipt->service;
 	head.id = udp->id++;
-	if (udp_is_larger_than_link(flow, receipt))
+	if (udp_must_be_cut(flow, receipt, &udp->rooms[index]))
 		return udp_commit_cut(flow, udp, index, &head, &far, budget);
 	udp_commit(flow, udp, index, &head, &far, budget);
 	return true;

@@ -5,6 +5,11 @@
 
 #include "nat/udp.h"
 
+enum {
+	/* The longest datagram behind an IPv6 header is longer than a frame may be, though never than its fragments. */
+	UDP_SPILL_BYTES = 64,
+};
+
 struct udp_flow {
 	struct flow flow; /* the first member: flow.h */
 	struct udp *udp;
@@ -13,7 +18,7 @@ struct udp_flow {
 	bool forward;            /* it stays */
 	bool has_errors;         /* the loop said so */
 	uint8_t remote_count, remote_next;
-	uint32_t segment_most;   /* larger datagrams are not sent several at once: refused, or not supported (0) */
+	uint32_t segment_most; /* larger datagrams are not sent several at once: refused, or not supported (0) */
 	uint32_t datagrams_from_guest, datagrams_to_guest; /* both stop at 2: then it is a stream */
 	uint64_t bytes_from_guest, bytes_to_guest;
 	uint64_t used_us;
@@ -44,18 +49,19 @@ struct udp {
 	uint32_t segments_max; /* as far as we know by now */
 	uint16_t id;           /* of IPv4 packets to guests */
 	uint32_t id6;
-	uint32_t local_mtu;    /* told by this host with the last EMSGSIZE */
-	bool noticed;          /* that descriptors ran out */
-	uint64_t *remotes;     /* [UDP_REMOTES_MORE], by hash of flow and address; lives as long as nobody displaces it */
+	uint32_t local_mtu; /* told by this host with the last EMSGSIZE */
+	bool noticed;       /* that descriptors ran out */
+	uint64_t *remotes;  /* [UDP_REMOTES_MORE], by hash of flow and address; lives as long as nobody displaces it */
 	struct udp_batch batch;
 
 	/* of one turn of receiving */
 	struct room rooms[DATAGRAM_RECEIPTS];
 	struct datagram_receipt receipts[DATAGRAM_RECEIPTS];
 	uint8_t heads[DATAGRAM_RECEIPTS][FRAME_HEAD_BYTES];
-	struct iovec pieces[ROOM_PIECES_MAX + 2 * DATAGRAM_RECEIPTS];
+	uint8_t spills[DATAGRAM_RECEIPTS][UDP_SPILL_BYTES];
+	struct iovec pieces[ROOM_PIECES_MAX + 3 * DATAGRAM_RECEIPTS];
 	struct datagram_error error;
-	uint8_t payload[IP4_PACKET_MAX];  /* to be cut into fragments */
+	uint8_t payload[FRAME_BYTES_MAX + UDP_SPILL_BYTES]; /* to be cut into fragments */
 	uint8_t message[IP4_PACKET_MAX];
 };
 

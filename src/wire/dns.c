@@ -358,7 +358,8 @@ static void dns_draft_measure(struct dns_draft *draft, uint8_t *length)
 	memcpy(length, bytes.byte, sizeof(bytes.byte));
 }
 
-static void dns_draft_answer(struct dns_draft *draft, enum dns_type type, uint32_t ttl_s, const void *data, size_t bytes)
+static void dns_draft_answer(struct dns_draft *draft, enum dns_type type, uint32_t ttl_s, const void *data,
+			     size_t bytes)
 {
 	uint8_t *length;
 

@@ -49,7 +49,7 @@ enum dns_flags {
 	DNS_FLAG_TRUNCATED = 0x0200,
 	DNS_FLAG_WANT_RECURSION = 0x0100,
 	DNS_FLAG_RECURSION = 0x0080,
-	DNS_FLAG_AUTHENTIC = 0x0020,    /* RFC 4035 3.2.3 */
+	DNS_FLAG_AUTHENTIC = 0x0020,     /* RFC 4035 3.2.3 */
 	DNS_FLAG_CHECK_DISABLE = 0x0010, /* RFC 4035 3.2.2 */
 	DNS_FLAG_RCODE = 0x000f,
 };
@@ -105,8 +105,8 @@ struct dns_message {
 	size_t records_at;            /* where the records begin */
 	bool edns;                    /* there is an OPT record, RFC 6891 */
 	uint8_t edns_version;
-	bool dnssec_ok;               /* RFC 3225 3 */
-	uint16_t udp_bytes;           /* what its sender takes over UDP: 512 at least */
+	bool dnssec_ok;     /* RFC 3225 3 */
+	uint16_t udp_bytes; /* what its sender takes over UDP: 512 at least */
 };
 
 /* The name at `*at`, which is moved behind it. Pointers lead backwards only, at most DNS_POINTERS_MAX of them. */
@@ -155,7 +155,8 @@ void dns_draft_soa(struct dns_draft *draft, uint32_t ttl_s, const char *zone);
 size_t dns_draft_end(struct dns_draft *draft);
 
 /* An answer cut down to header and question, with TC, because it is longer than its asker takes. */
-size_t dns_truncate(const struct dns_message *query, const uint8_t *answer, size_t bytes, void *room, size_t room_bytes);
+size_t dns_truncate(const struct dns_message *query, const uint8_t *answer, size_t bytes, void *room,
+		    size_t room_bytes);
 
 /* DNS over a stream: how many bytes the first message and its length take up, 0 while it is not whole; the message
  * stands behind DNS_STREAM_PREFIX bytes. */

@@ -91,7 +91,8 @@ static enum drop_reason tftp_request_read(struct reader *reader, struct tftp_mes
 {
 	char mode[TFTP_WORD_BYTES];
 
-	if (!tftp_text_read(reader, message->path, sizeof(message->path)) || !tftp_text_read(reader, mode, sizeof(mode)))
+	if (!tftp_text_read(reader, message->path, sizeof(message->path)) ||
+	    !tftp_text_read(reader, mode, sizeof(mode)))
 		return DROP_TFTP_TEXT;
 	if (tftp_word_equal(mode, "octet"))
 		message->mode = TFTP_OCTET;
@@ -176,7 +177,8 @@ static void tftp_options_write(struct writer *writer, const struct tftp_options 
 		tftp_option_write(writer, "windowsize", options->window_blocks);
 }
 
-void tftp_request_write(struct writer *writer, const char *path, enum tftp_mode mode, const struct tftp_options *options)
+void tftp_request_write(struct writer *writer, const char *path, enum tftp_mode mode,
+			const struct tftp_options *options)
 {
 	writer_be16(writer, TFTP_READ);
 	tftp_text_write(writer, path);

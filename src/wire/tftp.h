@@ -13,7 +13,7 @@
 
 enum tftp_sizes {
 	TFTP_PORT = 69,
-	TFTP_HEADER_BYTES = 4, /* of DATA and ACK */
+	TFTP_HEADER_BYTES = 4,  /* of DATA and ACK */
 	TFTP_BLOCK_BYTES = 512, /* without blksize */
 	TFTP_BLOCK_MIN = 8,     /* RFC 2348 */
 	TFTP_BLOCK_MAX = 65464,
@@ -69,7 +69,8 @@ struct tftp_message {
  * DROP_NONE, DROP_TFTP_SHORT, DROP_TFTP_OPCODE, DROP_TFTP_TEXT (no NUL, too long), DROP_TFTP_MODE. */
 enum drop_reason tftp_read(struct reader *reader, struct tftp_message *ret_message);
 
-void tftp_request_write(struct writer *writer, const char *path, enum tftp_mode mode, const struct tftp_options *options);
+void tftp_request_write(struct writer *writer, const char *path, enum tftp_mode mode,
+			const struct tftp_options *options);
 /* The header; the data follows. */
 void tftp_data_write(struct writer *writer, uint16_t block);
 void tftp_ack_write(struct writer *writer, uint16_t block);

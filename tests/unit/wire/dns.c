@@ -24,7 +24,8 @@ static const struct message_row {
 	{"no question", "1234 0100 0000 0000 0000 0000", DROP_NONE},
 	{"two questions", "1234 0100 0002 0000 0000 0000 " VM1 " c00c 001c 0001", DROP_NONE},
 	{"query with OPT", "1234 0100 0001 0000 0000 0001 " VM1 " 00 0029 04d0 00000000 0000", DROP_NONE},
-	{"answer, compressed", "1234 8180 0001 0001 0000 0000 " VM1 " c00c 0001 0001 0000003c 0004 0a00020f", DROP_NONE},
+	{"answer, compressed", "1234 8180 0001 0001 0000 0000 " VM1 " c00c 0001 0001 0000003c 0004 0a00020f",
+	 DROP_NONE},
 	{"answer, empty data", "1234 8180 0001 0001 0000 0000 " VM1 " c00c 0010 0001 0000003c 0000", DROP_NONE},
 	{"nothing", "", DROP_DNS_SHORT},
 	{"half a header", "1234 0100 0001 0000 0000 00", DROP_DNS_SHORT},
@@ -37,9 +38,10 @@ static const struct message_row {
 	{"pointer to itself", "1234 0100 0001 0000 0000 0000 c00c 0001 0001", DROP_DNS_NAME},
 	{"pointer forward", "1234 0100 0001 0000 0000 0000 c010 0001 0001 00", DROP_DNS_NAME},
 	{"half a pointer", "1234 0100 0001 0000 0000 0000 c0", DROP_DNS_NAME},
-	{"two pointers in a ring",
-	 "1234 8180 0001 0001 0000 0000 " VM1 " 0161 c018 0001 0001 00000000 0000", DROP_DNS_RECORD},
-	{"name of 255 bytes", "1234 0100 0001 0000 0000 0000 3f 61*63 3f 61*63 3f 61*63 3d 61*61 00 0001 0001", DROP_NONE},
+	{"two pointers in a ring", "1234 8180 0001 0001 0000 0000 " VM1 " 0161 c018 0001 0001 00000000 0000",
+	 DROP_DNS_RECORD},
+	{"name of 255 bytes", "1234 0100 0001 0000 0000 0000 3f 61*63 3f 61*63 3f 61*63 3d 61*61 00 0001 0001",
+	 DROP_NONE},
 	{"name of 256 bytes", "1234 0100 0001 0000 0000 0000 3f 61*63 3f 61*63 3f 61*63 3e 61*62 00 0001 0001",
 	 DROP_DNS_NAME},
 	{"record missing", "1234 8180 0001 0001 0000 0000 " VM1, DROP_DNS_RECORD},
@@ -199,7 +201,8 @@ static void a_written_answer_is_read_again(void **state)
 	size_t count, at;
 
 	(void)state;
-	dns_draft_begin(&draft, bytes, sizeof(bytes), &query, DNS_RCODE_OK, DNS_FLAG_AUTHORITATIVE | DNS_FLAG_RECURSION);
+	dns_draft_begin(&draft, bytes, sizeof(bytes), &query, DNS_RCODE_OK,
+			DNS_FLAG_AUTHORITATIVE | DNS_FLAG_RECURSION);
 	dns_draft_ip4(&draft, 5, (struct ip4){{10, 0, 2, 15}});
 	dns_draft_ip6(&draft, 5, (struct ip6){{0xfd, [15] = 15}});
 	dns_draft_ptr(&draft, 5, "vm1.lab.internal");
@@ -208,8 +211,8 @@ static void a_written_answer_is_read_again(void **state)
 	assert_true(count > 0);
 	assert_int_equal(dns_message_read(bytes, count, &message), DROP_NONE);
 	assert_int_equal(message.header.id, 77);
-	assert_int_equal(message.header.flags, DNS_FLAG_RESPONSE | DNS_FLAG_AUTHORITATIVE | DNS_FLAG_RECURSION |
-						       DNS_FLAG_WANT_RECURSION);
+	assert_int_equal(message.header.flags,
+			 DNS_FLAG_RESPONSE | DNS_FLAG_AUTHORITATIVE | DNS_FLAG_RECURSION | DNS_FLAG_WANT_RECURSION);
 	assert_int_equal(message.header.count[DNS_ANSWERS], 3);
 	assert_int_equal(message.header.count[DNS_AUTHORITY], 1);
 	assert_int_equal(message.header.count[DNS_ADDITIONAL], 1);
