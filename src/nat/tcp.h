@@ -43,7 +43,7 @@ enum tcp_timer {
 	TCP_TIMER_RETRANSMIT, /* something is not acknowledged */
 	TCP_TIMER_PERSIST,    /* the guest's window is shut and there is something for it */
 	TCP_TIMER_KEEPALIVE,  /* nothing at all */
-	TCP_TIMER_TIME_WAIT, /* and RESETTING: its end */
+	TCP_TIMER_TIME_WAIT,  /* and RESETTING: its end */
 };
 
 /* What a flow is in, as the guest sees it. Who may do what:
@@ -217,10 +217,28 @@ void tcp_abort(struct tcp_flow *flow);
 bool tcp_finish(struct tcp_flow *flow);
 /* Closes what there is and frees the flow; the guest is told nothing. */
 void tcp_drop(struct tcp_flow *flow, bool reset_host);
-/* The largest segment that this flow's frames carry. */
-uint16_t tcp_mss_here(const struct tcp_flow *flow);
+extern const struct flow_ops tcp_flow_ops;
 /* The host's socket failed: what it has is still the guest's, then comes a reset. */
 void tcp_break(struct tcp_flow *flow);
+
+/* ---- tcp_open.c ---- */
+
+/* A SYN for which there is no flow. */
+enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const struct tcp_segment *segment);
+/* What the guest's SYN says. */
+void tcp_learn_options(struct tcp_flow *flow, const struct tcp_segment *segment);
+/* The guest has both SYNs. */
+void tcp_opened(struct tcp_flow *flow);
+/* The largest segment that this flow's frames carry. */
+uint16_t tcp_mss_here(const struct tcp_flow *flow);
+
+/* ---- tcp_answer.c ---- */
+
+/* Nobody is there for this segment. */
+void tcp_reset_segment(struct nat *nat, const struct tcp_segment *segment);
+/* The SYN of this flow is refused: by a reset, or by the ICMP error for an errno. */
+void tcp_reset_flow(struct tcp_flow *flow);
+void tcp_refuse_flow(struct tcp_flow *flow, int error);
 
 /* ---- tcp_from_guest.c ---- */
 

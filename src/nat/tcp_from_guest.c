@@ -339,6 +339,11 @@ enum drop_reason tcp_take(struct tcp_flow *flow, struct tcp_segment *segment)
 	if (!tcp_trim(flow, segment)) {
 		tcp_heard(flow);
 		tcp_owe_ack(flow);
+		/* Behind a shut window nothing is acceptable but what it acknowledges (RFC 9293 3.10.7.4): the two directions
+		 * would else shut each other. */
+		if (flow->from_guest.edge == flow->from_guest.next)
+			(void)tcp_acknowledged(flow, segment);
+		tcp_finish(flow);
 		return DROP_TCP_SEQUENCE;
 	}
 	tcp_heard(flow);

@@ -383,6 +383,7 @@ static void guest_acked(struct model_guest *guest, const uint8_t *tcp, bool bare
 			   bytes);
 		/* and what follows, since the other end keeps nothing that comes early */
 		guest->next = guest->una + bytes + (bytes == left);
+		guest->max = guest->next > guest->max ? guest->next : guest->max;
 	}
 	if (window > 0 && guest->window == 0)
 		guest->retries = 0;

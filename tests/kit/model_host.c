@@ -125,7 +125,9 @@ static void socket_on_remote(void *owner, uint64_t now_us)
 		socket_tell(socket, LOOP_READ | LOOP_HANGUP);
 		return;
 	}
-	timer_set(loop_timers(socket->host->loop), &socket->remote, later(socket->host, script->pause_us));
+	/* with the buffer full the program waits for it, here by looking again */
+	timer_set(loop_timers(socket->host->loop), &socket->remote,
+		  later(socket->host, script->pause_us) + (room == 0 ? 5000 : 0));
 }
 
 static void socket_on_drain(void *owner, uint64_t now_us)
@@ -241,7 +243,7 @@ static ssize_t model_send(void *owner, int fd, const struct iovec *pieces, int c
 	for (int i = 0; i < count; i++)
 		wanted += (uint32_t)pieces[i].iov_len;
 	if (socket->script.partial_every && ++socket->sends % socket->script.partial_every == 0 && wanted > 1) {
-		uint32_t part = 1 + random_below(socket->host->random, wanted - 1);
+		uint32_t part = random_below(socket->host->random, 4) ? 1 + random_below(socket->host->random, wanted - 1) : 0;
 
 		room = room < part ? room : part;
 	}
