@@ -523,6 +523,12 @@ static int description_refuse_host(const struct service_config *config, const ch
 			 description_range4(config, range));
 }
 
+static int description_refuse_gateway(const char *whole, const char *address, struct error *ret_error)
+{
+	return error_set(ret_error, -EINVAL, "dhcp-host=%s: %s is the gateway's own address; choose another", whole,
+			 address);
+}
+
 static int description_reserve_address(struct lease_table *leases, const struct service_config *config,
 				       const char *whole, struct mac mac, char *address, const char *name,
 				       struct error *ret_error)
@@ -537,11 +543,15 @@ static int description_reserve_address(struct lease_table *leases, const struct 
 		if (!ip6_parse(address + 1, &ip6))
 			return error_set(ret_error, -EINVAL, "dhcp-host=%s: '%s' is not an IPv6 address", whole,
 					 address + 1);
+		if (config->ip6 && ip6_equal(ip6, config->host6))
+			return description_refuse_gateway(whole, address + 1, ret_error);
 		error = config->ip6 ? lease_reserve6(leases, mac, ip6, name) : -ERANGE;
 	} else {
 		if (!ip4_parse(address, &ip4))
 			return error_set(ret_error, -EINVAL, "dhcp-host=%s: must be MAC,IP[,NAME] or MAC,[IP6][,NAME]",
 					 whole);
+		if (config->ip4 && ip4_equal(ip4, config->host4))
+			return description_refuse_gateway(whole, address, ret_error);
 		error = config->ip4 ? lease_reserve4(leases, mac, ip4, name) : -ERANGE;
 	}
 	if (error == -ERANGE)

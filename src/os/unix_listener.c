@@ -27,6 +27,9 @@ static int unix_listener_refuse_served(const char *path, int fd, struct error *r
 	pid_t pid;
 
 	/* The system knows who listens, but not who has bound a datagram socket. */
+	if (socket_peer_pid(fd, &pid) == 0 && pid == getpid())
+		return error_set(ret_error, -EADDRINUSE, "%s: is served already, by this process; choose another path",
+				 path);
 	if (socket_peer_pid(fd, &pid) == 0)
 		return error_set(ret_error, -EADDRINUSE,
 				 "%s: another process (pid %ld) is listening there; stop it or choose another path",

@@ -285,7 +285,7 @@ static void reservations_take_the_words_of_dnsmasq(void **state)
 		{"52:54:00:00:00:05,10.0.2.50", -EINVAL, "another dhcp-host="},
 		{"52:54:00:00:00:01,10.0.2.53", -EINVAL, "another dhcp-host="},
 		{"52:54:00:00:00:06,10.0.3.50", -EINVAL, "may have"},
-		{"52:54:00:00:00:07,10.0.2.2", -EINVAL, "dhcp-host=52:54:00:00:00:07,10.0.2.2"},
+		{"52:54:00:00:00:07,10.0.2.2", -EINVAL, "10.0.2.2 is the gateway's own address"},
 		{"52:54:00:00:00:08", -EINVAL, "must be MAC,IP"},
 		{"vm9,10.0.2.60", -EINVAL, "must be MAC,IP"},
 		{"52:54:00:00:00:0a,10.0.2", -EINVAL, "must be MAC,IP"},
