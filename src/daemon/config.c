@@ -96,13 +96,11 @@ int config_check_name(const char *name, struct error *ret_error)
 				 CONFIG_NAME_BYTES);
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)name[i];
-		bool inner = c == '.' || c == '_' || c == '-';
 
-		if (c < 128 && (isalnum(c) || (i > 0 && inner) || c == '_'))
+		if (c < 128 && (isalnum(c) || (i > 0 && c == '-') || c == '_'))
 			continue;
 		return error_set(ret_error, -EINVAL,
-				 "network name %s: letters, digits, '.', '_' and '-' only, and no '.' or '-' in front",
-				 name);
+				 "network name %s: letters, digits, '_' and '-' only, and no '-' in front", name);
 	}
 	return 0;
 }

@@ -90,11 +90,20 @@ static int daemon_refuse(struct error *ret_error, const struct gw_error *error, 
 }
 
 /* Where the words came from, when they came from a file: the library knows only the words. */
-static const char *daemon_origin(const struct config *config)
+static const char *daemon_origin(const struct config *config, const char *text)
 {
-	if (config->uplink.origin)
+	static const char host[] = "dhcp-host=";
+
+	if (strncmp(text, host, sizeof(host) - 1) != 0)
 		return config->uplink.origin;
-	return config->dhcp_hosts.count ? config->dhcp_hosts.items[0].origin : NULL;
+	for (size_t i = 0; i < config->dhcp_hosts.count; i++) {
+		const char *words = config->dhcp_hosts.items[i].text;
+
+		if (strncmp(text + sizeof(host) - 1, words, strlen(words)) == 0 &&
+		    text[sizeof(host) - 1 + strlen(words)] == ':')
+			return config->dhcp_hosts.items[i].origin;
+	}
+	return NULL;
 }
 
 static int daemon_start_network(struct running *running, struct error *ret_error)
@@ -118,7 +127,7 @@ static int daemon_start_network(struct running *running, struct error *ret_error
 	result = gw_network_new(&given, &running->network, &error);
 	free(hosts);
 	if (result < 0)
-		return daemon_refuse(ret_error, &error, daemon_origin(config));
+		return daemon_refuse(ret_error, &error, daemon_origin(config, error.text));
 	daemon_network = running->network;
 	return 0;
 }
@@ -257,6 +266,8 @@ int daemon_run(const struct daemon *daemon, struct error *ret_error)
 	result = daemon_start(&running, ret_error);
 	if (result == 0)
 		result = daemon_loop(&running, ret_error);
+	else
+		log_discard(&running.log, daemon->log_file);
 	daemon_stop(&running);
 	return result;
 }

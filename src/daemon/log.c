@@ -7,10 +7,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/plain.h"
 #include "guestwire/guestwire.h"
 
 int log_open(struct log *log, const char *path, bool verbose, struct error *ret_error)
@@ -18,7 +20,10 @@ int log_open(struct log *log, const char *path, bool verbose, struct error *ret_
 	*log = (struct log){.fd = STDERR_FILENO, .verbose = verbose};
 	if (!path)
 		return 0;
-	log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+	log->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	log->made = log->fd >= 0;
+	if (log->fd < 0 && errno == EEXIST)
+		log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
 	log->stamped = true;
 	return log->fd < 0 ? error_set(ret_error, -errno, "log file %s: %s", path, error_name(-errno)) : 0;
 }
@@ -28,6 +33,14 @@ void log_close(struct log *log)
 	if (log->stamped && log->fd >= 0)
 		close(log->fd);
 	log->fd = -1;
+}
+
+void log_discard(const struct log *log, const char *path)
+{
+	struct stat status;
+
+	if (log->made && fstat(log->fd, &status) == 0 && status.st_size == 0)
+		unlink(path);
 }
 
 static size_t log_stamp(char *line, size_t room)
@@ -59,11 +72,9 @@ static void log_write(const struct log *log, const char *format, va_list argumen
 	if (length < 0)
 		return;
 	used += (size_t)length < sizeof(line) - used - 1 ? (size_t)length : sizeof(line) - used - 2;
-	/* Names in it may be a guest's: what could move a terminal's cursor is shown as '?'. */
-	for (size_t i = 0; i < used; i++) {
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
-	}
+	/* Names in it may be a guest's. */
+	line[used] = '\0';
+	plain_text(line);
 	line[used++] = '\n';
 	/* A log that cannot be written must not stop the network: there is nobody left to tell. */
 	if (write(log->fd, line, used) < 0)

@@ -13,11 +13,14 @@ struct log {
 	int fd;       /* -1: nowhere */
 	bool stamped; /* it is a file */
 	bool verbose;
+	bool made; /* the file was not there before */
 };
 
-/* `path` NULL: standard error. Appends; makes the file with mode 0640. */
+/* `path` NULL: standard error. Appends; makes the file with mode 0600. */
 int log_open(struct log *log, const char *path, bool verbose, struct error *ret_error);
 void log_close(struct log *log);
+/* Before log_close(), when nothing came of it: a file that was made and got no line is removed. */
+void log_discard(const struct log *log, const char *path);
 void log_line(const struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* As log_line(), with -v only. */
 void log_more(const struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));

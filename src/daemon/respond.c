@@ -83,17 +83,21 @@ static void append_name(void *owner, const struct gw_guest_info *info)
 	snprintf(text + used, 400 - used, "%s%s", used ? ", " : "", info->name);
 }
 
+char *respond_no_guest(struct gw_network *network, const char *word)
+{
+	char text[700], names[400] = "";
+
+	gw_network_each_guest(network, append_name, names);
+	snprintf(text, sizeof(text), "no guest %.200s; there %s%s", word, *names ? "are: " : "is none", names);
+	return answer_encode_error(ANSWER_NOT_FOUND, text);
+}
+
 static char *respond_guest_remove(struct gw_network *network, const struct request *request)
 {
 	struct gw_guest *guest = gw_guest_find(network, request->guest);
-	char text[700], names[400] = "";
 
-	if (!guest) {
-		gw_network_each_guest(network, append_name, names);
-		snprintf(text, sizeof(text), "no guest %s; there %s", request->guest, *names ? "are: " : "is none");
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", names);
-		return answer_encode_error(ANSWER_NOT_FOUND, text);
-	}
+	if (!guest)
+		return respond_no_guest(network, request->guest);
 	gw_guest_remove(guest);
 	return answer_encode_ok(json_object());
 }

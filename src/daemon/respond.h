@@ -11,5 +11,7 @@ struct request;
 char *respond(struct gw_network *network, const char *control_path, const struct request *request);
 /* The answer of `wait`, or NULL: not yet. */
 char *respond_wait(struct gw_network *network, const struct request *request);
+/* That nobody is known by this word, and who there is. */
+char *respond_no_guest(struct gw_network *network, const char *word);
 
 #endif

@@ -74,6 +74,16 @@ static int runtime_make(const char *path, struct error *ret_error)
 	return 0;
 }
 
+/* Only the folder of a network can be gone again because somebody else removed it; what is above ours was never there. */
+static int runtime_make_base(const char *path, struct error *ret_error)
+{
+	if (mkdir(path, 0700) < 0 && errno == ENOENT)
+		return error_set(ret_error, -ENOTDIR,
+				 "%s: the folder above it is not there; make it, or set XDG_RUNTIME_DIR to one that is",
+				 path);
+	return runtime_make(path, ret_error);
+}
+
 static struct flock runtime_lock_all(void)
 {
 	return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -103,7 +113,7 @@ static int runtime_try(struct runtime *runtime, const char *name, struct error *
 {
 	struct flock lock = runtime_lock_all();
 	char path[RUNTIME_PATH_BYTES];
-	int fd, result = runtime_make(runtime->base, ret_error);
+	int fd, result = runtime_make_base(runtime->base, ret_error);
 
 	if (result == 0)
 		result = runtime_make(runtime->folder, ret_error);

@@ -187,8 +187,7 @@ static void server_capture(struct server *server, struct client *client, const s
 	int result;
 
 	if (guest && !target_find(server->network, guest, &target)) {
-		snprintf(text, sizeof(text), "no guest %s here", guest);
-		client_answer(client, answer_encode_error(ANSWER_NOT_FOUND, text));
+		client_answer(client, respond_no_guest(server->network, guest));
 		return;
 	}
 	/* A port's own name, or its --guest's, keeps its meaning when the guest comes back; other words lead to a port. */
