@@ -285,7 +285,25 @@ static int capture_open_file(struct capture *capture, struct error *ret_error)
 	if (!capture->file)
 		return 0;
 	capture->to = strcmp(capture->file, "-") == 0 ? stdout : fopen(capture->file, "we");
-	return capture->to ? 0 : error_set(ret_error, -errno, "%s: %s", capture->file, error_name(-errno));
+	return capture->to ? 0
+			   : error_set(ret_error, -errno, "capture: cannot write %s: %s", capture->file,
+				       error_name(-errno));
+}
+
+/* A network that does not run is taken for the first word of a filter, so the refusal names both. */
+static int capture_filter(struct capture *capture, struct error *ret_error)
+{
+	size_t length = strcspn(capture->words, " ");
+	char word[CONFIG_NAME_BYTES + 1];
+	struct error why = {0};
+	int result = filter_new(capture->words, &capture->filter, &why);
+
+	if (result == 0)
+		return 0;
+	snprintf(word, sizeof(word), "%.*s", (int)length, capture->words);
+	if (result == -EINVAL && !capture->name && length < sizeof(word) && config_check_name(word, NULL) == 0)
+		return error_set(ret_error, result, "%.400s; nor does a network %s run", why.text, word);
+	return error_set(ret_error, result, "%s", why.text);
 }
 
 static int capture_start(struct capture *capture, struct error *ret_error)
@@ -299,7 +317,7 @@ static int capture_start(struct capture *capture, struct error *ret_error)
 	capture->bytes = malloc(CAPTURE_READ_BYTES);
 	if (!capture->bytes)
 		return error_set(ret_error, -ENOMEM, "no memory");
-	if ((capture->words[0] && (result = filter_new(capture->words, &capture->filter, ret_error)) < 0) ||
+	if ((capture->words[0] && (result = capture_filter(capture, ret_error)) < 0) ||
 	    (result = connection_open(capture->name, &capture->connection, ret_error)) < 0 ||
 	    (result = capture_open_file(capture, ret_error)) < 0 ||
 	    (result = connection_ask(&capture->connection, &request, CONNECTION_TIMEOUT_MS, &answer, ret_error)) < 0)

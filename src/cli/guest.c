@@ -11,6 +11,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/member.h"
 #include "cli/paste.h"
 #include "cli/place.h"
 
@@ -35,7 +36,8 @@ static int guest_read(struct guest *guest, struct arguments *arguments, struct e
 		if (found >= 0)
 			guest->json = true;
 		else if (guest->plain_count == GUEST_WORDS_MAX)
-			return error_set(ret_error, -EINVAL, "guest: %.60s is one word too many", word);
+			return error_set(ret_error, -EINVAL,
+					 "guest: %.60s is one word too many; guestwire help guest says more", word);
 		else
 			guest->plain[guest->plain_count++] = word;
 	}
@@ -43,16 +45,13 @@ static int guest_read(struct guest *guest, struct arguments *arguments, struct e
 		return error_set(ret_error, -EINVAL,
 				 "guest: unknown word %.60s: add or rm; guestwire help guest says more",
 				 guest->plain[0]);
+	if (guest->plain_count == 3 && strchr(guest->plain[1], '='))
+		return error_set(ret_error, -EINVAL,
+				 "guest %s: the network stands before the guest: guest %s %.60s %.200s",
+				 guest->plain[0], guest->plain[0], guest->plain[2], guest->plain[1]);
 	if (guest->plain_count < 2)
 		return error_set(ret_error, -EINVAL, "guest: add KIND,…, or rm GUEST; guestwire help guest says more");
 	return 0;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
 }
 
 static void guest_print(const struct guest *guest, const struct answer *answer)
@@ -62,12 +61,11 @@ static void guest_print(const struct guest *guest, const struct answer *answer)
 	if (!made)
 		return;
 	if (guest->json) {
-		json_dumpf(made, stdout, JSON_COMPACT);
-		putchar('\n');
+		member_print(made);
 		return;
 	}
-	printf("%s: %s\n", text_of(made, "name"), text_of(made, "describe"));
-	paste_print(stdout, text_of(made, "kind"), text_of(made, "path"), text_of(made, "address"));
+	printf("%s: %s\n", member_text(made, "name"), member_text(made, "describe"));
+	paste_print(stdout, member_text(made, "kind"), member_text(made, "path"), member_text(made, "address"));
 }
 
 static int guest_change(const struct guest *guest, struct error *ret_error)

@@ -2,10 +2,12 @@
 /* guestwire help [COMMAND]. Each command's text stands in its own file. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "guestwire/guestwire.h"
 
 int command_help(const struct command *command)
 {
@@ -19,7 +21,21 @@ static int help_list(void)
 	for (size_t i = 0; commands[i]; i++)
 		printf("  %-9s %s\n", commands[i]->name, commands[i]->line);
 	puts("\nguestwire help COMMAND, or guestwire COMMAND --help, says more; guestwire(1) says all.\n"
+	     "guestwire help drops lists the reasons for which frames are dropped.\n"
 	     "guestwire --version says which this is.");
+	return EXIT_OK;
+}
+
+/* From the list that counts them, so that it is never behind. */
+static int help_drops(void)
+{
+	int widest = 0;
+
+	puts("Why a frame is not delivered, as show, capture and the log say it:\n");
+	for (unsigned i = 1; i < gw_drop_reasons(); i++)
+		widest = (int)strlen(gw_drop_name(i)) > widest ? (int)strlen(gw_drop_name(i)) : widest;
+	for (unsigned i = 1; i < gw_drop_reasons(); i++)
+		printf("  %-*s  %s\n", widest, gw_drop_name(i), gw_drop_text(i));
 	return EXIT_OK;
 }
 
@@ -29,7 +45,7 @@ static int help_run(int count, char **words)
 	struct arguments arguments;
 	struct error error = {0};
 	const struct command *command;
-	const char *word;
+	const char *word, *more;
 	int found;
 
 	arguments_init(&arguments, options, count, words);
@@ -38,6 +54,12 @@ static int help_run(int count, char **words)
 		return command_complain(&error);
 	if (found != ARGUMENT_PLAIN)
 		return help_list();
+	if (arguments_next(&arguments, &more, &error) == ARGUMENT_PLAIN) {
+		error_set(&error, -EINVAL, "help: one command at a time, not %.60s and %.60s", word, more);
+		return command_complain(&error);
+	}
+	if (strcmp(word, "drops") == 0)
+		return help_drops();
 	command = command_find(word);
 	if (command)
 		return command_help(command);
@@ -50,6 +72,8 @@ const struct command help_command = {
 	.run = help_run,
 	.line = "says what a command does",
 	.help = "guestwire help [COMMAND]\n"
+		"guestwire help drops\n"
 		"\n"
-		"Lists the commands, or says what one of them does.\n",
+		"Lists the commands, or says what one of them does.\n"
+		"drops lists every reason for which a frame may not be delivered.\n",
 };

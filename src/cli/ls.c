@@ -8,19 +8,13 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/member.h"
 #include "cli/table.h"
 
 struct ls {
 	struct table table;
 	json_t *list;
 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
 
 static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t pid)
 {
@@ -33,9 +27,9 @@ static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t
 	table_row(&ls->table);
 	table_cell(&ls->table, "%s", name);
 	table_cell(&ls->table, "%d", (int)pid);
-	table_cell(&ls->table, "%s", text_of(network, "uplink"));
-	table_cell(&ls->table, "%s", text_of(network, "net4"));
-	table_cell(&ls->table, "%s", text_of(network, "net6"));
+	table_cell(&ls->table, "%s", member_text(network, "uplink"));
+	table_cell(&ls->table, "%s", member_text(network, "net4"));
+	table_cell(&ls->table, "%s", member_text(network, "net6"));
 	table_cell(&ls->table, "%lld", (long long)guests);
 }
 
@@ -54,10 +48,26 @@ static void ls_on_name(void *owner, const char *name, pid_t pid)
 	answer_done(&answer);
 }
 
+static void ls_print(const char *base, bool json)
+{
+	struct ls ls = {.list = json_array()};
+	size_t count;
+
+	table_init(&ls.table, "NAME\tPID\tUPLINK\tIPV4\tIPV6\tGUESTS");
+	count = runtime_each(base, ls_on_name, &ls);
+	if (json)
+		member_print(ls.list);
+	else if (count == 0)
+		fputs("no network runs\n", stderr);
+	else
+		table_print(&ls.table, stdout);
+	table_done(&ls.table);
+	json_decref(ls.list);
+}
+
 static int ls_run(int count, char **words)
 {
 	static const struct argument options[] = {{"json", 0, false}, {0}};
-	struct ls ls = {.list = json_array()};
 	char base[RUNTIME_PATH_BYTES];
 	struct arguments arguments;
 	struct error error = {0};
@@ -78,17 +88,7 @@ static int ls_run(int count, char **words)
 	}
 	if (connection_base(base, &error) < 0)
 		return command_complain(&error);
-	table_init(&ls.table, "NAME\tPID\tUPLINK\tIPV4\tIPV6\tGUESTS");
-	if (runtime_each(base, ls_on_name, &ls) == 0 && !json)
-		fputs("no network runs\n", stderr);
-	else if (json)
-		json_dumpf(ls.list, stdout, JSON_COMPACT);
-	else
-		table_print(&ls.table, stdout);
-	if (json)
-		putchar('\n');
-	table_done(&ls.table);
-	json_decref(ls.list);
+	ls_print(base, json);
 	return EXIT_OK;
 }
 

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/plain.h"
 #include "cli/command.h"
 #include "guestwire/guestwire.h"
 
@@ -28,12 +30,10 @@ const struct command *command_find(const char *name)
 int command_complain(const struct error *error)
 {
 	char text[sizeof(error->text)];
-	size_t i;
 
-	/* Names in it may be a guest's: what could move a terminal's cursor is shown as '?'. */
-	for (i = 0; error->text[i] && i < sizeof(text) - 1; i++)
-		text[i] = (char)((unsigned char)error->text[i] < ' ' || error->text[i] == 0x7f ? '?' : error->text[i]);
-	text[i] = '\0';
+	/* Names in it may be a guest's. */
+	snprintf(text, sizeof(text), "%s", error->text);
+	plain_text(text);
 	fprintf(stderr, "guestwire: %s\n", text);
 	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 }
@@ -50,6 +50,21 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* What was printed may not have been written: a full disk. Who has read enough of a pipe has not been failed. */
+static int main_finish(int code)
+{
+	bool lost = ferror(stdout) != 0;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !lost)
+		return code;
+	if (errno == EPIPE || code != EXIT_OK)
+		return code;
+	fprintf(stderr, "guestwire: standard output: %s\n",
+		errno ? error_name(-errno) : "not all of it could be written");
+	return EXIT_FAILED;
+}
+
 int main(int count, char **words)
 {
 	const struct command *command;
@@ -62,13 +77,15 @@ int main(int count, char **words)
 	}
 	if (strcmp(words[1], "--version") == 0 || strcmp(words[1], "-V") == 0) {
 		printf("guestwire %s\n", gw_version());
-		return EXIT_OK;
+		return main_finish(EXIT_OK);
 	}
 	command =
 		strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ? &help_command : command_find(words[1]);
 	if (!command) {
-		fprintf(stderr, "guestwire: unknown command %.60s; guestwire help lists the commands\n", words[1]);
-		return EXIT_USAGE;
+		struct error error;
+
+		error_set(&error, -EINVAL, "unknown command %.60s; guestwire help lists the commands", words[1]);
+		return command_complain(&error);
 	}
-	return command->run(count - 1, words + 1);
+	return main_finish(command->run(count - 1, words + 1));
 }

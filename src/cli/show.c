@@ -9,25 +9,9 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/member.h"
 #include "cli/table.h"
 #include "guestwire/guestwire.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
-}
-
-static bool truth_of(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
 
 /* 1536 as "1.5K" */
 static const char *size_text(long long bytes, char text[16])
@@ -55,17 +39,17 @@ static const char *time_text(long long seconds, char text[24])
 
 static void show_network(const json_t *network)
 {
-	printf("network %s  pid %lld  uplink %s  mtu %lld  gateway %s\n", text_of(network, "name"),
-	       number_of(network, "pid"), text_of(network, "uplink"), number_of(network, "mtu"),
-	       text_of(network, "mac"));
-	if (*text_of(network, "net4"))
-		printf("  IPv4 %s  gateway %s", text_of(network, "net4"), text_of(network, "host4"));
-	if (*text_of(network, "dhcp4_first"))
-		printf("  leases %s to %s", text_of(network, "dhcp4_first"), text_of(network, "dhcp4_last"));
-	if (*text_of(network, "net4"))
+	printf("network %s  pid %lld  uplink %s  mtu %lld  gateway %s\n", member_text(network, "name"),
+	       member_number(network, "pid"), member_text(network, "uplink"), member_number(network, "mtu"),
+	       member_text(network, "mac"));
+	if (*member_text(network, "net4"))
+		printf("  IPv4 %s  gateway %s", member_text(network, "net4"), member_text(network, "host4"));
+	if (*member_text(network, "dhcp4_first"))
+		printf("  leases %s to %s", member_text(network, "dhcp4_first"), member_text(network, "dhcp4_last"));
+	if (*member_text(network, "net4"))
 		putchar('\n');
-	if (*text_of(network, "net6"))
-		printf("  IPv6 %s  gateway %s\n", text_of(network, "net6"), text_of(network, "host6"));
+	if (*member_text(network, "net6"))
+		printf("  IPv6 %s  gateway %s\n", member_text(network, "net6"), member_text(network, "host6"));
 }
 
 static void show_guests(const json_t *guests)
@@ -78,10 +62,10 @@ static void show_guests(const json_t *guests)
 	json_array_foreach(guests, i, guest)
 	{
 		table_row(&table);
-		table_cell(&table, "%s", text_of(guest, "name"));
-		table_cell(&table, "%s", text_of(guest, "kind"));
-		table_cell(&table, "%s", text_of(guest, "describe"));
-		table_cell(&table, "%lld of %lld", number_of(guest, "guests"), number_of(guest, "guests_max"));
+		table_cell(&table, "%s", member_text(guest, "name"));
+		table_cell(&table, "%s", member_text(guest, "kind"));
+		table_cell(&table, "%s", member_text(guest, "describe"));
+		table_cell(&table, "%lld of %lld", member_number(guest, "guests"), member_number(guest, "guests_max"));
 	}
 	if (json_array_size(guests))
 		putchar('\n');
@@ -97,9 +81,9 @@ static const json_t *lease_of(const json_t *leases, const char *mac)
 
 	json_array_foreach(leases, i, lease)
 	{
-		if (strcmp(text_of(lease, "state"), "bound") != 0 || strcmp(text_of(lease, "mac"), mac) != 0)
+		if (strcmp(member_text(lease, "state"), "bound") != 0 || strcmp(member_text(lease, "mac"), mac) != 0)
 			continue;
-		if (!found || strchr(text_of(found, "address"), ':'))
+		if (!found || strchr(member_text(found, "address"), ':'))
 			found = lease;
 	}
 	return found;
@@ -107,16 +91,17 @@ static const json_t *lease_of(const json_t *leases, const char *mac)
 
 static void show_marks(struct table *table, const json_t *port)
 {
-	table_cell(table, "%s%s%s%s", truth_of(port, "conflict") ? "MAC conflict " : "",
-		   truth_of(port, "muted") ? "muted " : "", truth_of(port, "isolated") ? "isolated " : "",
-		   truth_of(port, "connected") ? "" : "not connected");
+	table_cell(table, "%s%s%s%s", member_truth(port, "conflict") ? "MAC conflict " : "",
+		   member_truth(port, "muted") ? "muted " : "", member_truth(port, "isolated") ? "isolated " : "",
+		   member_truth(port, "connected") ? "" : "not connected");
 }
 
 static void show_traffic(struct table *table, const json_t *traffic)
 {
 	char size[16];
 
-	table_cell(table, "%lld/%s", number_of(traffic, "frames"), size_text(number_of(traffic, "bytes"), size));
+	table_cell(table, "%lld/%s", member_number(traffic, "frames"),
+		   size_text(member_number(traffic, "bytes"), size));
 }
 
 static long long drops_sum(const json_t *drops)
@@ -137,19 +122,19 @@ static void show_port(struct table *table, const json_t *port, const json_t *lea
 	const json_t *lease = mac ? lease_of(leases, mac) : NULL;
 	char size[16], more[32] = "", left[24] = "";
 
-	if (number_of(port, "mac_count") > 1)
-		snprintf(more, sizeof(more), " +%lld", number_of(port, "mac_count") - 1);
+	if (member_number(port, "mac_count") > 1)
+		snprintf(more, sizeof(more), " +%lld", member_number(port, "mac_count") - 1);
 	table_row(table);
-	table_cell(table, "%s%s", truth_of(port, "conflict") || truth_of(port, "muted") ? "! " : "  ",
-		   text_of(port, "name"));
-	table_cell(table, "%s", text_of(port, "kind"));
-	table_cell(table, "%s", lease ? text_of(lease, "name") : "");
+	table_cell(table, "%s%s", member_truth(port, "conflict") || member_truth(port, "muted") ? "! " : "  ",
+		   member_text(port, "name"));
+	table_cell(table, "%s", member_text(port, "kind"));
+	table_cell(table, "%s", lease ? member_text(lease, "name") : "");
 	table_cell(table, "%s%s", mac ? mac : "", more);
-	table_cell(table, "%s", lease ? text_of(lease, "address") : "");
-	table_cell(table, "%s", lease ? time_text(number_of(lease, "seconds_left"), left) : "");
+	table_cell(table, "%s", lease ? member_text(lease, "address") : "");
+	table_cell(table, "%s", lease ? time_text(member_number(lease, "seconds_left"), left) : "");
 	show_traffic(table, json_object_get(port, "from_guest"));
 	show_traffic(table, json_object_get(port, "to_guest"));
-	table_cell(table, "%s", size_text(number_of(queue, "bytes"), size));
+	table_cell(table, "%s", size_text(member_number(queue, "bytes"), size));
 	table_cell(table, "%lld", drops_sum(json_object_get(port, "drops")));
 	show_marks(table, port);
 }
@@ -195,15 +180,16 @@ static void show_leases(const json_t *leases, const json_t *ports)
 	table_init(&table, "OTHER LEASE\tMAC\tHOST\tSTATE\tLEFT\t");
 	json_array_foreach(leases, i, lease)
 	{
-		if (mac_on_port(ports, text_of(lease, "mac")) && lease_of(leases, text_of(lease, "mac")) == lease)
+		if (mac_on_port(ports, member_text(lease, "mac")) &&
+		    lease_of(leases, member_text(lease, "mac")) == lease)
 			continue;
 		table_row(&table);
-		table_cell(&table, "%s", text_of(lease, "address"));
-		table_cell(&table, "%s", text_of(lease, "mac"));
-		table_cell(&table, "%s", text_of(lease, "name"));
-		table_cell(&table, "%s", text_of(lease, "state"));
-		table_cell(&table, "%s", time_text(number_of(lease, "seconds_left"), left));
-		table_cell(&table, "%s", truth_of(lease, "reserved") ? "reserved" : "");
+		table_cell(&table, "%s", member_text(lease, "address"));
+		table_cell(&table, "%s", member_text(lease, "mac"));
+		table_cell(&table, "%s", member_text(lease, "name"));
+		table_cell(&table, "%s", member_text(lease, "state"));
+		table_cell(&table, "%s", time_text(member_number(lease, "seconds_left"), left));
+		table_cell(&table, "%s", member_truth(lease, "reserved") ? "reserved" : "");
 	}
 	if (table.rows > 1)
 		putchar('\n');
@@ -242,7 +228,7 @@ static void show_drops_of(struct table *table, const json_t *list, json_t *sums)
 		{
 			json_int_t sum = json_integer_value(json_object_get(sums, reason)) + json_integer_value(count);
 
-			show_drop(table, text_of(one, "name"), reason, (long long)json_integer_value(count));
+			show_drop(table, member_text(one, "name"), reason, (long long)json_integer_value(count));
 			json_object_set_new(sums, reason, json_integer(sum));
 		}
 	}
@@ -292,12 +278,10 @@ static int show(const char *name, bool json, struct error *ret_error)
 	if (result < 0)
 		return result;
 	json_object_del(answer.object, "ok");
-	if (json) {
-		json_dumpf(answer.object, stdout, JSON_COMPACT);
-		putchar('\n');
-	} else {
+	if (json)
+		member_print(answer.object);
+	else
 		show_print(answer.object);
-	}
 	answer_done(&answer);
 	return 0;
 }

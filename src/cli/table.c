@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
+
 void table_row(struct table *table)
 {
 	char **cells;
@@ -38,11 +40,8 @@ void table_cell(struct table *table, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	/* Names may be a guest's: what could move a terminal's cursor is shown as '?'. */
-	for (char *at = text; *at; at++) {
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = '?';
-	}
+	/* Names may be a guest's. */
+	plain_text(text);
 	table->cells[(table->rows - 1) * table->columns + table->filled++] = strdup(text);
 }
 
@@ -88,14 +87,17 @@ void table_print(const struct table *table, FILE *to)
 		if (width > widths[i % table->columns])
 			widths[i % table->columns] = width;
 	}
-	for (size_t i = 0; table->rows > 1 && i < table->rows * table->columns; i++) {
-		const char *text = table->cells[i] ? table->cells[i] : "";
-		bool last = i % table->columns == table->columns - 1;
+	for (size_t row = 0; table->rows > 1 && row < table->rows; row++) {
+		size_t blanks = 0;
 
-		fputs(text, to);
-		if (last)
-			fputc('\n', to);
-		else
-			fprintf(to, "%*s", (int)(widths[i % table->columns] - table_width(text) + 2), "");
+		/* Blanks are owed until a cell comes that has something, so that no line ends with them. */
+		for (size_t i = 0; i < table->columns; i++) {
+			const char *cell = table->cells[row * table->columns + i];
+
+			if (cell && *cell)
+				fprintf(to, "%*s%s", (int)blanks, "", cell);
+			blanks = (cell && *cell ? 0 : blanks) + widths[i] + 2 - (cell ? table_width(cell) : 0);
+		}
+		fputc('\n', to);
 	}
 }

@@ -10,6 +10,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/member.h"
 #include "cli/paste.h"
 #include "cli/place.h"
 #include "daemon/config.h"
@@ -89,6 +90,8 @@ static int up_option(struct up *up, int option, const char *value, struct error 
 		up->json = true;
 		break;
 	case UP_FILE:
+		if (up->file)
+			return error_set(ret_error, -EINVAL, "up: --file twice: %.60s and %.60s", up->file, value);
 		up->file = value;
 		break;
 	}
@@ -158,7 +161,7 @@ static void up_on_network(void *owner, const struct gw_network_info *info)
 static void up_on_guest(void *owner, const struct gw_guest_info *info)
 {
 	(void)owner;
-	printf("\n%s, %s:\n", info->name, info->describe);
+	printf("\n%s, %s\n", info->name, info->describe);
 	paste_print(stdout, info->kind, info->path, info->address);
 }
 
@@ -167,9 +170,7 @@ static void up_print_json(struct gw_network *network, const char *control_path)
 	json_t *object = describe_network(network, control_path);
 
 	json_object_set_new(object, "guests", describe_guests(network));
-	if (object)
-		json_dumpf(object, stdout, JSON_COMPACT);
-	putchar('\n');
+	member_print(object);
 	json_decref(object);
 }
 
@@ -183,7 +184,11 @@ static void up_on_up(void *owner, struct gw_network *network, const char *contro
 		gw_network_describe(network, up_on_network, NULL);
 		gw_network_each_guest(network, up_on_guest, NULL);
 	}
-	fflush(stdout);
+	/* It runs all the same. */
+	if (fflush(stdout) != 0 && errno != EPIPE)
+		fprintf(stderr, "guestwire: standard output: %s; guestwire show %s says what was to be said\n",
+			error_name(-errno), up->config.name);
+	clearerr(stdout);
 }
 
 static int up_serve(struct up *up, struct daemon *daemon, struct detach *detach, struct error *ret_error)

@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/member.h"
 
 enum {
 	WAIT_TIMEOUT,
@@ -70,12 +71,23 @@ static void wait_print(const struct wait *wait, const struct answer *answer)
 	const json_t *guest = json_object_get(answer->object, "guest");
 	const char *address = json_string_value(json_array_get(json_object_get(guest, "addresses"), 0));
 
-	if (wait->json) {
-		json_dumpf(guest, stdout, JSON_COMPACT);
-		putchar('\n');
-	} else if (address) {
+	if (wait->json)
+		member_print(guest);
+	else if (address)
 		puts(address);
+}
+
+static const char *wait_goal(enum request_until until)
+{
+	switch (until) {
+	case REQUEST_UNTIL_LEASE:
+		return "held a lease";
+	case REQUEST_UNTIL_CONNECTED:
+		return "was connected";
+	case REQUEST_UNTIL_EITHER:
+		break;
 	}
+	return "held a lease or was connected";
 }
 
 static int wait_for(struct wait *wait, struct error *ret_error)
@@ -89,8 +101,11 @@ static int wait_for(struct wait *wait, struct error *ret_error)
 		return result;
 	result = connection_ask(&connection, &wait->request, wait->timeout_ms, &answer, ret_error);
 	if (result == -ETIMEDOUT)
-		error_set(ret_error, result, "no guest %.200s on network %s within %g s", wait->request.guest,
-			  connection.name, wait->timeout_ms / 1000.0);
+		error_set(ret_error, result,
+			  "wait: no guest %.200s on network %s that %s within %g s; guestwire show %s lists those "
+			  "there are",
+			  wait->request.guest, connection.name, wait_goal(wait->request.until),
+			  wait->timeout_ms / 1000.0, connection.name);
 	connection_done(&connection);
 	if (result < 0)
 		return result;

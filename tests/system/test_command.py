@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command as a person uses it, and the mistakes a person makes: one clear line each, nothing left behind."""
+import fcntl
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.asan
 def guestwire(tmp_path):
     """guestwire("ls") runs the command in this test's runtime folder."""
     def run(*words, timeout=20, **more):
-        environment = dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path), **more.pop("environment", {}))
+        environment = dict(os.environ, **{"XDG_RUNTIME_DIR": str(tmp_path), **more.pop("environment", {})})
         return subprocess.run([PROGRAM, *map(str, words)], env=environment, capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, **more)
     return run
@@ -60,6 +62,33 @@ MISTAKES = [
     (["down"], 1, r"no network"),
     (["wait", "nothere", "vm1"], 1, r"nothere"),
     (["frobnicate"], 2, r"frobnicate.*guestwire help"),
+    (["frob\x1b[31m\u009bnicate"], 2, r"frob\?\[31m\?\?nicate"),
+    ([], 2, r"guestwire help"),
+    (["up", "t", "-f", "a.yaml", "-f", "b.yaml"], 2, r"--file twice: a\.yaml and b\.yaml"),
+    (["up", "a", "b"], 2, r"NAME twice: a and b"),
+    (["up", "x" * 33], 2, r"32"),
+    (["up", "t", "--guest", "stream,path=x.sock", "--guest", "stream,path=x.sock"], 1, r"x\.sock: is served already, by this process; choose another"),
+    (["up", "t", "--dhcp-host", "52:54:00:00:00:01,10.0.2.2"], 2, r"10\.0\.2\.2 is the gateway's own address"),
+    (["up", "t", "--dhcp-host", "52:54:00:00:00:01,[fd00::2]"], 2, r"fd00::2 is the gateway's own address"),
+    (["up", "t", "--pidfile", "/nonexistent/p"], 1, r"pid file /nonexistent/p"),
+    (["up", "t", "--log-file", "/nonexistent/l"], 1, r"log file /nonexistent/l"),
+    (["up", "t", "--log-file", "log", "--guest", "stream,path=/nonexistent/x"], 1, r"/nonexistent"),
+    (["up", "a.b"], 2, r"network name a\.b: letters"),
+    (["up", "t", "--state-dir", "/nonexistent"], 1, r"/nonexistent.*make it first"),
+    (["show", "a", "b"], 2, r"one network at a time, not a and b"),
+    (["down", "a", "b"], 2, r"one network at a time, not a and b"),
+    (["ls", "a"], 2, r"guestwire show a"),
+    (["wait"], 2, r"which guest"),
+    (["wait", "a", "b", "c"], 2, r"c is one too many"),
+    (["wait", "a", "--timeout", "soon"], 2, r"--timeout soon.*seconds"),
+    (["wait", "a", "--for", "moon"], 2, r"moon.*lease, connected"),
+    (["guest"], 2, r"add KIND,…, or rm GUEST"),
+    (["guest", "add"], 2, r"add KIND,…, or rm GUEST"),
+    (["guest", "rm", "a", "b", "c"], 2, r"c is one word too many"),
+    (["guest", "add", "stream,path=x.sock", "lab"], 2, r"guest add lab stream,path=x\.sock"),
+    (["capture", "--count", "0"], 2, r"--count 0.*from 1"),
+    (["help", "up", "down"], 2, r"not up and down"),
+    (["help", "frobnicate"], 2, r"frobnicate.*guestwire help"),
     (["guest", "frobnicate", "t"], 2, r"frobnicate"),
 ]
 
@@ -72,6 +101,114 @@ def test_each_mistake_gets_one_clear_line(guestwire, tmp_path, words, status, pa
     assert len(lines) == 1 and lines[0].startswith("guestwire: "), done.stderr
     assert re.search(pattern, lines[0]), done.stderr
     assert left_behind(tmp_path) == []
+
+
+def test_a_runtime_folder_that_is_not_there_is_named(guestwire, tmp_path):
+    done = guestwire("up", "t", environment={"XDG_RUNTIME_DIR": str(tmp_path / "gone")})
+    assert done.returncode == 1 and re.fullmatch(r"guestwire: .*/gone/guestwire: the folder above it is not there; .*XDG_RUNTIME_DIR.*\n", done.stderr)
+    assert left_behind(tmp_path) == []
+
+
+def test_with_two_networks_a_name_must_be_given(wire, guestwire, tmp_path, closing):
+    wire()
+    closing(Wire(tmp_path, name="other"))
+    for words in (["show"], ["down"], ["wait", "vm1"], ["capture"], ["guest", "rm", "stream"], ["guest", "add", "stream,path=x.sock"]):
+        done = guestwire(*words)
+        assert done.returncode == 2 and re.search(r"2 networks run \(other, t\): say which", done.stderr), done.stderr
+    assert {network["name"] for network in json.loads(guestwire("ls", "--json").stdout)} == {"other", "t"}
+
+
+def test_mistakes_against_a_running_network(wire, guestwire, tmp_path):
+    lab = wire()
+    for words, status, pattern in (
+            (["guest", "add", f"stream,path={lab.runtime('stream')}"], 1, r"is served already"),
+            (["guest", "rm", "gateway"], 1, r"no guest gateway; there are: stream, dgram, seqpacket"),
+            (["wait", "nobody", "--timeout", "0"], 1, r"no guest nobody on network t.*guestwire show t"),
+            (["capture", "-g", "nobody"], 1, r"no guest nobody; there are: stream, dgram, seqpacket"),
+            (["capture", "-w", "/nonexistent/x"], 1, r"cannot write /nonexistent/x"),
+            (["capture", "-s", "1", "-w", "/dev/full"], 1, r"/dev/full: No space"),
+            (["show", "other"], 1, r"no network other runs; guestwire ls")):
+        done = guestwire(*words)
+        lines = [line for line in done.stderr.splitlines() if not line.endswith("frames captured")]
+        assert done.returncode == status and len(lines) == 1 and re.search(pattern, lines[0]), done.stderr
+    assert lab.show()["guests"] and not os.path.exists("/nonexistent")
+
+
+def test_a_filter_that_is_none_is_refused_and_so_is_a_network_that_does_not_run(wire, guestwire):
+    wire()
+    done = guestwire("capture", "port", "(")
+    if "libpcap" in done.stderr:
+        pytest.skip("needs libpcap")
+    assert done.returncode == 2 and re.fullmatch(r"guestwire: filter port \(: .*\n", done.stderr), done.stderr
+    done = guestwire("capture", "nolab")
+    assert done.returncode == 2 and "nor does a network nolab run" in done.stderr, done.stderr
+
+
+def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none(wire):
+    lab = wire()
+    for words in (["show"], ["show", "--json"], ["ls"], ["ls", "--json"], ["help"], ["help", "drops"], ["--version"]):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([PROGRAM, *words], env=lab.environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=10)
+        assert done.returncode == 1 and "standard output: No space" in done.stderr, (words, done.stderr)
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([PROGRAM, *words], env=lab.environment, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=10)
+        os.close(writer)
+        assert done.returncode == 0 and not done.stderr, (words, done.stderr)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors_are_never_sockets(guestwire, tmp_path, closed):
+    environment = dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path))
+    subprocess.run(["sh", "-c", f'"$0" up t -d --pidfile "$1" {closed}', PROGRAM, tmp_path / "p"], env=environment, timeout=20, check=True)
+    pid = int((tmp_path / "p").read_text())
+    assert [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1, 2)] == ["/dev/null"] * 3
+    assert guestwire("down", "t").returncode == 0
+
+
+def test_up_ends_with_its_terminal(tmp_path):
+    main, side = os.openpty()
+    process = subprocess.Popen([PROGRAM, "up", "t"], env=dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path)), stdin=side, stdout=side, stderr=side,
+                               start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    os.close(side)
+    try:
+        eventually(lambda: os.path.exists(tmp_path / "guestwire/t/control"))
+        os.close(main)
+        assert process.wait(5) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    assert left_behind(tmp_path) == []
+
+
+def test_names_from_a_guest_move_no_cursor(wire, tmp_path, closing):
+    """A DHCP host name is checked as it comes in; the path that a datagram guest bound is shown as it is."""
+    lab = wire()
+    guest = closing(StreamGuest(lab.runtime("stream")))
+    guest.dhcp(name=b"a\x1b[2Jb\xff\xc2\x9b31m")
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    closing(peer)
+    peer.bind(os.fsencode(tmp_path) + b"/e\x1b[2J\xc2\x9b\xff")
+    peer.connect(lab.runtime("dgram"))
+    peer.send(ethernet(BROADCAST, b"\x52\x54\0\0\x77\x01", 0x88b5, b"hello" * 10))
+    eventually(lambda: any(port["kind"] == "dgram" for port in lab.show()["ports"]))
+    for words in (["show", "t"], ["show", "t", "--json"], ["ls", "--json"], ["wait", "t", mac_text(guest.mac), "--json"]):
+        raw = subprocess.run([PROGRAM, *words], env=lab.environment, capture_output=True, timeout=10, check=True).stdout
+        text = raw.decode("utf8")
+        assert not [c for c in text if c != "\n" and (ord(c) < 32 or 0x7f <= ord(c) < 0xa0)], text
+        if "--json" in words:
+            assert raw.isascii() and json.loads(raw)
+    with open(lab.error_path, "rb") as file:
+        log = file.read()
+    assert b"/e?[2J???" in log and b"\x1b" not in log and b"\xc2\x9b" not in log, log
+
+
+def test_help_drops_lists_every_reason_of_the_header(guestwire):
+    header = os.path.join(os.path.dirname(__file__), "../../src/base/drop.h")
+    reasons = re.findall(r'^\tX\([A-Z0-9_]+, +"([a-z0-9-]+)"', open(header, encoding="utf8").read(), re.M)
+    listed = [line.split()[0] for line in guestwire("help", "drops").stdout.splitlines() if line.startswith("  ")]
+    assert len(reasons) > 50 and listed == reasons
 
 
 def test_up_prints_a_line_to_paste_for_each_hypervisor(wire):
@@ -238,6 +375,12 @@ def test_a_wrong_configuration_file_names_the_line(guestwire, tmp_path):
     (tmp_path / "bad.yaml").write_text("name: t\nuplink: none\ngests:\n  - stream,path=x\n")
     done = guestwire("up", "-f", tmp_path / "bad.yaml")
     assert done.returncode == 2 and re.search(r"bad\.yaml:3:\d+.*gests.*guests", done.stderr), done.stderr
+
+
+def test_a_wrong_reservation_in_a_file_names_its_own_line(guestwire, tmp_path):
+    (tmp_path / "bad.yaml").write_text("name: t\nuplink: none\ndhcp-hosts:\n  - 52:54:00:00:00:01,10.0.2.9\n  - 52:54:00:00:00:02,9.9.9.9\n")
+    done = guestwire("up", "-f", tmp_path / "bad.yaml")
+    assert done.returncode == 2 and re.search(r"bad\.yaml:5:5: dhcp-host=52:54:00:00:00:02,9\.9\.9\.9: ", done.stderr), done.stderr
 
 
 def test_leases_survive_a_restart(wire, tmp_path, closing):

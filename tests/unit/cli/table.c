@@ -42,7 +42,7 @@ static void cells_stand_below_each_other(void **state)
 	assert_string_equal(text, "A       LONG HEAD  C\n"
 				  "stra\xc3\x9f"
 				  "e  7          x\n"
-				  "y                  \n");
+				  "y\n");
 	free(text);
 	table_done(&table);
 }
