@@ -40,6 +40,7 @@ struct flight {
 	struct timer timer;
 	struct list link;
 	bool from_guest;
+	uint64_t number;
 	uint32_t bytes;
 	struct offload offload;
 	uint8_t frame[];
@@ -71,8 +72,10 @@ struct sim {
 	struct nat *nat;
 	struct model_host host;
 	struct model_guest guests[GUESTS_MAX];
-	struct list flying, arrived;
-	struct task arrivals;
+	struct list flying;
+	struct list landed[2]; /* to guests, from guests */
+	uint64_t flights;
+	struct task arrivals, landings;
 	bool busy_port;
 	struct timer room;
 	uint8_t room_bytes[ROOM_BYTES];
@@ -110,25 +113,37 @@ static void flight_land(struct flight *flight)
 	free(flight);
 }
 
+/* Timers that are due at once go off in any order: those that land together do so as they set out. */
 static void on_landing(void *owner, uint64_t now_us)
 {
 	struct flight *flight = owner;
-	struct frame frame;
+	struct list *head = &sim.landed[flight->from_guest], *after = head->previous;
 
 	(void)now_us;
-	if (flight->from_guest) {
-		list_remove(&flight->link);
-		list_append(&sim.arrived, &flight->link);
-		loop_defer(sim.loop, &sim.arrivals);
-		return;
+	list_remove(&flight->link);
+	while (after != head && container_of(after, struct flight, link)->number > flight->number)
+		after = after->previous;
+	list_append(after->next, &flight->link);
+	loop_defer(sim.loop, flight->from_guest ? &sim.arrivals : &sim.landings);
+}
+
+static void on_landings(void *owner)
+{
+	struct list *link;
+
+	(void)owner;
+	while ((link = list_take(&sim.landed[false]))) {
+		struct flight *flight = container_of(link, struct flight, link);
+		struct frame frame;
+
+		frame_init(&frame, flight->frame, flight->bytes);
+		frame.offload = flight->offload;
+		for (uint32_t i = 0; i < sim.scenario.guests; i++) {
+			if (model_guest_input(&sim.guests[i], &frame))
+				break;
+		}
+		flight_land(flight);
 	}
-	frame_init(&frame, flight->frame, flight->bytes);
-	frame.offload = flight->offload;
-	for (uint32_t i = 0; i < sim.scenario.guests; i++) {
-		if (model_guest_input(&sim.guests[i], &frame))
-			break;
-	}
-	flight_land(flight);
 }
 
 static void fly(const struct frame *frame, bool from_guest)
@@ -145,7 +160,8 @@ static void fly(const struct frame *frame, bool from_guest)
 		struct flight *flight = malloc(sizeof(*flight) + frame->length);
 		uint64_t delay_us = network->delay_us + (network->jitter_us ? below(network->jitter_us) : 0);
 
-		*flight = (struct flight){.from_guest = from_guest, .bytes = frame->length, .offload = frame->offload};
+		*flight = (struct flight){
+			.from_guest = from_guest, .number = sim.flights++, .bytes = frame->length, .offload = frame->offload};
 		frame_copy(frame, 0, flight->frame, frame->length);
 		timer_init(&flight->timer, on_landing, flight);
 		list_append(&sim.flying, &flight->link);
@@ -173,7 +189,7 @@ static void on_arrivals(void *owner)
 	struct list *link;
 
 	(void)owner;
-	while (count < BATCH && (link = list_take(&sim.arrived))) {
+	while (count < BATCH && (link = list_take(&sim.landed[true]))) {
 		struct flight *flight = flights[count] = container_of(link, struct flight, link);
 
 		frame_init(&frames[count], flight->frame, flight->bytes);
@@ -189,7 +205,7 @@ static void on_arrivals(void *owner)
 	ethswitch_input(&sim.guest_port, frames, count);
 	for (size_t i = 0; i < count; i++)
 		flight_land(flights[i]);
-	if (!list_empty(&sim.arrived))
+	if (!list_empty(&sim.landed[true]))
 		loop_defer(sim.loop, &sim.arrivals);
 }
 
@@ -584,13 +600,16 @@ static void clear_scenario(void)
 	model_host_done(&sim.host);
 	while ((link = sim.flying.next) != &sim.flying)
 		flight_land(container_of(link, struct flight, link));
-	while ((link = sim.arrived.next) != &sim.arrived)
-		flight_land(container_of(link, struct flight, link));
+	for (int i = 0; i < 2; i++) {
+		while ((link = sim.landed[i].next) != &sim.landed[i])
+			flight_land(container_of(link, struct flight, link));
+	}
 	timer_clear(loop_timers(sim.loop), &sim.room);
 	ethswitch_detach(&sim.guest_port);
 	ethswitch_detach(&sim.gateway);
 	loop_cancel(sim.loop, &sim.work);
 	loop_cancel(sim.loop, &sim.arrivals);
+	loop_cancel(sim.loop, &sim.landings);
 }
 
 static void tell_scenario(void)
@@ -752,9 +771,11 @@ static int set_up(void)
 
 	sim.now_us = 1000000;
 	list_init(&sim.flying);
-	list_init(&sim.arrived);
+	list_init(&sim.landed[0]);
+	list_init(&sim.landed[1]);
 	task_init(&sim.work, on_work_turn, NULL);
 	task_init(&sim.arrivals, on_arrivals, NULL);
+	task_init(&sim.landings, on_landings, NULL);
 	timer_init(&sim.room, on_room_due, NULL);
 	if (loop_new(clock_us, NULL, &sim.loop) < 0)
 		return -1;
