@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* macOS: one datagram a message, and no queue of errors: what a router says reaches nobody but a connected socket, which
  * these are not. */
+#include "nat/datagram.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "nat/datagram.h"
 #include "os/mmsg.h"
 #include "os/socket.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: one call for many messages, UDP_SEGMENT and UDP_GRO for many datagrams as one message, and the queue of errors
  * (IP_RECVERR), which tells of unconnected sockets too what became of what they sent. */
+#include "nat/datagram.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -9,7 +11,6 @@
 
 #include <linux/errqueue.h>
 
-#include "nat/datagram.h"
 #include "os/mmsg.h"
 #include "os/socket.h"
 
