@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/spec.h"
-#include "service/lease.h"
 
 enum description_limits {
 	MTU_DEFAULT = 1500,
@@ -130,8 +129,7 @@ static int description_read_net4(struct service_config *service, struct spec *sp
 	return 0;
 }
 
-/* Of what a machine on the net may have: "10.0.2.1 to 10.0.2.254". */
-static const char *description_range4(const struct service_config *service, char text[2 * IP4_TEXT_BYTES + 4])
+const char *description_range4(const struct service_config *service, char text[2 * IP4_TEXT_BYTES + 4])
 {
 	uint32_t net = ip4_value(service->net4), mask = ip4_mask(service->prefix4);
 	char first[IP4_TEXT_BYTES], last[IP4_TEXT_BYTES];
@@ -356,7 +354,7 @@ static int description_read_ip6(struct service_config *service, struct spec *spe
 	return 0;
 }
 
-static bool description_is_label(const char *text, size_t length)
+bool description_is_label(const char *text, size_t length)
 {
 	if (length == 0 || length >= DESCRIPTION_LABEL_BYTES || text[0] == '-' || text[length - 1] == '-')
 		return false;
@@ -502,94 +500,4 @@ int description_parse(struct description *ret_description, const char *uplink, s
 		return error;
 	*ret_description = description;
 	return 0;
-}
-
-/* dhcp-host= with an address that the network has not. */
-static int description_refuse_host(const struct service_config *config, const char *whole, bool is6,
-				   struct error *ret_error)
-{
-	char range[2 * IP4_TEXT_BYTES + 4], first[IP6_TEXT_BYTES], last[IP6_TEXT_BYTES];
-
-	if (is6 ? !config->ip6 : !config->ip4)
-		return error_set(ret_error, -EINVAL, "dhcp-host=%s: this network has no IPv%d; leave %s away", whole,
-				 is6 ? 6 : 4, is6 ? "ipv6=off" : "ipv4=off");
-	if (is6)
-		return error_set(
-			ret_error, -EINVAL,
-			"dhcp-host=%s: not an address that a guest of this network may have; %s to %s would do", whole,
-			ip6_format(config->dhcp6_first, first), ip6_format(config->dhcp6_last, last));
-	return error_set(ret_error, -EINVAL,
-			 "dhcp-host=%s: not an address that a guest of this network may have; %s would do", whole,
-			 description_range4(config, range));
-}
-
-static int description_refuse_gateway(const char *whole, const char *address, struct error *ret_error)
-{
-	return error_set(ret_error, -EINVAL, "dhcp-host=%s: %s is the gateway's own address; choose another", whole,
-			 address);
-}
-
-static int description_reserve_address(struct lease_table *leases, const struct service_config *config,
-				       const char *whole, struct mac mac, char *address, const char *name,
-				       struct error *ret_error)
-{
-	size_t length = strlen(address);
-	struct ip4 ip4;
-	struct ip6 ip6;
-	int error;
-
-	if (address[0] == '[' && length > 1 && address[length - 1] == ']') {
-		address[length - 1] = '\0';
-		if (!ip6_parse(address + 1, &ip6))
-			return error_set(ret_error, -EINVAL, "dhcp-host=%s: '%s' is not an IPv6 address", whole,
-					 address + 1);
-		if (config->ip6 && ip6_equal(ip6, config->host6))
-			return description_refuse_gateway(whole, address + 1, ret_error);
-		error = config->ip6 ? lease_reserve6(leases, mac, ip6, name) : -ERANGE;
-	} else {
-		if (!ip4_parse(address, &ip4))
-			return error_set(ret_error, -EINVAL, "dhcp-host=%s: must be MAC,IP[,NAME] or MAC,[IP6][,NAME]",
-					 whole);
-		if (config->ip4 && ip4_equal(ip4, config->host4))
-			return description_refuse_gateway(whole, address, ret_error);
-		error = config->ip4 ? lease_reserve4(leases, mac, ip4, name) : -ERANGE;
-	}
-	if (error == -ERANGE)
-		return description_refuse_host(config, whole, address[0] == '[', ret_error);
-	if (error == -EEXIST)
-		return error_set(ret_error, -EINVAL, "dhcp-host=%s: this MAC or address has another dhcp-host=", whole);
-	return error < 0 ? error_set(ret_error, error, "dhcp-host=%s: %s", whole, error_name(error)) : 0;
-}
-
-int description_reserve(struct lease_table *leases, const struct service_config *config, const char *dhcp_host,
-			struct error *ret_error)
-{
-	char text[256], *fields[4], *at = text;
-	size_t count = 0, addresses;
-	const char *name = NULL;
-	struct mac mac;
-	int error = 0;
-
-	if (strlen(dhcp_host) >= sizeof(text))
-		return error_set(ret_error, -EINVAL, "dhcp-host=%.40s…: too long", dhcp_host);
-	memcpy(text, dhcp_host, strlen(dhcp_host) + 1);
-	while (at && count < 4)
-		fields[count++] = strsep(&at, ",");
-	if (at || count < 2 || !mac_parse(fields[0], &mac) || mac_is_group(mac) || mac_is_zero(mac))
-		return error_set(ret_error, -EINVAL, "dhcp-host=%s: must be MAC,IP[,NAME] or MAC,[IP6][,NAME]",
-				 dhcp_host);
-	addresses = count - 1;
-	/* the last field is a name unless it is a second address */
-	if (count > 2 && fields[count - 1][0] != '[' &&
-	    !(isdigit((unsigned char)fields[count - 1][0]) && strchr(fields[count - 1], '.'))) {
-		name = fields[count - 1];
-		addresses--;
-		if (!description_is_label(name, strlen(name)))
-			return error_set(ret_error, -EINVAL,
-					 "dhcp-host=%s: '%s' must be one word of letters, digits and '-'", dhcp_host,
-					 name);
-	}
-	for (size_t i = 1; error >= 0 && i <= addresses; i++)
-		error = description_reserve_address(leases, config, dhcp_host, mac, fields[i], name, ret_error);
-	return error;
 }

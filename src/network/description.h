@@ -5,11 +5,10 @@
 #define NETWORK_DESCRIPTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 #include "service/service.h"
-
-struct lease_table;
 
 struct description {
 	struct service_config service;
@@ -19,8 +18,9 @@ struct description {
 
 /* -EINVAL for words that do not go together, -EOPNOTSUPP for an uplink that this version does not have. */
 int description_parse(struct description *ret_description, const char *uplink, struct error *ret_error);
-/* "MAC,IP[,NAME]" or "MAC,[IP6][,NAME]", or both addresses, as dnsmasq's dhcp-host= has them. */
-int description_reserve(struct lease_table *leases, const struct service_config *config, const char *dhcp_host,
-			struct error *ret_error);
+/* Of what a machine on the net may have: "10.0.2.1 to 10.0.2.254". */
+const char *description_range4(const struct service_config *service, char text[2 * IP4_TEXT_BYTES + 4]);
+/* One word of a name: letters, digits, '_' and '-', which stands at neither end. */
+bool description_is_label(const char *text, size_t length);
 
 #endif

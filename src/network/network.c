@@ -12,6 +12,7 @@
 #include "network/event.h"
 #include "network/guest.h"
 #include "network/inprocess.h"
+#include "network/reservation.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "service/lease.h"
@@ -296,7 +297,7 @@ static int network_make_leases(struct gw_network *network, const struct gw_netwo
 	if (error < 0)
 		return error_set(ret_error, error, "network %s: %s", network->name, error_name(error));
 	for (const char *const *host = config->dhcp_hosts; error >= 0 && host && *host; host++)
-		error = description_reserve(network->leases, service, *host, ret_error);
+		error = reservation_add(network->leases, service, *host, ret_error);
 	if (error >= 0 && config->state_dir)
 		error = lease_file_init(&network->lease_file, network->loop, network->leases, config->state_dir,
 					network->name, network_on_notice, network, ret_error);
