@@ -56,7 +56,7 @@ _guestwire() {
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;
 	down:-*) words='--help' ;;
-	help:*) words='up guest ls show down wait capture help' ;;
+	help:*) words='up guest ls show down wait capture help drops' ;;
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'

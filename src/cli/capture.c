@@ -232,14 +232,6 @@ static int capture_blocks(struct capture *capture, struct error *ret_error)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* 1: the network has said all. */
 static int capture_receive(struct capture *capture, struct error *ret_error)
 {
@@ -256,12 +248,12 @@ static int capture_receive(struct capture *capture, struct error *ret_error)
 
 static int capture_run_until(struct capture *capture, struct error *ret_error)
 {
-	int64_t until_ms = capture->seconds ? now_ms() + (int64_t)capture->seconds * 1000 : INT64_MAX;
+	int64_t until_ms = capture->seconds ? command_now_ms() + (int64_t)capture->seconds * 1000 : INT64_MAX;
 	int result = capture_blocks(capture, ret_error);
 
 	while (result == 0) {
 		struct pollfd poller = {.fd = capture->connection.fd, .events = POLLIN};
-		int64_t left_ms = until_ms - now_ms();
+		int64_t left_ms = until_ms - command_now_ms();
 		int ready;
 
 		if (capture_interrupted || left_ms <= 0)

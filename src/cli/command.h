@@ -3,6 +3,8 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include <stdint.h>
+
 struct error;
 
 enum command_exit {
@@ -27,6 +29,8 @@ extern const struct command *const commands[]; /* ends with NULL */
 const struct command *command_find(const char *name);
 /* "guestwire: TEXT" on standard error; the exit code that belongs to the error. */
 int command_complain(const struct error *error);
+/* For timeouts: it does not jump. */
+int64_t command_now_ms(void);
 /* Prints the help of `command`; EXIT_OK. */
 int command_help(const struct command *command);
 

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "cli/command.h"
 
 struct names {
 	char first[CONFIG_NAME_BYTES + 1];
@@ -106,14 +106,6 @@ void connection_done(struct connection *connection)
 	lines_done(&connection->lines);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int connection_send(struct connection *connection, const char *line, struct error *ret_error)
 {
 	size_t left = strlen(line);
@@ -138,7 +130,7 @@ static int connection_send(struct connection *connection, const char *line, stru
 static int connection_receive(struct connection *connection, int64_t until_ms, struct error *ret_error)
 {
 	struct pollfd poller = {.fd = connection->fd, .events = POLLIN};
-	int64_t left_ms = until_ms < 0 ? -1 : until_ms - now_ms();
+	int64_t left_ms = until_ms < 0 ? -1 : until_ms - command_now_ms();
 	size_t room;
 	ssize_t count;
 	char *to;
@@ -165,7 +157,7 @@ static int connection_receive(struct connection *connection, int64_t until_ms, s
 static int connection_read(struct connection *connection, int timeout_ms, struct answer *ret_answer,
 			   struct error *ret_error)
 {
-	int64_t until_ms = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t until_ms = timeout_ms < 0 ? -1 : command_now_ms() + timeout_ms;
 	size_t length;
 	const char *line;
 	int result;

@@ -12,6 +12,7 @@
 #include "base/plain.h"
 #include "cli/command.h"
 #include "guestwire/guestwire.h"
+#include "os/clock.h"
 
 const struct command *const commands[] = {
 	&up_command,   &guest_command,   &ls_command,   &show_command, &down_command,
@@ -36,6 +37,11 @@ int command_complain(const struct error *error)
 	plain_text(text);
 	fprintf(stderr, "guestwire: %s\n", text);
 	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int64_t command_now_ms(void)
+{
+	return (int64_t)(clock_now_us(NULL) / 1000);
 }
 
 /* Who closed standard output or input would get our sockets in their place. */
