@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is inside UDP: for udp.c (flows, from guests) and udp_receive.c (to guests), and nobody else. */
+/* What is inside UDP: for udp.c (flows), udp_send.c (from guests) and udp_receive.c (to guests), and nobody else. */
 #ifndef NAT_UDP_STATE_H
 #define NAT_UDP_STATE_H
 
@@ -65,6 +65,22 @@ struct udp {
 	uint8_t message[IP4_PACKET_MAX];
 };
 
+/* One datagram, or a USO frame, on its way into the batch. */
+struct udp_outgoing {
+	struct udp_flow *flow;
+	const struct frame *frame;
+	uint32_t at; /* of the payload */
+	uint32_t bytes;
+	uint32_t segment_bytes; /* `bytes` when it is one datagram */
+	struct nat_address far;
+	const struct sockaddr_storage *to;
+	socklen_t to_bytes;
+};
+
+/* All of it goes into the batch of its flow, which is sent in between when it is full. */
+void udp_append(struct udp *udp, const struct udp_outgoing *out);
+/* What was gathered; the batch is nobody's then. */
+void udp_send(struct udp *udp);
 /* May this address send to the flow's guest? */
 bool udp_knows(const struct udp_flow *flow, const struct nat_address *far);
 void udp_remember(struct udp_flow *flow, const struct nat_address *far);

@@ -610,4 +610,30 @@ static inline uint64_t guest_drops(const struct world *world, enum drop_reason r
 	return world->guest->port.counters.drops.count[reason];
 }
 
+/* One datagram, at once. */
+static inline void guest_says(struct world *world, struct guest_packet packet, uint16_t from_port, uint16_t to_port,
+			      size_t bytes)
+{
+	guest_add_udp(world, packet, from_port, to_port, bytes, 1);
+	guest_send(world);
+}
+
+static inline void assert_counts_up(const uint8_t *bytes, size_t count, uint8_t first)
+{
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(bytes[i], (uint8_t)(first + i));
+}
+
+static inline void assert_sent(const struct world *world, size_t index, const char *to, uint16_t port, uint32_t bytes,
+			       uint32_t segment_bytes)
+{
+	const struct script_sent *sent = &world->script.sent[index];
+	struct sockaddr_storage expected = sockaddr_of(to, port);
+
+	assert_true(index < world->script.sent_count);
+	assert_int_equal(sent->bytes, bytes);
+	assert_int_equal(sent->segment_bytes, segment_bytes);
+	assert_memory_equal(&sent->to, &expected, sizeof(struct sockaddr_in));
+}
+
 #endif

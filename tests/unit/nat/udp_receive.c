@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sockets receive, as frames to guests: several as one, cut, in turns; over a script of sockets. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "unit/nat/world.h"
+
+#define GUEST "10.0.2.15"
+#define FAR "198.51.100.7"
+#define GUEST6 "fd00::15"
+#define FAR6 "2001:db8::7"
+
+static const struct guest_packet plain = {.from = GUEST, .to = FAR};
+static const struct guest_packet plain6 = {.from = GUEST6, .to = FAR6};
+
+static int setup(void **state)
+{
+	*state = world_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_free(*state);
+	return 0;
+}
+
+static void datagrams_that_came_together_are_one_frame(void **state)
+{
+	struct world *world = *state;
+	struct udp_header header;
+	const uint8_t *payload;
+
+	world->guest->port.accepts = (struct port_accepts){.csum = true, .uso = true, .frame_bytes = 1514};
+	guest_says(world, plain, 4000, 53, 10);
+	script_will_receive(world, FAR, 53, 5050, 1000, 3);
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(world->guest->count, 1);
+	assert_int_equal(guest_got(world, 0).offload.gso, GSO_UDP);
+	assert_int_equal(guest_got(world, 0).offload.segment_bytes, 1000);
+	payload = guest_got_udp(world, 0, &header);
+	assert_int_equal(header.bytes, UDP_HEADER_BYTES + 5050);
+	assert_counts_up(payload, 5050, 3);
+}
+
+static void they_are_cut_for_a_guest_without_uso(void **state)
+{
+	struct world *world = *state;
+	struct udp_header header;
+
+	guest_says(world, plain, 4000, 53, 10);
+	script_will_receive(world, FAR, 53, 2500, 1000, 3);
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(world->guest->count, 3);
+	assert_counts_up(guest_got_udp(world, 0, &header), 1000, 3);
+	assert_counts_up(guest_got_udp(world, 2, &header), 500, (uint8_t)(3 + 2000));
+	assert_int_equal(header.bytes, UDP_HEADER_BYTES + 500);
+}
+
+static void check_fragments(struct world *world, const char *far, uint32_t bytes, size_t fragments)
+{
+	static uint8_t whole[66000];
+	size_t end = 0;
+	struct checksum pseudo;
+	struct guest_got got;
+	struct guest_packet packet;
+
+	script_will_receive(world, far, 53, bytes, 0, 3);
+	world->guest->count = 0;
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(world->guest->count, fragments);
+	for (size_t i = 0; i < fragments; i++) {
+		got = guest_got(world, i);
+		assert_int_equal(got.offset, end);
+		assert_int_equal(got.more, i + 1 < fragments);
+		memcpy(whole + end, got.transport, got.bytes);
+		end += got.bytes;
+	}
+	assert_int_equal(end, UDP_HEADER_BYTES + bytes);
+	packet = guest_packet_of(&got);
+	pseudo = packet_sum(&packet, end);
+	assert_int_equal(udp_checksum_verify(&pseudo, whole, end, true), DROP_NONE);
+	assert_counts_up(whole + UDP_HEADER_BYTES, bytes, 3);
+}
+
+static void a_datagram_larger_than_the_link_is_cut_into_fragments(void **state)
+{
+	struct world *world = *state;
+
+	guest_says(world, plain, 4000, 53, 10);
+	check_fragments(world, FAR, 1473, 2);
+	check_fragments(world, FAR, 4000, 3);
+	check_fragments(world, FAR, 65507, 45);
+	guest_says(world, plain6, 4000, 53, 10);
+	check_fragments(world, FAR6, 1453, 2);
+	check_fragments(world, FAR6, 65527, 46);
+}
+
+static void dscp_and_ecn_come_to_the_guest(void **state)
+{
+	struct world *world = *state;
+
+	guest_says(world, plain, 4000, 53, 10);
+	script_will_receive(world, FAR, 53, 10, 0, 1);
+	world->script.receipts[0].service = 0xbb;
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(guest_got(world, 0).service, 0xbb);
+	assert_false(guest_got(world, 0).dont_fragment);
+}
+
+static void many_datagrams_come_in_turns(void **state)
+{
+	struct world *world = *state;
+	struct udp_header header;
+
+	guest_says(world, plain, 4000, 53, 10);
+	for (int i = 0; i < 200; i++)
+		script_will_receive(world, FAR, 53, 1400, 0, (uint8_t)i);
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(world->guest->count, 200);
+	for (size_t i = 0; i < 200; i++)
+		assert_counts_up(guest_got_udp(world, i, &header), 1400, (uint8_t)i);
+	assert_int_equal(ethswitch_frames(world->ethswitch)->taken, 0);
+}
+
+#define scripted(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		scripted(datagrams_that_came_together_are_one_frame),
+		scripted(they_are_cut_for_a_guest_without_uso),
+		scripted(a_datagram_larger_than_the_link_is_cut_into_fragments),
+		scripted(dscp_and_ecn_come_to_the_guest),
+		scripted(many_datagrams_come_in_turns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
