@@ -5,7 +5,8 @@
  * Ownership of an address. The port where a source address was first heard owns it. A second port that uses it is
  * refused (SOURCE_CONFLICT) while the owner is alive; "alive" is found out, not assumed: the first refused frame makes a
  * claim, on_claim() lets the gateway ask the owner for a sign of life, and
- *   owner heard within CLAIM_US after the claim           -> conflict: on_conflict() once, refused on
+ *   owner heard within CLAIM_US after the claim           -> conflict: on_conflict() once (port->told says
+ *                                                            whether it is the port's second address), refused on
  *   owner silent for CLAIM_US after the claim, or detached -> moved: the claimant owns it
  * What was heard before the claim says nothing: a guest that moves was alive at its old port until just now. In a conflict
  * the claim is made anew, and on_claim() called again, whenever the owner has been silent for CLAIM_US: a guest that went

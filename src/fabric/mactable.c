@@ -15,6 +15,7 @@ enum {
 	MACTABLE_CHAINS = ETHSWITCH_ADDRESSES_MAX,
 	MACTABLE_LOOKS = 16,
 	MACTABLE_MOVES_US = 1000 * 1000,
+	MACTABLE_TOLD = 2, /* conflicts of one port: the second shows that it is not one guest's mistake */
 };
 
 #define MACTABLE_KEY_LIVE ((uint64_t)1 << 63)
@@ -136,8 +137,10 @@ static struct mactable_entry *mactable_take(struct mactable *table, const struct
 
 static void mactable_learned(struct port *port, struct mac mac, struct mactable_news *news)
 {
-	if (mac_equal(port->conflict, mac))
+	if (mac_equal(port->conflict, mac)) {
 		port->conflict = (struct mac){{0}};
+		port->told = 0;
+	}
 	*news = (struct mactable_news){MACTABLE_LEARNED, port, NULL};
 }
 
@@ -189,14 +192,26 @@ static bool mactable_at_once(const struct mactable *table, const struct port *ow
 	return port->locked ? !owner->locked : table->mac_move && !owner->locked;
 }
 
+/* A loop brings the addresses of everybody, and so may a guest that lies: each is refused, few are told. */
+static bool mactable_tells(struct port *claimant, struct mac mac, uint64_t now_us)
+{
+	if (mac_equal(claimant->conflict, mac) && now_us - claimant->conflict_us < ETHSWITCH_AGE_US)
+		return false;
+	if (now_us - claimant->told_us >= ETHSWITCH_AGE_US)
+		claimant->told = 0;
+	if (claimant->told == 0)
+		claimant->told_us = now_us;
+	return claimant->told < MACTABLE_TOLD && ++claimant->told;
+}
+
 static void mactable_conflict(struct port *owner, struct port *claimant, struct mac mac, uint64_t now_us,
 			      struct mactable_news *news)
 {
-	bool told = mac_equal(claimant->conflict, mac) && now_us - claimant->conflict_us < ETHSWITCH_AGE_US;
+	bool tells = mactable_tells(claimant, mac, now_us);
 
 	claimant->conflict = mac;
 	claimant->conflict_us = now_us;
-	if (!told)
+	if (tells)
 		*news = (struct mactable_news){MACTABLE_CONFLICT, owner, claimant};
 }
 
@@ -219,6 +234,9 @@ static enum drop_reason mactable_claim(struct mactable *table, struct mactable_e
 		mactable_conflict(entry->port, port, mactable_mac(entry->key), now_us, news);
 		return DROP_SOURCE_CONFLICT;
 	}
+	/* It was asked just now and has answered: for a port that is in conflict already, one question a second. */
+	if (!mac_is_zero(port->conflict) && entry->claim_us && now_us - entry->claim_us < ETHSWITCH_CLAIM_US)
+		return DROP_SOURCE_CONFLICT;
 	table->claims++;
 	entry->claimant = port;
 	entry->claim_us = now_us;

@@ -55,7 +55,7 @@ enum mactable_event {
 	MACTABLE_NOTHING,
 	MACTABLE_LEARNED,  /* new on this port: joined, moved, or back after ageing */
 	MACTABLE_CLAIMED,  /* `first` should be asked whether it is alive; `second` wants its address */
-	MACTABLE_CONFLICT, /* both are alive; told once for each port and address */
+	MACTABLE_CONFLICT, /* both are alive; told of two addresses of a port at most, each once, while it lasts */
 };
 
 struct mactable_news {

@@ -122,6 +122,8 @@ struct port {
 	uint32_t learned;            /* addresses in the table that point here */
 	struct mac conflict;         /* refused with this source, which another port owns; all zero: none */
 	uint64_t conflict_us;        /* when last */
+	uint64_t told_us;            /* when a conflict of it was told first */
+	uint32_t told;               /* how many of its addresses since: two at most in ETHSWITCH_AGE_US */
 };
 
 /* The caller's memory; the name is cut to fit. Then options, then ethswitch_attach(). */

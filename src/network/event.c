@@ -65,6 +65,14 @@ void event_send_conflict(struct gw_network *network, const struct port *first, c
 {
 	char text[MAC_TEXT_BYTES];
 
+	/* A guest has one address that it should not have; what has several is a way to where they all are. */
+	if (second->told > 1) {
+		event_send(network, GW_EVENT_CONFLICT, second->name, &mac,
+			   "%s uses %s, the MAC address of %s, too: it looks like a second way to the same network, a "
+			   "loop; what comes back by it is dropped; remove one of the two",
+			   second->name, mac_format(mac, text), first->name);
+		return;
+	}
 	event_send(
 		network, GW_EVENT_CONFLICT, second->name, &mac,
 		"%s uses %s, the MAC address of %s, which is alive: %s keeps it, %s is cut off; give one of them mac=…",

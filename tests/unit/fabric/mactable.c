@@ -104,6 +104,32 @@ static void an_owner_that_answers_the_claim_keeps_its_address(void **state)
 	assert_int_equal(table.claims, 0);
 }
 
+/* The far side of a loop, and a guest that lies: every frame has another's address. */
+static void of_a_port_with_many_conflicts_two_are_told_and_each_owner_is_asked_once_a_second(void **state)
+{
+	unsigned told = 0, asked = 0;
+
+	(void)state;
+	for (unsigned mac = 1; mac <= 5; mac++)
+		hear(&a, mac, 9 * SECOND);
+	for (unsigned round = 0; round < 10; round++) {
+		for (unsigned mac = 1; mac <= 5; mac++) {
+			assert_int_equal(hear(&b, mac, 10 * SECOND + round * 10), DROP_SOURCE_CONFLICT);
+			asked += news.event == MACTABLE_CLAIMED;
+			told += news.event == MACTABLE_CONFLICT;
+			hear(&a, mac, 10 * SECOND + round * 10 + 1);
+			told += news.event == MACTABLE_CONFLICT;
+		}
+	}
+	assert_int_equal(asked, 5);
+	assert_int_equal(told, 2);
+	assert_int_equal(b.told, 2);
+	hear(&b, 1, 10 * SECOND + ETHSWITCH_AGE_US);
+	hear(&a, 1, 10 * SECOND + ETHSWITCH_AGE_US + 1);
+	assert_int_equal(news.event, MACTABLE_CONFLICT); /* and told again when that is long ago */
+	assert_int_equal(b.told, 1);
+}
+
 static void a_silent_owner_loses_its_address_after_the_claim(void **state)
 {
 	(void)state;
@@ -246,6 +272,7 @@ int main(void)
 		TEST(an_aged_address_is_anybodys),
 		TEST(the_second_guest_with_an_address_is_refused_and_told_once),
 		TEST(an_owner_that_answers_the_claim_keeps_its_address),
+		TEST(of_a_port_with_many_conflicts_two_are_told_and_each_owner_is_asked_once_a_second),
 		TEST(a_silent_owner_loses_its_address_after_the_claim),
 		TEST(an_owner_that_falls_silent_in_a_conflict_is_asked_again),
 		TEST(a_gone_owner_is_followed_at_once),
