@@ -150,6 +150,15 @@ static void capture_on_frame(void *owner, const struct gw_capture_frame *frame)
 	interface->unsaid = written ? 0 : interface->unsaid + 1;
 }
 
+/* Known at the start, so that a file without a frame is one that every reader opens. */
+static void capture_on_port(void *owner, const struct gw_port_info *info)
+{
+	struct capture *capture = owner;
+
+	if (capture_wants(capture, info->name))
+		capture_interface(capture, info->name);
+}
+
 int capture_new(struct gw_network *network, const char *guest, struct capture **ret_capture)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
@@ -163,6 +172,7 @@ int capture_new(struct gw_network *network, const char *guest, struct capture **
 	if (!capture->bytes)
 		goto fail;
 	capture->end = pcapng_write_section(capture->bytes, CAPTURE_BUFFER_BYTES, "guestwire");
+	gw_network_each_port(network, capture_on_port, capture);
 	result = gw_capture_new(network, NULL, capture_on_frame, capture, &capture->tap);
 	if (result < 0)
 		goto fail;

@@ -144,6 +144,14 @@ def test_a_filter_that_is_none_is_refused_and_so_is_a_network_that_does_not_run(
     assert done.returncode == 2 and "nor does a network nolab run" in done.stderr, done.stderr
 
 
+def test_a_capture_without_a_frame_is_a_file_that_tcpdump_opens(wire, guestwire, tmp_path):
+    need("tcpdump")
+    wire()
+    assert guestwire("capture", "-s", "1", "-w", tmp_path / "c").returncode == 0
+    done = subprocess.run(["tcpdump", "-n", "-r", tmp_path / "c"], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 0 and not done.stdout, done.stderr
+
+
 def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none(wire):
     lab = wire()
     for words in (["show"], ["show", "--json"], ["ls"], ["ls", "--json"], ["help"], ["help", "drops"], ["--version"]):
