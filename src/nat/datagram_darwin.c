@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* macOS: one datagram a message, and no queue of errors: what a router says reaches nobody but a connected socket, which
  * these are not. */
+/* The options of RFC 3542 are hidden without it. */
+#define __APPLE_USE_RFC_3542 1
+
 #include "nat/datagram.h"
 
 #include <errno.h>

@@ -223,7 +223,8 @@ static bool udp_deliver(struct udp_flow *flow, struct udp *udp, unsigned index, 
 	udp_used(flow, false, receipt->bytes);
 	head.from = far.ip;
 	head.service = receipt->service;
-	head.id = udp->id++;
+	head.id = udp->id;
+	udp->id = (uint16_t)(udp->id + 1 + (receipt->segment_bytes ? receipt->bytes / receipt->segment_bytes : 0));
 	if (udp_must_be_cut(flow, receipt, &udp->rooms[index]))
 		return udp_commit_cut(flow, udp, index, &head, &far, budget);
 	udp_commit(flow, udp, index, &head, &far, budget);

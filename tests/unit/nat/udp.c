@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include <net/if.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 
 #include "unit/nat/world.h"
 
@@ -474,6 +477,68 @@ static void the_systems_sockets_do_it_too_by_ipv6(void **state)
 	world_free(world);
 }
 
+/* A network namespace whose loopback takes 1300 bytes; false where that is not allowed. */
+static bool enter_narrow_namespace(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_mtu = 1300};
+	bool done;
+	int fd;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return false;
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	done = ioctl(fd, SIOCSIFMTU, &request) == 0;
+	request.ifr_flags = IFF_UP;
+	done = done && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+	close(fd);
+	return done;
+}
+
+static void check_narrow(bool is6)
+{
+	struct world *world = calloc(1, sizeof(*world));
+	struct guest_packet packet = {.from = is6 ? GUEST6 : GUEST,
+				      .to = is6 ? "fd00::2" : "10.0.2.2",
+				      .dont_fragment = true};
+	struct icmp_header icmp;
+	uint16_t port = 0;
+	int fd = loopback_socket(is6, &port);
+
+	assert_true(fd >= 0);
+	world_defaults(world);
+	world_start(world, false);
+	guest_says(world, packet, 4000, port, 1400);
+	assert_int_equal(guest_drops(world, DROP_UDP_SEND_LONG), 1);
+	guest_got_error(world, 0, &icmp);
+	assert_int_equal(icmp.type, is6 ? ICMP6_TOO_BIG : ICMP4_UNREACHABLE);
+	assert_int_equal(icmp.code, is6 ? 0 : ICMP4_UNREACHABLE_FRAGMENT);
+	assert_int_equal(icmp.rest, 1300);
+	/* several of them together are refused one by one, and those that fit go */
+	for (int i = 0; i < 3; i++)
+		guest_add_udp(world, packet, 4000, port, 1400, 1);
+	guest_add_udp(world, packet, 4000, port, 500, 1);
+	guest_send(world);
+	assert_int_equal(guest_drops(world, DROP_UDP_SEND_LONG), 4);
+	assert_int_equal(answer_all(fd, 0), 1);
+	packet.dont_fragment = false;
+	if (!is6) {
+		guest_says(world, packet, 4000, port, 1400);
+		assert_int_equal(answer_all(fd, 0), 1);
+	}
+	close(fd);
+	world_free(world);
+}
+
+/* Last: the namespace stays. */
+static void the_kernels_mtu_reaches_the_guest(void **state)
+{
+	(void)state;
+	if (!enter_narrow_namespace())
+		skip();
+	check_narrow(false);
+	check_narrow(true);
+}
+
 #define scripted(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -499,6 +564,7 @@ int main(void)
 		scripted(flows_can_be_listed),
 		cmocka_unit_test(the_systems_sockets_do_it_too),
 		cmocka_unit_test(the_systems_sockets_do_it_too_by_ipv6),
+		cmocka_unit_test(the_kernels_mtu_reaches_the_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
