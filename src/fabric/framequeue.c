@@ -140,7 +140,8 @@ enum drop_reason framequeue_put(struct framequeue *queue, const void *prefix, si
 		queue->write = 0;
 	}
 	framequeue_write(queue, NULL, 0, (const uint8_t *)&word, sizeof(word));
-	framequeue_write(queue, NULL, 0, (const uint8_t *)prefix + prefix_skip, prefix_bytes - prefix_skip);
+	if (prefix_bytes > prefix_skip)
+		framequeue_write(queue, NULL, 0, (const uint8_t *)prefix + prefix_skip, prefix_bytes - prefix_skip);
 	framequeue_write(queue, frame, (uint32_t)(skip - prefix_skip), NULL, frame->length - (skip - prefix_skip));
 	if (queue->frames == 0) {
 		queue->read = FRAMEQUEUE_WORD_BYTES;
