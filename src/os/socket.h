@@ -13,6 +13,12 @@
 
 struct error;
 
+enum socket_limits {
+	SOCKET_ALIVE_IDLE_S = 30, /* silent for so long: the far end's system is asked, */
+	SOCKET_ALIVE_EACH_S = 10, /* as often as this, */
+	SOCKET_ALIVE_TIMES = 3,   /* and so many times in vain */
+};
+
 int socket_open(int domain, int type);
 /* -EAGAIN: nobody waits. The caller that gets -EMFILE should stop watching the listener for a while. */
 int socket_accept(int listener);
@@ -27,6 +33,11 @@ int socket_type(int fd, int *ret_type);
  * never lowers it. What the kernel says it is now. Never for TCP: it ends its autotuning. */
 uint32_t socket_raise_send_buffer(int fd, uint32_t wanted_bytes);
 uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes);
+
+/* TCP: a far end whose host went without a word is gone after a minute, not after the systems' two hours. With bytes
+ * under way it takes what retransmission takes, a quarter of an hour on Linux: TCP_USER_TIMEOUT would be quicker, but it
+ * ends a guest too that is only stopped and whose system answers with a closed window. */
+void socket_keep_alive(int fd);
 
 /* What was sent and not read by the far ends yet, in bytes of the buffer that it takes up. 0 or negative errno. */
 int socket_unread(int fd, uint32_t *ret_bytes);

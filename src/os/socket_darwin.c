@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,6 +109,16 @@ uint32_t socket_raise_send_buffer(int fd, uint32_t wanted_bytes)
 uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes)
 {
 	return socket_raise(fd, SO_RCVBUF, wanted_bytes);
+}
+
+void socket_keep_alive(int fd)
+{
+	const int on = 1, idle = SOCKET_ALIVE_IDLE_S, each = SOCKET_ALIVE_EACH_S, times = SOCKET_ALIVE_TIMES;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPALIVE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
 }
 
 int socket_unread(int fd, uint32_t *ret_bytes)

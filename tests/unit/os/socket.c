@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +119,30 @@ static void buffers_are_raised_and_never_lowered(void **state)
 	close(fds[1]);
 }
 
+static int tcp_option(int fd, int option)
+{
+	int value = 0;
+	socklen_t length = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, option, &value, &length), 0);
+	return value;
+}
+
+static void a_far_end_whose_host_is_gone_is_found_out_within_a_minute(void **state)
+{
+	int fd = socket_open(AF_INET, SOCK_STREAM);
+	int on = 0;
+	socklen_t length = sizeof(on);
+
+	(void)state;
+	assert_true(fd >= 0);
+	socket_keep_alive(fd);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &length), 0);
+	assert_int_not_equal(on, 0);
+	assert_true(tcp_option(fd, TCP_KEEPIDLE) + tcp_option(fd, TCP_KEEPINTVL) * tcp_option(fd, TCP_KEEPCNT) <= 60);
+	close(fd);
+}
+
 static void a_path_is_an_address_when_it_fits(void **state)
 {
 	static const struct {
@@ -151,6 +177,7 @@ int main(void)
 		cmocka_unit_test(an_inherited_descriptor_is_made_like_ours),
 		cmocka_unit_test(an_accepted_socket_is_like_ours_and_tells_its_peer),
 		cmocka_unit_test(buffers_are_raised_and_never_lowered),
+		cmocka_unit_test(a_far_end_whose_host_is_gone_is_found_out_within_a_minute),
 		cmocka_unit_test(a_path_is_an_address_when_it_fits),
 	};
 
