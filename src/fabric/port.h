@@ -14,7 +14,8 @@
  *
  * Counting:  the switch counts from_guest, every frame handed in, whatever becomes of it. The port counts to_guest itself,
  *   when the far end or the port's queue has taken a frame, in queue() and flush() as well as in commit(): nobody else
- *   knows. What it could not give away it counts with port_drop().
+ *   knows. What it could not give away it counts with port_drop(); what it takes out of its queue again, when the guest
+ *   leaves too, it takes back from to_guest.
  *
  * A port has one producer at a time. Nothing here blocks; nothing a port does on behalf of one guest waits for another. */
 #ifndef FABRIC_PORT_H
@@ -87,7 +88,7 @@ struct traffic {
 
 struct counters {
 	struct traffic from_guest; /* taken from the far end */
-	struct traffic to_guest;   /* given to the far end, or to its queue */
+	struct traffic to_guest;   /* given to the far end, or to its queue; what is dropped from there is taken back */
 	struct drops drops;        /* in either direction: the reason tells which */
 };
 

@@ -24,15 +24,37 @@ static struct connected *connected_of(struct endpoint *endpoint)
 	return container_of(endpoint, struct connected, endpoint);
 }
 
+/* Ready to take more, said the system, and took nothing: macOS does so of datagrams (ENOBUFS), any when memory is short.
+ * Not asked in a circle, but after a while. */
+static void connection_retry_later(struct connection *connection)
+{
+	struct loop *loop = connection->outlet.endpoint->setup->loop;
+
+	loop_watch(loop, &connection->watch, LOOP_READ);
+	timer_set(loop_timers(loop), &connection->retry, loop_now_us(loop) + CONNECTED_RETRY_US);
+}
+
+static void connection_on_retry(void *owner, uint64_t now_us)
+{
+	struct connection *connection = owner;
+
+	(void)now_us;
+	connected_wait(&connection->outlet);
+}
+
 static void connection_on_ready(void *owner, unsigned events)
 {
 	struct connection *connection = owner;
 	struct outlet *outlet = &connection->outlet;
 	const char *reason = NULL;
-	bool idle = false;
+	bool idle = false, stuck = false;
 
-	if (events & LOOP_WRITE)
+	if (events & LOOP_WRITE) {
+		size_t before = outlet->queue.bytes;
+
 		reason = connection->connected->way->drain(connection);
+		stuck = outlet->queue.bytes == before;
+	}
 	if (!reason && events & (LOOP_READ | LOOP_HANGUP))
 		reason = connection->connected->way->read(connection, &idle);
 	/* Nothing left to read and nobody there: only now, what came before the end is delivered. */
@@ -45,6 +67,8 @@ static void connection_on_ready(void *owner, unsigned events)
 	if (events & LOOP_WRITE && framequeue_empty(&outlet->queue)) {
 		loop_watch(outlet->endpoint->setup->loop, &connection->watch, LOOP_READ);
 		port_room_returned(&outlet->port);
+	} else if (stuck) {
+		connection_retry_later(connection);
 	}
 }
 
@@ -61,6 +85,7 @@ void connected_leave(struct outlet *outlet, const char *reason)
 	struct connected *connected = connection->connected;
 
 	loop_unwatch(connected->endpoint.setup->loop, &connection->watch);
+	timer_clear(loop_timers(connected->endpoint.setup->loop), &connection->retry);
 	outlet_left(outlet, reason);
 	close(connection->fd);
 	list_remove(&connection->link);
@@ -98,7 +123,7 @@ static uint32_t connected_prepare(const struct connected *connected, int fd)
 	getsockname(fd, (struct sockaddr *)&address, &length);
 	if (address.ss_family != AF_UNIX) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+		socket_keep_alive(fd);
 		return FRAME_BYTES_MAX;
 	}
 	buffer_bytes = socket_raise_send_buffer(fd, CONNECTED_SEND_BUFFER_BYTES);
@@ -129,6 +154,7 @@ static int connected_admit(struct connected *connected, int fd)
 	if (connected->way->init)
 		connected->way->init(connection);
 	watch_init(&connection->watch, fd, connection_on_ready, connection);
+	timer_init(&connection->retry, connection_on_retry, connection);
 	code = loop_watch(setup->loop, &connection->watch, LOOP_READ);
 	if (code < 0) {
 		free(connection);
@@ -193,7 +219,8 @@ static int connected_open_connect(struct connected *connected, const struct conn
 
 	if (words->connect) {
 		code = socket_unix_address(words->connect, &local, &length, ret_error);
-		memcpy(&address, &local, sizeof(local));
+		if (code == 0)
+			memcpy(&address, &local, sizeof(local));
 		snprintf(endpoint->path, sizeof(endpoint->path), "%s", words->connect);
 	} else {
 		code = inet_address_parse("connect-tcp", words->connect_tcp, &address, &length, ret_error);
@@ -237,6 +264,8 @@ static int connected_open_fd(struct connected *connected, int fd, struct error *
 	/* Not made non-blocking, for whoever shares it: every call says MSG_DONTWAIT. */
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	code = connected_admit(connected, fd);
+	if (code == -EEXIST)
+		return error_set(ret_error, code, "fd=%d: has another guest already; give each one of its own", fd);
 	return code < 0 ? error_set(ret_error, code, "fd=%d: %s", fd, error_name(code)) : 0;
 }
 

@@ -23,6 +23,7 @@ struct connection {
 	struct connected *connected;
 	struct list link;
 	struct watch watch;
+	struct timer retry; /* when the far end may take more, where the system says so wrongly */
 	int fd;
 };
 
@@ -58,7 +59,10 @@ struct connected {
 	void *turn;      /* way->turn_bytes */
 };
 
-enum { CONNECTED_SEND_BUFFER_BYTES = 1024 * 1024 }; /* AF_UNIX; TCP tunes its own */
+enum connected_limits {
+	CONNECTED_SEND_BUFFER_BYTES = 1024 * 1024, /* AF_UNIX; TCP tunes its own */
+	CONNECTED_RETRY_US = 1000,
+};
 
 /* Reads fd= guests= mode= group= and the options of every kind, then opens what `words` say; exactly one of them. */
 int connected_open(const struct endpoint_kind *kind, const struct connected_way *way,

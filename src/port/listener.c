@@ -47,9 +47,6 @@ static void listener_on_ready(void *owner, unsigned events)
 
 		if (fd == -EAGAIN)
 			return;
-		/* One that gave up while it waited says nothing about the next. */
-		if (fd == -ECONNABORTED || fd == -EINTR)
-			continue;
 		if (fd < 0) {
 			listener_pause(listener, fd);
 			return;

@@ -61,10 +61,11 @@ void outlet_left(struct outlet *outlet, const char *reason)
 
 	outlet->endpoint->guests--;
 	loop_cancel(setup->loop, &outlet->task);
+	while (!framequeue_empty(&outlet->queue))
+		outlet_drop_queued(outlet, DROP_PORT_CLOSED);
 	if (setup->on_left)
 		setup->on_left(setup->owner, outlet->endpoint, &outlet->port, reason);
 	ethswitch_detach(&outlet->port);
-	framequeue_done(&outlet->queue);
 }
 
 void outlet_leave_later(struct outlet *outlet, const char *reason)
@@ -109,15 +110,16 @@ bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *
 bool outlet_keep_from(struct outlet *outlet, uint32_t index, size_t skip)
 {
 	struct frame frame;
-	bool kept = true;
 
 	for (; index < outlet->gather.count; index++) {
 		gather_frame(&outlet->gather, index, &frame);
-		if (!outlet_keep(outlet, outlet->gather.prefix[index], &frame, skip) && skip > 0)
-			kept = false;
+		if (!outlet_keep(outlet, outlet->gather.prefix[index], &frame, skip) && skip > 0) {
+			outlet_drop_from(outlet, index + 1, DROP_PORT_CLOSED);
+			return false;
+		}
 		skip = 0;
 	}
-	return kept;
+	return true;
 }
 
 void outlet_drop_from(struct outlet *outlet, uint32_t index, enum drop_reason reason)
@@ -128,6 +130,17 @@ void outlet_drop_from(struct outlet *outlet, uint32_t index, enum drop_reason re
 		gather_frame(&outlet->gather, index, &frame);
 		port_drop(&outlet->port, reason, &frame);
 	}
+}
+
+void outlet_drop_queued(struct outlet *outlet, enum drop_reason reason)
+{
+	struct traffic *to_guest = &outlet->port.counters.to_guest;
+	uint32_t left = outlet->queue.left, prefix_bytes = outlet->way->prefix_bytes;
+
+	to_guest->frames--;
+	to_guest->bytes -= left > prefix_bytes ? left - prefix_bytes : 0; /* what went of it stays counted */
+	framequeue_consume_frame(&outlet->queue);
+	port_drop(&outlet->port, reason, NULL);
 }
 
 static void outlet_flush(struct port *port)

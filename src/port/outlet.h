@@ -58,10 +58,13 @@ void outlet_leave_later(struct outlet *outlet, const char *reason);
 void outlet_sent(struct outlet *outlet, uint32_t index);
 /* Queues one frame; `skip` bytes of prefix and frame have gone already. False when it was dropped instead. */
 bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *frame, size_t skip);
-/* The same for the gathered frames from `index` on. */
+/* The same for the gathered frames from `index` on. False when the first, sent in part, was dropped: then all are. */
 bool outlet_keep_from(struct outlet *outlet, uint32_t index, size_t skip);
 /* Drops the gathered frames from `index` on. */
 void outlet_drop_from(struct outlet *outlet, uint32_t index, enum drop_reason reason);
+
+/* Drops the oldest queued frame, which the far end will not have: what was counted as given to it is taken back. */
+void outlet_drop_queued(struct outlet *outlet, enum drop_reason reason);
 
 extern const struct port_ops outlet_port_ops;
 

@@ -138,7 +138,10 @@ int packet_send_queued(int fd, struct outlet *outlet, const struct sockaddr_un *
 		sent = mmsg_send(fd, &message, 1);
 		if (sent < 0 && sent != -EMSGSIZE)
 			return done ? (int)done : packet_is_full(sent) ? -EAGAIN : sent;
-		framequeue_consume_frame(&outlet->queue);
+		if (sent < 0)
+			outlet_drop_queued(outlet, DROP_FRAME_TOO_LARGE_FOR_PORT);
+		else
+			framequeue_consume_frame(&outlet->queue);
 		done++;
 	}
 	return (int)done;

@@ -46,7 +46,7 @@ bool packet_turn_frame(const struct packet_turn *turn, unsigned index, struct fr
  * dropped). `to` NULL: the socket is connected. 0: all; -EAGAIN: the socket is full; else the guest is gone. */
 int packet_send_gathered(struct packet_turn *turn, int fd, struct outlet *outlet, const struct sockaddr_un *to,
 			 socklen_t to_length, uint32_t *index);
-/* Sends up to `most` queued frames. How many went, or negative errno when none did. */
+/* Sends up to `most` queued frames. How many went or were dropped as too large, or negative errno when none did. */
 int packet_send_queued(int fd, struct outlet *outlet, const struct sockaddr_un *to, socklen_t to_length, unsigned most);
 
 /* A connected_way's and its outlet_way's. */

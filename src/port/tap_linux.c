@@ -125,7 +125,8 @@ static bool tap_end_drain(struct tap_end *end)
 				return true;
 			if (verdict == DROP_PORT_CLOSED)
 				return false;
-			port_drop(&end->outlet.port, verdict, NULL);
+			outlet_drop_queued(&end->outlet, verdict);
+			continue;
 		}
 		framequeue_consume_frame(queue);
 	}

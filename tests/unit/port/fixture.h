@@ -56,6 +56,7 @@ struct fixture {
 	struct port *ports[FIXTURE_PORTS]; /* those that are there, in the order of joining */
 	unsigned port_count;
 	struct drops gone; /* of ports that left */
+	struct traffic gone_to_guest;
 };
 
 static inline uint64_t fixture_clock(void *owner)
@@ -110,6 +111,8 @@ static inline void fixture_on_left(void *owner, struct endpoint *endpoint, struc
 	fixture->port_count = kept;
 	for (int i = 0; i < DROP_REASONS; i++)
 		fixture->gone.count[i] += port->counters.drops.count[i];
+	fixture->gone_to_guest.frames += port->counters.to_guest.frames;
+	fixture->gone_to_guest.bytes += port->counters.to_guest.bytes;
 }
 
 static inline void fixture_on_notice(void *owner, struct endpoint *endpoint, const char *text)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* What connected endpoints do whatever goes over them: a way of this file's own takes frames or refuses them. */
+#include "unit/port/fixture.h"
+
+#include "port/connected.h"
+
+static unsigned drains;
+static bool takes;
+
+static const char *way_read(struct connection *connection, bool *ret_idle)
+{
+	(void)connection;
+	*ret_idle = true;
+	return NULL;
+}
+
+static const char *way_drain(struct connection *connection)
+{
+	drains++;
+	while (takes && !framequeue_empty(&connection->outlet.queue))
+		framequeue_consume_frame(&connection->outlet.queue);
+	return NULL;
+}
+
+static void way_send(struct outlet *outlet)
+{
+	outlet_keep_from(outlet, 0, 0);
+}
+
+static const struct connected_way way = {
+	.type = SOCK_STREAM,
+	.outlet = {.send = way_send, .wait = connected_wait, .leave = connected_leave},
+	.connection_bytes = sizeof(struct connection),
+	.turn_bytes = 16,
+	.read = way_read,
+	.drain = way_drain,
+};
+
+static const struct endpoint_kind kind = {.name = "stream", .words = "fd=N"};
+
+static struct fixture *start(int fd)
+{
+	struct fixture *fixture = fixture_new();
+	struct connected_words words = {.fd = fd};
+	struct spec spec;
+
+	drains = 0;
+	takes = false;
+	assert_int_equal(spec_parse(&spec, "stream", &fixture->error), 0);
+	assert_int_equal(connected_open(&kind, &way, &words, &spec, &fixture->setup, &fixture->endpoint,
+					&fixture->error),
+			 0);
+	return fixture;
+}
+
+static void a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle(void **state)
+{
+	struct fixture *fixture;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fixture = start(pair[0]);
+	probe_send(fixture, 2, 100);
+	for (int i = 0; i < 100; i++)
+		fixture_turn(fixture);
+	assert_int_equal(drains, 1);
+	fixture_pass(fixture, CONNECTED_RETRY_US);
+	assert_int_equal(drains, 2);
+	takes = true;
+	fixture_pass(fixture, CONNECTED_RETRY_US);
+	assert_int_equal(drains, 3);
+	assert_int_equal(fixture_look(fixture->ports[0]).queued_bytes, 0);
+	assert_int_equal(loop_timeout_us(fixture->loop), -1);
+	fixture_free(fixture);
+	close(pair[1]);
+}
+
+static void what_is_queued_when_a_guest_leaves_was_not_given_to_it(void **state)
+{
+	struct fixture *fixture;
+	struct port *port;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fixture = start(pair[0]);
+	port = fixture->ports[0];
+	for (int i = 0; i < 5; i++)
+		probe_send(fixture, 2, 100);
+	assert_int_equal(port->counters.to_guest.frames, 5);
+	outlet_drop_queued(container_of(port, struct outlet, port), DROP_FRAME_TOO_LARGE_FOR_PORT);
+	assert_int_equal(port->counters.to_guest.frames, 4);
+	assert_int_equal(port->counters.to_guest.bytes, 400);
+	endpoint_close(fixture->endpoint);
+	fixture->endpoint = NULL;
+	assert_int_equal(fixture->gone.count[DROP_FRAME_TOO_LARGE_FOR_PORT], 1);
+	assert_int_equal(fixture->gone.count[DROP_PORT_CLOSED], 4);
+	assert_int_equal(fixture->gone_to_guest.frames, 0);
+	assert_int_equal(fixture->gone_to_guest.bytes, 0);
+	fixture_free(fixture);
+	close(pair[1]);
+}
+
+static void one_descriptor_has_one_guest(void **state)
+{
+	struct fixture *fixture;
+	struct endpoint *second = NULL;
+	struct connected_words words;
+	struct spec spec;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fixture = start(pair[0]);
+	words = (struct connected_words){.fd = pair[0]};
+	assert_int_equal(spec_parse(&spec, "stream", &fixture->error), 0);
+	assert_int_equal(connected_open(&kind, &way, &words, &spec, &fixture->setup, &second, &fixture->error),
+			 -EEXIST);
+	assert_non_null(strstr(fixture->error.text, "has another guest already"));
+	assert_int_equal(fixture->joined, 1);
+	fixture_free(fixture);
+	close(pair[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle),
+		cmocka_unit_test(what_is_queued_when_a_guest_leaves_was_not_given_to_it),
+		cmocka_unit_test(one_descriptor_has_one_guest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
