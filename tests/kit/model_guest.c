@@ -4,7 +4,6 @@
  * and its checksum. */
 #include <string.h>
 
-
 #include "kit/model_tcp.h"
 
 enum {
@@ -217,8 +216,8 @@ static void guest_output(struct model_guest *guest)
 		if (left > 0 && (bytes == 0 || (bytes < guest->send_mss && bytes < left && in_flight > 0)))
 			return;
 		fin = bytes == left && !(config->fin_apart && bytes > 0);
-		guest_emit(guest, (uint8_t)(ACK | (fin ? FIN : 0) | (bytes ? PSH : 0)), guest_sequence(guest, guest->next),
-			   guest->next, (uint32_t)bytes);
+		guest_emit(guest, (uint8_t)(ACK | (fin ? FIN : 0) | (bytes ? PSH : 0)),
+			   guest_sequence(guest, guest->next), guest->next, (uint32_t)bytes);
 		guest->next += bytes + fin;
 		if (guest->next > guest->max)
 			guest->max = guest->next;
@@ -350,7 +349,8 @@ static void guest_payload(struct model_guest *guest, int64_t offset, const uint8
 		guest->got_fin = true;
 	if (count > 0 && !guest->reader.set)
 		timer_set(loop_timers(guest->config.loop), &guest->reader,
-			  loop_now_us(guest->config.loop) + 1 + random_below(guest->config.random, guest->config.read_us));
+			  loop_now_us(guest->config.loop) + 1 +
+				  random_below(guest->config.random, guest->config.read_us));
 	guest_ack(guest);
 }
 
@@ -379,8 +379,8 @@ static void guest_acked(struct model_guest *guest, const uint8_t *tcp, bool bare
 		uint64_t left = guest->config.up - guest->una;
 		uint32_t bytes = left < guest->send_mss ? (uint32_t)left : guest->send_mss;
 
-		guest_emit(guest, (uint8_t)(ACK | (bytes == left ? FIN : 0)), guest_sequence(guest, guest->una), guest->una,
-			   bytes);
+		guest_emit(guest, (uint8_t)(ACK | (bytes == left ? FIN : 0)), guest_sequence(guest, guest->una),
+			   guest->una, bytes);
 		/* and what follows, since the other end keeps nothing that comes early */
 		guest->next = guest->una + bytes + (bytes == left);
 		guest->max = guest->next > guest->max ? guest->next : guest->max;
@@ -481,7 +481,8 @@ static void guest_take(struct model_guest *guest, const uint8_t *tcp, uint32_t b
 		guest_take_reset(guest, tcp);
 		return;
 	}
-	if (guest->state == MODEL_CLOSED && !(flags & SYN && guest->opened_us == 0 && !guest->gave_up && !(flags & ACK))) {
+	if (guest->state == MODEL_CLOSED &&
+	    !(flags & SYN && guest->opened_us == 0 && !guest->gave_up && !(flags & ACK))) {
 		/* nobody there: RFC 9293 3.10.7.1 */
 		if (flags & ACK)
 			guest_emit(guest, RST, get32(tcp + 8), 0, 0);

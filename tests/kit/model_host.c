@@ -104,7 +104,8 @@ static void socket_on_remote(void *owner, uint64_t now_us)
 {
 	struct model_socket *socket = owner;
 	const struct model_script *script = &socket->script;
-	uint64_t left = script->down - socket->arrived, room = script->buffer_bytes - (socket->arrived - socket->consumed);
+	uint64_t left = script->down - socket->arrived,
+		 room = script->buffer_bytes - (socket->arrived - socket->consumed);
 	uint64_t chunk;
 
 	(void)now_us;
@@ -120,6 +121,8 @@ static void socket_on_remote(void *owner, uint64_t now_us)
 	socket->arrived += chunk;
 	if (chunk > 0)
 		socket_tell(socket, LOOP_READ);
+	if (socket->arrived == script->down && script->holds)
+		return;
 	if (socket->arrived == script->down && script->reset_after == MODEL_NEVER) {
 		socket->ended = true;
 		socket_tell(socket, LOOP_READ | LOOP_HANGUP);
@@ -243,7 +246,8 @@ static ssize_t model_send(void *owner, int fd, const struct iovec *pieces, int c
 	for (int i = 0; i < count; i++)
 		wanted += (uint32_t)pieces[i].iov_len;
 	if (socket->script.partial_every && ++socket->sends % socket->script.partial_every == 0 && wanted > 1) {
-		uint32_t part = random_below(socket->host->random, 4) ? 1 + random_below(socket->host->random, wanted - 1) : 0;
+		uint32_t part =
+			random_below(socket->host->random, 4) ? 1 + random_below(socket->host->random, wanted - 1) : 0;
 
 		room = room < part ? room : part;
 	}

@@ -39,6 +39,7 @@ struct model_script {
 	uint32_t drain_bytes;  /* what the world takes of it, each … */
 	uint32_t drain_us;
 	uint32_t partial_every; /* every so manyth send takes only a part; 0: none */
+	bool holds;             /* it never ends its sending */
 	int connect_error;
 	uint32_t connect_us;
 	bool peeks;
@@ -54,7 +55,7 @@ struct model_socket {
 	bool used, connected, ended, reset, told_reset, nospace;
 	int error;
 	uint64_t arrived, consumed, peek_at;
-	uint64_t taken;     /* of what the guest sent */
+	uint64_t taken; /* of what the guest sent */
 	uint32_t unsent;
 	uint32_t sends;
 	bool shut, closed, closed_by_reset;
@@ -111,7 +112,7 @@ struct model_guest {
 	struct model_guest_config config;
 	enum model_state state;
 	const char *wrong;
-	uint32_t first;         /* our SYN */
+	uint32_t first;          /* our SYN */
 	uint64_t una, next, max; /* stream offsets of what we send; the FIN is `up` */
 	uint32_t window;
 	uint8_t far_scale;
@@ -124,9 +125,9 @@ struct model_guest {
 	uint32_t far_first;
 	uint64_t received; /* in order */
 	uint64_t read;
-	uint64_t edge;     /* the most that was ever offered */
+	uint64_t edge; /* the most that was ever offered */
 	bool got_fin, got_reset, refused, unreachable, sent_reset, gave_up;
-	uint64_t far_end;  /* where the FIN stood */
+	uint64_t far_end; /* where the FIN stood */
 	struct model_range ranges[MODEL_RANGES_MAX];
 	size_t range_count;
 

@@ -160,8 +160,10 @@ static void fly(const struct frame *frame, bool from_guest)
 		struct flight *flight = malloc(sizeof(*flight) + frame->length);
 		uint64_t delay_us = network->delay_us + (network->jitter_us ? below(network->jitter_us) : 0);
 
-		*flight = (struct flight){
-			.from_guest = from_guest, .number = sim.flights++, .bytes = frame->length, .offload = frame->offload};
+		*flight = (struct flight){.from_guest = from_guest,
+					  .number = sim.flights++,
+					  .bytes = frame->length,
+					  .offload = frame->offload};
 		frame_copy(frame, 0, flight->frame, frame->length);
 		timer_init(&flight->timer, on_landing, flight);
 		list_append(&sim.flying, &flight->link);
@@ -194,7 +196,8 @@ static void on_arrivals(void *owner)
 
 		frame_init(&frames[count], flight->frame, flight->bytes);
 		if (flight->bytes > FRAME_HEAD_BYTES && sim.scenario.kind == KIND_LENDS) {
-			bodies[count] = (struct iovec){flight->frame + FRAME_HEAD_BYTES, flight->bytes - FRAME_HEAD_BYTES};
+			bodies[count] =
+				(struct iovec){flight->frame + FRAME_HEAD_BYTES, flight->bytes - FRAME_HEAD_BYTES};
 			frames[count].head_bytes = FRAME_HEAD_BYTES;
 			frames[count].body = &bodies[count];
 			frames[count].body_pieces = 1;
@@ -457,14 +460,15 @@ static void make_ports(void)
 
 	port_init(&sim.gateway, &gateway_ops, "gateway");
 	sim.gateway.uplink = true;
-	sim.gateway.accepts =
-		(struct port_accepts){.csum = true, .tso4 = true, .tso6 = true, .uso = true, .frame_bytes = FRAME_BYTES_MAX};
+	sim.gateway.accepts = (struct port_accepts){
+		.csum = true, .tso4 = true, .tso6 = true, .uso = true, .frame_bytes = FRAME_BYTES_MAX};
 	port_init(&sim.guest_port,
 		  kind == KIND_QUEUED  ? &guest_queued_ops
 		  : kind == KIND_LENDS ? &guest_lends_ops
 				       : &guest_ops,
 		  "guest");
-	sim.guest_port.accepts = (struct port_accepts){.csum = offloads, .tso4 = offloads, .tso6 = offloads, .frame_bytes = 1522};
+	sim.guest_port.accepts =
+		(struct port_accepts){.csum = offloads, .tso4 = offloads, .tso6 = offloads, .frame_bytes = 1522};
 	ethswitch_attach(sim.ethswitch, &sim.gateway);
 	ethswitch_attach(sim.ethswitch, &sim.guest_port);
 }
@@ -517,9 +521,9 @@ static void run_scenario(uint64_t start_us)
 
 /* ---- what must hold at its end ---- */
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
+#define CHECK(condition)                   \
+	do {                               \
+		if (!(condition))          \
 			wrong(#condition); \
 	} while (0)
 
@@ -616,28 +620,31 @@ static void tell_scenario(void)
 {
 	const struct scenario *scenario = &sim.scenario;
 
-	printf("kind %d, IPv%d, %s, guests %u, loss %u/1000, duplicates %u/1000, delay %u+%u us, tail %zu, %s, resets %d %d\n",
+	printf("kind %d, IPv%d, %s, guests %u, loss %u/1000, duplicates %u/1000, delay %u+%u us, tail %zu, %s, resets "
+	       "%d %d\n",
 	       scenario->kind, scenario->is6 ? 6 : 4, scenario->inbound ? "inbound" : "outbound", scenario->guests,
-	       scenario->network.loss, scenario->network.duplicate, scenario->network.delay_us, scenario->network.jitter_us,
-	       scenario->tail_bytes, scenario->peek == NAT_PEEK_AUTO ? "peeks" : "ring", scenario->reset_guest,
-	       scenario->reset_host);
+	       scenario->network.loss, scenario->network.duplicate, scenario->network.delay_us,
+	       scenario->network.jitter_us, scenario->tail_bytes, scenario->peek == NAT_PEEK_AUTO ? "peeks" : "ring",
+	       scenario->reset_guest, scenario->reset_host);
 	for (uint32_t i = 0; i < scenario->guests; i++) {
 		const struct model_guest *guest = &sim.guests[i];
 		const struct model_socket *socket = socket_of(i);
 
-		printf("guest: state %d, up %llu, una %llu, next %llu, window %u, received %llu, fin %d acked %d, reset %d sent %d, "
+		printf("guest: state %d, up %llu, una %llu, next %llu, window %u, received %llu, fin %d acked %d, "
+		       "reset %d sent %d, "
 		       "gave up %d, mss %u, buffer %u\n",
 		       guest->state, (unsigned long long)guest->config.up, (unsigned long long)guest->una,
-		       (unsigned long long)guest->next, guest->window, (unsigned long long)guest->received, guest->got_fin,
-		       guest->fin_acked, guest->got_reset, guest->sent_reset, guest->gave_up, guest->config.mss,
-		       guest->config.buffer_bytes);
+		       (unsigned long long)guest->next, guest->window, (unsigned long long)guest->received,
+		       guest->got_fin, guest->fin_acked, guest->got_reset, guest->sent_reset, guest->gave_up,
+		       guest->config.mss, guest->config.buffer_bytes);
 		if (socket)
-			printf("socket: down %llu, arrived %llu, consumed %llu, peek %llu, taken %llu, shut %d, ended %d, reset %d, "
+			printf("socket: down %llu, arrived %llu, consumed %llu, peek %llu, taken %llu, shut %d, ended "
+			       "%d, reset %d, "
 			       "closed %d (reset %d), buffer %u\n",
 			       (unsigned long long)socket->script.down, (unsigned long long)socket->arrived,
 			       (unsigned long long)socket->consumed, (unsigned long long)socket->peek_at,
-			       (unsigned long long)socket->taken, socket->shut, socket->ended, socket->reset, socket->closed,
-			       socket->closed_by_reset, socket->script.buffer_bytes);
+			       (unsigned long long)socket->taken, socket->shut, socket->ended, socket->reset,
+			       socket->closed, socket->closed_by_reset, socket->script.buffer_bytes);
 	}
 }
 
@@ -760,8 +767,9 @@ static int tell_events(bool must)
 	tell_event("refused connects", all->tcp_refused, false);
 	tell_event("keep-alives", all->tcp_keepalives, false);
 	tell_event("given up", all->tcp_given_up, false);
-	printf("  %llu connections intact both ways, %llu frames, %llu s of virtual time\n", (unsigned long long)sim.intact,
-	       (unsigned long long)sim.frames, (unsigned long long)(sim.virtual_us / 1000000));
+	printf("  %llu connections intact both ways, %llu frames, %llu s of virtual time\n",
+	       (unsigned long long)sim.intact, (unsigned long long)sim.frames,
+	       (unsigned long long)(sim.virtual_us / 1000000));
 	return few;
 }
 

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* The flow table: who is found, who makes way, who may speak, and who is woken. */
+#include "nat/flow.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nat/nat_state.h"
+
+enum { FLOWS = 8 };
+
+struct fixture {
+	struct nat nat;
+	struct loop *loop;
+	struct port gateway, one, other;
+	int ended;
+	uint16_t last_ended;
+};
+
+static struct fixture fixture;
+static const struct mac guest_mac = {{2, 0, 0, 0, 0, 1}};
+
+static void flow_end(struct flow *flow)
+{
+	fixture.ended++;
+	fixture.last_ended = flow->key.guest_port;
+	flow_free(flow);
+}
+
+static bool flow_run(struct flow *flow, struct flow_budget *budget)
+{
+	(void)flow;
+	(void)budget;
+	return false;
+}
+
+static const struct flow_ops ops = {.run = flow_run, .end = flow_end};
+
+static uint64_t clock_us(void *owner)
+{
+	(void)owner;
+	return 1;
+}
+
+static int set_up(void **state)
+{
+	const struct hash_key key = {{1, 2}};
+
+	(void)state;
+	fixture = (struct fixture){.ended = 0};
+	assert_int_equal(loop_new(clock_us, NULL, &fixture.loop), 0);
+	fixture.nat.config.loop = fixture.loop;
+	fixture.nat.config.gateway = &fixture.gateway;
+	port_init(&fixture.gateway, NULL, "gateway");
+	port_init(&fixture.one, NULL, "one");
+	port_init(&fixture.other, NULL, "other");
+	return flow_table_init(&fixture.nat.flows, &fixture.nat, &key, FLOWS);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	flow_table_done(&fixture.nat.flows);
+	loop_free(fixture.loop);
+	return 0;
+}
+
+static struct flow_key key_of(uint16_t port)
+{
+	const struct nat_address guest = nat_address4((struct ip4){{10, 0, 2, 15}}, port);
+	const struct nat_address far = nat_address4((struct ip4){{192, 0, 2, 1}}, 80);
+
+	return flow_key(IP_PROTOCOL_TCP, false, &guest, &far);
+}
+
+static struct flow *make(uint16_t number, struct port *port)
+{
+	const struct flow_key key = key_of(number);
+
+	return flow_new(&fixture.nat.flows, &key, &ops, port, guest_mac, 0);
+}
+
+static struct flow *find(uint16_t number)
+{
+	const struct flow_key key = key_of(number);
+
+	return flow_find(&fixture.nat.flows, &key);
+}
+
+static void a_flow_is_found_by_its_addresses_until_it_is_freed(void **state)
+{
+	struct flow *flows[FLOWS];
+
+	(void)state;
+	for (uint16_t i = 0; i < FLOWS; i++)
+		flows[i] = make(i, &fixture.one);
+	for (uint16_t i = 0; i < FLOWS; i++)
+		assert_ptr_equal(find(i), flows[i]);
+	assert_null(find(FLOWS));
+	flow_free(flows[3]);
+	assert_null(find(3));
+	assert_int_equal(fixture.nat.flows.count, FLOWS - 1);
+	for (uint16_t i = 4; i < FLOWS; i++)
+		assert_ptr_equal(find(i), flows[i]);
+}
+
+static void every_part_of_a_key_tells_flows_apart(void **state)
+{
+	const struct flow_key key = key_of(1);
+	struct flow_key other;
+
+	(void)state;
+	assert_non_null(make(1, &fixture.one));
+	for (size_t i = 0; i < offsetof(struct flow_key, zero); i++) {
+		other = key;
+		((uint8_t *)&other)[i] ^= 1;
+		assert_null(flow_find(&fixture.nat.flows, &other));
+	}
+	assert_non_null(flow_find(&fixture.nat.flows, &key));
+}
+
+static void a_full_table_gives_up_what_is_missed_least_and_the_oldest_of_it(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < FLOWS; i++)
+		make(i, &fixture.one);
+	assert_null(make(100, &fixture.one));
+	assert_int_equal(fixture.nat.counters.flows_full, 1);
+	flow_set_spare(find(5), FLOW_SPARE_IDLE);
+	flow_set_spare(find(2), FLOW_SPARE_IDLE);
+	flow_set_spare(find(6), FLOW_SPARE_DONE);
+	flow_set_spare(find(5), FLOW_SPARE_IDLE); /* used again */
+	assert_non_null(make(101, &fixture.one));
+	assert_int_equal(fixture.last_ended, 6);
+	assert_non_null(make(102, &fixture.one));
+	assert_int_equal(fixture.last_ended, 2);
+	assert_non_null(make(103, &fixture.one));
+	assert_int_equal(fixture.last_ended, 5);
+	assert_null(make(104, &fixture.one));
+	assert_int_equal(fixture.ended, 3);
+}
+
+static void only_its_port_mac_and_vlan_own_a_flow(void **state)
+{
+	const struct mac other_mac = {{2, 0, 0, 0, 0, 2}};
+	const struct flow *flow = make(1, &fixture.one);
+
+	(void)state;
+	assert_true(flow_is_owner(flow, &fixture.one, guest_mac, 0));
+	assert_false(flow_is_owner(flow, &fixture.other, guest_mac, 0));
+	assert_false(flow_is_owner(flow, &fixture.one, other_mac, 0));
+	assert_false(flow_is_owner(flow, &fixture.one, guest_mac, 7));
+}
+
+static void a_port_that_goes_takes_its_flows_along(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < FLOWS; i++)
+		make(i, i % 2 ? &fixture.one : &fixture.other);
+	flow_port_gone(&fixture.nat.flows, &fixture.one);
+	assert_int_equal(fixture.ended, FLOWS / 2);
+	assert_null(find(1));
+	assert_non_null(find(2));
+}
+
+static void a_flow_stands_once_on_one_list_that_wakes_it(void **state)
+{
+	struct flow *flow = make(1, &fixture.one);
+
+	(void)state;
+	assert_int_equal(flow->wait, FLOW_WAIT_NOTHING);
+	flow_schedule(flow);
+	flow_schedule(flow);
+	assert_int_equal(flow->wait, FLOW_WAIT_TURN);
+	assert_ptr_equal(fixture.nat.flows.turn.next, &flow->turn);
+	assert_ptr_equal(fixture.nat.flows.turn.next->next, &fixture.nat.flows.turn);
+	flow_wait_room(flow, &fixture.one);
+	assert_int_equal(flow->wait, FLOW_WAIT_ROOM);
+	assert_true(list_empty(&fixture.nat.flows.turn));
+	port_room_returned(&fixture.one);
+	assert_int_equal(flow->wait, FLOW_WAIT_TURN);
+	assert_true(list_empty(&fixture.one.waiters));
+	flow_wait_room(flow, &fixture.one);
+	flow_free(flow);
+	assert_true(list_empty(&fixture.one.waiters));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_flow_is_found_by_its_addresses_until_it_is_freed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(every_part_of_a_key_tells_flows_apart, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_full_table_gives_up_what_is_missed_least_and_the_oldest_of_it, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(only_its_port_mac_and_vlan_own_a_flow, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_port_that_goes_takes_its_flows_along, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flow_stands_once_on_one_list_that_wakes_it, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
