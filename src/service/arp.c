@@ -22,7 +22,7 @@ static bool arp_sender_may_be(const struct service_config *config, const struct 
 		return false;
 	/* RFC 5227 1.1: a probe has no sender address yet. */
 	return !ip4_is_multicast(arp->sender) && !ip4_is_loopback(arp->sender) &&
-	       !ip4_equal(arp->sender, IP4_BROADCAST) && !ip4_equal(arp->sender, config->host4);
+	       !ip4_equal(arp->sender, IP4_BROADCAST) && !service_is_ours4(config, arp->sender);
 }
 
 enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length,
@@ -44,12 +44,12 @@ enum drop_reason arp_input(const struct service_config *config, const uint8_t *f
 		return DROP_ARP_SENDER;
 	if (question.operation != ARP_REQUEST)
 		return DROP_NONE;
-	if (!ip4_equal(question.target, config->host4))
+	if (!service_is_ours4(config, question.target))
 		return mac_is_group(ethernet.to) ? DROP_NONE : DROP_ARP_NOT_OURS;
 	arp_send(config, ethernet.from,
 		 &(struct arp){.operation = ARP_REPLY,
 			       .sender_mac = config->mac,
-			       .sender = config->host4,
+			       .sender = question.target,
 			       .target_mac = question.sender_mac,
 			       .target = question.sender},
 		 ret_reply);

@@ -111,7 +111,7 @@ static enum drop_reason ndp_answer_neighbour(const struct service_config *config
 		.target_mac = config->mac,
 	};
 
-	if (!ip6_equal(target, config->host6) && !ip6_equal(target, reply_link_local(config)))
+	if (!service_is_ours6(config, target))
 		return DROP_NDP_NOT_OURS;
 	ndp_send(config, packet->ethernet.from, target, ndp_asker(packet), &advert, ret_reply);
 	return DROP_NONE;

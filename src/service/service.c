@@ -48,12 +48,17 @@ static bool ip4_is_net_broadcast(const struct service_config *config, struct ip4
 	return config->prefix4 < 31 && ip4_value(address) == (ip4_value(config->net4) | ~ip4_mask(config->prefix4));
 }
 
+bool service_is_ours4(const struct service_config *config, struct ip4 address)
+{
+	return ip4_equal(address, config->host4) || (!ip4_is_zero(address) && ip4_equal(address, config->resolver4));
+}
+
 /* RFC 1122 3.2.1.3. "This host" is for DHCP alone, and a sender with our address is a conflict that ARP will show. */
 static bool source4_may_be(const struct service_config *config, struct ip4 from, bool may_be_zero)
 {
 	if (ip4_is_zero(from))
 		return may_be_zero;
-	return from.byte[0] != 0 && !ip4_is_loopback(from) && from.byte[0] < 224 && !ip4_equal(from, config->host4) &&
+	return from.byte[0] != 0 && !ip4_is_loopback(from) && from.byte[0] < 224 && !service_is_ours4(config, from) &&
 	       !ip4_is_net_broadcast(config, from);
 }
 
@@ -167,14 +172,15 @@ static enum drop_reason visit_ip4(const struct visit *visit)
 	/* RFC 1122 3.3.6: for one machine, but sent to all. */
 	if (mac_is_group(packet->ethernet.to))
 		return DROP_NONE;
-	return ip4_equal(to, visit->config->host4) ? visit_ours4(visit) : visit_elsewhere4(visit);
+	return service_is_ours4(visit->config, to) ? visit_ours4(visit) : visit_elsewhere4(visit);
 }
 
 /* ---- IPv6 ---- */
 
-static bool ip6_is_ours(const struct service_config *config, struct ip6 address)
+bool service_is_ours6(const struct service_config *config, struct ip6 address)
 {
-	return ip6_equal(address, config->host6) || ip6_equal(address, reply_link_local(config));
+	return ip6_equal(address, config->host6) || ip6_equal(address, reply_link_local(config)) ||
+	       (!ip6_is_zero(address) && ip6_equal(address, config->resolver6));
 }
 
 static bool ip6_is_our_group(const struct service_config *config, struct ip6 address)
@@ -182,6 +188,7 @@ static bool ip6_is_our_group(const struct service_config *config, struct ip6 add
 	return ip6_equal(address, IP6_ALL_NODES) || ip6_equal(address, IP6_ALL_ROUTERS) ||
 	       (config->dhcp6 && ip6_equal(address, DHCP6_SERVERS)) ||
 	       ip6_equal(address, ip6_solicited_node(config->host6)) ||
+	       (!ip6_is_zero(config->resolver6) && ip6_equal(address, ip6_solicited_node(config->resolver6))) ||
 	       ip6_equal(address, ip6_solicited_node(reply_link_local(config)));
 }
 
@@ -192,7 +199,7 @@ static bool source6_may_be(const struct service_config *config, struct ip6 from,
 
 	if (ip6_is_zero(from))
 		return may_be_zero;
-	return !ip6_is_multicast(from) && !ip6_equal(from, loopback) && !ip6_is_ours(config, from);
+	return !ip6_is_multicast(from) && !ip6_equal(from, loopback) && !service_is_ours6(config, from);
 }
 
 static enum drop_reason visit_udp6(const struct visit *visit)
@@ -292,7 +299,7 @@ static enum drop_reason visit_ip6(const struct visit *visit)
 
 	if (ip6_is_multicast(to))
 		return ip6_is_our_group(visit->config, to) ? visit_ours6(visit) : DROP_NONE;
-	if (ip6_is_ours(visit->config, to))
+	if (service_is_ours6(visit->config, to))
 		return visit_ours6(visit);
 	return mac_is_group(packet->ethernet.to) ? DROP_NONE : visit_elsewhere6(visit);
 }

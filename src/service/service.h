@@ -39,7 +39,8 @@ struct service_config {
 	bool ip4;
 	struct ip4 net4;
 	unsigned prefix4;
-	struct ip4 host4; /* the gateway */
+	struct ip4 host4;     /* the gateway */
+	struct ip4 resolver4; /* where it serves DNS: an address of its own, or host4; 0: nowhere */
 	struct ip4 dhcp4_first, dhcp4_last;
 	bool dhcp4;   /* answer DHCP at all */
 	bool router4; /* offer ourselves as the default route: there is an uplink, or router=on */
@@ -53,6 +54,7 @@ struct service_config {
 	struct ip6 net6; /* a /64 for autoconfiguration */
 	unsigned prefix6;
 	struct ip6 host6;
+	struct ip6 resolver6;               /* as resolver4 */
 	struct ip6 dhcp6_first, dhcp6_last; /* differ in the low 64 bits only */
 	bool dhcp6;
 	bool router6;
@@ -86,6 +88,10 @@ struct lease_table;
  * DHCP no, and whoever sends may limit how many of them. */
 enum drop_reason service_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
 			       size_t length, uint64_t now_us, struct reply *ret_reply);
+
+/* The gateway's own: host4 and resolver4; host6, resolver6 and the link-local address. */
+bool service_is_ours4(const struct service_config *config, struct ip4 address);
+bool service_is_ours6(const struct service_config *config, struct ip6 address);
 
 /* The advertisement sent without being asked, at start and when something changed; to all nodes. */
 void ndp_advertise(const struct service_config *config, struct reply *ret_reply);
