@@ -22,6 +22,8 @@ enum description_limits {
 	LEASE_LEAST_S = 10,
 	PREFIX4_LEAST = 8,
 	PREFIX4_MOST = 30, /* the net, the gateway, one guest, broadcast */
+	FLOWS_LEAST = 16,
+	FLOWS_MOST = 128 * 1024,
 	DHCP4_FIRST = 15,
 	DHCP6_FIRST = 0x1000,
 	DHCP6_LAST = 0x1fff,
@@ -33,6 +35,10 @@ enum description_limits {
 static const char *const ip4_words[] = {"net",    "host",  "dhcpstart", "dhcpend", "dns",
 					"router", "route", "lease",     "dhcp"};
 static const char *const ip6_words[] = {"ipv6-net", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns", "dhcp6"};
+
+/* QEMU's words for the user network that are not here yet; they would be misunderstood in silence otherwise. */
+static const char *const user_words_later[] = {"hostfwd",   "guestfwd", "tftp",    "smb",
+					       "smbserver", "address",  "map-host"};
 
 static int description_check_family(struct spec *spec, const char *family, const char *const *words, size_t count,
 				    struct error *ret_error)
@@ -198,6 +204,28 @@ static int description_read_range4(struct service_config *service, struct spec *
 	return 0;
 }
 
+/* A resolver's address may be one of ours, and QEMU's third is by default: the first one given that lies in the net. On a
+ * net too small for that it is the gateway's. */
+static int description_resolver4(struct service_config *service, const struct spec *spec, struct error *ret_error)
+{
+	struct ip4 third = ip4_from(ip4_value(service->net4) + 3);
+
+	for (size_t i = 0; i < service->dns4_count; i++) {
+		if (!ip4_in_net(service->dns4[i], service->net4, service->prefix4))
+			continue;
+		service->resolver4 = service->dns4[i];
+		return description_check_ip4(service, spec, "dns", service->resolver4, ret_error);
+	}
+	if (service->dns4_count > 0)
+		return 0;
+	if (ip4_equal(third, service->host4))
+		third = ip4_from(ip4_value(service->net4) + 2);
+	if (service->prefix4 == PREFIX4_MOST)
+		third = service->host4;
+	service->dns4[service->dns4_count++] = service->resolver4 = third;
+	return 0;
+}
+
 static int description_read_dns4(struct service_config *service, struct spec *spec, struct error *ret_error)
 {
 	const char *given;
@@ -254,8 +282,9 @@ static int description_read_routes4(struct service_config *service, struct spec 
 	return error;
 }
 
-static int description_read_ip4(struct service_config *service, struct spec *spec, struct error *ret_error)
+static int description_read_ip4(struct description *description, struct spec *spec, struct error *ret_error)
 {
+	struct service_config *service = &description->service;
 	int error;
 
 	if ((error = description_read_net4(service, spec, ret_error)) < 0)
@@ -267,6 +296,8 @@ static int description_read_ip4(struct service_config *service, struct spec *spe
 	    (error = spec_u32(spec, "lease", LEASE_LEAST_S, UINT32_MAX, &service->lease_s, ret_error)) < 0 ||
 	    (error = description_read_range4(service, spec, ret_error)) < 0 ||
 	    (error = description_read_dns4(service, spec, ret_error)) < 0)
+		return error;
+	if (description->user && (error = description_resolver4(service, spec, ret_error)) < 0)
 		return error;
 	return description_read_routes4(service, spec, ret_error);
 }
@@ -326,8 +357,26 @@ static int description_check_host6(const struct service_config *service, const s
 	return 0;
 }
 
-static int description_read_ip6(struct service_config *service, struct spec *spec, struct error *ret_error)
+static void description_resolver6(struct service_config *service)
 {
+	struct ip6 third = description_in_net6(service, 3);
+
+	for (size_t i = 0; i < service->dns6_count; i++) {
+		if (!ip6_in_net(service->dns6[i], service->net6, service->prefix6))
+			continue;
+		service->resolver6 = service->dns6[i];
+		return;
+	}
+	if (service->dns6_count > 0)
+		return;
+	if (ip6_equal(third, service->host6))
+		third = description_in_net6(service, 2);
+	service->dns6[service->dns6_count++] = service->resolver6 = third;
+}
+
+static int description_read_ip6(struct description *description, struct spec *spec, struct error *ret_error)
+{
+	struct service_config *service = &description->service;
 	const char *given;
 	size_t at = 0;
 	int error;
@@ -351,6 +400,8 @@ static int description_read_ip6(struct service_config *service, struct spec *spe
 			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: not an IPv6 address; dns= takes IPv4",
 					 spec->kind, given);
 	}
+	if (description->user)
+		description_resolver6(service);
 	return 0;
 }
 
@@ -463,16 +514,51 @@ static int description_read_mac(struct service_config *service, struct spec *spe
 
 static int description_check_kind(const char *kind, struct error *ret_error)
 {
-	static const char *const later[] = {"user", "tap", "shared", "host", "bridged", "vmnet"};
+	static const char *const later[] = {"tap", "shared", "host", "bridged", "vmnet"};
 
-	if (strcmp(kind, "none") == 0)
+	if (strcmp(kind, "none") == 0 || strcmp(kind, "user") == 0)
 		return 0;
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
 		if (strcmp(kind, later[i]) == 0)
 			return error_set(ret_error, -EOPNOTSUPP,
-					 "uplink=%s: not available in this version, uplink=none is", kind);
+					 "uplink=%s: not available in this version, user and none are", kind);
 	}
-	return error_set(ret_error, -EINVAL, "uplink=%s: no such uplink; none would do", kind);
+	return error_set(ret_error, -EINVAL, "uplink=%s: no such uplink; user or none would do", kind);
+}
+
+static int description_read_udp_filter(struct description *description, struct spec *spec, struct error *ret_error)
+{
+	const char *given = spec_string(spec, "udp-filter");
+
+	description->udp_filter_none = given && strcmp(given, "none") == 0;
+	if (given && !description->udp_filter_none && strcmp(given, "address") != 0)
+		return error_set(ret_error, -EINVAL,
+				 "%s,udp-filter=%s: must be address (who was sent to may answer) or none (anybody may)",
+				 spec->kind, given);
+	return 0;
+}
+
+/* What only a way out has. */
+static int description_read_user(struct description *description, struct spec *spec, struct error *ret_error)
+{
+	int error;
+
+	for (size_t i = 0; i < sizeof(user_words_later) / sizeof(*user_words_later); i++) {
+		const char *given = spec_string(spec, user_words_later[i]);
+
+		if (given)
+			return error_set(ret_error, -EOPNOTSUPP,
+					 "%s,%s=%s: not available in this version; leave it out", spec->kind,
+					 user_words_later[i], given);
+	}
+	description->host_loopback = true;
+	description->service.router4 = true;
+	description->router_given = spec_string(spec, "router") != NULL;
+	if ((error = spec_bool(spec, "restrict", &description->restricted, ret_error)) < 0 ||
+	    (error = spec_bool(spec, "host-loopback", &description->host_loopback, ret_error)) < 0 ||
+	    (error = spec_u32(spec, "flows", FLOWS_LEAST, FLOWS_MOST, &description->flows, ret_error)) < 0)
+		return error;
+	return description_read_udp_filter(description, spec, ret_error);
 }
 
 static int description_read(struct description *description, struct spec *spec, struct error *ret_error)
@@ -480,10 +566,12 @@ static int description_read(struct description *description, struct spec *spec, 
 	struct service_config *service = &description->service;
 	int error;
 
+	description->user = strcmp(spec->kind, "user") == 0;
 	if ((error = description_check_kind(spec->kind, ret_error)) < 0 ||
 	    (error = description_read_switches(description, spec, ret_error)) < 0 ||
-	    (service->ip4 && (error = description_read_ip4(service, spec, ret_error)) < 0) ||
-	    (service->ip6 && (error = description_read_ip6(service, spec, ret_error)) < 0) ||
+	    (description->user && (error = description_read_user(description, spec, ret_error)) < 0) ||
+	    (service->ip4 && (error = description_read_ip4(description, spec, ret_error)) < 0) ||
+	    (service->ip6 && (error = description_read_ip6(description, spec, ret_error)) < 0) ||
 	    (error = description_read_names(service, spec, ret_error)) < 0 ||
 	    (error = description_read_mac(service, spec, ret_error)) < 0)
 		return error;

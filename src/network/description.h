@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a person says of a network, "none,net=10.0.2.0/24,host=10.0.2.2,…" in QEMU's words, made into addresses and
+/* What a person says of a network, "user,net=10.0.2.0/24,host=10.0.2.2,…" in QEMU's words, made into addresses and
  * names that agree with each other. A contradiction is an error that names the word and what would do. */
 #ifndef NETWORK_DESCRIPTION_H
 #define NETWORK_DESCRIPTION_H
@@ -12,6 +12,12 @@
 
 struct description {
 	struct service_config service;
+	bool user;          /* uplink=user: NAT, and a resolver at the gateway. The rest of the block is its own */
+	bool router_given;  /* router=: a host without a route makes no difference then */
+	bool restricted;    /* restrict=on */
+	bool host_loopback; /* the gateway's address leads to the host's loopback */
+	bool udp_filter_none;
+	uint32_t flows; /* 0: as many as NAT holds */
 	bool mac_move;
 	bool isolated; /* guests are, unless their own isolated= says otherwise */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The gateway's port. A frame is answered as soon as it is queued; the answer waits in a bounded queue for the gateway's
- * own turn, since nothing is handed in during a delivery. It takes no offloads, so the switch completes checksums and
- * cuts segments before a service sees them. An answer that finds no room is dropped, never waited with: the guest will
+ * own turn, since nothing is handed in during a delivery. A service sees whole frames with their checksums: without an
+ * uplink the switch makes them so, and with one, which takes all offloads, the gateway cuts what is not for it.
+ * An answer that finds no room is dropped, never waited with: the guest will
  * ask again, and the others' answers stand behind it. */
 #include "network/gateway.h"
 
@@ -10,7 +11,11 @@
 #include <string.h>
 
 #include "fabric/framequeue.h"
+#include "fabric/segment.h"
+#include "network/user.h"
+#include "service/asker.h"
 #include "service/lease.h"
+#include "service/reply.h"
 #include "wire/arp.h"
 
 enum gateway_limits {
@@ -18,12 +23,14 @@ enum gateway_limits {
 	/* Refusals that are answered (ICMP errors, RFC 4443 2.4 f): so many at once, and one more each pause. */
 	GATEWAY_REFUSALS = 100,
 	GATEWAY_REFUSAL_PAUSE_US = 10 * 1000,
+	GATEWAY_HOP_LIMIT = 64,
 };
 
 struct gateway {
 	struct port port;
 	struct gateway_config config;
 	struct framequeue answers;
+	struct user *user;   /* NULL: no way out */
 	uint64_t refused_us; /* when the allowance of refusals would be whole again, less their pauses */
 	bool expiring;
 	struct reply reply;
@@ -83,9 +90,23 @@ static void gateway_hear_arp(struct gateway *gateway, const uint8_t *bytes, size
 		gateway->config.on_ip4(gateway->config.owner, arp.sender_mac, arp.sender);
 }
 
-static void gateway_queue(struct port *port, const struct frame *frame)
+/* What is ours to answer, and whether it may be sent. */
+static enum drop_reason gateway_serve(struct gateway *gateway, const uint8_t *bytes, size_t length, uint64_t now_us)
 {
-	struct gateway *gateway = container_of(port, struct gateway, port);
+	enum drop_reason reason;
+
+	if (gateway->user && user_ask(gateway->user, bytes, length, &reason))
+		return reason;
+	reason = service_input(gateway->config.service, gateway->config.leases, bytes, length, now_us, &gateway->reply);
+	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, now_us))
+		gateway_send(gateway);
+	return reason;
+}
+
+/* A whole frame, its checksums in it. */
+static void gateway_take(struct gateway *gateway, const struct frame *frame)
+{
+	struct port *port = &gateway->port;
 	uint64_t now_us = ethswitch_now_us(gateway->config.ethswitch);
 	const uint8_t *bytes = frame->head;
 	enum drop_reason reason;
@@ -100,10 +121,7 @@ static void gateway_queue(struct port *port, const struct frame *frame)
 	}
 	gateway_expire(gateway);
 	gateway_hear_arp(gateway, bytes, frame->length);
-	reason = service_input(gateway->config.service, gateway->config.leases, bytes, frame->length, now_us,
-			       &gateway->reply);
-	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, now_us))
-		gateway_send(gateway);
+	reason = gateway_serve(gateway, bytes, frame->length, now_us);
 	if (reason != DROP_NONE) {
 		port_drop(port, reason, frame);
 		return;
@@ -112,9 +130,40 @@ static void gateway_queue(struct port *port, const struct frame *frame)
 	port->counters.to_guest.bytes += frame->length;
 }
 
+/* As the switch does it for a port without offloads. What goes by to others is not cut first. */
+static void gateway_cut(struct gateway *gateway, const struct frame *frame)
+{
+	const struct port_accepts none = {.frame_bytes = FRAME_BYTES_MAX};
+	struct segmenter segmenter;
+	struct segment segment;
+	struct mac to;
+
+	memcpy(&to, frame->head, sizeof(to));
+	if (!mac_is_group(to) && !mac_equal(to, gateway->config.service->mac))
+		return;
+	segmenter_init(&segmenter, frame, &none);
+	while (segmenter_next(&segmenter, &segment))
+		gateway_take(gateway, &segment.frame);
+}
+
+static void gateway_queue(struct port *port, const struct frame *frame)
+{
+	struct gateway *gateway = container_of(port, struct gateway, port);
+
+	if (gateway->user && user_input(gateway->user, frame))
+		return;
+	if (frame->offload.csum == CSUM_PARTIAL)
+		gateway_cut(gateway, frame);
+	else
+		gateway_take(gateway, frame);
+}
+
 static void gateway_flush(struct port *port)
 {
-	(void)port;
+	struct gateway *gateway = container_of(port, struct gateway, port);
+
+	if (gateway->user)
+		user_flush(gateway->user);
 }
 
 /* The oldest answer into room of whoever it is for. */
@@ -165,6 +214,8 @@ static void gateway_run(struct port *port)
 			break;
 	}
 	ethswitch_flush(gateway->config.ethswitch);
+	if (gateway->user && user_run(gateway->user))
+		port_schedule(port);
 	if (!framequeue_empty(&gateway->answers))
 		port_schedule(port);
 }
@@ -211,6 +262,35 @@ void gateway_free(struct gateway *gateway)
 struct port *gateway_port(struct gateway *gateway)
 {
 	return &gateway->port;
+}
+
+void gateway_set_user(struct gateway *gateway, struct user *user)
+{
+	struct port_accepts *accepts = &gateway->port.accepts;
+
+	gateway->user = user;
+	accepts->csum = accepts->tso4 = accepts->tso6 = accepts->ecn = accepts->uso = user != NULL;
+}
+
+void gateway_answer(struct gateway *gateway, const struct asker *asker, const void *message, size_t bytes)
+{
+	const struct service_config *service = gateway->config.service;
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291 2.5.5.2 */
+	struct reply_draft draft;
+	struct ip4 from, to;
+
+	if (memcmp(asker->guest.byte, mapped, sizeof(mapped)) == 0) {
+		memcpy(from.byte, asker->asked.byte + sizeof(mapped), sizeof(from.byte));
+		memcpy(to.byte, asker->guest.byte + sizeof(mapped), sizeof(to.byte));
+		reply_begin4(&draft, &gateway->reply, service, asker->mac, from, to, IP_PROTOCOL_UDP);
+	} else {
+		reply_begin6(&draft, &gateway->reply, service, asker->mac, asker->asked, asker->guest, IP_PROTOCOL_UDP,
+			     GATEWAY_HOP_LIMIT);
+	}
+	reply_udp(&draft, asker->asked_port, asker->guest_port);
+	writer_copy(&draft.writer, message, bytes);
+	reply_end(&draft);
+	gateway_send(gateway);
 }
 
 bool gateway_is_expiring(const struct gateway *gateway)

@@ -9,7 +9,9 @@
 #include "fabric/ethswitch.h"
 #include "service/service.h"
 
+struct asker;
 struct gateway;
+struct user;
 struct lease_table;
 
 struct gateway_config {
@@ -25,6 +27,10 @@ struct gateway_config {
 int gateway_new(const struct gateway_config *config, struct gateway **ret_gateway);
 void gateway_free(struct gateway *gateway);
 struct port *gateway_port(struct gateway *gateway);
+/* There is a way out from now on, and what is for it goes there, uncut; NULL: there is none any more. */
+void gateway_set_user(struct gateway *gateway, struct user *user);
+/* A datagram of the gateway's own to a guest, in the next round; dropped when it does not fit the network's MTU. */
+void gateway_answer(struct gateway *gateway, const struct asker *asker, const void *message, size_t bytes);
 /* In the next round: an advertisement that nobody asked for, and the last one. */
 void gateway_advertise(struct gateway *gateway);
 void gateway_withdraw(struct gateway *gateway);

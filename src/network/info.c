@@ -62,7 +62,7 @@ void gw_network_describe(struct gw_network *network,
 		ip6_format(service->host6, host6);
 	}
 	info.name = network->name;
-	info.uplink = "none";
+	info.uplink = network->description.user ? "user" : "none";
 	info.mtu = service->mtu_bytes;
 	info.mac = mac_format(service->mac, mac);
 	info.net4 = net4;

@@ -200,6 +200,8 @@ void network_on_joined(struct gw_network *network, struct port *port, struct gw_
 
 void network_on_left(struct gw_network *network, struct port *port, const char *reason)
 {
+	if (network->user)
+		user_port_gone(network->user, port);
 	event_send(network, GW_EVENT_GUEST_LEFT, port->name, NULL, "%s: left (%s)", port->name, reason);
 	record_leave(&network->records, port);
 }
@@ -304,6 +306,27 @@ static int network_make_leases(struct gw_network *network, const struct gw_netwo
 	return error;
 }
 
+/* Where the host knows no way to the IPv6 internet the guests are told none: they would wait for it (RFC 8305). */
+static int network_make_user(struct gw_network *network)
+{
+	struct user_config config = {.description = &network->description,
+				     .leases = network->leases,
+				     .gateway = network->gateway,
+				     .ethswitch = network->ethswitch,
+				     .loop = network->loop,
+				     .network = network->name,
+				     .on_notice = network_on_notice,
+				     .owner = network};
+	int error;
+
+	if (!network->description.router_given && !user_host_has_ip6())
+		network->description.service.router6 = false;
+	error = user_new(&config, &network->user);
+	if (error >= 0)
+		gateway_set_user(network->gateway, network->user);
+	return error;
+}
+
 static int network_make_gateway(struct gw_network *network)
 {
 	struct gateway_config config = {.service = &network->description.service,
@@ -313,9 +336,10 @@ static int network_make_gateway(struct gw_network *network)
 					.owner = network};
 	int error = gateway_new(&config, &network->gateway);
 
-	if (error >= 0)
-		lease_table_watch(network->leases, network_on_lease, network);
-	return error;
+	if (error < 0)
+		return error;
+	lease_table_watch(network->leases, network_on_lease, network);
+	return network->description.user ? network_make_user(network) : 0;
 }
 
 /* The parts that need no words of the person's. */
@@ -414,6 +438,10 @@ void gw_network_free(struct gw_network *network)
 	lease_file_done(&network->lease_file);
 	list_for_each_safe (at, &network->watches)
 		watch_end(at);
+	if (network->user) {
+		gateway_set_user(network->gateway, NULL);
+		user_free(network->user);
+	}
 	gateway_free(network->gateway);
 	lease_table_free(network->leases);
 	if (network->ethswitch)

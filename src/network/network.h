@@ -18,6 +18,7 @@
 #include "network/gateway.h"
 #include "network/lease_file.h"
 #include "network/record.h"
+#include "network/user.h"
 
 enum network_limits {
 	NETWORK_NAME_BYTES = 64,
@@ -39,6 +40,7 @@ struct gw_network {
 	struct lease_table *leases;
 	struct lease_file lease_file;
 	struct gateway *gateway;
+	struct user *user; /* NULL: uplink=none */
 	struct record_table records;
 	struct capture_list captures;
 	bool advertised;            /* the gateway has said its piece to somebody */

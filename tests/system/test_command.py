@@ -44,7 +44,7 @@ MISTAKES = [
     (["up", "t", "--uplink", "none,net=10.0.2.0/99"], 2, r"net=10\.0\.2\.0/99"),
     (["up", "t", "--uplink", "none,host=192.168.1.1"], 2, r"host=192\.168\.1\.1.*10\.0\.2\.1 to"),
     (["up", "t", "--uplink", "carrier-pigeon"], 2, r"carrier-pigeon.*none"),
-    (["up", "t", "--uplink", "user"], 1, r"user.*none"),
+    (["up", "t", "--uplink", "bridged"], 1, r"bridged.*user.*none"),
     (["up", "t", "--guest", "teletype,path=x"], 2, r"teletype.*stream"),
     (["up", "t", "--guest", "stream"], 2, r"stream.*path="),
     (["up", "t", "--guest", "stream,path=/nonexistent/x.sock"], 1, r"/nonexistent.*(No such|not exist)"),

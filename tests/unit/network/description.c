@@ -177,6 +177,69 @@ static void a_family_or_dhcp_can_be_off(void **state)
 	assert_int_equal(describe("none,mtu=65520").service.mtu_bytes, 65520);
 }
 
+static void a_way_out_has_a_router_a_resolver_and_the_hosts_loopback(void **state)
+{
+	struct description description = describe("user");
+	const struct service_config *service = &description.service;
+
+	(void)state;
+	assert_true(description.user && description.host_loopback);
+	assert_false(description.restricted || description.udp_filter_none || description.router_given);
+	assert_int_equal(description.flows, 0);
+	assert_true(service->router4 && service->router6);
+	assert_int_equal(service->dns4_count, 1);
+	assert_ip4(service->dns4[0], "10.0.2.3");
+	assert_ip4(service->resolver4, "10.0.2.3");
+	assert_int_equal(service->dns6_count, 1);
+	assert_ip6(service->dns6[0], "fd00::3");
+	assert_ip6(service->resolver6, "fd00::3");
+	description = describe("none");
+	assert_false(description.user);
+	assert_ip4(service->resolver4, "0.0.0.0");
+	assert_ip6(service->resolver6, "::");
+}
+
+/* The address of the resolver that the gateway is: the first in the net, or QEMU's, or none when all are elsewhere. */
+static void the_resolver_is_where_qemu_has_it_or_where_it_is_said_to_be(void **state)
+{
+	static const struct {
+		const char *uplink, *resolver4, *resolver6;
+		size_t dns4, dns6;
+	} rows[] = {
+		{"user,net=192.168.7.0/24", "192.168.7.3", "fd00::3", 1, 1},
+		{"user,host=10.0.2.3,ipv6-host=fd00::3", "10.0.2.2", "fd00::2", 1, 1},
+		{"user,net=192.168.7.0/30", "192.168.7.2", "fd00::3", 1, 1},
+		{"user,dns=10.0.2.9,ipv6-dns=fd00::9", "10.0.2.9", "fd00::9", 1, 1},
+		{"user,dns=9.9.9.9,dns=10.0.2.9", "10.0.2.9", "fd00::3", 2, 1},
+		{"user,dns=9.9.9.9,ipv6-dns=2620:fe::fe", "0.0.0.0", "::", 1, 1},
+		{"user,ipv6=off", "10.0.2.3", "::", 1, 0},
+		{"user,ipv4=off", "0.0.0.0", "fd00::3", 0, 1},
+		{"none,dns=10.0.2.9", "0.0.0.0", "::", 1, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct description description = describe(rows[i].uplink);
+
+		assert_ip4(description.service.resolver4, rows[i].resolver4);
+		assert_ip6(description.service.resolver6, rows[i].resolver6);
+		assert_int_equal(description.service.dns4_count, rows[i].dns4);
+		assert_int_equal(description.service.dns6_count, rows[i].dns6);
+	}
+}
+
+static void the_words_of_a_way_out_land_in_their_fields(void **state)
+{
+	struct description description =
+		describe("user,id=net0,restrict=on,host-loopback=off,udp-filter=none,flows=100,router=off");
+
+	(void)state;
+	assert_true(description.restricted && description.udp_filter_none && description.router_given);
+	assert_false(description.host_loopback || description.service.router4 || description.service.router6);
+	assert_int_equal(description.flows, 100);
+	assert_false(describe("user,udp-filter=address").udp_filter_none);
+}
+
 static void every_contradiction_names_its_word_and_what_would_do(void **state)
 {
 	static const struct {
@@ -184,12 +247,17 @@ static void every_contradiction_names_its_word_and_what_would_do(void **state)
 		int code;
 		const char *says[2];
 	} rows[] = {
-		{"user", -EOPNOTSUPP, {"uplink=user: not available in this version", "uplink=none"}},
-		{"tap,ifname=tap0", -EOPNOTSUPP, {"uplink=tap", "uplink=none"}},
-		{"shared", -EOPNOTSUPP, {"uplink=shared", "uplink=none"}},
-		{"host", -EOPNOTSUPP, {"uplink=host", "uplink=none"}},
-		{"bridged", -EOPNOTSUPP, {"uplink=bridged", "uplink=none"}},
-		{"vmnet", -EOPNOTSUPP, {"uplink=vmnet", "uplink=none"}},
+		{"user,hostfwd=tcp::2222-:22", -EOPNOTSUPP, {"hostfwd=tcp::2222-:22", "not available in this version"}},
+		{"user,tftp=/srv", -EOPNOTSUPP, {"tftp=/srv", "not available in this version"}},
+		{"user,udp-filter=port", -EINVAL, {"udp-filter=port", "address"}},
+		{"user,flows=1", -EINVAL, {"flows", "16"}},
+		{"user,dns=10.0.2.255", -EINVAL, {"dns=10.0.2.255", "10.0.2.1 to 10.0.2.254"}},
+		{"none,restrict=on", -EINVAL, {"restrict", "router"}},
+		{"shared", -EOPNOTSUPP, {"uplink=shared: not available in this version", "user and none"}},
+		{"tap,ifname=tap0", -EOPNOTSUPP, {"uplink=tap", "user and none"}},
+		{"host", -EOPNOTSUPP, {"uplink=host", "user and none"}},
+		{"bridged", -EOPNOTSUPP, {"uplink=bridged", "user and none"}},
+		{"vmnet", -EOPNOTSUPP, {"uplink=vmnet", "user and none"}},
 		{"slirp", -EINVAL, {"uplink=slirp: no such uplink", "none"}},
 		{"", -EINVAL, {"kind", "KIND"}},
 		{"none,frobnicate=1", -EINVAL, {"frobnicate", "dhcpstart"}},
@@ -279,6 +347,9 @@ int main(void)
 		cmocka_unit_test(what_was_not_given_follows_the_net),
 		cmocka_unit_test(a_gateway_without_mac_is_named_after_its_address),
 		cmocka_unit_test(a_family_or_dhcp_can_be_off),
+		cmocka_unit_test(a_way_out_has_a_router_a_resolver_and_the_hosts_loopback),
+		cmocka_unit_test(the_resolver_is_where_qemu_has_it_or_where_it_is_said_to_be),
+		cmocka_unit_test(the_words_of_a_way_out_land_in_their_fields),
 		cmocka_unit_test(every_contradiction_names_its_word_and_what_would_do),
 	};
 

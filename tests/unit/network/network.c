@@ -36,7 +36,7 @@ static void what_is_wrong_with_a_network_is_told(void **state)
 		{"a/b", "none", NULL, NULL, -EINVAL, "network name 'a/b'"},
 		{"", "none", NULL, NULL, -EINVAL, "network name ''"},
 		{"-x", "none", NULL, NULL, -EINVAL, "network name '-x'"},
-		{"lab", "user", NULL, NULL, -EOPNOTSUPP, "uplink=user"},
+		{"lab", "bridged", NULL, NULL, -EOPNOTSUPP, "uplink=bridged"},
 		{"lab", "none,mtu=1", NULL, NULL, -EINVAL, "mtu=1"},
 		{"lab", "none", NULL, bad_host, -EINVAL, "dhcp-host=52:54:00:00:00:02,10.0.2.50"},
 		{"lab", "none", "/nowhere/at/all", NULL, -ENOENT, "/nowhere/at/all"},

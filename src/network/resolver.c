@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+/* The sockets around service/dns. One UDP socket and one connection for each of the host's resolvers, made when they are
+ * wanted and closed when nothing is under way. */
+#include "network/resolver.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "network/dnsstream.h"
+#include "os/entropy.h"
+#include "os/socket.h"
+#include "service/dns.h"
+#include "service/resolvconf.h"
+
+#define RESOLVER_FILE "/etc/resolv.conf"
+
+enum {
+	RESOLVER_FILE_BYTES = 16 * 1024,
+	RESOLVER_PORT = 53,
+	RESOLVER_MESSAGE_BYTES = 65535,
+	RESOLVER_TURN = 32, /* answers of one socket, before others get their turn */
+};
+
+/* One of the host's. */
+struct upstream {
+	struct resolver *resolver;
+	struct sockaddr_storage address;
+	socklen_t address_bytes;
+	struct watch watch; /* UDP; fd -1: not open */
+	struct dnsstream *stream;
+};
+
+/* A guest's connection. */
+struct resolver_client {
+	struct list link;
+	struct resolver *resolver;
+	struct asker asker;
+	struct dnsstream *stream;
+};
+
+struct resolver {
+	struct resolver_config config;
+	char domain[128];
+	struct dns *dns;
+	struct timer timer;
+	struct upstream upstreams[DNS_RESOLVERS_MAX];
+	unsigned upstream_count;
+	bool known; /* `file` is what was read */
+	struct stat file;
+	size_t text_bytes;
+	struct list clients;
+	size_t client_count;
+	uint64_t last_stream;
+	char text[RESOLVER_FILE_BYTES]; /* of the file */
+	uint8_t message[RESOLVER_MESSAGE_BYTES];
+};
+
+/* ---- after every call into dns ---- */
+
+static void upstream_close(struct upstream *upstream)
+{
+	if (upstream->watch.fd >= 0) {
+		loop_unwatch(upstream->resolver->config.loop, &upstream->watch);
+		close(upstream->watch.fd);
+		upstream->watch.fd = -1;
+	}
+	dnsstream_free(upstream->stream);
+	upstream->stream = NULL;
+}
+
+static void resolver_close(struct resolver *resolver)
+{
+	for (unsigned i = 0; i < DNS_RESOLVERS_MAX; i++)
+		upstream_close(&resolver->upstreams[i]);
+}
+
+/* When to look again. Sockets of which nothing is expected are closed from the timer, since they may be on the stack. */
+static void resolver_settle(struct resolver *resolver)
+{
+	struct timers *timers = loop_timers(resolver->config.loop);
+	uint64_t due_us = dns_due_us(resolver->dns);
+
+	if (dns_count(resolver->dns) == 0)
+		due_us = loop_now_us(resolver->config.loop);
+	timer_set(timers, &resolver->timer, due_us);
+}
+
+static void resolver_on_timer(void *owner, uint64_t now_us)
+{
+	struct resolver *resolver = owner;
+
+	dns_run(resolver->dns, now_us);
+	if (dns_count(resolver->dns) == 0)
+		resolver_close(resolver);
+	else
+		resolver_settle(resolver);
+}
+
+/* ---- to the host's resolvers ---- */
+
+static struct resolver *upstream_of(struct upstream *upstream, unsigned *ret_number)
+{
+	struct resolver *resolver = upstream->resolver;
+
+	*ret_number = (unsigned)(upstream - resolver->upstreams);
+	return resolver;
+}
+
+static void upstream_on_ready(void *owner, unsigned events)
+{
+	struct upstream *upstream = owner;
+	unsigned number;
+	struct resolver *resolver = upstream_of(upstream, &number);
+	uint64_t now_us = loop_now_us(resolver->config.loop);
+
+	(void)events;
+	for (int i = 0; i < RESOLVER_TURN && upstream->watch.fd >= 0; i++) {
+		ssize_t got = recv(upstream->watch.fd, resolver->message, sizeof(resolver->message), MSG_DONTWAIT);
+
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		/* what is no answer is nobody's loss but the liar's */
+		if (got >= 0)
+			(void)dns_answered(resolver->dns, number, resolver->message, (size_t)got, now_us);
+		else
+			dns_unreachable(resolver->dns, number, now_us);
+	}
+	resolver_settle(resolver);
+}
+
+static int upstream_open(struct upstream *upstream)
+{
+	struct loop *loop = upstream->resolver->config.loop;
+	int fd, error;
+
+	if (upstream->watch.fd >= 0)
+		return 0;
+	fd = socket_open(upstream->address.ss_family, SOCK_DGRAM);
+	if (fd < 0)
+		return fd;
+	watch_init(&upstream->watch, fd, upstream_on_ready, upstream);
+	error = connect(fd, (const struct sockaddr *)&upstream->address, upstream->address_bytes) < 0 ? -errno : 0;
+	if (error >= 0)
+		error = loop_watch(loop, &upstream->watch, LOOP_READ);
+	if (error < 0)
+		upstream_close(upstream);
+	return error;
+}
+
+static void upstream_on_message(void *owner, struct dnsstream *stream, const uint8_t *message, size_t bytes)
+{
+	unsigned number;
+	struct resolver *resolver = upstream_of(owner, &number);
+
+	(void)stream;
+	(void)dns_answered(resolver->dns, number, message, bytes, loop_now_us(resolver->config.loop));
+	resolver_settle(resolver);
+}
+
+static void upstream_on_end(void *owner, struct dnsstream *stream)
+{
+	struct upstream *upstream = owner;
+	unsigned number;
+	struct resolver *resolver = upstream_of(upstream, &number);
+
+	upstream->stream = NULL;
+	dnsstream_free(stream);
+	dns_unreachable(resolver->dns, number, loop_now_us(resolver->config.loop));
+	resolver_settle(resolver);
+}
+
+static const struct dnsstream_ops upstream_ops = {.on_message = upstream_on_message, .on_end = upstream_on_end};
+
+static int upstream_connect(struct upstream *upstream)
+{
+	int fd, error = 0;
+
+	if (upstream->stream)
+		return 0;
+	fd = socket_open(upstream->address.ss_family, SOCK_STREAM);
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (const struct sockaddr *)&upstream->address, upstream->address_bytes) < 0 &&
+	    errno != EINPROGRESS)
+		error = -errno;
+	if (error >= 0)
+		error = dnsstream_new(upstream->resolver->config.loop, fd, &upstream_ops, upstream, &upstream->stream);
+	if (error < 0)
+		close(fd);
+	return error;
+}
+
+static int resolver_on_query(void *owner, unsigned number, bool tcp, const void *message, size_t bytes)
+{
+	struct resolver *resolver = owner;
+	struct upstream *upstream = &resolver->upstreams[number];
+	int error = tcp ? upstream_connect(upstream) : upstream_open(upstream);
+
+	if (error < 0)
+		return error;
+	if (tcp)
+		return dnsstream_send(upstream->stream, message, bytes);
+	/* An error of the datagram before is no reason not to send this one. */
+	for (int i = 0; i < 2; i++) {
+		if (send(upstream->watch.fd, message, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			return 0;
+	}
+	return -errno;
+}
+
+static uint16_t resolver_on_random(void *owner)
+{
+	struct resolver *resolver = owner;
+	uint16_t number = 0;
+
+	/* asked for once already when the network was made: it does not fail later */
+	if (entropy_fill(&number, sizeof(number)) < 0)
+		number = (uint16_t)loop_now_us(resolver->config.loop);
+	return number;
+}
+
+/* ---- resolv.conf ---- */
+
+static void upstream_set(struct upstream *upstream, const struct resolvconf_server *server)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(RESOLVER_PORT)};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(RESOLVER_PORT)};
+
+	if (!server->is6) {
+		memcpy(&in.sin_addr, server->ip4.byte, sizeof(in.sin_addr));
+		memcpy(&upstream->address, &in, sizeof(in));
+		upstream->address_bytes = sizeof(in);
+		return;
+	}
+	memcpy(&in6.sin6_addr, server->ip6.byte, sizeof(in6.sin6_addr));
+	if (server->scope[0]) {
+		in6.sin6_scope_id = if_nametoindex(server->scope);
+		if (in6.sin6_scope_id == 0)
+			in6.sin6_scope_id = (uint32_t)strtoul(server->scope, NULL, 10);
+	}
+	memcpy(&upstream->address, &in6, sizeof(in6));
+	upstream->address_bytes = sizeof(in6);
+}
+
+static size_t resolver_read_file(char *text, size_t room)
+{
+	int fd = open(RESOLVER_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t used = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return 0;
+	while (used < room && (got = read(fd, text + used, room - used)) > 0)
+		used += (size_t)got;
+	close(fd);
+	return used;
+}
+
+/* A file that was just written may be written once more within the second that its time names. */
+static bool resolver_file_is_same(const struct stat *a, const struct stat *b)
+{
+	return time(NULL) - a->st_mtime > 1 && a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size && a->st_mtime == b->st_mtime && a->st_ctime == b->st_ctime;
+}
+
+/* Reads the file where it is another than last time. Without one libc asks this machine, and so do we. */
+static void resolver_look(struct resolver *resolver)
+{
+	char text[RESOLVER_FILE_BYTES];
+	struct resolvconf conf;
+	struct stat file;
+	size_t bytes;
+
+	if (resolver->config.alone)
+		return;
+	if (stat(RESOLVER_FILE, &file) < 0)
+		memset(&file, 0, sizeof(file));
+	if (resolver->known && resolver_file_is_same(&file, &resolver->file))
+		return;
+	resolver->file = file;
+	bytes = resolver_read_file(text, sizeof(text));
+	if (resolver->known && bytes == resolver->text_bytes && memcmp(text, resolver->text, bytes) == 0)
+		return;
+	resolver->known = true;
+	resolver->text_bytes = bytes;
+	memcpy(resolver->text, text, bytes);
+	resolvconf_parse(text, bytes, &conf);
+	if (conf.server_count == 0)
+		conf.servers[conf.server_count++] = (struct resolvconf_server){.ip4 = {{127, 0, 0, 1}}};
+	resolver_close(resolver);
+	resolver->upstream_count = 0;
+	for (size_t i = 0; i < conf.server_count && resolver->upstream_count < DNS_RESOLVERS_MAX; i++)
+		upstream_set(&resolver->upstreams[resolver->upstream_count++], &conf.servers[i]);
+	dns_set_resolvers(resolver->dns, resolver->upstream_count, loop_now_us(resolver->config.loop));
+}
+
+/* ---- names of guests ---- */
+
+/* One search among the leases. */
+struct resolver_search {
+	const char *label;
+	bool found;
+	struct names_addresses addresses;
+};
+
+static void resolver_on_lease(void *owner, const struct lease *lease)
+{
+	struct resolver_search *search = owner;
+
+	if (lease->state != LEASE_BOUND || strcasecmp(lease->name, search->label) != 0)
+		return;
+	search->found = true;
+	if (lease->is6) {
+		search->addresses.has6 = true;
+		search->addresses.ip6 = lease->ip6;
+	} else {
+		search->addresses.has4 = true;
+		search->addresses.ip4 = lease->ip4;
+	}
+}
+
+static bool resolver_find_name(void *owner, const char *label, struct names_addresses *ret_addresses)
+{
+	const struct resolver *resolver = owner;
+	struct resolver_search search = {.label = label};
+
+	lease_each(resolver->config.leases, loop_now_us(resolver->config.loop), resolver_on_lease, &search);
+	if (search.found)
+		*ret_addresses = search.addresses;
+	return search.found;
+}
+
+static bool resolver_give_label(const struct lease *lease, char *ret_label)
+{
+	if (!lease || !lease->name[0])
+		return false;
+	for (size_t i = 0; i < NAMES_LABEL_BYTES; i++)
+		ret_label[i] = (char)tolower((unsigned char)lease->name[i]);
+	ret_label[NAMES_LABEL_BYTES - 1] = '\0';
+	return true;
+}
+
+static bool resolver_find_ip4(void *owner, struct ip4 address, char *ret_label)
+{
+	const struct resolver *resolver = owner;
+	uint64_t now_us = loop_now_us(resolver->config.loop);
+
+	return resolver_give_label(lease_find_ip4(resolver->config.leases, address, now_us), ret_label);
+}
+
+static bool resolver_find_ip6(void *owner, struct ip6 address, char *ret_label)
+{
+	const struct resolver *resolver = owner;
+	uint64_t now_us = loop_now_us(resolver->config.loop);
+
+	return resolver_give_label(lease_find_ip6(resolver->config.leases, address, now_us), ret_label);
+}
+
+/* ---- guests ---- */
+
+enum drop_reason resolver_input(struct resolver *resolver, const struct asker *asker, const uint8_t *message,
+				size_t bytes)
+{
+	enum drop_reason verdict;
+
+	resolver_look(resolver);
+	verdict = dns_input(resolver->dns, asker, message, bytes, loop_now_us(resolver->config.loop));
+	resolver_settle(resolver);
+	return verdict;
+}
+
+static void client_free(struct resolver_client *client)
+{
+	list_remove(&client->link);
+	client->resolver->client_count--;
+	dns_stream_gone(client->resolver->dns, client->asker.stream);
+	dnsstream_free(client->stream);
+	free(client);
+}
+
+static void client_on_message(void *owner, struct dnsstream *stream, const uint8_t *message, size_t bytes)
+{
+	struct resolver_client *client = owner;
+
+	(void)stream;
+	(void)resolver_input(client->resolver, &client->asker, message, bytes);
+}
+
+static void client_on_end(void *owner, struct dnsstream *stream)
+{
+	(void)stream;
+	client_free(owner);
+}
+
+static const struct dnsstream_ops client_ops = {.on_message = client_on_message, .on_end = client_on_end};
+
+int resolver_connect(struct resolver *resolver, const struct asker *asker)
+{
+	struct resolver_client *client;
+	int fds[2], error;
+
+	if (resolver->client_count >= RESOLVER_STREAMS_MAX)
+		return -ECONNREFUSED;
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return -ENOMEM;
+	error = socket_pair(SOCK_STREAM, fds);
+	if (error >= 0) {
+		error = dnsstream_new(resolver->config.loop, fds[1], &client_ops, client, &client->stream);
+		if (error < 0) {
+			close(fds[0]);
+			close(fds[1]);
+		}
+	}
+	if (error < 0) {
+		free(client);
+		return error;
+	}
+	client->resolver = resolver;
+	client->asker = *asker;
+	client->asker.stream = ++resolver->last_stream;
+	list_append(&resolver->clients, &client->link);
+	resolver->client_count++;
+	return fds[0];
+}
+
+static void resolver_on_answer(void *owner, const struct asker *asker, const void *message, size_t bytes)
+{
+	struct resolver *resolver = owner;
+
+	if (!asker->stream) {
+		resolver->config.send(resolver->config.owner, asker, message, bytes);
+		return;
+	}
+	list_for_each (at, &resolver->clients) {
+		struct resolver_client *client = container_of(at, struct resolver_client, link);
+
+		if (client->asker.stream == asker->stream)
+			(void)dnsstream_send(client->stream, message, bytes);
+	}
+}
+
+/* ---- life ---- */
+
+static int resolver_make_dns(struct resolver *resolver)
+{
+	const struct service_config *service = resolver->config.service;
+	struct dns_config config = {.names = {.domain = resolver->domain,
+					      .ip4 = service->ip4,
+					      .ip6 = service->ip6,
+					      .host4 = service->host4,
+					      .host6 = service->host6,
+					      .net4 = service->net4,
+					      .prefix4 = service->prefix4,
+					      .net6 = service->net6,
+					      .prefix6 = service->prefix6,
+					      .find_name = resolver_find_name,
+					      .find_ip4 = resolver_find_ip4,
+					      .find_ip6 = resolver_find_ip6,
+					      .owner = resolver},
+				    .random = resolver_on_random,
+				    .send_query = resolver_on_query,
+				    .send_answer = resolver_on_answer,
+				    .owner = resolver};
+
+	return dns_new(&config, &resolver->dns);
+}
+
+int resolver_new(const struct resolver_config *config, struct resolver **ret_resolver)
+{
+	struct resolver *resolver = calloc(1, sizeof(*resolver));
+	int error;
+
+	if (!resolver)
+		return -ENOMEM;
+	resolver->config = *config;
+	list_init(&resolver->clients);
+	timer_init(&resolver->timer, resolver_on_timer, resolver);
+	snprintf(resolver->domain, sizeof(resolver->domain), "%s.internal", config->network);
+	for (char *letter = resolver->domain; *letter; letter++)
+		*letter = (char)tolower((unsigned char)*letter);
+	for (unsigned i = 0; i < DNS_RESOLVERS_MAX; i++) {
+		resolver->upstreams[i].resolver = resolver;
+		watch_init(&resolver->upstreams[i].watch, -1, upstream_on_ready, &resolver->upstreams[i]);
+	}
+	error = resolver_make_dns(resolver);
+	if (error < 0) {
+		free(resolver);
+		return error;
+	}
+	*ret_resolver = resolver;
+	return 0;
+}
+
+void resolver_free(struct resolver *resolver)
+{
+	if (!resolver)
+		return;
+	list_for_each_safe (at, &resolver->clients)
+		client_free(container_of(at, struct resolver_client, link));
+	resolver_close(resolver);
+	timer_clear(loop_timers(resolver->config.loop), &resolver->timer);
+	dns_free(resolver->dns);
+	free(resolver);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway's resolver: service/dns with the host's resolvers behind it, which stand in /etc/resolv.conf. The file is
+ * looked at before every query, so that what replaced it counts from the next one on. Nothing is open while nothing is
+ * asked: each time there are queries again, they leave from ports that nobody knows (RFC 5452 9.2). */
+#ifndef NETWORK_RESOLVER_H
+#define NETWORK_RESOLVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/drop.h"
+#include "loop/loop.h"
+#include "service/asker.h"
+#include "service/lease.h"
+
+struct resolver;
+
+enum resolver_limits {
+	RESOLVER_STREAMS_MAX = 64, /* of all guests */
+};
+
+struct resolver_config {
+	struct loop *loop;
+	const struct service_config *service; /* these two outlive it */
+	const struct lease_table *leases;
+	const char *network; /* its name: guests are NAME.network.internal */
+	bool alone;          /* nothing is passed on: our own names alone */
+	/* By UDP, to the guest. */
+	void (*send)(void *owner, const struct asker *asker, const void *message, size_t bytes);
+	void *owner;
+};
+
+/* 0 or negative errno. */
+int resolver_new(const struct resolver_config *config, struct resolver **ret_resolver);
+void resolver_free(struct resolver *resolver);
+/* A guest's datagram. */
+enum drop_reason resolver_input(struct resolver *resolver, const struct asker *asker, const uint8_t *message,
+				size_t bytes);
+/* A guest's connection: the guest's end of a pair of sockets, or negative errno. `asker->stream` is ours to fill in. */
+int resolver_connect(struct resolver *resolver, const struct asker *asker);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose a frame for the gateway is. The services have what is for the gateway itself and about the link; the resolver has
+ * its port at its address; all else is NAT's. The gateway's address leads to the host's loopback unless
+ * host-loopback=off: then the services refuse it, as they do without an uplink. */
+#include "network/user.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "nat/nat.h"
+#include "network/gateway.h"
+#include "network/resolver.h"
+#include "os/entropy.h"
+#include "os/socket.h"
+#include "service/packet.h"
+#include "wire/dhcp4.h"
+#include "wire/dhcp6.h"
+#include "wire/dns.h"
+#include "wire/icmp.h"
+#include "wire/udp.h"
+
+struct user {
+	struct user_config config;
+	const struct service_config *service;
+	struct nat *nat;
+	struct resolver *resolver;
+};
+
+bool user_host_has_ip6(void)
+{
+	/* the first of the global range (RFC 4291 2.4); connecting a datagram socket only asks for a route */
+	struct sockaddr_in6 far = {.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = {{{0x20, [15] = 1}}}};
+	int fd = socket_open(AF_INET6, SOCK_DGRAM);
+	bool reached;
+
+	if (fd < 0)
+		return false;
+	reached = connect(fd, (const struct sockaddr *)&far, sizeof(far)) == 0;
+	close(fd);
+	return reached;
+}
+
+/* ---- whose a frame is ---- */
+
+/* The far end's, of TCP or UDP. */
+static uint16_t user_port(const struct frame *frame)
+{
+	struct be16 port;
+
+	if (!frame->layout.payload)
+		return 0;
+	memcpy(&port, frame->head + frame->layout.l4 + sizeof(port), sizeof(port));
+	return be16_value(port);
+}
+
+static bool user_is_echo(const struct frame *frame, uint8_t request)
+{
+	return frame->layout.l4 && frame->layout.l4 < frame->head_bytes && frame->head[frame->layout.l4] == request;
+}
+
+static bool user_leads_home(const struct user *user)
+{
+	return user->config.description->host_loopback && !user->config.description->restricted;
+}
+
+/* To the gateway's or the resolver's address. TCP to the resolver is NAT's, which diverts it. */
+static bool user_is_nats(const struct user *user, const struct frame *frame, bool is_resolver, bool is_host,
+			 uint16_t dhcp_port)
+{
+	uint16_t port = user_port(frame);
+
+	if (frame->layout.protocol == IP_PROTOCOL_TCP && is_resolver && port == DNS_PORT)
+		return true;
+	if (frame->layout.protocol == IP_PROTOCOL_UDP && (port == dhcp_port || (is_resolver && port == DNS_PORT)))
+		return false;
+	return is_host && user_leads_home(user);
+}
+
+static bool user_wants4(const struct user *user, const struct frame *frame)
+{
+	const struct service_config *service = user->service;
+	struct ip4 to;
+
+	if (frame->head_bytes < (uint32_t)ETHERNET_HEADER_BYTES + IP4_HEADER_BYTES)
+		return false;
+	memcpy(to.byte, frame->head + frame->layout.l3 + IP4_TO_AT, sizeof(to.byte));
+	if (ip4_is_multicast(to) || ip4_equal(to, IP4_BROADCAST) ||
+	    ip4_value(to) == (ip4_value(service->net4) | ~ip4_mask(service->prefix4)))
+		return false;
+	if (!service_is_ours4(service, to))
+		return true;
+	if (frame->layout.protocol == IP_PROTOCOL_ICMP && user_is_echo(frame, ICMP4_ECHO_REQUEST) &&
+	    !frame->layout.fragment)
+		return false;
+	return user_is_nats(user, frame, ip4_equal(to, service->resolver4), ip4_equal(to, service->host4),
+			    DHCP4_SERVER_PORT);
+}
+
+static bool user_wants6(const struct user *user, const struct frame *frame)
+{
+	const struct service_config *service = user->service;
+	struct ip6 to;
+
+	if (frame->head_bytes < (uint32_t)ETHERNET_HEADER_BYTES + IP6_HEADER_BYTES)
+		return false;
+	memcpy(to.byte, frame->head + frame->layout.l3 + IP6_TO_AT, sizeof(to.byte));
+	if (ip6_is_multicast(to) || ip6_is_link_local(to))
+		return false;
+	if (!service_is_ours6(service, to))
+		return true;
+	/* neighbour discovery among it */
+	if (frame->layout.protocol == IP_PROTOCOL_ICMP6)
+		return false;
+	return user_is_nats(user, frame, ip6_equal(to, service->resolver6), ip6_equal(to, service->host6),
+			    DHCP6_SERVER_PORT);
+}
+
+/* Tagged frames are nobody's here: ARP and DHCP do not speak to them either. */
+static bool user_wants(const struct user *user, const struct frame *frame)
+{
+	struct mac to;
+
+	memcpy(to.byte, frame->head, sizeof(to.byte));
+	if (!mac_equal(to, user->service->mac) || frame->layout.l3 != ETHERNET_HEADER_BYTES)
+		return false;
+	switch (frame->layout.type) {
+	case ETHERTYPE_IPV4:
+		return user->service->ip4 && user_wants4(user, frame);
+	case ETHERTYPE_IPV6:
+		return user->service->ip6 && user_wants6(user, frame);
+	}
+	return false;
+}
+
+bool user_input(struct user *user, const struct frame *frame)
+{
+	struct port *gateway = gateway_port(user->config.gateway), *from;
+	enum drop_reason reason;
+	struct mac mac;
+
+	if (!user_wants(user, frame))
+		return false;
+	memcpy(mac.byte, frame->head + sizeof(mac.byte), sizeof(mac.byte));
+	/* The switch has just learned it, unless its table is full: then no answer would find the way. */
+	from = ethswitch_find(user->config.ethswitch, mac, 0);
+	if (!from || from == gateway) {
+		port_drop(gateway, DROP_DESTINATION_GONE, frame);
+		return true;
+	}
+	reason = nat_input(user->nat, from, frame);
+	if (reason != DROP_NONE) {
+		port_drop(from, reason, frame);
+		return true;
+	}
+	gateway->counters.to_guest.frames++;
+	gateway->counters.to_guest.bytes += frame->length;
+	return true;
+}
+
+void user_flush(struct user *user)
+{
+	nat_flush(user->nat);
+}
+
+bool user_run(struct user *user)
+{
+	return nat_run(user->nat);
+}
+
+void user_port_gone(struct user *user, struct port *port)
+{
+	nat_port_gone(user->nat, port);
+}
+
+/* ---- the resolver ---- */
+
+static struct ip6 user_ip6_of(struct ip4 ip)
+{
+	return nat_address4(ip, 0).ip;
+}
+
+/* Who asks, if it is a neighbour that asks the resolver. */
+static bool user_read_asker(const struct user *user, const struct packet *packet, struct asker *ret_asker)
+{
+	const struct service_config *service = user->service;
+
+	memset(ret_asker, 0, sizeof(*ret_asker));
+	ret_asker->mac = packet->ethernet.from;
+	if (packet->is6) {
+		ret_asker->guest = packet->ip6.from;
+		ret_asker->asked = packet->ip6.to;
+		return !ip6_is_zero(service->resolver6) && ip6_equal(packet->ip6.to, service->resolver6) &&
+		       ip6_in_net(packet->ip6.from, service->net6, service->prefix6) &&
+		       !service_is_ours6(service, packet->ip6.from);
+	}
+	ret_asker->guest = user_ip6_of(packet->ip4.from);
+	ret_asker->asked = user_ip6_of(packet->ip4.to);
+	return !ip4_is_zero(service->resolver4) && ip4_equal(packet->ip4.to, service->resolver4) &&
+	       ip4_in_net(packet->ip4.from, service->net4, service->prefix4) &&
+	       !service_is_ours4(service, packet->ip4.from);
+}
+
+bool user_ask(struct user *user, const uint8_t *bytes, size_t length, enum drop_reason *ret_reason)
+{
+	struct udp_header header;
+	struct checksum pseudo;
+	struct reader payload;
+	struct packet packet;
+	struct asker asker;
+
+	if (packet_parse(bytes, length, &packet) != DROP_NONE || packet.protocol != IP_PROTOCOL_UDP ||
+	    packet.fragment || !mac_equal(packet.ethernet.to, user->service->mac))
+		return false;
+	reader_init(&payload, packet.transport, packet.transport_bytes);
+	if (udp_header_read(&payload, packet.transport_bytes, &header) != DROP_NONE || header.to_port != DNS_PORT ||
+	    !user_read_asker(user, &packet, &asker))
+		return false;
+	asker.guest_port = header.from_port;
+	asker.asked_port = header.to_port;
+	packet.transport_bytes = header.bytes;
+	pseudo = packet_pseudo(&packet);
+	*ret_reason = udp_checksum_verify(&pseudo, packet.transport, header.bytes, packet.is6);
+	if (*ret_reason == DROP_NONE)
+		*ret_reason = resolver_input(user->resolver, &asker, payload.next, payload.left);
+	return true;
+}
+
+static void user_on_answer(void *owner, const struct asker *asker, const void *message, size_t bytes)
+{
+	struct user *user = owner;
+
+	gateway_answer(user->config.gateway, asker, message, bytes);
+}
+
+static int user_on_divert(void *owner, const struct nat_address *guest, const struct nat_address *far)
+{
+	struct user *user = owner;
+	const struct service_config *service = user->service;
+	struct asker asker;
+
+	if (far->port != DNS_PORT)
+		return -ENOENT;
+	if (nat_address_is4(far) ? !ip4_equal(nat_address_ip4(far), service->resolver4)
+				 : ip6_is_zero(far->ip) || !ip6_equal(far->ip, service->resolver6))
+		return -ENOENT;
+	memset(&asker, 0, sizeof(asker));
+	asker.guest = guest->ip;
+	asker.asked = far->ip;
+	asker.guest_port = guest->port;
+	asker.asked_port = far->port;
+	return resolver_connect(user->resolver, &asker);
+}
+
+static void user_on_notice(void *owner, const char *text)
+{
+	struct user *user = owner;
+
+	user->config.on_notice(user->config.owner, text);
+}
+
+/* ---- life ---- */
+
+static int user_make_nat(struct user *user)
+{
+	const struct description *description = user->config.description;
+	const struct service_config *service = &description->service;
+	struct nat_config config = {.loop = user->config.loop,
+				    .ethswitch = user->config.ethswitch,
+				    .gateway = gateway_port(user->config.gateway),
+				    .mac = service->mac,
+				    .ip4 = service->ip4,
+				    .ip6 = service->ip6,
+				    .host4 = service->host4,
+				    .net4 = service->net4,
+				    .prefix4 = service->prefix4,
+				    .host6 = service->host6,
+				    .net6 = service->net6,
+				    .prefix6 = service->prefix6,
+				    .restricted = description->restricted,
+				    .host_loopback = description->host_loopback,
+				    .loopback4 = service->host4,
+				    .loopback6 = service->host6,
+				    .udp_filter_none = description->udp_filter_none,
+				    .flows = description->flows,
+				    .divert = user_on_divert,
+				    .on_notice = user_on_notice,
+				    .owner = user};
+	int error = entropy_fill(&config.key, sizeof(config.key));
+
+	return error < 0 ? error : nat_new(&config, &user->nat);
+}
+
+int user_new(const struct user_config *config, struct user **ret_user)
+{
+	struct user *user = calloc(1, sizeof(*user));
+	struct resolver_config resolver = {.loop = config->loop,
+					   .service = &config->description->service,
+					   .leases = config->leases,
+					   .network = config->network,
+					   .alone = config->description->restricted,
+					   .send = user_on_answer,
+					   .owner = user};
+	int error;
+
+	if (!user)
+		return -ENOMEM;
+	user->config = *config;
+	user->service = &config->description->service;
+	error = resolver_new(&resolver, &user->resolver);
+	if (error >= 0)
+		error = user_make_nat(user);
+	if (error < 0) {
+		user_free(user);
+		return error;
+	}
+	*ret_user = user;
+	return 0;
+}
+
+void user_free(struct user *user)
+{
+	if (!user)
+		return;
+	nat_free(user->nat);
+	resolver_free(user->resolver);
+	free(user);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* uplink=user: the way out through the host's own sockets. NAT and the resolver, and which of the gateway's frames are
+ * theirs. The gateway stays the port; what belongs to its services stays with them. */
+#ifndef NETWORK_USER_H
+#define NETWORK_USER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/drop.h"
+#include "fabric/ethswitch.h"
+#include "loop/loop.h"
+#include "network/description.h"
+
+struct gateway;
+struct lease_table;
+struct user;
+
+struct user_config {
+	const struct description *description; /* these outlive it */
+	const struct lease_table *leases;
+	struct gateway *gateway;
+	struct ethswitch *ethswitch;
+	struct loop *loop;
+	const char *network; /* its name */
+	void (*on_notice)(void *owner, const char *text);
+	void *owner;
+};
+
+/* 0 or negative errno. */
+int user_new(const struct user_config *config, struct user **ret_user);
+void user_free(struct user *user);
+
+/* In a delivery. Is this parsed frame NAT's? Then it was taken, or counted as dropped at the guest's port. */
+bool user_input(struct user *user, const struct frame *frame);
+/* In a delivery, a whole frame with its checksums. Is it a question to the resolver? Then `ret_reason` says what became
+ * of it. */
+bool user_ask(struct user *user, const uint8_t *bytes, size_t length, enum drop_reason *ret_reason);
+/* In a delivery, at its end. */
+void user_flush(struct user *user);
+/* Outside; true: there is more. */
+bool user_run(struct user *user);
+void user_port_gone(struct user *user, struct port *port);
+
+/* Has this machine a way to the IPv6 internet? Nothing is sent. */
+bool user_host_has_ip6(void);
+
+#endif
