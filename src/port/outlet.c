@@ -87,13 +87,21 @@ void outlet_sent(struct outlet *outlet, uint32_t index)
 	outlet_count(outlet, outlet->gather.entry[index].bytes - outlet->gather.prefix_bytes);
 }
 
-bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *frame, size_t skip)
+/* A queue may have as much of the pool as is still free: deaf guests, however many, leave as much as each of them has. */
+static size_t outlet_share(const struct outlet *outlet)
 {
 	const struct pool *blocks = outlet->queue.blocks;
+	size_t free_blocks = blocks->count - blocks->taken, reserved = blocks->count / OUTLET_RESERVE_SHARE;
+
+	return free_blocks > reserved ? (free_blocks - reserved) * FRAMEQUEUE_BLOCK_BYTES : 0;
+}
+
+bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *frame, size_t skip)
+{
 	bool was_empty = framequeue_empty(&outlet->queue);
 	enum drop_reason verdict;
 
-	if (skip == 0 && blocks->count - blocks->taken <= blocks->count / OUTLET_RESERVE_SHARE)
+	if (skip == 0 && outlet->queue.bytes >= outlet_share(outlet))
 		verdict = DROP_POOL_EMPTY;
 	else
 		verdict = framequeue_put(&outlet->queue, prefix, outlet->way->prefix_bytes, frame, skip);

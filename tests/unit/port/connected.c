@@ -38,18 +38,24 @@ static const struct connected_way way = {
 
 static const struct endpoint_kind kind = {.name = "stream", .words = "fd=N"};
 
+static struct endpoint *open_fd(struct fixture *fixture, int fd)
+{
+	struct connected_words words = {.fd = fd};
+	struct endpoint *endpoint = NULL;
+	struct spec spec;
+
+	assert_int_equal(spec_parse(&spec, "stream", &fixture->error), 0);
+	assert_int_equal(connected_open(&kind, &way, &words, &spec, &fixture->setup, &endpoint, &fixture->error), 0);
+	return endpoint;
+}
+
 static struct fixture *start(int fd)
 {
 	struct fixture *fixture = fixture_new();
-	struct connected_words words = {.fd = fd};
-	struct spec spec;
 
 	drains = 0;
 	takes = false;
-	assert_int_equal(spec_parse(&spec, "stream", &fixture->error), 0);
-	assert_int_equal(connected_open(&kind, &way, &words, &spec, &fixture->setup, &fixture->endpoint,
-					&fixture->error),
-			 0);
+	fixture->endpoint = open_fd(fixture, fd);
 	return fixture;
 }
 
@@ -102,6 +108,32 @@ static void what_is_queued_when_a_guest_leaves_was_not_given_to_it(void **state)
 	close(pair[1]);
 }
 
+static void deaf_guests_leave_of_the_pool_what_each_of_them_has(void **state)
+{
+	struct fixture *fixture = fixture_new_mtu(1500, 64);
+	struct endpoint *endpoints[4];
+	int pairs[4][2];
+
+	(void)state;
+	takes = false;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+		endpoints[i] = open_fd(fixture, pairs[i][0]);
+		for (int sent = 0; i < 3 && sent < 200; sent++)
+			probe_send(fixture, 0xffff, 1514);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_true(fixture->ports[i]->counters.drops.count[DROP_POOL_EMPTY] > 0);
+	for (int sent = 0; sent < 5; sent++)
+		probe_send(fixture, 0xffff, 1514);
+	assert_int_equal(fixture_drops(fixture->ports[3]), 0);
+	for (int i = 0; i < 4; i++) {
+		endpoint_close(endpoints[i]);
+		close(pairs[i][1]);
+	}
+	fixture_free(fixture);
+}
+
 static void one_descriptor_has_one_guest(void **state)
 {
 	struct fixture *fixture;
@@ -128,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle),
 		cmocka_unit_test(what_is_queued_when_a_guest_leaves_was_not_given_to_it),
+		cmocka_unit_test(deaf_guests_leave_of_the_pool_what_each_of_them_has),
 		cmocka_unit_test(one_descriptor_has_one_guest),
 	};
 
