@@ -26,7 +26,7 @@
 	X(TAP_DOWN,                 "tap-down",                 "the tap's interface is down") \
 	X(GUESTS_FULL,              "guests-full",              "a guest more than the listener admits") \
 	X(QUEUE_FULL,               "queue-full",               "the guest does not read and its queue is full") \
-	X(POOL_EMPTY,               "pool-empty",               "no buffer left in the network's pool") \
+	X(POOL_EMPTY,               "pool-empty",               "no buffer left in the network's pool, or no more for this guest") \
 	X(ROOM_REFUSED,             "room-refused",             "the far end lends no room now") \
 	X(PORT_CLOSED,              "port-closed",              "the far end is gone") \
 	/* the switch */ \
