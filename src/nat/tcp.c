@@ -83,6 +83,7 @@ bool tcp_finish(struct tcp_flow *flow)
 
 	if (flow->state != TCP_OPEN || !flow->from_guest.shut || !to->ended || to->reset || to->una != to->end + 1)
 		return false;
+	tcp_source_consume(flow);
 	if (!to->closed_first) {
 		tcp_drop(flow, false);
 		return true;

@@ -36,7 +36,10 @@ enum tcp_limits {
 #define TCP_KEEPALIVE_US ((uint64_t)2 * 3600 * 1000 * 1000) /* RFC 9293 3.8.4 */
 #define TCP_KEEPALIVE_PAUSE_US (75 * 1000 * 1000)
 
-#define TCP_FLIGHT_MOST (1U << 30)
+/* On its way to the guest, whatever its window: the kernel finds a peek's offset by walking what is unread, and what is
+ * small stays in the cache. Measured on two busy cores, -R at 1500: no bound 0.44 CPU s per GiB, 1 MiB 0.39, 256 KiB 0.36;
+ * more than the least, for guests that answer late. */
+#define TCP_FLIGHT_MOST (512U * 1024)
 
 enum tcp_timer {
 	TCP_TIMER_NONE,
@@ -289,8 +292,9 @@ void tcp_source_start(struct tcp_flow *flow);
  * errno of the socket's. */
 ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct iovec *pieces, int count,
 			uint32_t bytes);
-/* All before `sequence` was acknowledged. */
-void tcp_source_consume(struct tcp_flow *flow, uint32_t sequence);
+/* All before `una` was acknowledged and goes: before the next read, and before the socket is closed, which would else say
+ * to its far end that bytes were not read. */
+void tcp_source_consume(struct tcp_flow *flow);
 void tcp_source_stop(struct tcp_flow *flow);
 
 #endif

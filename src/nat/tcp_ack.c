@@ -158,7 +158,7 @@ static void tcp_advance(struct tcp_flow *flow, uint32_t ack)
 	else if (to->recovering)
 		to->rexmit = tcp_later(to->rexmit, ack);
 	to->bytes += acked;
-	tcp_source_consume(flow, to->ended && tcp_before(to->end, ack) ? to->end : ack);
+	flow_schedule(&flow->flow); /* what the batch acknowledges is consumed by one call, in the flow's turn */
 	tcp_restart_timer(flow);
 }
 

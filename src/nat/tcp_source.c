@@ -121,10 +121,11 @@ ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct i
 }
 
 /* What cannot be consumed now stays; it is tried again with the next acknowledgement. */
-void tcp_source_consume(struct tcp_flow *flow, uint32_t sequence)
+void tcp_source_consume(struct tcp_flow *flow)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_to_guest *to = &flow->to_guest;
+	uint32_t sequence = to->ended && tcp_before(to->end, to->una) ? to->end : to->una;
 
 	if (!tcp_before(to->base, sequence))
 		return;

@@ -373,6 +373,8 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 		return tcp_run_syn(flow, budget);
 	if (flow->state == TCP_RESETTING)
 		return tcp_run_reset(flow, budget);
+	if (flow->state == TCP_OPEN)
+		tcp_source_consume(flow);
 	while (flow->state == TCP_OPEN && sent == TCP_SENT && !base->nat->doomed) {
 		if (budget->frames <= 0 || budget->bytes <= 0 || budget->bytes <= stop)
 			break;
