@@ -46,8 +46,9 @@ static void nat_on_late(void *owner, struct port *port, uint16_t vlan, const uin
 
 static int nat_start(struct nat *nat)
 {
-	const struct fragments_config fragments = {
-		.timers = loop_timers(nat->config.loop), .on_late = nat_on_late, .owner = nat};
+	const struct fragments_config fragments = {.timers = loop_timers(nat->config.loop),
+						   .on_late = nat_on_late,
+						   .owner = nat};
 	const struct nat_config *config = &nat->config;
 	int error = flow_table_init(&nat->flows, nat, &config->key, config->flows ? config->flows : NAT_FLOWS_MAX);
 

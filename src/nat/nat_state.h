@@ -79,12 +79,12 @@ struct nat {
 	struct nat_counters counters;
 	void *protocols[NAT_PROTOCOLS];
 	struct fragments *fragments; /* of guests' packets */
-	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
-	uint64_t refused_us;       /* when the allowance of refusals would be whole again, less their pauses */
-	struct flow *running;      /* whose run() is on the stack: it may be freed by itself alone */
-	bool doomed;               /* and its port went meanwhile */
-	bool starved;              /* the switch's frames are all out: nothing can be sent before a flush */
-	uint32_t unflushed_bytes;  /* committed since the last flush, for ports that lend no room */
+	struct framequeue replies;   /* small whole frames, to be sent first in nat_run() */
+	uint64_t refused_us;         /* when the allowance of refusals would be whole again, less their pauses */
+	struct flow *running;        /* whose run() is on the stack: it may be freed by itself alone */
+	bool doomed;                 /* and its port went meanwhile */
+	bool starved;                /* the switch's frames are all out: nothing can be sent before a flush */
+	uint32_t unflushed_bytes;    /* committed since the last flush, for ports that lend no room */
 };
 
 uint64_t nat_now_us(const struct nat *nat);
