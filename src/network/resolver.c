@@ -134,7 +134,7 @@ static void upstream_on_ready(void *owner, unsigned events)
 		if (got >= 0)
 			(void)dns_answered(resolver->dns, number, resolver->message, (size_t)got, now_us);
 		else
-			dns_unreachable(resolver->dns, number, now_us);
+			dns_unreachable(resolver->dns, number, false, now_us);
 	}
 	resolver_settle(resolver);
 }
@@ -176,7 +176,7 @@ static void upstream_on_end(void *owner, struct dnsstream *stream)
 
 	upstream->stream = NULL;
 	dnsstream_free(stream);
-	dns_unreachable(resolver->dns, number, loop_now_us(resolver->config.loop));
+	dns_unreachable(resolver->dns, number, true, loop_now_us(resolver->config.loop));
 	resolver_settle(resolver);
 }
 

@@ -315,12 +315,13 @@ enum drop_reason dns_answered(struct dns *dns, unsigned resolver, const uint8_t 
 	return DROP_NONE;
 }
 
-void dns_unreachable(struct dns *dns, unsigned resolver, uint64_t now_us)
+void dns_unreachable(struct dns *dns, unsigned resolver, bool tcp, uint64_t now_us)
 {
 	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
 		struct dns_query *query = &dns->queries[i];
 
-		if (!query->used || dns->resolvers == 0 || query->next != (resolver + 1) % dns->resolvers)
+		if (!query->used || query->tcp != tcp || dns->resolvers == 0 ||
+		    query->next != (resolver + 1) % dns->resolvers)
 			continue;
 		query->refusals |= (uint8_t)(1u << resolver);
 		if (query->refusals == (uint8_t)((1u << dns->resolvers) - 1))

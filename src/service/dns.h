@@ -54,8 +54,8 @@ enum drop_reason dns_input(struct dns *dns, const struct asker *asker, const uin
 /* One message from a resolver. DROP_NONE, DROP_DNS_SHORT, _NAME, _RECORD, DROP_DNS_UNASKED. */
 enum drop_reason dns_answered(struct dns *dns, unsigned resolver, const uint8_t *message, size_t bytes,
 			      uint64_t now_us);
-/* Its socket said that nobody is there (or its stream ended): do not wait for it. */
-void dns_unreachable(struct dns *dns, unsigned resolver, uint64_t now_us);
+/* Its socket said that nobody is there, or its stream (`tcp`) ended: what was asked of it that way waits no longer. */
+void dns_unreachable(struct dns *dns, unsigned resolver, bool tcp, uint64_t now_us);
 /* The guest's stream is gone: forget its queries. */
 void dns_stream_gone(struct dns *dns, uint64_t stream);
 

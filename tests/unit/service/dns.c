@@ -279,9 +279,13 @@ static void what_cannot_be_reached_is_not_waited_for(void **state)
 	assert_answer(desk, 1, 4000, 8, DNS_RCODE_SERVER);
 	desk->reach[0] = desk->reach[1] = 0;
 	guest_asks(desk, 4000, 9, "example.org");
-	dns_unreachable(desk->dns, 0, desk->now_us);
+	/* an idle stream's end says nothing of datagrams */
+	dns_unreachable(desk->dns, 0, true, desk->now_us);
+	dns_unreachable(desk->dns, 1, true, desk->now_us);
+	assert_int_equal(desk->query_count, 5);
+	dns_unreachable(desk->dns, 0, false, desk->now_us);
 	assert_int_equal(desk->answer_count, 2);
-	dns_unreachable(desk->dns, 1, desk->now_us);
+	dns_unreachable(desk->dns, 1, false, desk->now_us);
 	assert_answer(desk, 2, 4000, 9, DNS_RCODE_SERVER);
 }
 
