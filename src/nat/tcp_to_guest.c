@@ -240,6 +240,7 @@ bool tcp_has_pending(const struct tcp_flow *flow)
 {
 	const struct tcp_to_guest *to = &flow->to_guest;
 
+	/* A reset comes when all that was before it is acknowledged. */
 	if (to->ended)
 		return tcp_before(to->next, to->end) || (to->next == to->end && (!to->reset || to->una == to->end));
 	return to->readable || tcp_before(to->next, to->max);
@@ -265,8 +266,6 @@ static enum tcp_sent tcp_send_end(struct tcp_flow *flow, struct flow_budget *bud
 	enum tcp_sent sent;
 
 	if (to->reset) {
-		if (to->una != to->end)
-			return TCP_NOTHING; /* first what came before the reset */
 		tcp_abort(flow);
 		return TCP_GONE;
 	}
