@@ -84,7 +84,8 @@ struct gw_event {
 struct gw_network_config {
 	size_t size;
 	const char *name; /* NULL: "default" */
-	/* "none[,key=value…]": mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
+	/* "user" (out through this machine's own sockets) or "none", "[,key=value…]": restrict= host-loopback= udp-filter=
+	 * flows= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
 	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= dhcp6= bootfile= tftp-server-name=
 	 * mac-move= isolated=; guestwire(1) has them all. NULL: "none". */
 	const char *uplink;
@@ -240,7 +241,7 @@ struct gw_lease_info {
 struct gw_network_info {
 	size_t size;
 	const char *name;
-	const char *uplink; /* "none" */
+	const char *uplink; /* "user", "none" */
 	uint32_t mtu;
 	const char *mac;
 	const char *net4, *host4, *dhcp4_first, *dhcp4_last; /* "" without IPv4 */

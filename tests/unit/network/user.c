@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* The way out through the gateway: whose each frame is, seen by who answers it. The host is a socket on this machine's
+ * loopback. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "unit/network/kit.h"
+
+#define RESOLVER ((struct ip4){{10, 0, 2, 3}})
+#define GUEST ((struct ip4){{10, 0, 2, 20}})
+
+struct fixture {
+	struct kit kit;
+	struct kit_guest guest;
+	int host; /* a UDP socket on 127.0.0.1 */
+	uint16_t port;
+	uint8_t bytes[2048];
+};
+
+static struct fixture *begin(const char *uplink)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(address);
+
+	fixture->host = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(fixture->host, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fixture->host, (struct sockaddr *)&address, &bytes), 0);
+	fixture->port = ntohs(address.sin_port);
+	kit_new(&fixture->kit, uplink);
+	kit_guest_new(&fixture->guest, &fixture->kit, 1);
+	kit_settle(&fixture->kit);
+	kit_guest_forget(&fixture->guest);
+	return fixture;
+}
+
+static void end(struct fixture *fixture)
+{
+	kit_done(&fixture->kit);
+	kit_guest_forget(&fixture->guest);
+	close(fixture->host);
+	free(fixture);
+}
+
+/* A datagram of the guest's, with its checksum left to be completed where `partial`. */
+static void send_udp(struct fixture *fixture, struct ip4 to, uint16_t port, const void *payload, size_t count,
+		     bool partial)
+{
+	struct ethernet_header header = {.to = {{0x52, 0x55, 0x0a, 0, 2, 2}},
+					 .from = fixture->guest.mac,
+					 .type = be16_from(ETHERTYPE_IPV4)};
+	struct udp_header udp = {.from_port = 4000, .to_port = port, .bytes = (uint16_t)(UDP_HEADER_BYTES + count)};
+	struct ip4_header ip = {.from = GUEST,
+				.to = to,
+				.header_bytes = IP4_HEADER_BYTES,
+				.total_bytes = (uint16_t)(IP4_HEADER_BYTES + udp.bytes),
+				.hop_limit = 64,
+				.protocol = IP_PROTOCOL_UDP};
+	struct gw_frame frame = {.piece_count = 1};
+	struct checksum pseudo;
+	struct writer writer;
+	struct iovec piece;
+	struct be16 sum;
+
+	writer_init(&writer, fixture->bytes, sizeof(fixture->bytes));
+	writer_copy(&writer, &header, sizeof(header));
+	ip4_header_write(&writer, &ip);
+	udp_header_write(&writer, &udp);
+	writer_copy(&writer, payload, count);
+	assert_false(writer.failed);
+	checksum_init(&pseudo);
+	ip4_pseudo(&pseudo, ip.from, ip.to, IP_PROTOCOL_UDP, udp.bytes);
+	if (partial) {
+		sum = checksum_partial(&pseudo);
+		memcpy(fixture->bytes + 40, &sum, sizeof(sum));
+		frame.offload = (struct gw_offload){.csum = GW_CSUM_PARTIAL, .csum_start = 34, .csum_offset = 6};
+	} else {
+		udp_checksum_fill(&pseudo, fixture->bytes + 34, udp.bytes);
+	}
+	piece = (struct iovec){fixture->bytes, writer_used(&writer)};
+	frame.pieces = &piece;
+	assert_int_equal(gw_port_send(fixture->guest.port, &frame, 1), 1);
+	kit_settle(&fixture->kit);
+}
+
+/* The guest has one frame, a datagram from there with this payload. */
+static void assert_answer(const struct fixture *fixture, struct ip4 from, uint16_t port, const void *payload,
+			  size_t count)
+{
+	const struct kit_frame *frame = &fixture->guest.frames[0];
+
+	assert_int_equal(fixture->guest.frame_count, 1);
+	assert_int_equal(frame->length, 42 + count);
+	assert_memory_equal(frame->bytes, &fixture->guest.mac, 6);
+	assert_memory_equal(frame->bytes + 26, &from, 4);
+	assert_int_equal(frame->bytes[34] << 8 | frame->bytes[35], port);
+	assert_int_equal(frame->bytes[36] << 8 | frame->bytes[37], 4000);
+	assert_memory_equal(frame->bytes + 42, payload, count);
+}
+
+static void the_resolvers_address_answers_arp_only_where_there_is_a_resolver(void **state)
+{
+	static const struct {
+		const char *uplink;
+		size_t answers;
+	} rows[] = {{"user", 1}, {"user,restrict=on", 1}, {"user,dns=9.9.9.9", 0}, {"none", 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct fixture *fixture = begin(rows[i].uplink);
+		size_t count = kit_arp(fixture->bytes, fixture->guest.mac, GUEST, RESOLVER);
+
+		kit_guest_send(&fixture->guest, fixture->bytes, count);
+		kit_settle(&fixture->kit);
+		assert_int_equal(fixture->guest.frame_count, rows[i].answers);
+		/* its sender is the address that was asked for */
+		if (rows[i].answers)
+			assert_memory_equal(fixture->guest.frames[0].bytes + 28, "\x0a\x00\x02\x03", 4);
+		end(fixture);
+	}
+}
+
+static void a_datagram_reaches_the_hosts_loopback_and_its_answer_the_guest(void **state)
+{
+	struct sockaddr_in from;
+	socklen_t bytes = sizeof(from);
+	char got[64];
+
+	for (int partial = 0; partial < 2; partial++) {
+		struct fixture *fixture = begin("user,ipv6=off");
+
+		send_udp(fixture, KIT_GATEWAY, fixture->port, "question", 8, partial);
+		assert_int_equal(recvfrom(fixture->host, got, sizeof(got), 0, (struct sockaddr *)&from, &bytes), 8);
+		assert_memory_equal(got, "question", 8);
+		assert_int_equal(sendto(fixture->host, "answer", 6, 0, (struct sockaddr *)&from, bytes), 6);
+		kit_settle(&fixture->kit);
+		kit_settle(&fixture->kit);
+		assert_answer(fixture, KIT_GATEWAY, fixture->port, "answer", 6);
+		end(fixture);
+	}
+	(void)state;
+}
+
+static void without_a_way_home_the_gateways_services_refuse(void **state)
+{
+	static const char *const uplinks[] = {"user,ipv6=off,host-loopback=off", "user,ipv6=off,restrict=on",
+					      "none,ipv6=off"};
+	char got[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(uplinks) / sizeof(*uplinks); i++) {
+		struct fixture *fixture = begin(uplinks[i]);
+
+		send_udp(fixture, KIT_GATEWAY, fixture->port, "question", 8, true);
+		assert_int_equal(recv(fixture->host, got, sizeof(got), 0), -1);
+		assert_int_equal(kit_drops(&fixture->kit, "gateway", "udp-port-closed"), 1);
+		assert_int_equal(fixture->guest.frame_count, 1);
+		assert_int_equal(fixture->guest.frames[0].bytes[23], IP_PROTOCOL_ICMP);
+		end(fixture);
+	}
+}
+
+static void what_may_not_go_out_is_dropped_at_the_guests_port(void **state)
+{
+	static const struct {
+		const char *uplink;
+		struct ip4 to;
+		const char *port, *reason;
+	} rows[] = {
+		{"user,ipv6=off,restrict=on", {{192, 0, 2, 1}}, "vm1", "nat-restricted"},
+		{"user,ipv6=off", {{127, 0, 0, 1}}, "vm1", "nat-destination"},
+		{"user,ipv6=off", {{10, 0, 2, 77}}, "vm1", "nat-destination"},
+		{"none,ipv6=off", {{192, 0, 2, 1}}, "gateway", "ip4-no-route"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct fixture *fixture = begin(rows[i].uplink);
+
+		send_udp(fixture, rows[i].to, 9, "x", 1, false);
+		assert_int_equal(kit_drops(&fixture->kit, rows[i].port, rows[i].reason), 1);
+		end(fixture);
+	}
+}
+
+/* "host.guestwire.internal", A, IN; the name is 25 bytes on the wire. */
+static const uint8_t question[] = {
+	0x12, 0x34, 1,   0,   0,   1,   0, 0,   0,   0,   0,   0,   4,   'h', 'o', 's', 't', 9, 'g', 'u', 'e',
+	's',  't',  'w', 'i', 'r', 'e', 8, 'i', 'n', 't', 'e', 'r', 'n', 'a', 'l', 0,   0,   1, 0,   1,
+};
+
+static void the_resolver_answers_for_names_of_our_own(void **state)
+{
+	static const char *const uplinks[] = {"user,ipv6=off", "user,ipv6=off,restrict=on"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(uplinks) / sizeof(*uplinks); i++) {
+		struct fixture *fixture = begin(uplinks[i]);
+		const struct kit_frame *frame;
+
+		send_udp(fixture, RESOLVER, 53, question, sizeof(question), true);
+		assert_int_equal(fixture->guest.frame_count, 1);
+		frame = &fixture->guest.frames[0];
+		assert_memory_equal(frame->bytes + 26, "\x0a\x00\x02\x03", 4);
+		assert_memory_equal(frame->bytes + 34, "\x00\x35\x0f\xa0", 4);
+		assert_memory_equal(frame->bytes + 42, "\x12\x34", 2);
+		assert_int_equal(frame->bytes[45] & 15, 0);
+		assert_int_equal(frame->bytes[49], 1);
+		assert_memory_equal(frame->bytes + frame->length - 4, "\x0a\x00\x02\x02", 4);
+		end(fixture);
+	}
+}
+
+static void a_question_with_a_wrong_sum_or_from_elsewhere_is_none(void **state)
+{
+	struct fixture *fixture = begin("user,ipv6=off");
+
+	(void)state;
+	send_udp(fixture, RESOLVER, 53, question, sizeof(question), false);
+	assert_int_equal(fixture->guest.frame_count, 1);
+	kit_guest_forget(&fixture->guest);
+	fixture->bytes[60] ^= 1;
+	kit_guest_send(&fixture->guest, fixture->bytes, 42 + sizeof(question));
+	kit_settle(&fixture->kit);
+	assert_int_equal(fixture->guest.frame_count, 0);
+	assert_int_equal(kit_drops(&fixture->kit, "gateway", "udp-checksum"), 1);
+	end(fixture);
+}
+
+static void dhcp_tells_of_the_router_and_the_resolver(void **state)
+{
+	struct fixture *fixture = begin("user,ipv6=off");
+	const struct kit_frame *frame;
+	struct dhcp4 message;
+	struct reader reader;
+	uint8_t value[8];
+	size_t count = kit_dhcp(fixture->bytes, 700, fixture->guest.mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+				KIT_NOWHERE);
+
+	(void)state;
+	kit_guest_send(&fixture->guest, fixture->bytes, count);
+	kit_settle(&fixture->kit);
+	assert_int_equal(fixture->guest.frame_count, 1);
+	frame = &fixture->guest.frames[0];
+	reader_init(&reader, frame->bytes + 42, frame->length - 42);
+	assert_int_equal(dhcp4_read(&reader, &message), DROP_NONE);
+	assert_int_equal(dhcp4_option_join(&message, DHCP4_OPTION_ROUTER, value, sizeof(value)), 4);
+	assert_memory_equal(value, "\x0a\x00\x02\x02", 4);
+	assert_int_equal(dhcp4_option_join(&message, DHCP4_OPTION_DNS, value, sizeof(value)), 4);
+	assert_memory_equal(value, "\x0a\x00\x02\x03", 4);
+	end(fixture);
+}
+
+/* Its port's memory goes; what comes for its flow afterwards must find nobody. */
+static void a_guest_that_leaves_takes_its_flows_along(void **state)
+{
+	struct fixture *fixture = begin("user,ipv6=off");
+	struct sockaddr_in from;
+	socklen_t bytes = sizeof(from);
+	char got[64];
+
+	(void)state;
+	send_udp(fixture, KIT_GATEWAY, fixture->port, "question", 8, false);
+	assert_int_equal(recvfrom(fixture->host, got, sizeof(got), 0, (struct sockaddr *)&from, &bytes), 8);
+	gw_port_free(fixture->guest.port);
+	kit_settle(&fixture->kit);
+	sendto(fixture->host, "answer", 6, 0, (struct sockaddr *)&from, bytes);
+	kit_settle(&fixture->kit);
+	assert_int_equal(fixture->guest.frame_count, 0);
+	end(fixture);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_resolvers_address_answers_arp_only_where_there_is_a_resolver),
+		cmocka_unit_test(a_datagram_reaches_the_hosts_loopback_and_its_answer_the_guest),
+		cmocka_unit_test(without_a_way_home_the_gateways_services_refuse),
+		cmocka_unit_test(what_may_not_go_out_is_dropped_at_the_guests_port),
+		cmocka_unit_test(the_resolver_answers_for_names_of_our_own),
+		cmocka_unit_test(a_question_with_a_wrong_sum_or_from_elsewhere_is_none),
+		cmocka_unit_test(dhcp_tells_of_the_router_and_the_resolver),
+		cmocka_unit_test(a_guest_that_leaves_takes_its_flows_along),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
