@@ -316,7 +316,8 @@ static void capture_of_a_guest_that_is_not_there_is_refused(void **state)
 
 	say(fixture, fd, "{\"command\":\"capture\",\"guest\":\"nobody\"}\n");
 	hear(fd, text, sizeof(text));
-	assert_string_equal(text, "{\"ok\":false,\"error\":\"no guest nobody; there is none\",\"code\":\"not-found\"}\n");
+	assert_string_equal(text,
+			    "{\"ok\":false,\"error\":\"no guest nobody; there is none\",\"code\":\"not-found\"}\n");
 	close(fd);
 }
 
