@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Locks that name their holder, across processes, and replacements that are whole. */
+/* Replacements that are whole. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,13 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -40,79 +37,6 @@ static int remove_directory(void **state)
 	unlink(path);
 	/* fails, and the test with it, when something was left behind */
 	return rmdir(directory);
-}
-
-/* A process that holds the lock until it is killed. */
-static pid_t other_holder(void)
-{
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (file_lock(path, NULL) < 0 || write(ready[1], "x", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	close(ready[1]);
-	return pid;
-}
-
-static void a_lock_names_its_holder_and_goes_with_it(void **state)
-{
-	struct error error = {0};
-	char number[32];
-	pid_t holder = other_holder();
-	pid_t pid = 0;
-	int fd;
-
-	(void)state;
-	assert_int_equal(file_lock(path, &error), -EADDRINUSE);
-	snprintf(number, sizeof(number), "(pid %ld)", (long)holder);
-	assert_non_null(strstr(error.text, number));
-	assert_int_equal(file_lock_holder(path, &pid), 0);
-	assert_int_equal(pid, holder);
-	kill(holder, SIGKILL);
-	waitpid(holder, NULL, 0);
-	/* the file is still there, the lock is not */
-	assert_int_equal(access(path, F_OK), 0);
-	assert_int_equal(file_lock_holder(path, &pid), -ENOENT);
-	fd = file_lock(path, &error);
-	assert_true(fd >= 0);
-	assert_int_equal(file_lock_holder(path, &pid), 0);
-	assert_int_equal(pid, getpid());
-	file_unlock(fd, path);
-	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(file_lock_holder(path, &pid), -ENOENT);
-}
-
-static void unlocking_leaves_a_file_that_somebody_else_put_there(void **state)
-{
-	int fd = file_lock(path, NULL);
-	int other;
-
-	(void)state;
-	assert_true(fd >= 0);
-	unlink(path);
-	other = open(path, O_CREAT | O_WRONLY, 0600);
-	file_unlock(fd, path);
-	assert_int_equal(access(path, F_OK), 0);
-	close(other);
-}
-
-static void a_lock_in_no_directory_says_so(void **state)
-{
-	struct error error = {0};
-
-	(void)state;
-	assert_int_equal(file_lock("/nonexistent/lock", &error), -ENOENT);
-	assert_non_null(strstr(error.text, "/nonexistent/lock"));
 }
 
 static void assert_holds(const char *text, mode_t mode)
@@ -161,11 +85,6 @@ static void a_replacement_that_fails_leaves_the_old_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_lock_names_its_holder_and_goes_with_it, make_directory,
-						remove_directory),
-		cmocka_unit_test_setup_teardown(unlocking_leaves_a_file_that_somebody_else_put_there, make_directory,
-						remove_directory),
-		cmocka_unit_test_setup_teardown(a_lock_in_no_directory_says_so, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(a_file_is_replaced_as_a_whole, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(a_replacement_that_fails_leaves_the_old_file, make_directory,
 						remove_directory),
