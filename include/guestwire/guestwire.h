@@ -193,6 +193,43 @@ GW_API size_t gw_port_send(struct gw_port *port, const struct gw_frame *frames, 
 /* There is room again. */
 GW_API void gw_port_room(struct gw_port *port);
 
+/* ---- forwards: sockets of this machine that lead to guests; uplink=user ---- */
+
+struct gw_forward_info {
+	size_t size;
+	unsigned id;           /* of this rule, for gw_forward_remove() */
+	const char *spec;      /* as it was given */
+	const char *protocol;  /* "tcp", "udp", "unix" */
+	const char *listening; /* "0.0.0.0:2222", "[::1]:2222", "/run/web.sock": with the port that was really taken */
+	const char *guest;     /* "vm1", "10.0.2.15", "fd00::15" */
+	uint16_t guest_port;
+	bool everywhere; /* every interface of this machine: others can reach it */
+	bool spliced;
+	uint64_t connections; /* or UDP peers */
+};
+
+/* "tcp:[ADDR]:PORT[-PORT]-[GUEST]:PORT[-PORT]", as QEMU's hostfwd=, "udp:…" alike, or "unix:PATH-[GUEST]:PORT". IPv6
+ * addresses stand in brackets; port 0 lets the system choose; no ADDR is every interface. GUEST is an address or a
+ * name, which is looked up when a connection comes; none is the first address of dhcpstart=. All of its sockets, or none
+ * and an error. `ret_id` may be NULL. */
+GW_API int gw_forward_add(struct gw_network *network, const char *spec, unsigned *ret_id, struct gw_error *ret_error);
+/* 0 or -ENOENT. Connections that are open go on. */
+GW_API int gw_forward_remove(struct gw_network *network, unsigned id);
+/* Each listening socket; a rule has several when it is for a range, or for every interface. Strings are valid during
+ * the call. */
+GW_API void gw_network_each_forward(struct gw_network *network,
+				    void (*on_forward)(void *owner, const struct gw_forward_info *info), void *owner);
+
+/* Does a guest accept connections at this port? Asked again and again until it does or `timeout_us` is over. on_done is
+ * called once, never from within gw_dial_new(): 0, -ECONNREFUSED, -EHOSTUNREACH (nobody has that address or name),
+ * -ETIMEDOUT (it is there and says nothing). gw_dial_free() before that: it is not called. 0, -EINVAL (no such name can
+ * be), -EOPNOTSUPP (uplink=none), or another negative errno. */
+struct gw_dial;
+GW_API int gw_dial_new(struct gw_network *network, const char *guest, uint16_t port, uint64_t timeout_us,
+		       void (*on_done)(void *owner, int error), void *owner, struct gw_dial **ret_dial);
+/* Also from within on_done. */
+GW_API void gw_dial_free(struct gw_dial *dial);
+
 /* ---- looking ---- */
 
 struct gw_counters {
