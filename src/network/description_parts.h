@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of a description, in the order in which description.c reads them: each takes its words out of the spec, and
+ * finds what earlier ones have settled. For the files description*.c alone. */
+#ifndef NETWORK_DESCRIPTION_PARTS_H
+#define NETWORK_DESCRIPTION_PARTS_H
+
+#include "base/error.h"
+#include "base/spec.h"
+#include "network/description.h"
+
+enum description_defaults {
+	DESCRIPTION_LEASE_S = 86400,
+};
+
+/* net= host= dhcpstart= dhcpend= dns= router= route= lease= */
+int description_read_ip4(struct description *description, struct spec *spec, struct error *ret_error);
+/* ipv6-net= ipv6-prefix= ipv6-prefixlen= ipv6-host= ipv6-dns= */
+int description_read_ip6(struct description *description, struct spec *spec, struct error *ret_error);
+/* hostname= domainname= dnssearch= tftp-server-name= bootfile= */
+int description_read_names(struct service_config *service, struct spec *spec, struct error *ret_error);
+
+/* Leave `*address` as it is without the word. */
+int description_ip4(struct spec *spec, const char *key, struct ip4 *address, struct error *ret_error);
+int description_ip6(struct spec *spec, const char *key, struct ip6 *address, struct error *ret_error);
+/* Text that goes into an option as it is. */
+int description_text(struct spec *spec, const char *key, char *text, size_t room, struct error *ret_error);
+
+#endif
