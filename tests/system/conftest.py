@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Fixtures: each gives a maker, and ends what was made when the test is over."""
 import os
+import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from kit import need  # noqa: E402
+from kit.far import Far  # noqa: E402
 from kit.namespace import Namespace  # noqa: E402
 from kit.wire import Wire  # noqa: E402
 
@@ -32,3 +35,19 @@ def wire(tmp_path, closing):
 @pytest.fixture
 def namespace(closing):
     return lambda: closing(Namespace())
+
+
+@pytest.fixture
+def far(namespace, wire, closing, tmp_path):
+    """far(options, …) gives a guestwire with uplink=user between a box and a world."""
+    return lambda options="", **more: Far(namespace, wire, closing, tmp_path, options, **more)
+
+
+@pytest.fixture(scope="session")
+def move(tmp_path_factory):
+    """The program that moves bytes which both sides know."""
+    need("gcc")
+    built = str(tmp_path_factory.mktemp("move") / "move")
+    source = os.path.join(os.path.dirname(__file__), "kit", "move.c")
+    subprocess.run(["gcc", "-O2", "-o", built, source], check=True)
+    return built

@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* Moves bytes by TCP inside a guest, and proves that they arrived: both sides know what each byte must be. Emulated guests
- * are slow, so it reads and writes large pieces and does without a hash.
+ * are slow, so it reads and writes large pieces and does without a hash. Who sends and who listens are two questions:
  *
- *   move take PORT BYTES SEED          prints "listening", then "right" or where it went wrong
- *   move send ADDRESS PORT BYTES SEED */
+ *   move take  PORT BYTES SEED [FLOWS]            listens and receives
+ *   move give  PORT BYTES SEED [FLOWS]            listens and sends
+ *   move send  ADDRESS PORT BYTES SEED [FLOWS]    connects and sends
+ *   move fetch ADDRESS PORT BYTES SEED [FLOWS]    connects and receives
+ *
+ * Who listens prints "listening" when it does; each flow prints "right" where it was received, or where it went wrong. Several
+ * flows are as many processes, on ports and with seeds that count up. */
 #include <netdb.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORDS = 1 << 15 };
+enum { WORDS = 1 << 15, FLOWS_MAX = 256 };
+
+struct job {
+	const char *address; /* NULL: it listens */
+	int receives;
+	unsigned port, flows;
+	uint64_t bytes, seed;
+};
 
 static uint64_t words[WORDS], wanted[WORDS];
 
@@ -67,44 +80,90 @@ static int give(int fd, uint64_t bytes, uint64_t seed)
 	return recv(fd, words, 1, 0) == 0 ? 0 : fail("the far end");
 }
 
-static int listen_on(const char *port)
+static int listen_on(unsigned port)
 {
 	struct addrinfo hints = {.ai_family = AF_INET6,
 				 .ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *found;
-	int listener, fd, on = 1;
+	char text[16];
+	int listener, on = 1;
 
-	if (getaddrinfo(NULL, port, &hints, &found) != 0 || (listener = socket(AF_INET6, SOCK_STREAM, 0)) < 0)
+	snprintf(text, sizeof(text), "%u", port);
+	if (getaddrinfo(NULL, text, &hints, &found) != 0 || (listener = socket(AF_INET6, SOCK_STREAM, 0)) < 0)
 		return -1;
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener, found->ai_addr, found->ai_addrlen) < 0 || listen(listener, 1) < 0)
 		return -1;
-	puts("listening");
-	fflush(stdout);
-	fd = accept(listener, NULL, NULL);
-	close(listener);
-	return fd;
+	return listener;
 }
 
-static int connect_to(const char *address, const char *port)
+static int connect_to(const char *address, unsigned port)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
 	struct addrinfo *found;
+	char text[16];
 	int fd;
 
-	if (getaddrinfo(address, port, &hints, &found) != 0 || (fd = socket(found->ai_family, SOCK_STREAM, 0)) < 0)
+	snprintf(text, sizeof(text), "%u", port);
+	if (getaddrinfo(address, text, &hints, &found) != 0 || (fd = socket(found->ai_family, SOCK_STREAM, 0)) < 0)
 		return -1;
 	return connect(fd, found->ai_addr, found->ai_addrlen) < 0 ? -1 : fd;
 }
 
-int main(int count, char **argument)
+/* One flow; `listener` is -1 where it connects. */
+static int flow_run(const struct job *job, int listener, unsigned number)
 {
-	int taking = count == 5 && strcmp(argument[1], "take") == 0;
-	int fd = taking ? listen_on(argument[2]) : count == 6 ? connect_to(argument[2], argument[3]) : -1;
+	int fd = listener < 0 ? connect_to(job->address, job->port + number) : accept(listener, NULL, NULL);
 
 	if (fd < 0)
 		return fail("move");
-	argument += taking ? 3 : 4;
-	return (taking ? take : give)(fd, strtoull(argument[0], NULL, 10), strtoull(argument[1], NULL, 10));
+	if (listener >= 0)
+		close(listener);
+	return (job->receives ? take : give)(fd, job->bytes, job->seed + number);
+}
+
+static int job_run(const struct job *job)
+{
+	int listeners[FLOWS_MAX], status, failed = 0;
+
+	for (unsigned i = 0; i < job->flows; i++) {
+		listeners[i] = job->address ? -1 : listen_on(job->port + i);
+		if (!job->address && listeners[i] < 0)
+			return fail("listen");
+	}
+	if (!job->address)
+		puts("listening");
+	fflush(stdout);
+	if (job->flows == 1)
+		return flow_run(job, listeners[0], 0);
+	for (unsigned i = 0; i < job->flows; i++)
+		if (fork() == 0)
+			exit(flow_run(job, listeners[i], i));
+	while (wait(&status) > 0)
+		failed |= status;
+	return failed != 0;
+}
+
+int main(int count, char **argument)
+{
+	struct job job = {.flows = 1};
+	int connects, at = 2;
+
+	if (count < 2)
+		return 2;
+	connects = strcmp(argument[1], "send") == 0 || strcmp(argument[1], "fetch") == 0;
+	job.receives = strcmp(argument[1], "take") == 0 || strcmp(argument[1], "fetch") == 0;
+	if (count < 5 + connects)
+		return 2;
+	if (connects)
+		job.address = argument[at++];
+	job.port = (unsigned)strtoul(argument[at++], NULL, 10);
+	job.bytes = strtoull(argument[at++], NULL, 10);
+	job.seed = strtoull(argument[at++], NULL, 10);
+	if (at < count)
+		job.flows = (unsigned)strtoul(argument[at], NULL, 10);
+	if (job.flows == 0 || job.flows > FLOWS_MAX)
+		return 2;
+	return job_run(&job);
 }
