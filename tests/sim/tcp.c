@@ -6,7 +6,7 @@
  *
  *   tcp [SEED]     that one scenario, and what it was
  *   tcp            all of them; prints `seed N` for each that fails
- *   tcp -n N       the first N, without counting events */
+ *   tcp -n N       the first N until one fails, without counting events */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 
 #include "fabric/ethswitch.h"
 #include "kit/model_tcp.h"
+#include "kit/model_wire.h"
 #include "nat/nat.h"
 
 enum {
@@ -24,27 +25,11 @@ enum {
 	SCENARIOS = 10000,
 	EVENTS_LEAST = 500,
 #endif
-	ROOM_BYTES = 66000,
-	ROOM_PIECES = 512,
-	BATCH = 64,
 	GUESTS_MAX = 3,
 	TURNS_MOST = 1 << 20,
 };
 
 #define LIMIT_US ((uint64_t)6 * 3600 * 1000 * 1000)
-
-enum kind { KIND_PLAIN, KIND_OFFLOADS, KIND_QUEUED, KIND_LENDS, KINDS };
-
-/* A frame on its way. */
-struct flight {
-	struct timer timer;
-	struct list link;
-	bool from_guest;
-	uint64_t number;
-	uint32_t bytes;
-	struct offload offload;
-	uint8_t frame[];
-};
 
 struct network {
 	uint32_t loss, duplicate; /* of 1000 */
@@ -52,7 +37,7 @@ struct network {
 };
 
 struct scenario {
-	enum kind kind;
+	enum model_port_kind kind;
 	struct network network;
 	bool is6, inbound, reset_guest, reset_host, ideal;
 	uint32_t guests;
@@ -68,22 +53,15 @@ struct sim {
 	struct loop *loop;
 	struct task work;
 	struct ethswitch *ethswitch;
-	struct port gateway, guest_port;
+	struct port gateway;
+	struct model_wire wire;
 	struct nat *nat;
 	struct model_host host;
 	struct model_guest guests[GUESTS_MAX];
-	struct list flying;
-	struct list landed[2]; /* to guests, from guests */
-	uint64_t flights;
-	struct task arrivals, landings;
-	bool busy_port;
-	struct timer room;
-	uint8_t room_bytes[ROOM_BYTES];
-	struct iovec room_pieces[ROOM_PIECES];
 	const char *wrong;
 
 	struct nat_counters all;
-	uint64_t frames, virtual_us, intact, drops;
+	uint64_t virtual_us, intact, drops;
 };
 
 static struct sim sim;
@@ -104,120 +82,27 @@ static void wrong(const char *what)
 		sim.wrong = what;
 }
 
-/* ---- the wire between guest and gateway ---- */
-
-static void flight_land(struct flight *flight)
-{
-	list_remove(&flight->link);
-	timer_clear(loop_timers(sim.loop), &flight->timer);
-	free(flight);
-}
-
-/* Timers that are due at once go off in any order: those that land together do so as they set out. */
-static void on_landing(void *owner, uint64_t now_us)
-{
-	struct flight *flight = owner;
-	struct list *head = &sim.landed[flight->from_guest], *after = head->previous;
-
-	(void)now_us;
-	list_remove(&flight->link);
-	while (after != head && container_of(after, struct flight, link)->number > flight->number)
-		after = after->previous;
-	list_append(after->next, &flight->link);
-	loop_defer(sim.loop, flight->from_guest ? &sim.arrivals : &sim.landings);
-}
-
-static void on_landings(void *owner)
-{
-	struct list *link;
-
-	(void)owner;
-	while ((link = list_take(&sim.landed[false]))) {
-		struct flight *flight = container_of(link, struct flight, link);
-		struct frame frame;
-
-		frame_init(&frame, flight->frame, flight->bytes);
-		frame.offload = flight->offload;
-		for (uint32_t i = 0; i < sim.scenario.guests; i++) {
-			if (model_guest_input(&sim.guests[i], &frame))
-				break;
-		}
-		flight_land(flight);
-	}
-}
-
-static void fly(const struct frame *frame, bool from_guest)
-{
-	const struct network *network = &sim.scenario.network;
-	uint32_t copies = 1;
-
-	sim.frames++;
-	if (below(1000) < network->loss)
-		return;
-	if (below(1000) < network->duplicate)
-		copies++;
-	while (copies-- > 0) {
-		struct flight *flight = malloc(sizeof(*flight) + frame->length);
-		uint64_t delay_us = network->delay_us + (network->jitter_us ? below(network->jitter_us) : 0);
-
-		*flight = (struct flight){.from_guest = from_guest,
-					  .number = sim.flights++,
-					  .bytes = frame->length,
-					  .offload = frame->offload};
-		frame_copy(frame, 0, flight->frame, frame->length);
-		timer_init(&flight->timer, on_landing, flight);
-		list_append(&sim.flying, &flight->link);
-		timer_set(loop_timers(sim.loop), &flight->timer, (sim.now_us + delay_us) / 10 * 10 + 10);
-	}
-}
+/* ---- the ends of the wire ---- */
 
 static void on_guest_send(void *owner, const void *bytes, uint32_t count, const struct offload *offload)
 {
-	struct frame frame;
-
 	(void)owner;
-	frame_init(&frame, bytes, count);
-	frame.offload = *offload;
-	fly(&frame, true);
+	model_wire_send(&sim.wire, bytes, count, offload);
 }
 
-/* All that arrived in this turn is one batch. */
-static void on_arrivals(void *owner)
+static void to_guests(void *owner, const struct frame *frame)
 {
-	struct frame frames[BATCH];
-	struct iovec bodies[BATCH];
-	struct flight *flights[BATCH];
-	size_t count = 0;
-	struct list *link;
-
 	(void)owner;
-	while (count < BATCH && (link = list_take(&sim.landed[true]))) {
-		struct flight *flight = flights[count] = container_of(link, struct flight, link);
-
-		frame_init(&frames[count], flight->frame, flight->bytes);
-		if (flight->bytes > FRAME_HEAD_BYTES && sim.scenario.kind == KIND_LENDS) {
-			bodies[count] =
-				(struct iovec){flight->frame + FRAME_HEAD_BYTES, flight->bytes - FRAME_HEAD_BYTES};
-			frames[count].head_bytes = FRAME_HEAD_BYTES;
-			frames[count].body = &bodies[count];
-			frames[count].body_pieces = 1;
-		}
-		frames[count].offload = flight->offload;
-		count++;
+	for (uint32_t i = 0; i < sim.scenario.guests; i++) {
+		if (model_guest_input(&sim.guests[i], frame))
+			break;
 	}
-	ethswitch_input(&sim.guest_port, frames, count);
-	for (size_t i = 0; i < count; i++)
-		flight_land(flights[i]);
-	if (!list_empty(&sim.landed[true]))
-		loop_defer(sim.loop, &sim.arrivals);
 }
-
-/* ---- the gateway's port ---- */
 
 static void gateway_queue(struct port *port, const struct frame *frame)
 {
 	(void)port;
-	if (nat_input(sim.nat, &sim.guest_port, frame) != DROP_NONE)
+	if (nat_input(sim.nat, &sim.wire.port, frame) != DROP_NONE)
 		sim.drops++;
 }
 
@@ -234,90 +119,6 @@ static void gateway_run(struct port *port)
 }
 
 static const struct port_ops gateway_ops = {.queue = gateway_queue, .flush = gateway_flush, .run = gateway_run};
-
-/* ---- the guest's port ---- */
-
-static void on_room_due(void *owner, uint64_t now_us)
-{
-	(void)owner;
-	(void)now_us;
-	sim.busy_port = false;
-	port_room_returned(&sim.guest_port);
-}
-
-/* Not for a while. */
-static void port_refuse(void)
-{
-	sim.busy_port = true;
-	timer_set(loop_timers(sim.loop), &sim.room, sim.now_us + 50 + below(2000));
-}
-
-static void guest_queue(struct port *port, const struct frame *frame)
-{
-	(void)port;
-	if (sim.scenario.kind == KIND_QUEUED && !sim.busy_port && chance(10))
-		port_refuse();
-	fly(frame, false);
-}
-
-static void guest_flush(struct port *port)
-{
-	(void)port;
-}
-
-static void guest_look(const struct port *port, struct port_status *ret_status)
-{
-	(void)port;
-	ret_status->queued_bytes = sim.busy_port ? 1 : 0;
-	ret_status->queue_bound_bytes = 1;
-}
-
-static int guest_reserve(struct port *port, uint32_t least, uint32_t wanted, struct room *ret_room)
-{
-	uint32_t bytes = 0, count = 0;
-
-	(void)port;
-	if (!sim.busy_port && chance(5))
-		port_refuse();
-	if (sim.busy_port)
-		return -EAGAIN;
-	if (wanted > least && chance(20))
-		wanted = least + below(wanted - least);
-	while (bytes < wanted) {
-		uint32_t here = 130 + below(4000);
-
-		here = here < wanted - bytes ? here : wanted - bytes;
-		sim.room_pieces[count++] = (struct iovec){sim.room_bytes + bytes, here};
-		bytes += here;
-	}
-	*ret_room = (struct room){.pieces = sim.room_pieces, .piece_count = count, .bytes = bytes};
-	return 0;
-}
-
-static void guest_commit(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload)
-{
-	struct frame frame;
-
-	(void)port;
-	(void)room;
-	frame_init(&frame, sim.room_bytes, bytes);
-	frame.offload = *offload;
-	fly(&frame, false);
-}
-
-static void guest_cancel(struct port *port, struct room *room)
-{
-	(void)port;
-	(void)room;
-}
-
-static const struct port_ops guest_ops = {.queue = guest_queue, .flush = guest_flush};
-static const struct port_ops guest_queued_ops = {.queue = guest_queue, .flush = guest_flush, .look = guest_look};
-static const struct port_ops guest_lends_ops = {.queue = guest_queue,
-						.flush = guest_flush,
-						.reserve = guest_reserve,
-						.commit = guest_commit,
-						.cancel = guest_cancel};
 
 /* ---- a scenario ---- */
 
@@ -358,7 +159,7 @@ static uint64_t draw_bytes(void)
 static void draw_scenario(struct scenario *scenario)
 {
 	*scenario = (struct scenario){
-		.kind = (enum kind)below(KINDS),
+		.kind = (enum model_port_kind)below(MODEL_PORT_KINDS),
 		.is6 = chance(50),
 		.inbound = chance(20),
 		.reset_guest = chance(12),
@@ -400,7 +201,7 @@ static void draw_script(const struct scenario *scenario, struct model_script *sc
 
 static void draw_guest(const struct scenario *scenario, uint32_t number, struct model_guest_config *config)
 {
-	bool offloads = scenario->kind == KIND_OFFLOADS || scenario->kind == KIND_LENDS;
+	bool offloads = scenario->kind == MODEL_PORT_OFFLOADS || scenario->kind == MODEL_PORT_LENDS;
 
 	*config = (struct model_guest_config){
 		.loop = sim.loop,
@@ -430,7 +231,7 @@ static void start_guest(uint32_t number)
 {
 	struct model_guest *guest = &sim.guests[number];
 	struct model_guest_config config;
-	struct nat_inbound inbound = {.port = &sim.guest_port, .mac = {{2, 0, 0, 0, 0, 1}}};
+	struct nat_inbound inbound = {.port = &sim.wire.port, .mac = {{2, 0, 0, 0, 0, 1}}};
 	int fd;
 
 	draw_guest(&sim.scenario, number, &config);
@@ -455,22 +256,23 @@ static void start_guest(uint32_t number)
 
 static void make_ports(void)
 {
-	enum kind kind = sim.scenario.kind;
-	bool offloads = kind == KIND_OFFLOADS || kind == KIND_LENDS;
+	const struct network *network = &sim.scenario.network;
 
 	port_init(&sim.gateway, &gateway_ops, "gateway");
 	sim.gateway.uplink = true;
 	sim.gateway.accepts = (struct port_accepts){
 		.csum = true, .tso4 = true, .tso6 = true, .uso = true, .frame_bytes = FRAME_BYTES_MAX};
-	port_init(&sim.guest_port,
-		  kind == KIND_QUEUED  ? &guest_queued_ops
-		  : kind == KIND_LENDS ? &guest_lends_ops
-				       : &guest_ops,
-		  "guest");
-	sim.guest_port.accepts =
-		(struct port_accepts){.csum = offloads, .tso4 = offloads, .tso6 = offloads, .frame_bytes = 1522};
+	sim.wire.loop = sim.loop;
+	sim.wire.random = &sim.random;
+	sim.wire.kind = sim.scenario.kind;
+	sim.wire.loss = network->loss;
+	sim.wire.duplicate = network->duplicate;
+	sim.wire.delay_us = network->delay_us;
+	sim.wire.jitter_us = network->jitter_us;
+	sim.wire.to_guests = to_guests;
+	model_wire_init(&sim.wire);
 	ethswitch_attach(sim.ethswitch, &sim.gateway);
-	ethswitch_attach(sim.ethswitch, &sim.guest_port);
+	ethswitch_attach(sim.ethswitch, &sim.wire.port);
 }
 
 static void make_nat(void)
@@ -598,24 +400,14 @@ static void count_events(void)
 
 static void clear_scenario(void)
 {
-	struct list *link;
-
 	nat_free(sim.nat);
 	for (uint32_t i = 0; i < sim.scenario.guests; i++)
 		model_guest_done(&sim.guests[i]);
 	model_host_done(&sim.host);
-	while ((link = sim.flying.next) != &sim.flying)
-		flight_land(container_of(link, struct flight, link));
-	for (int i = 0; i < 2; i++) {
-		while ((link = sim.landed[i].next) != &sim.landed[i])
-			flight_land(container_of(link, struct flight, link));
-	}
-	timer_clear(loop_timers(sim.loop), &sim.room);
-	ethswitch_detach(&sim.guest_port);
+	model_wire_done(&sim.wire);
+	ethswitch_detach(&sim.wire.port);
 	ethswitch_detach(&sim.gateway);
 	loop_cancel(sim.loop, &sim.work);
-	loop_cancel(sim.loop, &sim.arrivals);
-	loop_cancel(sim.loop, &sim.landings);
 }
 
 static void tell_scenario(void)
@@ -656,7 +448,6 @@ static bool scenario_run(uint64_t seed, bool tell)
 
 	sim.seed = seed;
 	sim.wrong = NULL;
-	sim.busy_port = false;
 	random_init(&sim.random, seed);
 	sim.host = (struct model_host){.loop = sim.loop, .random = &sim.random};
 	draw_scenario(&sim.scenario);
@@ -697,7 +488,7 @@ static uint64_t time_upload(uint32_t partial_every)
 	sim.wrong = NULL;
 	random_init(&sim.random, 1);
 	sim.host = (struct model_host){.loop = sim.loop, .random = &sim.random, .scripts = {script}};
-	sim.scenario = (struct scenario){.kind = KIND_OFFLOADS, .guests = 1, .network = {.delay_us = 20}};
+	sim.scenario = (struct scenario){.kind = MODEL_PORT_OFFLOADS, .guests = 1, .network = {.delay_us = 20}};
 	make_ports();
 	make_nat();
 	model_guest_init(&sim.guests[0], &(struct model_guest_config){.loop = sim.loop,
@@ -770,7 +561,7 @@ static int tell_events(bool must)
 	tell_event("keep-alives", all->tcp_keepalives, false);
 	tell_event("given up", all->tcp_given_up, false);
 	printf("  %llu connections intact both ways, %llu frames, %llu s of virtual time\n",
-	       (unsigned long long)sim.intact, (unsigned long long)sim.frames,
+	       (unsigned long long)sim.intact, (unsigned long long)sim.wire.frames,
 	       (unsigned long long)(sim.virtual_us / 1000000));
 	return few;
 }
@@ -780,13 +571,7 @@ static int set_up(void)
 	struct ethswitch_config config = {.mtu_bytes = 1500, .gateway = {{2, 0, 0, 0, 0, 0xfe}}, .on_work = on_work};
 
 	sim.now_us = 1000000;
-	list_init(&sim.flying);
-	list_init(&sim.landed[0]);
-	list_init(&sim.landed[1]);
 	task_init(&sim.work, on_work_turn, NULL);
-	task_init(&sim.arrivals, on_arrivals, NULL);
-	task_init(&sim.landings, on_landings, NULL);
-	timer_init(&sim.room, on_room_due, NULL);
 	if (loop_new(clock_us, NULL, &sim.loop) < 0)
 		return -1;
 	return ethswitch_new(&config, &sim.ethswitch);
@@ -801,13 +586,13 @@ int main(int argc, char **argv)
 
 	if (set_up() < 0)
 		return 1;
-	for (uint64_t seed = one ? one : 1; seed <= (one ? one : count) && failed < 20; seed++) {
+	for (uint64_t seed = one ? one : 1; seed <= (one ? one : count) && failed < (first ? 1 : 20); seed++) {
 		if (scenario_run(seed, one != 0))
 			passed++;
 		else
 			failed++;
 	}
-	if (!one) {
+	if (!one && failed == 0) {
 		few = tell_events(!first);
 		if (upload_is_steady())
 			passed++;
