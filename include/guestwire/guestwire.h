@@ -87,7 +87,7 @@ struct gw_network_config {
 	/* "user" (out through this machine's own sockets) or "none", "[,key=value…]": restrict= host-loopback= udp-filter=
 	 * flows= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
 	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= dhcp6= bootfile= tftp-server-name=
-	 * mac-move= isolated=; guestwire(1) has them all. NULL: "none". */
+	 * mac-move= isolated=; guestwire(1) has them all. NULL: "user". */
 	const char *uplink;
 	/* "MAC,IP[,NAME]", NULL at the end; may be NULL */
 	const char *const *dhcp_hosts;
@@ -284,6 +284,8 @@ struct gw_network_info {
 	const char *net4, *host4, *dhcp4_first, *dhcp4_last; /* "" without IPv4 */
 	const char *net6, *host6;                            /* "" without IPv6 */
 	const uint64_t *drops; /* [gw_drop_reasons()]: of all ports, those that left too */
+	bool restricted;       /* restrict=on: nothing gets out */
+	bool host_loopback;    /* host4 and host6 lead guests to what listens on this machine's loopback */
 };
 
 /* Strings are valid during the call. */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -145,6 +146,21 @@ static int up_place(struct up *up, struct error *ret_error)
 
 /* ---- what is printed ---- */
 
+/* Who starts a network without words should know what its guests can reach. */
+static void up_print_way_out(const struct gw_network_info *info)
+{
+	if (strcmp(info->uplink, "none") == 0)
+		puts("guests reach each other and the gateway alone; --uplink user leads them to the world");
+	else if (info->restricted)
+		puts("guests reach each other and the gateway alone (restrict=on)");
+	else if (!info->host_loopback)
+		puts("guests reach the world");
+	else
+		printf("guests reach the world, and this machine's own %s as %s (--uplink user,host-loopback=off shuts "
+		       "that)\n",
+		       *info->host4 ? "127.0.0.1" : "::1", *info->host4 ? info->host4 : info->host6);
+}
+
 static void up_on_network(void *owner, const struct gw_network_info *info)
 {
 	(void)owner;
@@ -156,6 +172,7 @@ static void up_on_network(void *owner, const struct gw_network_info *info)
 	if (*info->net6)
 		printf(", %s, gateway %s", info->net6, info->host6);
 	putchar('\n');
+	up_print_way_out(info);
 }
 
 static void up_on_guest(void *owner, const struct gw_guest_info *info)
@@ -257,8 +274,9 @@ const struct command up_command = {
 		"hypervisor.\n"
 		"\n"
 		"  --uplink KIND,…, -u    how the network reaches the world, and its addresses:\n"
-		"                           none|user[,net=10.0.2.0/24,mtu=1500,…]   user: also restrict=on, "
-		"host-loopback=off …\n"
+		"                           user[,net=10.0.2.0/24,mtu=1500,host-loopback=off,restrict=on,…], as it is "
+		"unless given;\n"
+		"                           none: a closed network, with the same words for its addresses\n"
 		"  --guest KIND,…, -g     a port for guests; may be given many times:\n"
 		"                           stream,path=P|tcp=[ADDR:]PORT|connect=P|connect-tcp=ADDR:PORT|fd=N\n"
 		"                           dgram,path=P[,remote=P]|fd=N   seqpacket,path=P|connect=P|fd=N\n"

@@ -315,7 +315,7 @@ static int config_read_uplink(struct config_reader *reader, const yaml_node_t *n
 {
 	struct config_text text = {.count = 0};
 	char origin[512];
-	int result = config_spec_text(reader, node, "uplink", "none", &text);
+	int result = config_spec_text(reader, node, "uplink", "user", &text);
 
 	if (result < 0)
 		return result;

@@ -72,6 +72,8 @@ void gw_network_describe(struct gw_network *network,
 	info.net6 = net6;
 	info.host6 = host6;
 	info.drops = ethswitch_drops(network->ethswitch)->count;
+	info.restricted = network->description.restricted;
+	info.host_loopback = network->description.host_loopback && !info.restricted;
 	on_network(owner, &info);
 }
 

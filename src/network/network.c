@@ -367,7 +367,7 @@ static int network_make(struct gw_network *network, const struct gw_network_conf
 				 "network name '%.60s': must be 1 to %zu letters, digits, '-' and '_'", name,
 				 sizeof(network->name) - 1);
 	memcpy(network->name, name, strlen(name) + 1);
-	error = description_parse(&network->description, config->uplink ? config->uplink : "none", ret_error);
+	error = description_parse(&network->description, config->uplink ? config->uplink : "user", ret_error);
 	if (error < 0)
 		return error;
 	error = network_make_rest(network);

@@ -226,6 +226,21 @@ def test_up_prints_a_line_to_paste_for_each_hypervisor(wire):
         assert words in text, text
 
 
+def test_up_says_how_far_its_guests_reach(wire):
+    for options, said, uplink in (
+            ([], "guests reach the world, and this machine's own 127.0.0.1 as 10.0.2.2", "user"),
+            (["--uplink", "user,ipv4=off"], "guests reach the world, and this machine's own ::1 as fd00::2", "user"),
+            (["--uplink", "user,host-loopback=off"], "guests reach the world\n", "user"),
+            (["--uplink", "user,restrict=on"], "and the gateway alone (restrict=on)", "user"),
+            (["--uplink", "none"], "and the gateway alone; --uplink user", "none")):
+        lab = wire(*options)
+        text = eventually(lambda: (lambda text: text if "guests reach" in text else None)(open(lab.out_path, encoding="utf8").read()))
+        assert said in text, text
+        network = lab.show()
+        assert network["uplink"] == uplink and network["host_loopback"] == ("own" in said) and network["restricted"] == ("restrict" in said)
+        lab.stop()
+
+
 def test_up_json_says_where_everything_is(tmp_path, wire):
     lab = wire("--guest", "stream,tcp=0", "--guest", f"dgram,path={tmp_path}/d.sock", "--json")
     said = json.loads(open(lab.out_path, encoding="utf8").readline())

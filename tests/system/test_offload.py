@@ -32,7 +32,7 @@ KINDS = [("tcp4", 4, "tcp", TCP4, 1448), ("tcp6", 6, "tcp", TCP6, 1428), ("udp4"
 @pytest.fixture
 def taps(wire, namespace, tmp_path):
     spaces = [namespace(), namespace()]
-    lab = wire(*[word for space in spaces for word in ("--guest", f"tap,ifname=tap0,netns={space.path}")], "--guest", f"stream,path={tmp_path}/s.sock")
+    lab = wire("--uplink", "none", *[word for space in spaces for word in ("--guest", f"tap,ifname=tap0,netns={space.path}")], "--guest", f"stream,path={tmp_path}/s.sock")
     for space in spaces:
         space.run("ip", "link", "set", "tap0", "up")
     return lab, spaces

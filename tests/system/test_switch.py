@@ -21,7 +21,7 @@ def port_of(wire, guest):
 
 @pytest.fixture
 def three(wire, closing):
-    lab = wire()
+    lab = wire("--uplink", "none")
     guests = [closing(StreamGuest(lab.runtime("stream"))) for _ in range(3)]
     for guest in guests:
         guest.hello()
@@ -73,7 +73,7 @@ def test_a_guest_that_moves_while_its_old_port_is_silent_is_found_again(three, c
 
 
 def test_isolated_ports_reach_the_gateway_only(wire, closing, tmp_path):
-    lab = wire("--guest", f"stream,path={tmp_path}/i.sock,isolated=on", "--guest", f"stream,path={tmp_path}/o.sock")
+    lab = wire("--uplink", "none", "--guest", f"stream,path={tmp_path}/i.sock,isolated=on", "--guest", f"stream,path={tmp_path}/o.sock")
     a, b = (closing(StreamGuest(f"{tmp_path}/i.sock")) for _ in range(2))
     free = closing(StreamGuest(f"{tmp_path}/o.sock"))
     for guest in (a, b, free):
@@ -88,7 +88,7 @@ def test_isolated_ports_reach_the_gateway_only(wire, closing, tmp_path):
 
 
 def test_a_spoofed_source_is_dropped_and_counted(wire, closing, tmp_path):
-    lab = wire("--guest", f"stream,path={tmp_path}/l.sock,mac=52:54:00:00:00:77", "--guest", f"stream,path={tmp_path}/o.sock")
+    lab = wire("--uplink", "none", "--guest", f"stream,path={tmp_path}/l.sock,mac=52:54:00:00:00:77", "--guest", f"stream,path={tmp_path}/o.sock")
     honest = closing(StreamGuest(f"{tmp_path}/l.sock", mac="52:54:00:00:00:77"))
     other = closing(StreamGuest(f"{tmp_path}/o.sock"))
     other.hello()
@@ -101,7 +101,7 @@ def test_a_spoofed_source_is_dropped_and_counted(wire, closing, tmp_path):
 
 
 def test_counters_and_lease_come_back_with_the_address(wire, closing):
-    lab = wire()
+    lab = wire("--uplink", "none")
     guest = StreamGuest(lab.runtime("stream"), mac="52:54:00:00:00:55")
     address = guest.dhcp()
     sent = next(port for port in lab.show()["ports"] if "52:54:00:00:00:55" in port["macs"])["from_guest"]["frames"]
