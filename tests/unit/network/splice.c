@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/* Spliced pairs over TCP on the loopback interface: what goes in at one end comes out at the other, ends and failures too, and
+ * an idle pair costs neither time nor more than its two descriptors.
+ *
+ *     a ---- near |pair| far ---- b */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "network/splice.h"
+#include "os/clock.h"
+#include "os/socket.h"
+
+struct bench {
+	struct loop *loop;
+	struct splice_table *table;
+	uint64_t skipped_us; /* added to the clock */
+	int listener;
+	struct sockaddr_in address; /* the listener's */
+	int notices;
+	int socket; /* what the dialler gives: a descriptor or an error */
+	struct splice_dialler dialler;
+};
+
+struct line {
+	int a, b;
+};
+
+static uint64_t bench_now_us(void *owner)
+{
+	return clock_now_us(NULL) + ((struct bench *)owner)->skipped_us;
+}
+
+static void bench_on_notice(void *owner, const char *text)
+{
+	assert_non_null(text);
+	((struct bench *)owner)->notices++;
+}
+
+static int bench_open(void *owner, int family)
+{
+	struct bench *bench = owner;
+
+	assert_int_equal(family, AF_INET);
+	if (bench->socket == 0)
+		return socket_open(family, SOCK_STREAM);
+	return bench->socket;
+}
+
+static void bench_raise_files(void)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max < 16384 ? limit.rlim_max : 16384;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static int bench_init_most(void **state, size_t most)
+{
+	static struct bench bench;
+	struct splice_table_config config = {.most = most, .on_notice = bench_on_notice, .owner = &bench};
+	socklen_t length = sizeof(bench.address);
+
+	signal(SIGPIPE, SIG_IGN);
+	bench_raise_files();
+	bench = (struct bench){.dialler = {bench_open, &bench}};
+	assert_int_equal(loop_new(bench_now_us, &bench, &bench.loop), 0);
+	config.loop = bench.loop;
+	assert_int_equal(splice_table_new(&config, &bench.table), 0);
+	bench.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	bench.listener = socket_open(AF_INET, SOCK_STREAM);
+	assert_true(bench.listener >= 0);
+	assert_int_equal(bind(bench.listener, (struct sockaddr *)&bench.address, length), 0);
+	assert_int_equal(listen(bench.listener, 16), 0);
+	assert_int_equal(getsockname(bench.listener, (struct sockaddr *)&bench.address, &length), 0);
+	*state = &bench;
+	return 0;
+}
+
+static int bench_init(void **state)
+{
+	return bench_init_most(state, 0);
+}
+
+static int bench_init_two(void **state)
+{
+	return bench_init_most(state, 2);
+}
+
+static int bench_done(void **state)
+{
+	struct bench *bench = *state;
+
+	splice_table_free(bench->table);
+	loop_free(bench->loop);
+	close(bench->listener);
+	return 0;
+}
+
+/* A TCP connection: [0] made it, [1] accepted it. */
+static void bench_connect(struct bench *bench, int ret_ends[2])
+{
+	ret_ends[0] = socket_open(AF_INET, SOCK_STREAM);
+	assert_true(ret_ends[0] >= 0);
+	if (connect(ret_ends[0], (struct sockaddr *)&bench->address, sizeof(bench->address)) < 0)
+		assert_int_equal(errno, EINPROGRESS);
+	ret_ends[1] = socket_accept(bench->listener);
+	assert_true(ret_ends[1] >= 0);
+}
+
+static struct line bench_line(struct bench *bench)
+{
+	int left[2], right[2];
+
+	bench_connect(bench, left);
+	bench_connect(bench, right);
+	assert_int_equal(splice_new(bench->table, left[1], right[0]), 0);
+	return (struct line){left[0], right[1]};
+}
+
+/* Until nothing is to be done: the far ends' answers come within the calls on the loopback interface. */
+static void bench_settle(struct bench *bench)
+{
+	int quiet = 0;
+
+	for (int i = 0; i < 100000 && quiet < 3; i++) {
+		if (loop_turn(bench->loop, 0) > 0 || loop_timeout_us(bench->loop) == 0)
+			quiet = 0;
+		else
+			quiet++;
+	}
+	assert_int_equal(quiet, 3);
+}
+
+static void bench_skip(struct bench *bench, uint64_t us)
+{
+	bench->skipped_us += us;
+	bench_settle(bench);
+}
+
+static size_t descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+/* Byte `at` of a stream that no shift, loss or doubling leaves alike. */
+static uint8_t pattern(uint64_t at, unsigned seed)
+{
+	uint64_t mixed = (at / 8 + seed) * 0x9e3779b97f4a7c15u;
+
+	return (uint8_t)(mixed >> (at % 8 * 8));
+}
+
+struct flood {
+	int fd;
+	unsigned seed;
+	uint64_t sent, total;
+};
+
+static void flood_send(struct flood *flood, uint8_t *bytes, size_t room)
+{
+	uint64_t left = flood->total - flood->sent;
+	size_t want = left < room ? (size_t)left : room;
+	ssize_t sent;
+
+	for (size_t i = 0; i < want; i++)
+		bytes[i] = pattern(flood->sent + i, flood->seed);
+	sent = want > 0 ? send(flood->fd, bytes, want, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+	if (sent > 0)
+		flood->sent += (uint64_t)sent;
+}
+
+static uint64_t flood_check(int fd, unsigned seed, uint64_t at, uint8_t *bytes, size_t room)
+{
+	ssize_t got = recv(fd, bytes, room, MSG_DONTWAIT);
+
+	for (ssize_t i = 0; i < got; i++) {
+		if (bytes[i] != pattern(at + (uint64_t)i, seed))
+			fail_msg("byte %llu is wrong", (unsigned long long)at + (uint64_t)i);
+	}
+	return got > 0 ? (uint64_t)got : 0;
+}
+
+static void sixty_four_mebibytes_both_ways_at_once_are_intact(void **state)
+{
+	const uint64_t total = 64 * 1024 * 1024;
+	static uint8_t bytes[256 * 1024];
+	struct bench *bench = *state;
+	struct line line = bench_line(bench);
+	struct flood up = {line.a, 1, 0, total}, down = {line.b, 2, 0, total};
+	uint64_t at_a = 0, at_b = 0;
+
+	for (int turns = 0; turns < 100000 && (at_a < total || at_b < total); turns++) {
+		/* uneven pieces */
+		flood_send(&up, bytes, sizeof(bytes) - (size_t)(turns % 1000) * 7);
+		flood_send(&down, bytes, 1 + (size_t)(turns % 97) * 2003);
+		loop_turn(bench->loop, 0);
+		at_b += flood_check(line.b, 1, at_b, bytes, sizeof(bytes));
+		at_a += flood_check(line.a, 2, at_a, bytes, 1 + (size_t)(turns % 89) * 2503);
+	}
+	assert_int_equal(at_a, total);
+	assert_int_equal(at_b, total);
+	assert_int_equal(splice_table_counters(bench->table)->bytes, 2 * total);
+	close(line.a);
+	close(line.b);
+}
+
+static void each_side_may_stop_sending_and_go_on_reading(void **state)
+{
+	struct bench *bench = *state;
+	char text[16];
+
+	for (int turned = 0; turned < 2; turned++) {
+		struct line line = bench_line(bench);
+		int first = turned ? line.b : line.a, last = turned ? line.a : line.b;
+
+		assert_int_equal(send(first, "asked", 5, 0), 5);
+		shutdown(first, SHUT_WR);
+		bench_settle(bench);
+		assert_int_equal(recv(last, text, sizeof(text), 0), 5);
+		assert_int_equal(recv(last, text, sizeof(text), 0), 0);
+		assert_int_equal(splice_table_count(bench->table), 1);
+		assert_int_equal(send(last, "answered", 8, 0), 8);
+		bench_settle(bench);
+		assert_int_equal(recv(first, text, sizeof(text), 0), 8);
+		close(last);
+		bench_settle(bench);
+		assert_int_equal(recv(first, text, sizeof(text), 0), 0);
+		assert_int_equal(splice_table_count(bench->table), 0);
+		close(first);
+	}
+	assert_int_equal(splice_table_counters(bench->table)->reset, 0);
+}
+
+static void end_by_reset(int fd)
+{
+	const struct linger now = {.l_onoff = 1};
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+	close(fd);
+}
+
+static void a_reset_comes_after_the_data_before_it(void **state)
+{
+	static uint8_t bytes[100 * 1000];
+	struct bench *bench = *state;
+	struct line line = bench_line(bench);
+	size_t got = 0;
+	ssize_t now;
+
+	assert_int_equal(send(line.a, bytes, sizeof(bytes), 0), sizeof(bytes));
+	end_by_reset(line.a);
+	bench_settle(bench);
+	while ((now = recv(line.b, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		got += (size_t)now;
+	assert_int_equal(got, sizeof(bytes));
+	if (now < 0 && errno == EAGAIN) {
+		bench_skip(bench, SPLICE_LOOK_US + 1);
+		now = recv(line.b, bytes, sizeof(bytes), MSG_DONTWAIT);
+	}
+	assert_int_equal(now, -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	close(line.b);
+}
+
+static void what_the_other_sent_before_it_was_reset_is_read(void **state)
+{
+	struct bench *bench = *state;
+	struct line line = bench_line(bench);
+	char text[16];
+
+	/* b answers and goes with the request unread: a reset from it */
+	assert_int_equal(send(line.b, "no", 2, 0), 2);
+	assert_int_equal(send(line.a, "request", 7, 0), 7);
+	bench_settle(bench);
+	close(line.b);
+	bench_settle(bench);
+	bench_skip(bench, SPLICE_LOOK_US + 1);
+	assert_int_equal(recv(line.a, text, sizeof(text), MSG_DONTWAIT), 2);
+	assert_int_equal(recv(line.a, text, sizeof(text), MSG_DONTWAIT), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	close(line.a);
+}
+
+static size_t stuff(struct bench *bench, int fd)
+{
+	static uint8_t bytes[64 * 1024];
+	size_t sent = 0;
+	ssize_t now;
+
+	for (int idle = 0; idle < 50;) {
+		now = send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+		idle = now > 0 ? 0 : idle + 1;
+		sent += now > 0 ? (size_t)now : 0;
+		bench_settle(bench);
+	}
+	return sent;
+}
+
+static void who_does_not_read_holds_up_its_sender_and_nobody_else(void **state)
+{
+	struct bench *bench = *state;
+	struct line deaf = bench_line(bench), other = bench_line(bench);
+	char text[16];
+
+	/* two sockets' buffers and a pipe */
+	assert_true(stuff(bench, deaf.a) < 64 * 1024 * 1024);
+	assert_int_equal(send(other.a, "still", 5, 0), 5);
+	bench_settle(bench);
+	assert_int_equal(recv(other.b, text, sizeof(text), MSG_DONTWAIT), 5);
+	/* and nobody is woken for it */
+	assert_int_equal(loop_turn(bench->loop, 0), 0);
+	assert_int_equal(loop_timeout_us(bench->loop), -1);
+	close(deaf.a);
+	close(deaf.b);
+	close(other.a);
+	close(other.b);
+}
+
+static void who_reads_late_still_gets_what_came_before_a_reset(void **state)
+{
+	static uint8_t bytes[256 * 1024];
+	struct bench *bench = *state;
+	struct line line = bench_line(bench);
+	size_t sent = stuff(bench, line.a), got = 0;
+	ssize_t now = 1;
+
+	end_by_reset(line.a);
+	bench_skip(bench, 10 * SPLICE_LINGER_US);
+	while (now > 0) {
+		now = recv(line.b, bytes, sizeof(bytes), MSG_DONTWAIT);
+		got += now > 0 ? (size_t)now : 0;
+		bench_settle(bench);
+		if (now < 0 && errno == EAGAIN && splice_table_count(bench->table) > 0) {
+			bench_skip(bench, SPLICE_LOOK_US + 1);
+			now = 1;
+		}
+	}
+	assert_int_equal(errno, ECONNRESET);
+	/* what the sender's own socket still had is lost with it, and nothing else */
+	assert_true(got > sent / 4 && got <= sent);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	close(line.b);
+}
+
+static void look_at_far(void *owner, const struct splice_info *info)
+{
+	*(int *)owner = info->far;
+}
+
+static void a_reset_before_one_who_does_not_read_ends_it_in_seconds(void **state)
+{
+	static uint8_t bytes[4096];
+	struct bench *bench = *state;
+	struct line line = bench_line(bench);
+	uint32_t unsent = 0;
+	int far = -1;
+
+	/* until the far socket has more than b's takes, but the pair has nothing */
+	splice_table_each(bench->table, look_at_far, &far);
+	while (unsent == 0) {
+		assert_int_equal(send(line.a, bytes, sizeof(bytes), MSG_DONTWAIT), sizeof(bytes));
+		bench_settle(bench);
+		assert_int_equal(socket_unread(far, &unsent), 0);
+	}
+	end_by_reset(line.a);
+	bench_settle(bench);
+	bench_skip(bench, SPLICE_LINGER_US / 2);
+	assert_int_equal(splice_table_count(bench->table), 1);
+	bench_skip(bench, SPLICE_LINGER_US);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	close(line.b);
+}
+
+static void a_thousand_at_once_cost_two_descriptors_each(void **state)
+{
+	static struct line lines[1000];
+	struct bench *bench = *state;
+	const size_t before = descriptors();
+	char text[16];
+
+	for (int i = 0; i < 1000; i++)
+		lines[i] = bench_line(bench);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(send(lines[i].a, &i, sizeof(i), 0), sizeof(i));
+	bench_settle(bench);
+	for (int i = 0; i < 1000; i++) {
+		int number = -1;
+
+		assert_int_equal(recv(lines[i].b, &number, sizeof(number), MSG_DONTWAIT), sizeof(number));
+		assert_int_equal(number, i);
+	}
+	assert_int_equal(splice_table_count(bench->table), 1000);
+	/* two of the pair, two of ours, and the spare pipes' */
+	assert_true(descriptors() - before <= 4000 + 2 * SPLICE_PIPES_SPARE);
+	for (int i = 0; i < 1000; i++)
+		close(lines[i].a);
+	bench_settle(bench);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(recv(lines[i].b, text, sizeof(text), MSG_DONTWAIT), 0);
+		close(lines[i].b);
+	}
+	bench_settle(bench);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	assert_true(descriptors() - before <= 2 * SPLICE_PIPES_SPARE);
+}
+
+static void a_refused_far_side_is_a_reset(void **state)
+{
+	struct bench *bench = *state;
+	struct sockaddr_in nowhere = bench->address;
+	int ends[2];
+	char text[16];
+
+	bench_connect(bench, ends);
+	nowhere.sin_port = htons(1);
+	assert_int_equal(splice_dial(bench->table, ends[1], &bench->dialler, (struct sockaddr *)&nowhere,
+				     sizeof(nowhere)),
+			 0);
+	bench_settle(bench);
+	assert_int_equal(recv(ends[0], text, sizeof(text), MSG_DONTWAIT), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	assert_int_equal(splice_table_counters(bench->table)->refused, 1);
+	close(ends[0]);
+}
+
+static void who_is_dialled_may_have_to_wait_for_a_socket(void **state)
+{
+	struct bench *bench = *state;
+	int ends[2], far;
+	char text[16];
+
+	bench_connect(bench, ends);
+	bench->socket = -EAGAIN;
+	assert_int_equal(splice_dial(bench->table, ends[1], &bench->dialler, (struct sockaddr *)&bench->address,
+				     sizeof(bench->address)),
+			 0);
+	assert_int_equal(send(ends[0], "early", 5, 0), 5);
+	bench_settle(bench);
+	assert_int_equal(socket_accept(bench->listener), -EAGAIN);
+	bench->socket = 0;
+	splice_table_retry(bench->table);
+	bench_settle(bench);
+	far = socket_accept(bench->listener);
+	assert_true(far >= 0);
+	assert_int_equal(recv(far, text, sizeof(text), MSG_DONTWAIT), 5);
+	close(ends[0]);
+	close(far);
+}
+
+static void who_waits_for_a_socket_in_vain_is_reset(void **state)
+{
+	struct bench *bench = *state;
+	int ends[2];
+	char text[16];
+
+	bench->socket = -EAGAIN;
+	for (int gone = 0; gone < 2; gone++) {
+		bench_connect(bench, ends);
+		assert_int_equal(splice_dial(bench->table, ends[1], &bench->dialler, (struct sockaddr *)&bench->address,
+					     sizeof(bench->address)),
+				 0);
+		bench_settle(bench);
+		if (gone)
+			splice_table_forget(bench->table, &bench->dialler);
+		else
+			bench_skip(bench, SPLICE_SOCKET_US + 1);
+		assert_int_equal(recv(ends[0], text, sizeof(text), MSG_DONTWAIT), -1);
+		assert_int_equal(errno, ECONNRESET);
+		assert_int_equal(splice_table_count(bench->table), 0);
+		close(ends[0]);
+	}
+}
+
+static void a_full_table_takes_no_more(void **state)
+{
+	struct bench *bench = *state;
+	struct line lines[2] = {bench_line(bench), bench_line(bench)};
+	int left[2], right[2];
+
+	bench_connect(bench, left);
+	bench_connect(bench, right);
+	assert_int_equal(splice_new(bench->table, left[1], right[0]), -ENFILE);
+	assert_int_equal(bench->notices, 1);
+	assert_int_equal(splice_table_counters(bench->table)->full, 1);
+	/* they are the caller's still */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(close(left[i]), 0);
+		assert_int_equal(close(right[i]), 0);
+		close(lines[i].a);
+		close(lines[i].b);
+	}
+}
+
+static void without_a_descriptor_for_a_pipe_it_waits_and_says_so(void **state)
+{
+	struct bench *bench = *state;
+	struct rlimit limit, none;
+	int left[2], right[2];
+	char text[16];
+
+	bench_connect(bench, left);
+	bench_connect(bench, right);
+	assert_int_equal(send(left[0], "late", 4, 0), 4);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(splice_new(bench->table, left[1], right[0]), 0);
+	bench_settle(bench);
+	bench_skip(bench, SPLICE_LOOK_US + 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(bench->notices, 1);
+	assert_int_equal(recv(right[1], text, sizeof(text), MSG_DONTWAIT), -1);
+	bench_skip(bench, SPLICE_LOOK_US + 1);
+	assert_int_equal(recv(right[1], text, sizeof(text), MSG_DONTWAIT), 4);
+	close(left[0]);
+	close(right[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define SPLICE_TEST(name) cmocka_unit_test_setup_teardown(name, bench_init, bench_done)
+		SPLICE_TEST(sixty_four_mebibytes_both_ways_at_once_are_intact),
+		SPLICE_TEST(each_side_may_stop_sending_and_go_on_reading),
+		SPLICE_TEST(a_reset_comes_after_the_data_before_it),
+		SPLICE_TEST(what_the_other_sent_before_it_was_reset_is_read),
+		SPLICE_TEST(who_does_not_read_holds_up_its_sender_and_nobody_else),
+		SPLICE_TEST(who_reads_late_still_gets_what_came_before_a_reset),
+		SPLICE_TEST(a_reset_before_one_who_does_not_read_ends_it_in_seconds),
+		SPLICE_TEST(a_thousand_at_once_cost_two_descriptors_each),
+		SPLICE_TEST(a_refused_far_side_is_a_reset),
+		SPLICE_TEST(who_is_dialled_may_have_to_wait_for_a_socket),
+		SPLICE_TEST(who_waits_for_a_socket_in_vain_is_reset),
+		SPLICE_TEST(without_a_descriptor_for_a_pipe_it_waits_and_says_so),
+		cmocka_unit_test_setup_teardown(a_full_table_takes_no_more, bench_init_two, bench_done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
