@@ -66,8 +66,7 @@ struct flow *flow_find(const struct flow_table *table, const struct flow_key *ke
 	return flow;
 }
 
-/* The flow that is missed least ends; false: all are missed. */
-static bool flow_give_one_up(struct flow_table *table)
+bool flow_give_one_up(struct flow_table *table)
 {
 	for (int i = 0; i < FLOW_SPARE_KINDS; i++) {
 		struct flow *flow;
@@ -75,6 +74,8 @@ static bool flow_give_one_up(struct flow_table *table)
 		if (list_empty(&table->spares[i]))
 			continue;
 		flow = container_of(table->spares[i].next, struct flow, spare_link);
+		if (i == FLOW_SPARE_OPENING)
+			port_drop(flow->port, DROP_NAT_FLOWS_FULL, NULL); /* its SYN led nowhere */
 		flow->ops->end(flow);
 		return true;
 	}

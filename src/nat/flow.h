@@ -41,6 +41,7 @@ enum flow_wait {
 enum flow_spare {
 	FLOW_SPARE_DONE, /* both ends are done with it: TIME_WAIT */
 	FLOW_SPARE_IDLE, /* UDP and echo: the guest will make a new one */
+	FLOW_SPARE_OPENING, /* a connection that is not there yet: a flood of them pushes itself out, and who waits asks again */
 	FLOW_SPARE_KINDS,
 	FLOW_SPARE_NOT = FLOW_SPARE_KINDS,
 };
@@ -113,6 +114,8 @@ struct flow *flow_find(const struct flow_table *table, const struct flow_key *ke
  * that are missed (DROP_NAT_FLOWS_FULL). It may end other flows. */
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, const struct flow_ops *ops,
 		      struct port *port, struct mac mac, uint16_t vlan);
+/* The flow that is missed least ends, for its place or its descriptor; false: all are missed. */
+bool flow_give_one_up(struct flow_table *table);
 /* Off every list, its timer cleared; the memory is the table's again. */
 void flow_free(struct flow *flow);
 /* May frames from this port, MAC and VLAN speak for it? No: DROP_NAT_FLOW_OWNER. */

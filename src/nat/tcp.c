@@ -7,7 +7,8 @@
  * Opening. A guest's SYN makes a flow and a non-blocking connect(), and is answered only when that is over: SYN|ACK when it
  * went well, a reset when it was refused, the ICMP error of its errno when there is no way; a time-out is silence. So a
  * guest sees what the host would see, as late as the host would see it. A connection that a forward accepted begins with a
- * SYN to the guest. Sequence numbers start at a keyed hash of the addresses plus a clock (RFC 6528).
+ * SYN to the guest. Until both have answered the flow may make way for another when the table or the descriptors are used up,
+ * so that a flood of SYNs pushes out itself alone. Sequence numbers start at a keyed hash of the addresses plus a clock (RFC 6528).
  *
  * From the guest. In-order payload of a batch is gathered as pieces of the guest's own memory, per flow, and goes to the
  * socket by one sendmsg at the batch's end; then one ACK is owed. A socket takes as much as it likes. What it left is copied

@@ -102,13 +102,20 @@ static void tcp_refused(struct tcp_flow *flow, int error)
 	tcp_drop(flow, true);
 }
 
+static bool tcp_is_out_of_sockets(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC;
+}
+
 /* Opens and connects. 0, or why not. */
 static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *address, socklen_t bytes)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	int error;
 
-	flow->fd = tcp->sockets->open(tcp->sockets_owner, address->ss_family);
+	do
+		flow->fd = tcp->sockets->open(tcp->sockets_owner, address->ss_family);
+	while (tcp_is_out_of_sockets(flow->fd) && flow_give_one_up(&tcp->nat->flows));
 	if (flow->fd < 0)
 		return flow->fd;
 	tcp->sockets->adopt(tcp->sockets_owner, flow->fd);
@@ -131,11 +138,6 @@ static int tcp_divert(struct tcp_flow *flow, int fd)
 	if (error >= 0)
 		tcp_connected(flow);
 	return error;
-}
-
-static bool tcp_is_out_of_sockets(int error)
-{
-	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC;
 }
 
 static enum drop_reason tcp_refuse_destination(struct nat *nat, const struct tcp_segment *segment,
@@ -174,8 +176,10 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 	if (segment->bytes > 0)
 		tcp->nat->counters.tcp_data_on_syn++; /* not acknowledged: it will come again */
 	error = fd >= 0 ? tcp_divert(flow, fd) : fd == -ENOENT ? tcp_connect(flow, &address, bytes) : fd;
-	if (error >= 0)
+	if (error >= 0) {
+		flow_set_spare(&flow->flow, FLOW_SPARE_OPENING);
 		return DROP_NONE;
+	}
 	if (tcp_is_out_of_sockets(error)) {
 		tcp_drop(flow, true);
 		return DROP_NAT_SOCKETS_FULL;
@@ -208,6 +212,7 @@ int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound)
 	}
 	nat->counters.tcp_accepts++;
 	tcp_source_start(flow);
+	flow_set_spare(&flow->flow, FLOW_SPARE_OPENING);
 	flow->syn_owed = true;
 	flow_schedule(&flow->flow);
 	return 0;
@@ -247,6 +252,7 @@ void tcp_opened(struct tcp_flow *flow)
 	struct tcp_to_guest *to = &flow->to_guest;
 
 	flow->state = TCP_OPEN;
+	flow_set_spare(&flow->flow, FLOW_SPARE_NOT);
 	to->una = to->next = to->max = to->first + 1;
 	to->recover = to->una;
 	to->retries = 0;

@@ -121,7 +121,9 @@ static enum drop_reason udp_make(struct udp *udp, const struct nat_packet *packe
 
 	if (!flow)
 		return DROP_NAT_FLOWS_FULL;
-	fd = udp->ops->open(udp->ops_owner, DATAGRAM_UDP, packet->is6);
+	do
+		fd = udp->ops->open(udp->ops_owner, DATAGRAM_UDP, packet->is6);
+	while ((fd == -EMFILE || fd == -ENFILE) && flow_give_one_up(&udp->nat->flows));
 	if (fd < 0) {
 		udp_notice(udp, fd);
 		udp_end(&flow->flow);

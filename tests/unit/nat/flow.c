@@ -143,6 +143,13 @@ static void a_full_table_gives_up_what_is_missed_least_and_the_oldest_of_it(void
 	assert_int_equal(fixture.last_ended, 5);
 	assert_null(make(104, &fixture.one));
 	assert_int_equal(fixture.ended, 3);
+	flow_set_spare(find(3), FLOW_SPARE_OPENING);
+	flow_set_spare(find(4), FLOW_SPARE_OPENING);
+	flow_set_spare(find(4), FLOW_SPARE_NOT); /* it is open */
+	assert_non_null(make(105, &fixture.one));
+	assert_int_equal(fixture.last_ended, 3);
+	assert_int_equal(fixture.one.counters.drops.count[DROP_NAT_FLOWS_FULL], 1);
+	assert_null(make(106, &fixture.one));
 }
 
 static void only_its_port_mac_and_vlan_own_a_flow(void **state)

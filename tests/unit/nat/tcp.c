@@ -194,6 +194,7 @@ struct hand {
 	uint64_t offset;
 	struct tcp_options options;
 	uint16_t urgent;
+	uint16_t port; /* of the guest's, beyond GUEST_PORT */
 };
 
 static const struct nat_address guest_address = {.ip = {{[10] = 0xff, 0xff, 10, 0, 2, 15}}, .port = GUEST_PORT};
@@ -208,7 +209,7 @@ static void put(const struct hand *hand)
 				.from = guest_address.ip,
 				.to = far_address.ip,
 				.protocol = IP_PROTOCOL_TCP};
-	struct tcp_header header = {.from_port = GUEST_PORT,
+	struct tcp_header header = {.from_port = (uint16_t)(GUEST_PORT + hand->port),
 				    .to_port = MODEL_PORT,
 				    .sequence = hand->sequence,
 				    .acknowledgement = hand->ack,
@@ -333,6 +334,19 @@ static void a_syn_is_answered_when_the_host_is_connected_and_not_before(void **s
 	give((struct hand){.flags = TCP_SYN, .sequence = 5, .window = 1000, .options = syn_options});
 	assert_int_equal(world->guest.count, 2); /* again, and no second socket */
 	assert_int_equal(world->host.count, 1);
+}
+
+static void a_flood_of_syns_pushes_itself_out_and_no_open_flow(void **state)
+{
+	(void)state;
+	open_flow(5, 1000);
+	world->host.scripts[0].connect_us = 1000 * 1000 * 1000;
+	for (uint16_t i = 1; i <= 20; i++)
+		give((struct hand){.flags = TCP_SYN, .sequence = 5, .window = 1000, .options = syn_options, .port = i});
+	assert_int_equal(nat_flow_count(world->nat), 8);
+	assert_int_equal(world->guest.port.counters.drops.count[DROP_NAT_FLOWS_FULL], 20 - 7);
+	for (size_t i = 0; i < world->host.count; i++)
+		assert_int_equal(world->host.sockets[i].closed, 1 <= i && i <= 13);
 }
 
 static void a_connect_that_fails_is_told_as_the_host_was_told(void **state)
@@ -693,6 +707,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_syn_is_answered_when_the_host_is_connected_and_not_before),
+		TEST(a_flood_of_syns_pushes_itself_out_and_no_open_flow),
 		TEST(a_connect_that_fails_is_told_as_the_host_was_told),
 		TEST(a_segment_of_no_flow_is_reset),
 		TEST(segments_are_taken_by_their_place_in_the_window),

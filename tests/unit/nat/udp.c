@@ -193,6 +193,18 @@ static void a_full_table_gives_up_the_oldest(void **state)
 	world_free(world);
 }
 
+static void the_oldest_gives_up_its_descriptor_when_there_are_no_more(void **state)
+{
+	struct world *world = *state;
+
+	world->script.open_most = 2;
+	for (uint16_t i = 0; i < 4; i++)
+		guest_says(world, plain, (uint16_t)(4000 + i), 53, 10);
+	assert_int_equal(nat_flow_count(world->nat), 2);
+	assert_int_equal(world->script.sent_count, 4);
+	assert_int_equal(guest_drops(world, DROP_NAT_SOCKETS_FULL), 0);
+}
+
 static void no_descriptor_is_a_named_drop_and_one_notice(void **state)
 {
 	struct world *world = *state;
@@ -553,6 +565,7 @@ int main(void)
 		cmocka_unit_test(udp_filter_none_lets_anybody_in),
 		scripted(a_question_is_forgotten_soon_and_a_stream_late),
 		cmocka_unit_test(a_full_table_gives_up_the_oldest),
+		scripted(the_oldest_gives_up_its_descriptor_when_there_are_no_more),
 		scripted(no_descriptor_is_a_named_drop_and_one_notice),
 		scripted(another_guests_datagram_is_refused),
 		scripted(a_guests_port_takes_its_flows_along),

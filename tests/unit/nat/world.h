@@ -57,6 +57,7 @@ struct script {
 	size_t error_count, error_next;
 	struct datagram_way ways[1024]; /* by descriptor */
 	int open_error;
+	size_t open_most; /* at once; 0: any number */
 	size_t opened, closed;
 	int last_fd;
 	struct datagram_ops ops;
@@ -92,6 +93,8 @@ static inline int script_open(void *owner, enum datagram_kind kind, bool is6)
 	(void)is6;
 	if (script->open_error)
 		return script->open_error;
+	if (script->open_most && script->opened - script->closed == script->open_most)
+		return -EMFILE;
 	script->opened++;
 	script->last_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	memset(&script->ways[script->last_fd], 0, sizeof(script->ways[0]));
