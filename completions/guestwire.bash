@@ -25,7 +25,7 @@ _guestwire() {
 	compopt +o nospace 2>/dev/null
 
 	if ((COMP_CWORD == 1)); then
-		words='up guest ls show down wait capture help --version --help'
+		words='up guest ls show flows down wait capture help --version --help'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return
 	fi
@@ -52,18 +52,18 @@ _guestwire() {
 	esac
 	case $command:$current in
 	up:-*) words='--uplink --guest --dhcp-host --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
-	guest:-* | ls:-* | show:-*) words='--json --help' ;;
+	guest:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;
 	down:-*) words='--help' ;;
-	help:*) words='up guest ls show down wait capture help drops' ;;
+	help:*) words='up guest ls show flows down wait capture help drops counters' ;;
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'
 		elif (($(_guestwire_plain) == 1)); then
 			words=$(_guestwire_networks)
 		fi ;;
-	show:* | down:* | wait:* | capture:*)
+	show:* | flows:* | down:* | wait:* | capture:*)
 		(($(_guestwire_plain) == 0)) && words=$(_guestwire_networks) ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -286,6 +286,21 @@ struct gw_network_info {
 	const uint64_t *drops; /* [gw_drop_reasons()]: of all ports, those that left too */
 	bool restricted;       /* restrict=on: nothing gets out */
 	bool host_loopback;    /* host4 and host6 lead guests to what listens on this machine's loopback */
+	/* uplink=user; 0 and NULL otherwise */
+	size_t flows, flows_max;
+	const uint64_t *nat; /* [gw_nat_counters()]: what the way out has done */
+};
+
+/* One conversation between a guest and a host socket: uplink=user. */
+struct gw_flow_info {
+	size_t size;
+	const char *protocol; /* "tcp", "udp", "icmp" */
+	const char *guest;    /* "10.0.2.15:43210", "[fd00::15]:123"; of pings "10.0.2.15" */
+	const char *far;      /* the same of the far end, as the guest sees it; "" where it may be any (UDP) */
+	const char *port;     /* of the guest */
+	const char *state;    /* "connecting", "open", "closing", "stream" … */
+	uint64_t from_guest_bytes, to_guest_bytes;
+	uint64_t idle_us;
 };
 
 /* Strings are valid during the call. */
@@ -297,6 +312,14 @@ GW_API void gw_network_each_port(struct gw_network *network,
 				 void (*on_port)(void *owner, const struct gw_port_info *info), void *owner);
 GW_API void gw_network_each_lease(struct gw_network *network,
 				  void (*on_lease)(void *owner, const struct gw_lease_info *info), void *owner);
+/* Flows may be many, so they are told in parts of about `most`: begin with 0 and go on with what was returned, until that
+ * is 0. In no order; a flow that is there from the first call to the last is told once. */
+GW_API size_t gw_network_each_flow(struct gw_network *network, size_t from, size_t most,
+				   void (*on_flow)(void *owner, const struct gw_flow_info *info), void *owner);
+/* 0 … gw_nat_counters() - 1: "flows_made", "conversations begun" */
+GW_API unsigned gw_nat_counters(void);
+GW_API const char *gw_nat_counter_name(unsigned counter);
+GW_API const char *gw_nat_counter_text(unsigned counter);
 /* Reasons are 1 … gw_drop_reasons() - 1. */
 GW_API unsigned gw_drop_reasons(void);
 GW_API const char *gw_drop_name(unsigned reason);

@@ -39,6 +39,14 @@ static int help_drops(void)
 	return EXIT_OK;
 }
 
+static int help_counters(void)
+{
+	puts("What the way out counts (uplink user), as show says it:\n");
+	for (unsigned i = 0; i < gw_nat_counters(); i++)
+		printf("  %-26s  %s\n", gw_nat_counter_name(i), gw_nat_counter_text(i));
+	return EXIT_OK;
+}
+
 static int help_run(int count, char **words)
 {
 	static const struct argument options[] = {{0}};
@@ -60,6 +68,8 @@ static int help_run(int count, char **words)
 	}
 	if (strcmp(word, "drops") == 0)
 		return help_drops();
+	if (strcmp(word, "counters") == 0)
+		return help_counters();
 	command = command_find(word);
 	if (command)
 		return command_help(command);
@@ -72,8 +82,9 @@ const struct command help_command = {
 	.run = help_run,
 	.line = "says what a command does",
 	.help = "guestwire help [COMMAND]\n"
-		"guestwire help drops\n"
+		"guestwire help drops|counters\n"
 		"\n"
 		"Lists the commands, or says what one of them does.\n"
-		"drops lists every reason for which a frame may not be delivered.\n",
+		"drops lists every reason for which a frame may not be delivered, and counters what the way out "
+		"counts.\n",
 };

@@ -10,32 +10,9 @@
 #include "cli/command.h"
 #include "cli/connection.h"
 #include "cli/member.h"
+#include "cli/quantity.h"
 #include "cli/table.h"
 #include "guestwire/guestwire.h"
-
-/* 1536 as "1.5K" */
-static const char *size_text(long long bytes, char text[16])
-{
-	static const char units[] = "BKMGTP";
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit < sizeof(units) - 2) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(text, 16, unit && value < 10 ? "%.1f%c" : "%.0f%c", value, units[unit]);
-	return text;
-}
-
-static const char *time_text(long long seconds, char text[24])
-{
-	if (seconds < 0)
-		snprintf(text, 24, "for ever");
-	else
-		snprintf(text, 24, "%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
-	return text;
-}
 
 static void show_network(const json_t *network)
 {
@@ -98,10 +75,10 @@ static void show_marks(struct table *table, const json_t *port)
 
 static void show_traffic(struct table *table, const json_t *traffic)
 {
-	char size[16];
+	char size[QUANTITY_TEXT_BYTES];
 
 	table_cell(table, "%lld/%s", member_number(traffic, "frames"),
-		   size_text(member_number(traffic, "bytes"), size));
+		   quantity_bytes(member_number(traffic, "bytes"), size));
 }
 
 static long long drops_sum(const json_t *drops)
@@ -120,7 +97,7 @@ static void show_port(struct table *table, const json_t *port, const json_t *lea
 	const json_t *macs = json_object_get(port, "macs"), *queue = json_object_get(port, "queue");
 	const char *mac = json_string_value(json_array_get(macs, 0));
 	const json_t *lease = mac ? lease_of(leases, mac) : NULL;
-	char size[16], more[32] = "", left[24] = "";
+	char size[QUANTITY_TEXT_BYTES], more[32] = "", left[QUANTITY_TEXT_BYTES] = "";
 
 	if (member_number(port, "mac_count") > 1)
 		snprintf(more, sizeof(more), " +%lld", member_number(port, "mac_count") - 1);
@@ -131,10 +108,10 @@ static void show_port(struct table *table, const json_t *port, const json_t *lea
 	table_cell(table, "%s", lease ? member_text(lease, "name") : "");
 	table_cell(table, "%s%s", mac ? mac : "", more);
 	table_cell(table, "%s", lease ? member_text(lease, "address") : "");
-	table_cell(table, "%s", lease ? time_text(member_number(lease, "seconds_left"), left) : "");
+	table_cell(table, "%s", lease ? quantity_seconds(member_number(lease, "seconds_left"), left) : "");
 	show_traffic(table, json_object_get(port, "from_guest"));
 	show_traffic(table, json_object_get(port, "to_guest"));
-	table_cell(table, "%s", size_text(member_number(queue, "bytes"), size));
+	table_cell(table, "%s", quantity_bytes(member_number(queue, "bytes"), size));
 	table_cell(table, "%lld", drops_sum(json_object_get(port, "drops")));
 	show_marks(table, port);
 }
@@ -174,7 +151,7 @@ static void show_leases(const json_t *leases, const json_t *ports)
 {
 	struct table table;
 	const json_t *lease;
-	char left[24];
+	char left[QUANTITY_TEXT_BYTES];
 	size_t i;
 
 	table_init(&table, "OTHER LEASE\tMAC\tHOST\tSTATE\tLEFT\t");
@@ -188,7 +165,7 @@ static void show_leases(const json_t *leases, const json_t *ports)
 		table_cell(&table, "%s", member_text(lease, "mac"));
 		table_cell(&table, "%s", member_text(lease, "name"));
 		table_cell(&table, "%s", member_text(lease, "state"));
-		table_cell(&table, "%s", time_text(member_number(lease, "seconds_left"), left));
+		table_cell(&table, "%s", quantity_seconds(member_number(lease, "seconds_left"), left));
 		table_cell(&table, "%s", member_truth(lease, "reserved") ? "reserved" : "");
 	}
 	if (table.rows > 1)
@@ -258,6 +235,27 @@ static void show_drops(const json_t *object)
 	json_decref(sums);
 }
 
+/* How full the table of flows is, and the counters that are not 0. */
+static void show_nat(const json_t *nat)
+{
+	struct table table;
+
+	table_init(&table, "NAT\tCOUNT\t");
+	for (unsigned i = 0; i < gw_nat_counters(); i++) {
+		if (!member_number(nat, gw_nat_counter_name(i)))
+			continue;
+		table_row(&table);
+		table_cell(&table, "%s", gw_nat_counter_name(i));
+		table_cell(&table, "%lld", member_number(nat, gw_nat_counter_name(i)));
+		table_cell(&table, "%s", gw_nat_counter_text(i));
+	}
+	if (nat)
+		printf("\nflows: %lld of %lld (guestwire flows lists them)\n", member_number(nat, "flows"),
+		       member_number(nat, "flows_max"));
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
 static void show_print(json_t *object)
 {
 	const json_t *ports = json_object_get(object, "ports"), *leases = json_object_get(object, "leases");
@@ -266,6 +264,7 @@ static void show_print(json_t *object)
 	show_guests(json_object_get(object, "guests"));
 	show_ports(ports, leases);
 	show_leases(leases, ports);
+	show_nat(json_object_get(object, "nat"));
 	show_drops(object);
 }
 
@@ -319,7 +318,8 @@ const struct command show_command = {
 		"\n"
 		"Shows a running network: its addresses, what it serves, each port with its guest, MAC address, lease, "
 		"traffic\n"
-		"(frames/bytes), queue and drops, other leases, and the drops by reason. A line with ! wants to be "
+		"(frames/bytes), queue and drops, other leases, what the way out did, and the drops by reason. A line "
+		"with ! wants to be "
 		"looked at:\n"
 		"two guests with one MAC address, or a guest that is muted. NAME may be left out while one network "
 		"runs.\n"

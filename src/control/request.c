@@ -4,6 +4,7 @@
 #include "control/request.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -16,6 +17,22 @@ static const struct request_kind {
 #define X(name, word, needs, takes) [REQUEST_##name] = {word, needs, takes},
 	REQUEST_COMMAND_LIST(X)
 #undef X
+};
+
+static const struct request_number {
+	const char *word;
+	unsigned member;
+	size_t at; /* of struct request, a uint64_t */
+	uint64_t least, most;
+} numbers[] = {
+	{"from", REQUEST_FROM, offsetof(struct request, from), 0, UINT32_MAX},
+	{"id", REQUEST_ID, offsetof(struct request, id), 0, UINT32_MAX},
+	{"port", REQUEST_PORT, offsetof(struct request, port), 1, UINT16_MAX},
+	{"timeout_ms", REQUEST_TIMEOUT_MS, offsetof(struct request, timeout_ms), 0, REQUEST_TIMEOUT_MS_MAX},
+};
+
+enum {
+	NUMBERS = sizeof(numbers) / sizeof(numbers[0]),
 };
 
 static const char *const until_words[] = {
@@ -65,6 +82,18 @@ static int request_string(const char *key, const json_t *value, size_t most, con
 	return 0;
 }
 
+static int request_number(struct request *request, const struct request_number *number, const json_t *value,
+			  struct error *ret_error)
+{
+	json_int_t given = json_integer_value(value);
+
+	if (!json_is_integer(value) || given < 0 || (uint64_t)given < number->least || (uint64_t)given > number->most)
+		return error_set(ret_error, -EINVAL, "\"%s\" is not a number from %llu to %llu", number->word,
+				 (unsigned long long)number->least, (unsigned long long)number->most);
+	*(uint64_t *)((char *)request + number->at) = (uint64_t)given;
+	return 0;
+}
+
 /* One member into the request; `*given` collects which there were. */
 static int request_member(struct request *request, const char *key, const json_t *value, unsigned *given,
 			  struct error *ret_error)
@@ -88,7 +117,19 @@ static int request_member(struct request *request, const char *key, const json_t
 		result = request_string(key, value, REQUEST_GUEST_BYTES, &word, ret_error);
 		return result < 0 ? result : request_until_parse(word, &request->until, ret_error);
 	}
+	for (unsigned i = 0; i < NUMBERS; i++) {
+		if (strcmp(key, numbers[i].word) == 0 && takes & numbers[i].member) {
+			*given |= numbers[i].member;
+			return request_number(request, &numbers[i], value, ret_error);
+		}
+	}
 	return error_set(ret_error, -EINVAL, "\"%.40s\" is not a member of %s", key, kinds[request->command].word);
+}
+
+/* No command needs two. */
+static const char *request_needed(unsigned needs)
+{
+	return needs & REQUEST_SPEC ? "spec" : needs & REQUEST_ID ? "id" : "guest";
 }
 
 static int request_read(struct request *request, struct error *ret_error)
@@ -114,7 +155,7 @@ static int request_read(struct request *request, struct error *ret_error)
 	}
 	if (kinds[request->command].needs & ~given)
 		return error_set(ret_error, -EINVAL, "%s needs \"%s\"", kinds[request->command].word,
-				 kinds[request->command].needs & REQUEST_SPEC ? "spec" : "guest");
+				 request_needed(kinds[request->command].needs));
 	return 0;
 }
 
@@ -147,6 +188,12 @@ char *request_encode(const struct request *request)
 				   takes & REQUEST_SPEC ? request->spec : NULL, "guest",
 				   takes & REQUEST_GUEST ? request->guest : NULL);
 
+	for (unsigned i = 0; i < NUMBERS && object; i++) {
+		uint64_t number = *(const uint64_t *)((const char *)request + numbers[i].at);
+
+		if (takes & numbers[i].member && (number || kinds[request->command].needs & numbers[i].member))
+			json_object_set_new(object, numbers[i].word, json_integer((json_int_t)number));
+	}
 	if (object && takes & REQUEST_UNTIL && request->until != REQUEST_UNTIL_EITHER &&
 	    json_object_set_new(object, "until", json_string(until_words[request->until])) < 0) {
 		json_decref(object);

@@ -6,17 +6,22 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 
 /* X(NAME, "word", members needed, members allowed): the members are enum request_members. */
-#define REQUEST_COMMAND_LIST(X)                                       \
-	X(STATUS, "status", 0, 0)                                     \
-	X(SHOW, "show", 0, 0)                                         \
-	X(GUEST_ADD, "guest-add", REQUEST_SPEC, REQUEST_SPEC)         \
-	X(GUEST_REMOVE, "guest-rm", REQUEST_GUEST, REQUEST_GUEST)     \
-	X(WAIT, "wait", REQUEST_GUEST, REQUEST_GUEST | REQUEST_UNTIL) \
-	X(CAPTURE, "capture", 0, REQUEST_GUEST)                       \
+#define REQUEST_COMMAND_LIST(X)                                                                           \
+	X(STATUS, "status", 0, 0)                                                                         \
+	X(SHOW, "show", 0, 0)                                                                             \
+	X(GUEST_ADD, "guest-add", REQUEST_SPEC, REQUEST_SPEC)                                             \
+	X(GUEST_REMOVE, "guest-rm", REQUEST_GUEST, REQUEST_GUEST)                                         \
+	X(FORWARD_ADD, "forward-add", REQUEST_SPEC, REQUEST_SPEC)                                         \
+	X(FORWARD_REMOVE, "forward-rm", REQUEST_ID, REQUEST_ID)                                           \
+	X(FORWARD_LIST, "forward-list", 0, 0)                                                             \
+	X(WAIT, "wait", REQUEST_GUEST, REQUEST_GUEST | REQUEST_UNTIL | REQUEST_PORT | REQUEST_TIMEOUT_MS) \
+	X(CAPTURE, "capture", 0, REQUEST_GUEST)                                                           \
+	X(FLOWS, "flows", 0, REQUEST_FROM)                                                                \
 	X(DOWN, "down", 0, 0)
 
 enum request_command {
@@ -30,12 +35,17 @@ enum request_members {
 	REQUEST_SPEC = 1,
 	REQUEST_GUEST = 2,
 	REQUEST_UNTIL = 4,
+	REQUEST_FROM = 8,
+	REQUEST_ID = 16,
+	REQUEST_PORT = 32,
+	REQUEST_TIMEOUT_MS = 64,
 };
 
 enum request_limits {
 	REQUEST_DEPTH_MAX = 4,
 	REQUEST_GUEST_BYTES = 256, /* a DHCP name is 63, a port's name 63, an IPv6 address 45 */
 	REQUEST_SPEC_BYTES = 4096, /* SPEC_BYTES_MAX */
+	REQUEST_TIMEOUT_MS_MAX = 1000 * 1000 * 1000,
 };
 
 /* What `wait` waits for. */
@@ -47,10 +57,14 @@ enum request_until {
 
 struct request {
 	enum request_command command;
-	const char *spec;  /* guest-add: "stream,path=/run/vm.sock" */
+	const char *spec;  /* guest-add: "stream,path=/run/vm.sock"; forward-add: "tcp::2222-vm1:22" */
 	const char *guest; /* guest-rm, wait, capture: or NULL */
 	enum request_until until;
-	json_t *object; /* holds the strings after request_decode() */
+	uint64_t from;       /* flows: 0, or what the last answer said */
+	uint64_t id;         /* forward-rm */
+	uint64_t port;       /* wait: until the guest accepts there; 0: not asked for */
+	uint64_t timeout_ms; /* wait for a port: 0: without end */
+	json_t *object;      /* holds the strings after request_decode() */
 };
 
 /* 0; -EINVAL and a text that names the member. Then request_done(). */

@@ -145,6 +145,44 @@ json_t *describe_ports(struct gw_network *network)
 	return list;
 }
 
+static void describe_on_nat(void *owner, const struct gw_network_info *info)
+{
+	json_t **ret_object = owner;
+
+	if (!info->nat)
+		return;
+	*ret_object = json_pack("{s:o, s:o}", "flows", describe_count(info->flows), "flows_max",
+				describe_count(info->flows_max));
+	for (unsigned i = 0; *ret_object && i < gw_nat_counters(); i++)
+		json_object_set_new(*ret_object, gw_nat_counter_name(i), describe_count(info->nat[i]));
+}
+
+json_t *describe_nat(struct gw_network *network)
+{
+	json_t *object = NULL;
+
+	gw_network_describe(network, describe_on_nat, &object);
+	return object;
+}
+
+static void describe_on_flow(void *owner, const struct gw_flow_info *info)
+{
+	json_array_append_new(owner,
+			      json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "protocol", info->protocol, "guest",
+					info->guest, "far", info->far, "port", describe_text(info->port), "state",
+					info->state, "from_guest", describe_count(info->from_guest_bytes), "to_guest",
+					describe_count(info->to_guest_bytes), "idle_ms",
+					describe_count(info->idle_us / 1000)));
+}
+
+json_t *describe_flows(struct gw_network *network, size_t from, size_t most, size_t *ret_next)
+{
+	json_t *list = json_array();
+
+	*ret_next = gw_network_each_flow(network, from, most, describe_on_flow, list);
+	return list;
+}
+
 static void describe_on_lease(void *owner, const struct gw_lease_info *info)
 {
 	json_array_append_new(owner,

@@ -23,6 +23,15 @@ static char *respond_status(struct gw_network *network, const char *control_path
 	return answer_encode_ok(object);
 }
 
+/* Only a network with a way out has it. */
+static void respond_set_nat(json_t *object, struct gw_network *network)
+{
+	json_t *nat = describe_nat(network);
+
+	if (nat)
+		json_object_set_new(object, "nat", nat);
+}
+
 static char *respond_show(struct gw_network *network, const char *control_path)
 {
 	json_t *object = describe_network(network, control_path);
@@ -31,6 +40,19 @@ static char *respond_show(struct gw_network *network, const char *control_path)
 	json_object_set_new(object, "ports", describe_ports(network));
 	json_object_set_new(object, "leases", describe_leases(network));
 	json_object_set_new(object, "drops", describe_drops_total(network));
+	respond_set_nat(object, network);
+	return answer_encode_ok(object);
+}
+
+/* A part of them to a line, so that neither side ever holds the whole of a full table as text. */
+static char *respond_flows(struct gw_network *network, const struct request *request)
+{
+	size_t next;
+	json_t *object =
+		json_pack("{s:o}", "flows", describe_flows(network, (size_t)request->from, RESPOND_FLOWS, &next));
+
+	if (object && next)
+		json_object_set_new(object, "next", json_integer((json_int_t)next));
 	return answer_encode_ok(object);
 }
 
@@ -113,8 +135,13 @@ char *respond(struct gw_network *network, const char *control_path, const struct
 		return respond_guest_add(network, request);
 	case REQUEST_GUEST_REMOVE:
 		return respond_guest_remove(network, request);
+	case REQUEST_FLOWS:
+		return respond_flows(network, request);
 	case REQUEST_DOWN:
 		return answer_encode_ok(json_object());
+	case REQUEST_FORWARD_ADD:
+	case REQUEST_FORWARD_REMOVE:
+	case REQUEST_FORWARD_LIST:
 	case REQUEST_WAIT:
 	case REQUEST_CAPTURE:
 	case REQUEST_COMMANDS:

@@ -7,7 +7,11 @@
 struct gw_network;
 struct request;
 
-/* Answers for status, show, guest-add, guest-rm and down; for free(), NULL: no memory. */
+enum respond_limits {
+	RESPOND_FLOWS = 256, /* in one answer: 50 KB, and under a millisecond of the network's time */
+};
+
+/* Answers for status, show, guest-add, guest-rm, flows and down; for free(), NULL: no memory. */
 char *respond(struct gw_network *network, const char *control_path, const struct request *request);
 /* The answer of `wait`, or NULL: not yet. */
 char *respond_wait(struct gw_network *network, const struct request *request);

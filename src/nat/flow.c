@@ -66,6 +66,18 @@ struct flow *flow_find(const struct flow_table *table, const struct flow_key *ke
 	return flow;
 }
 
+size_t flow_each(const struct flow_table *table, size_t from, size_t most,
+		 void (*on_flow)(void *owner, const struct flow *flow), void *owner)
+{
+	size_t told = 0, at = from;
+
+	for (; at < table->bucket_count && told < most; at++) {
+		for (const struct flow *flow = table->buckets[at]; flow; flow = flow->chain, told++)
+			on_flow(owner, flow);
+	}
+	return at < table->bucket_count ? at : 0;
+}
+
 bool flow_give_one_up(struct flow_table *table)
 {
 	for (int i = 0; i < FLOW_SPARE_KINDS; i++) {

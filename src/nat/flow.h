@@ -130,6 +130,11 @@ void flow_wait_room(struct flow *flow, struct port *port);
 void flow_set_timer(struct flow *flow, uint64_t due_us);
 void flow_clear_timer(struct flow *flow);
 
+/* Tells the flows of the buckets from `from` on, whole buckets until there were `most`; the bucket to go on with, 0: that
+ * was all. A flow that is there from the first call to the last is told once. */
+size_t flow_each(const struct flow_table *table, size_t from, size_t most,
+		 void (*on_flow)(void *owner, const struct flow *flow), void *owner);
+
 /* Ends every flow of this port. */
 void flow_port_gone(struct flow_table *table, struct port *port);
 

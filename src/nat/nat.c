@@ -395,19 +395,35 @@ size_t nat_flow_count(const struct nat *nat)
 	return nat->flows.count;
 }
 
-void nat_each_flow(const struct nat *nat, void (*on_flow)(void *owner, const struct nat_flow_info *info), void *owner)
+size_t nat_flows_max(const struct nat *nat)
 {
-	list_for_each (at, &nat->flows.all) {
-		const struct flow *flow = container_of(at, struct flow, all);
-		struct nat_flow_info info = {
-			.protocol = flow->key.protocol,
-			.is6 = flow->key.is6,
-			.guest = {.ip = flow->key.guest, .port = flow->key.guest_port},
-			.far = {.ip = flow->key.far, .port = flow->key.far_port},
-			.port = flow->port,
-		};
+	return nat->flows.pool.count;
+}
 
-		flow->ops->look(flow, &info);
-		on_flow(owner, &info);
-	}
+struct nat_flow_call {
+	void (*on_flow)(void *owner, const struct nat_flow_info *info);
+	void *owner;
+};
+
+static void nat_on_flow(void *owner, const struct flow *flow)
+{
+	const struct nat_flow_call *call = owner;
+	struct nat_flow_info info = {
+		.protocol = flow->key.protocol,
+		.is6 = flow->key.is6,
+		.guest = {.ip = flow->key.guest, .port = flow->key.guest_port},
+		.far = {.ip = flow->key.far, .port = flow->key.far_port},
+		.port = flow->port,
+	};
+
+	flow->ops->look(flow, &info);
+	call->on_flow(call->owner, &info);
+}
+
+size_t nat_each_flow(const struct nat *nat, size_t from, size_t most,
+		     void (*on_flow)(void *owner, const struct nat_flow_info *info), void *owner)
+{
+	struct nat_flow_call call = {.on_flow = on_flow, .owner = owner};
+
+	return flow_each(&nat->flows, from, most, nat_on_flow, &call);
 }

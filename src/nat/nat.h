@@ -87,24 +87,36 @@ struct nat_config {
 	void *owner;
 };
 
-/* What happened, for show and for the simulator. */
+/* What happened, for show and for the simulator: X(name, "what it counts"). */
+#define NAT_COUNTER_LIST(X)                                                                              \
+	X(flows_made, "conversations begun")                                                             \
+	X(flows_full, "conversations that found no place in the table (flows=)")                         \
+	X(tcp_connects, "TCP connections that guests opened")                                            \
+	X(tcp_accepts, "TCP connections that forwards accepted")                                         \
+	X(tcp_refused, "TCP connections that the far end or the way refused")                            \
+	X(tcp_timer_retransmissions, "segments sent to guests again because no answer came")             \
+	X(tcp_fast_retransmissions, "segments sent to guests again because later ones arrived")          \
+	X(tcp_zero_windows, "times a guest shut its window while there was something for it")            \
+	X(tcp_probes, "questions whether a shut window has opened")                                      \
+	X(tcp_keepalives, "questions whether a silent guest is still there")                             \
+	X(tcp_half_closes_from_guest, "guests that sent their last byte first")                          \
+	X(tcp_half_closes_from_host, "far ends that sent their last byte first")                         \
+	X(tcp_resets_from_guest, "connections that guests broke off")                                    \
+	X(tcp_resets_from_host, "connections that far ends broke off")                                   \
+	X(tcp_partial_sends, "times a host socket took less than it was given")                          \
+	X(tcp_full_sockets, "times a host socket took nothing")                                          \
+	X(tcp_tail_refused, "bytes that found no place in the pool of tails, and were not acknowledged") \
+	X(tcp_data_on_syn, "connections that began with data")                                           \
+	X(tcp_data_on_fin, "last segments with data")                                                    \
+	X(tcp_out_of_order, "segments of guests that came before their turn")                            \
+	X(tcp_time_waits, "connections that waited for stragglers at their end")                         \
+	X(tcp_reused, "ports used again while they waited so")                                           \
+	X(tcp_given_up, "connections whose guest did not answer any more")
+
 struct nat_counters {
-	uint64_t flows_made;
-	uint64_t flows_full;
-	uint64_t tcp_connects, tcp_accepts, tcp_refused;
-	uint64_t tcp_timer_retransmissions, tcp_fast_retransmissions;
-	uint64_t tcp_zero_windows; /* times the guest shut its window while there was something for it */
-	uint64_t tcp_probes;
-	uint64_t tcp_keepalives;
-	uint64_t tcp_half_closes_from_guest, tcp_half_closes_from_host;
-	uint64_t tcp_resets_from_guest, tcp_resets_from_host;
-	uint64_t tcp_partial_sends; /* the host's socket took less than it was given */
-	uint64_t tcp_full_sockets;  /* or nothing */
-	uint64_t tcp_tail_refused;  /* bytes that found no place in the tail pool: not acknowledged */
-	uint64_t tcp_data_on_syn, tcp_data_on_fin;
-	uint64_t tcp_out_of_order;
-	uint64_t tcp_time_waits, tcp_reused;
-	uint64_t tcp_given_up; /* the guest did not answer any more */
+#define X(name, text) uint64_t name;
+	NAT_COUNTER_LIST(X)
+#undef X
 };
 
 /* A flow, for show. */
@@ -151,7 +163,10 @@ void nat_far_address(const struct nat *nat, const struct sockaddr *address, bool
 
 const struct nat_counters *nat_counters(const struct nat *nat);
 size_t nat_flow_count(const struct nat *nat);
-void nat_each_flow(const struct nat *nat, void (*on_flow)(void *owner, const struct nat_flow_info *info), void *owner);
+size_t nat_flows_max(const struct nat *nat);
+/* As flow_each(): begin with 0, and go on with what is returned until that is 0. */
+size_t nat_each_flow(const struct nat *nat, size_t from, size_t most,
+		     void (*on_flow)(void *owner, const struct nat_flow_info *info), void *owner);
 
 /* ---- addresses ---- */
 

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nat/nat.h"
 #include "network/guest.h"
 #include "network/inprocess.h"
+#include "network/user.h"
 #include "service/lease.h"
+#include "wire/ip.h"
 
 /* Where an address was heard, for sorting by port. */
 struct heard {
@@ -17,6 +20,11 @@ struct heard {
 struct heard_list {
 	struct heard *heard;
 	size_t count;
+};
+
+struct info_flow_call {
+	void (*on_flow)(void *owner, const struct gw_flow_info *info);
+	void *owner;
 };
 
 struct info_lease_call {
@@ -38,6 +46,30 @@ const char *gw_drop_name(unsigned reason)
 const char *gw_drop_text(unsigned reason)
 {
 	return reason > DROP_NONE && reason < DROP_REASONS ? drop_text((enum drop_reason)reason) : "";
+}
+
+#define X(name, text) {#name, text},
+static const struct {
+	const char *name, *text;
+} info_nat_counters[] = {NAT_COUNTER_LIST(X)};
+#undef X
+
+_Static_assert(sizeof(struct nat_counters) == sizeof(info_nat_counters) / sizeof(*info_nat_counters) * sizeof(uint64_t),
+	       "counters are read as an array");
+
+unsigned gw_nat_counters(void)
+{
+	return sizeof(info_nat_counters) / sizeof(*info_nat_counters);
+}
+
+const char *gw_nat_counter_name(unsigned counter)
+{
+	return counter < gw_nat_counters() ? info_nat_counters[counter].name : "";
+}
+
+const char *gw_nat_counter_text(unsigned counter)
+{
+	return counter < gw_nat_counters() ? info_nat_counters[counter].text : "";
 }
 
 void gw_network_describe(struct gw_network *network,
@@ -73,6 +105,11 @@ void gw_network_describe(struct gw_network *network,
 	info.host6 = host6;
 	info.drops = ethswitch_drops(network->ethswitch)->count;
 	info.restricted = network->description.restricted;
+	if (network->user) {
+		info.flows = nat_flow_count(user_nat(network->user));
+		info.flows_max = nat_flows_max(user_nat(network->user));
+		info.nat = (const uint64_t *)nat_counters(user_nat(network->user));
+	}
 	info.host_loopback = network->description.host_loopback && !info.restricted;
 	on_network(owner, &info);
 }
@@ -253,4 +290,69 @@ void gw_network_each_lease(struct gw_network *network, void (*on_lease)(void *ow
 	network_set_now(network);
 	gateway_expire(network->gateway);
 	lease_each(network->leases, ethswitch_now_us(network->ethswitch), info_on_lease, &call);
+}
+
+/* ---- flows ---- */
+
+enum {
+	INFO_ADDRESS_BYTES = IP6_TEXT_BYTES + sizeof("[]:65535"),
+};
+
+static const char *info_protocol(uint8_t protocol)
+{
+	switch (protocol) {
+	case IP_PROTOCOL_TCP:
+		return "tcp";
+	case IP_PROTOCOL_UDP:
+		return "udp";
+	}
+	return "icmp";
+}
+
+/* "" where there is none; without a port where the protocol has none. */
+static const char *info_address(const struct nat_address *address, bool has_port, char text[INFO_ADDRESS_BYTES])
+{
+	char ip[IP6_TEXT_BYTES];
+
+	*text = '\0';
+	if (ip6_is_zero(address->ip))
+		return text;
+	if (nat_address_is4(address))
+		ip4_format(nat_address_ip4(address), ip);
+	else
+		ip6_format(address->ip, ip);
+	if (!has_port)
+		snprintf(text, INFO_ADDRESS_BYTES, "%s", ip);
+	else
+		snprintf(text, INFO_ADDRESS_BYTES, nat_address_is4(address) ? "%s:%u" : "[%s]:%u", ip, address->port);
+	return text;
+}
+
+static void info_on_flow(void *owner, const struct nat_flow_info *flow)
+{
+	const struct info_flow_call *call = owner;
+	bool has_port = flow->protocol == IP_PROTOCOL_TCP || flow->protocol == IP_PROTOCOL_UDP;
+	char guest[INFO_ADDRESS_BYTES], far[INFO_ADDRESS_BYTES];
+	struct gw_flow_info info = GW_INIT(struct gw_flow_info);
+
+	info.protocol = info_protocol(flow->protocol);
+	info.guest = info_address(&flow->guest, has_port, guest);
+	info.far = info_address(&flow->far, has_port, far);
+	info.port = flow->port ? flow->port->name : "";
+	info.state = flow->state;
+	info.from_guest_bytes = flow->from_guest_bytes;
+	info.to_guest_bytes = flow->to_guest_bytes;
+	info.idle_us = flow->idle_us;
+	call->on_flow(call->owner, &info);
+}
+
+size_t gw_network_each_flow(struct gw_network *network, size_t from, size_t most,
+			    void (*on_flow)(void *owner, const struct gw_flow_info *info), void *owner)
+{
+	struct info_flow_call call = {.on_flow = on_flow, .owner = owner};
+
+	if (!network->user)
+		return 0;
+	network_set_now(network);
+	return nat_each_flow(user_nat(network->user), from, most, info_on_flow, &call);
 }

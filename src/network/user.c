@@ -177,6 +177,11 @@ void user_port_gone(struct user *user, struct port *port)
 	nat_port_gone(user->nat, port);
 }
 
+const struct nat *user_nat(const struct user *user)
+{
+	return user->nat;
+}
+
 /* ---- the resolver ---- */
 
 static struct ip6 user_ip6_of(struct ip4 ip)

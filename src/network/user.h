@@ -14,6 +14,7 @@
 
 struct gateway;
 struct lease_table;
+struct nat;
 struct user;
 
 struct user_config {
@@ -41,6 +42,9 @@ void user_flush(struct user *user);
 /* Outside; true: there is more. */
 bool user_run(struct user *user);
 void user_port_gone(struct user *user, struct port *port);
+
+/* For looking. */
+const struct nat *user_nat(const struct user *user);
 
 /* Has this machine a way to the IPv6 internet? Nothing is sent. */
 bool user_host_has_ip6(void);

@@ -40,7 +40,8 @@ static void check_request(const char *line, size_t length)
 #endif
 	again = request_encode(&request);
 	assert(again && request_decode(again, strlen(again) - 1, &back, NULL) == 0);
-	assert(back.command == request.command && back.until == request.until);
+	assert(back.command == request.command && back.until == request.until && back.from == request.from);
+	assert(back.id == request.id && back.port == request.port && back.timeout_ms == request.timeout_ms);
 	assert(!request.guest == !back.guest && (!request.guest || strcmp(request.guest, back.guest) == 0));
 	assert(request_word(request.command)[0]);
 	free(again);

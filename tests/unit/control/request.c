@@ -15,24 +15,30 @@
 
 static const struct {
 	const char *line;
-	enum request_command command;
-	const char *guest, *spec;
-	enum request_until until;
+	struct request request;
 } good[] = {
-	{"{\"command\":\"status\"}", REQUEST_STATUS, NULL, NULL, REQUEST_UNTIL_EITHER},
-	{" { \"command\" : \"show\" } ", REQUEST_SHOW, NULL, NULL, REQUEST_UNTIL_EITHER},
-	{"{\"spec\":\"stream,path=/x\",\"command\":\"guest-add\"}", REQUEST_GUEST_ADD, NULL, "stream,path=/x",
-	 REQUEST_UNTIL_EITHER},
-	{"{\"command\":\"guest-rm\",\"guest\":\"vm1\"}", REQUEST_GUEST_REMOVE, "vm1", NULL, REQUEST_UNTIL_EITHER},
-	{"{\"command\":\"wait\",\"guest\":\"vm1\"}", REQUEST_WAIT, "vm1", NULL, REQUEST_UNTIL_EITHER},
-	{"{\"command\":\"wait\",\"guest\":\"vm1\",\"until\":\"lease\"}", REQUEST_WAIT, "vm1", NULL,
-	 REQUEST_UNTIL_LEASE},
-	{"{\"command\":\"wait\",\"until\":\"connected\",\"guest\":\"\xc3\xa4\"}", REQUEST_WAIT, "\xc3\xa4", NULL,
-	 REQUEST_UNTIL_CONNECTED},
-	{"{\"command\":\"capture\"}", REQUEST_CAPTURE, NULL, NULL, REQUEST_UNTIL_EITHER},
-	{"{\"command\":\"capture\",\"guest\":\"a\\\"]}[{\\\\\"}", REQUEST_CAPTURE, "a\"]}[{\\", NULL,
-	 REQUEST_UNTIL_EITHER},
-	{"{\"command\":\"down\"}", REQUEST_DOWN, NULL, NULL, REQUEST_UNTIL_EITHER},
+	{"{\"command\":\"status\"}", {.command = REQUEST_STATUS}},
+	{" { \"command\" : \"show\" } ", {.command = REQUEST_SHOW}},
+	{"{\"spec\":\"stream,path=/x\",\"command\":\"guest-add\"}",
+	 {.command = REQUEST_GUEST_ADD, .spec = "stream,path=/x"}},
+	{"{\"command\":\"guest-rm\",\"guest\":\"vm1\"}", {.command = REQUEST_GUEST_REMOVE, .guest = "vm1"}},
+	{"{\"command\":\"forward-add\",\"spec\":\"tcp::2222-vm1:22\"}",
+	 {.command = REQUEST_FORWARD_ADD, .spec = "tcp::2222-vm1:22"}},
+	{"{\"command\":\"forward-rm\",\"id\":0}", {.command = REQUEST_FORWARD_REMOVE}},
+	{"{\"command\":\"forward-rm\",\"id\":7}", {.command = REQUEST_FORWARD_REMOVE, .id = 7}},
+	{"{\"command\":\"forward-list\"}", {.command = REQUEST_FORWARD_LIST}},
+	{"{\"command\":\"wait\",\"guest\":\"vm1\"}", {.command = REQUEST_WAIT, .guest = "vm1"}},
+	{"{\"command\":\"wait\",\"guest\":\"vm1\",\"until\":\"lease\"}",
+	 {.command = REQUEST_WAIT, .guest = "vm1", .until = REQUEST_UNTIL_LEASE}},
+	{"{\"command\":\"wait\",\"until\":\"connected\",\"guest\":\"\xc3\xa4\"}",
+	 {.command = REQUEST_WAIT, .guest = "\xc3\xa4", .until = REQUEST_UNTIL_CONNECTED}},
+	{"{\"command\":\"wait\",\"guest\":\"vm1\",\"port\":65535,\"timeout_ms\":1000000000}",
+	 {.command = REQUEST_WAIT, .guest = "vm1", .port = 65535, .timeout_ms = 1000000000}},
+	{"{\"command\":\"capture\"}", {.command = REQUEST_CAPTURE}},
+	{"{\"command\":\"capture\",\"guest\":\"a\\\"]}[{\\\\\"}", {.command = REQUEST_CAPTURE, .guest = "a\"]}[{\\"}},
+	{"{\"command\":\"flows\"}", {.command = REQUEST_FLOWS}},
+	{"{\"from\":4294967295,\"command\":\"flows\"}", {.command = REQUEST_FLOWS, .from = 4294967295}},
+	{"{\"command\":\"down\"}", {.command = REQUEST_DOWN}},
 };
 
 static const struct {
@@ -58,9 +64,39 @@ static const struct {
 	{"{\"command\":\"wait\",\"guest\":\"a\",\"until\":\"doomsday\"}",
 	 "unknown goal \"doomsday\": lease, connected or either"},
 	{"{\"command\":\"wait\",\"guest\":\"a\",\"until\":true}", "\"until\" is not a string"},
+	{"{\"command\":\"show\",\"from\":1}", "\"from\" is not a member of show"},
+	{"{\"command\":\"flows\",\"from\":-1}", "\"from\" is not a number from 0 to 4294967295"},
+	{"{\"command\":\"flows\",\"from\":4294967296}", "\"from\" is not a number from 0 to 4294967295"},
+	{"{\"command\":\"flows\",\"from\":1.5}", "\"from\" is not a number from 0 to 4294967295"},
+	{"{\"command\":\"forward-add\"}", "forward-add needs \"spec\""},
+	{"{\"command\":\"forward-rm\"}", "forward-rm needs \"id\""},
+	{"{\"command\":\"forward-rm\",\"id\":\"1\"}", "\"id\" is not a number from 0 to 4294967295"},
+	{"{\"command\":\"wait\",\"guest\":\"a\",\"port\":0}", "\"port\" is not a number from 1 to 65535"},
+	{"{\"command\":\"wait\",\"guest\":\"a\",\"port\":65536}", "\"port\" is not a number from 1 to 65535"},
+	{"{\"command\":\"wait\",\"guest\":\"a\",\"timeout_ms\":1000000001}",
+	 "\"timeout_ms\" is not a number from 0 to 1000000000"},
 	{"{\"command\":\"show\",\"x\":[[[[1]]]]}", "JSON nested deeper than 4"},
 	{"[[[[[[[[[[[[[[[[", "JSON nested deeper than 4"},
 };
+
+static void assert_same_text(const char *one, const char *other)
+{
+	assert_int_equal(!one, !other);
+	if (one)
+		assert_string_equal(one, other);
+}
+
+static void assert_same(const struct request *one, const struct request *other)
+{
+	assert_int_equal(one->command, other->command);
+	assert_int_equal(one->until, other->until);
+	assert_int_equal(one->from, other->from);
+	assert_int_equal(one->id, other->id);
+	assert_int_equal(one->port, other->port);
+	assert_int_equal(one->timeout_ms, other->timeout_ms);
+	assert_same_text(one->guest, other->guest);
+	assert_same_text(one->spec, other->spec);
+}
 
 static void each_good_request_is_understood(void **state)
 {
@@ -71,14 +107,7 @@ static void each_good_request_is_understood(void **state)
 
 		if (request_decode(good[i].line, strlen(good[i].line), &request, &error) < 0)
 			fail_msg("%s: %s", good[i].line, error.text);
-		assert_int_equal(request.command, good[i].command);
-		assert_int_equal(request.until, good[i].until);
-		assert_int_equal(!request.guest, !good[i].guest);
-		assert_int_equal(!request.spec, !good[i].spec);
-		if (good[i].guest)
-			assert_string_equal(request.guest, good[i].guest);
-		if (good[i].spec)
-			assert_string_equal(request.spec, good[i].spec);
+		assert_same(&request, &good[i].request);
 		request_done(&request);
 	}
 }
@@ -129,22 +158,13 @@ static void what_is_encoded_is_one_line_that_decodes_to_the_same(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		const struct request given = {.command = good[i].command,
-					      .guest = good[i].guest,
-					      .spec = good[i].spec,
-					      .until = good[i].until};
-		char *line = request_encode(&given);
+		char *line = request_encode(&good[i].request);
 		struct request back;
 
 		assert_non_null(line);
 		assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 		assert_int_equal(request_decode(line, strlen(line) - 1, &back, NULL), 0);
-		assert_int_equal(back.command, given.command);
-		assert_int_equal(back.until, given.until);
-		if (given.guest)
-			assert_string_equal(back.guest, given.guest);
-		if (given.spec)
-			assert_string_equal(back.spec, given.spec);
+		assert_same(&back, &good[i].request);
 		request_done(&back);
 		free(line);
 	}

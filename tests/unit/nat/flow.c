@@ -39,6 +39,13 @@ static bool flow_run(struct flow *flow, struct flow_budget *budget)
 	return false;
 }
 
+static void on_flow(void *owner, const struct flow *flow)
+{
+	uint8_t *seen = owner;
+
+	seen[flow->key.guest_port]++;
+}
+
 static const struct flow_ops ops = {.run = flow_run, .end = flow_end};
 
 static uint64_t clock_us(void *owner)
@@ -197,6 +204,30 @@ static void a_flow_stands_once_on_one_list_that_wakes_it(void **state)
 	assert_true(list_empty(&fixture.one.waiters));
 }
 
+/* Others come and go in between; those that stay are told once, whatever the size of the parts. */
+static void flows_are_told_in_parts_each_once(void **state)
+{
+	(void)state;
+	for (size_t most = 1; most <= FLOWS; most++) {
+		struct flow *flows[FLOWS - 1];
+		uint8_t seen[200] = {0};
+		size_t at = 0, parts = 0;
+
+		for (uint16_t i = 0; i < FLOWS - 1; i++)
+			flows[i] = make((uint16_t)(1 + i), &fixture.one);
+		do {
+			at = flow_each(&fixture.nat.flows, at, most, on_flow, seen);
+			flow_free(make((uint16_t)(100 + parts++), &fixture.one));
+			assert_true(parts <= FLOWS * 4);
+		} while (at);
+		for (uint16_t i = 0; i < FLOWS - 1; i++) {
+			assert_int_equal(seen[1 + i], 1);
+			flow_free(flows[i]);
+		}
+		assert_true(most < FLOWS || parts == 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +236,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_table_gives_up_what_is_missed_least_and_the_oldest_of_it, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(only_its_port_mac_and_vlan_own_a_flow, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(flows_are_told_in_parts_each_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_port_that_goes_takes_its_flows_along, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_stands_once_on_one_list_that_wakes_it, set_up, tear_down),
 	};

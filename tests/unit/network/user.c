@@ -279,6 +279,65 @@ static void a_guest_that_leaves_takes_its_flows_along(void **state)
 	end(fixture);
 }
 
+struct flow_call {
+	size_t count;
+	char text[128];
+};
+
+static void on_flow(void *owner, const struct gw_flow_info *info)
+{
+	struct flow_call *call = owner;
+
+	assert_int_equal(info->size, sizeof(*info));
+	call->count++;
+	snprintf(call->text, sizeof(call->text), "%s %s '%s' %s %s %llu %llu", info->protocol, info->guest, info->far,
+		 info->port, info->state, (unsigned long long)info->from_guest_bytes,
+		 (unsigned long long)info->to_guest_bytes);
+}
+
+static void on_network(void *owner, const struct gw_network_info *info)
+{
+	uint64_t *made = owner;
+
+	assert_int_equal(info->flows, 1);
+	assert_int_equal(info->flows_max, 16);
+	for (unsigned i = 0; i < gw_nat_counters(); i++) {
+		assert_true(*gw_nat_counter_text(i));
+		if (strcmp(gw_nat_counter_name(i), "flows_made") == 0)
+			*made = info->nat[i];
+	}
+}
+
+static void a_conversation_is_told_and_counted(void **state)
+{
+	struct fixture *fixture = begin("user,ipv6=off,flows=16");
+	struct flow_call call = {.count = 0};
+	uint64_t made = 0;
+
+	(void)state;
+	assert_int_equal(gw_network_each_flow(fixture->kit.network, 0, 100, on_flow, &call), 0);
+	assert_int_equal(call.count, 0);
+	send_udp(fixture, KIT_GATEWAY, fixture->port, "question", 8, false);
+	assert_int_equal(gw_network_each_flow(fixture->kit.network, 0, 100, on_flow, &call), 0);
+	assert_int_equal(call.count, 1);
+	assert_string_equal(call.text, "udp 10.0.2.20:4000 '' vm1 request 8 0");
+	gw_network_describe(fixture->kit.network, on_network, &made);
+	assert_int_equal(made, 1);
+	assert_string_equal(gw_nat_counter_name(gw_nat_counters()), "");
+	end(fixture);
+}
+
+static void without_a_way_out_there_are_no_flows(void **state)
+{
+	struct fixture *fixture = begin("none");
+	struct flow_call call = {.count = 0};
+
+	(void)state;
+	assert_int_equal(gw_network_each_flow(fixture->kit.network, 0, 100, on_flow, &call), 0);
+	assert_int_equal(call.count, 0);
+	end(fixture);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -289,6 +348,8 @@ int main(void)
 		cmocka_unit_test(the_resolver_answers_for_names_of_our_own),
 		cmocka_unit_test(a_question_with_a_wrong_sum_or_from_elsewhere_is_none),
 		cmocka_unit_test(dhcp_tells_of_the_router_and_the_resolver),
+		cmocka_unit_test(a_conversation_is_told_and_counted),
+		cmocka_unit_test(without_a_way_out_there_are_no_flows),
 		cmocka_unit_test(a_guest_that_leaves_takes_its_flows_along),
 	};
 

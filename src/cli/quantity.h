@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Amounts as a person reads them in a table: 1.5K, 0:04:59. */
+#ifndef CLI_QUANTITY_H
+#define CLI_QUANTITY_H
+
+enum quantity_limits {
+	QUANTITY_TEXT_BYTES = 24,
+};
+
+/* 1536 as "1.5K"; both return `text`. */
+const char *quantity_bytes(long long bytes, char text[QUANTITY_TEXT_BYTES]);
+/* "1:02:03"; negative: "for ever". */
+const char *quantity_seconds(long long seconds, char text[QUANTITY_TEXT_BYTES]);
+
+#endif

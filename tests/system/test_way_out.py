@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""The commands about uplink=user as a person uses them: what guests talk about with the world, which sockets of this
+machine lead to them, and whether they answer; and the mistakes a person makes."""
+import json
+import socket
+
+import pytest
+
+from kit import eventually
+from kit.frames import StreamGuest, ethernet, udp4
+
+pytestmark = pytest.mark.asan
+
+FLOWS = 2500
+
+
+def test_many_flows_are_listed_each_once_with_totals(wire, closing, tmp_path):
+    """More than fit into one answer of the control protocol."""
+    lab = wire()
+    server = closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    server.bind(("127.0.0.1", 0))
+    guest = closing(StreamGuest(lab.runtime("stream")))
+    guest.dhcp()
+    gateway = guest.resolve("10.0.2.2")
+    for number in range(FLOWS):
+        guest.send(ethernet(gateway, guest.mac, 0x0800, udp4(guest.ip, "10.0.2.2", 10000 + number, server.getsockname()[1], b"x" * 20)))
+    eventually(lambda: lab.show()["nat"]["flows_made"] >= FLOWS)
+    said = lab.command("flows", "t", "--json").stdout
+    flows = json.loads(said)
+    assert said.isascii() and said.count("\n") == 1
+    mine = [flow for flow in flows if flow["guest"].startswith(guest.ip + ":1")]
+    assert sorted(flow["guest"] for flow in mine) == sorted(f"{guest.ip}:{10000 + number}" for number in range(FLOWS))
+    assert {(flow["protocol"], flow["port"], flow["state"], flow["from_guest"], flow["to_guest"], flow["far"]) for flow in mine} == \
+        {("udp", "stream.1", "request", 20, 0, "")}
+    assert all(flow["idle_ms"] < 60000 for flow in mine)
+    lines = lab.command("flows").stdout.splitlines()
+    assert lines[0].split("  ")[0] == "PORT" and lines[-1].startswith(f"{len(flows)} flows: 0 tcp, {len(flows)} udp, 0 icmp; 49K from guests")
+    assert len(lines) == len(flows) + 2
+    shown = lab.command("show").stdout
+    assert f"flows: {len(flows)} of 131072" in shown and "flows_made" in shown and "conversations begun" in shown
+
+
+def test_a_network_without_flows_says_so(wire):
+    lab = wire("--uplink", "none")
+    assert json.loads(lab.command("flows", "--json").stdout) == []
+    assert lab.command("flows").stdout == "0 flows: 0 tcp, 0 udp, 0 icmp; 0B from guests, 0B to guests\n"
+    assert "nat" not in lab.show() and "flows:" not in lab.command("show").stdout
