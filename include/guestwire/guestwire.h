@@ -99,6 +99,11 @@ struct gw_network_config {
 	 * gw_network_free() included; must not call back into the network. */
 	void (*on_event)(void *owner, const struct gw_event *event);
 	void *owner;
+	/* guestfwd=…-cmd:COMMAND: a guest has connected, and the program runs the command, since the library forks
+	 * nothing. A connected non-blocking stream socket, the network's from now on, that leads to its standard input and
+	 * output; or negative errno, and the guest is refused. NULL: such words are an error. Must not call back into the
+	 * network. */
+	int (*open_command)(void *owner, const char *command);
 };
 
 GW_API int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network,

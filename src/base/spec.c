@@ -124,13 +124,13 @@ const char *spec_next(struct spec *spec, const char *key, size_t *at)
 
 int spec_bool(struct spec *spec, const char *key, bool *value, struct error *ret_error)
 {
-	static const char *const words[2][3] = {{"off", "no", "false"}, {"on", "yes", "true"}};
+	static const char *const words[2][4] = {{"off", "no", "false", "n"}, {"on", "yes", "true", "y"}};
 	const char *given = spec_string(spec, key);
 
 	if (!given)
 		return 0;
 	for (size_t i = 0; i < 2; i++) {
-		for (size_t j = 0; j < 3; j++) {
+		for (size_t j = 0; j < 4; j++) {
 			if (strcmp(given, words[i][j]) == 0) {
 				*value = i == 1;
 				return 0;

@@ -21,6 +21,7 @@
 #include "daemon/notify.h"
 #include "daemon/runtime.h"
 #include "daemon/server.h"
+#include "daemon/spawn.h"
 #include "guestwire/guestwire.h"
 
 struct running {
@@ -29,11 +30,13 @@ struct running {
 	struct log log;
 	struct gw_network *network;
 	struct server *server;
+	struct spawn spawn;
 	bool pidfile; /* it is ours to remove */
 };
 
 /* What a signal handler can reach: the one exception to having no such thing. */
 static volatile sig_atomic_t daemon_signal;
+static volatile sig_atomic_t daemon_child;
 static struct gw_network *volatile daemon_network;
 
 static void daemon_on_signal(int number)
@@ -46,9 +49,21 @@ static void daemon_on_signal(int number)
 	errno = kept;
 }
 
-static void daemon_catch(int number)
+/* A command of guestfwd= ended. */
+static void daemon_on_child(int number)
 {
-	struct sigaction action = {.sa_handler = daemon_on_signal}, before;
+	int kept = errno;
+
+	(void)number;
+	daemon_child = 1;
+	if (daemon_network)
+		gw_network_wake(daemon_network);
+	errno = kept;
+}
+
+static void daemon_catch(int number, void (*on_signal)(int number))
+{
+	struct sigaction action = {.sa_handler = on_signal}, before;
 
 	/* Who started us with nohup wants it ignored. */
 	if (number == SIGHUP && sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
@@ -62,9 +77,10 @@ static void daemon_prepare(void)
 	struct rlimit files;
 
 	daemon_signal = 0;
-	daemon_catch(SIGTERM);
-	daemon_catch(SIGINT);
-	daemon_catch(SIGHUP);
+	daemon_catch(SIGTERM, daemon_on_signal);
+	daemon_catch(SIGINT, daemon_on_signal);
+	daemon_catch(SIGHUP, daemon_on_signal);
+	daemon_catch(SIGCHLD, daemon_on_child);
 	signal(SIGPIPE, SIG_IGN);
 	/* Sockets are private from the moment they exist; mode= opens them afterwards. */
 	umask(077);
@@ -81,6 +97,13 @@ static void daemon_on_event(void *owner, const struct gw_event *event)
 	log_event(&running->log, event);
 	if (running->server)
 		server_news(running->server);
+}
+
+static int daemon_on_command(void *owner, const char *command)
+{
+	struct running *running = owner;
+
+	return spawn_command(&running->spawn, command);
 }
 
 static int daemon_refuse(struct error *ret_error, const struct gw_error *error, const char *origin)
@@ -123,6 +146,7 @@ static int daemon_start_network(struct running *running, struct error *ret_error
 	given.dhcp_hosts = hosts;
 	given.state_dir = config->state_dir;
 	given.on_event = daemon_on_event;
+	given.open_command = daemon_on_command;
 	given.owner = running;
 	result = gw_network_new(&given, &running->network, &error);
 	free(hosts);
@@ -236,6 +260,10 @@ static int daemon_loop(struct running *running, struct error *ret_error)
 	while (result >= 0 && !daemon_signal && !server_ended(running->server)) {
 		result = gw_network_run(running->network, -1);
 		server_turn(running->server);
+		if (daemon_child) {
+			daemon_child = 0;
+			spawn_reap(&running->spawn);
+		}
 	}
 	if (result < 0)
 		log_line(&running->log, "network %s ends: %s", running->daemon->name, error_name(result));

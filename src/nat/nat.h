@@ -79,8 +79,8 @@ struct nat_config {
 	const struct nat_socket_ops *sockets; /* NULL: the system's (tcp_socket.h) */
 	void *sockets_owner;
 
-	/* Both may be NULL. divert: TCP to this far end is served by somebody else (DNS, guestfwd): a connected,
-	 * non-blocking stream socket, NAT's from now on; -ENOENT: no, connect as usual; else the errno of the refusal. */
+	/* Both may be NULL. divert: TCP to this far end is served by somebody else (DNS, guestfwd): a non-blocking stream
+	 * socket, connected or connecting, NAT's from now on; -ENOENT: no, connect as usual; else the errno of the refusal. */
 	int (*divert)(void *owner, const struct nat_address *guest, const struct nat_address *far);
 	/* A line for a person, once: that ping sockets are forbidden, that descriptors ran out. */
 	void (*on_notice)(void *owner, const char *text);

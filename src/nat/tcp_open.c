@@ -126,18 +126,14 @@ static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *add
 	return tcp_watch(flow);
 }
 
-/* A diverted flow has its socket already. */
+/* A diverted flow has its socket already; connected or not, the loop says when it can be written to. */
 static int tcp_divert(struct tcp_flow *flow, int fd)
 {
 	struct tcp *tcp = tcp_state_of(flow);
-	int error;
 
 	flow->fd = fd;
 	tcp->sockets->adopt(tcp->sockets_owner, fd);
-	error = tcp_watch(flow);
-	if (error >= 0)
-		tcp_connected(flow);
-	return error;
+	return tcp_watch(flow);
 }
 
 static enum drop_reason tcp_refuse_destination(struct nat *nat, const struct tcp_segment *segment,

@@ -25,8 +25,7 @@ static const char *const ip4_words[] = {"net",    "host",  "dhcpstart", "dhcpend
 static const char *const ip6_words[] = {"ipv6-net", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns", "dhcp6"};
 
 /* QEMU's words for the user network that are not here yet; they would be misunderstood in silence otherwise. */
-static const char *const user_words_later[] = {"hostfwd",   "guestfwd", "tftp",    "smb",
-					       "smbserver", "address",  "map-host"};
+static const char *const user_words_later[] = {"hostfwd", "address", "map-host"};
 
 static int description_check_family(struct spec *spec, const char *family, const char *const *words, size_t count,
 				    struct error *ret_error)
@@ -46,7 +45,7 @@ static int description_read_switches(struct description *description, struct spe
 	struct service_config *service = &description->service;
 	int error;
 
-	(void)spec_string(spec, "id");
+	(void)spec_string(spec, "id"); /* QEMU's name for its own end */
 	service->ip4 = service->ip6 = true;
 	service->mtu_bytes = MTU_DEFAULT;
 	if ((error = spec_bool(spec, "ipv4", &service->ip4, ret_error)) < 0 ||
@@ -122,11 +121,27 @@ static int description_read_udp_filter(struct description *description, struct s
 	return 0;
 }
 
+/* QEMU starts Samba for these two. */
+static int description_refuse_smb(struct spec *spec, struct error *ret_error)
+{
+	const char *given = spec_string(spec, "smb"), *server = spec_string(spec, "smbserver");
+
+	if (!given && !server)
+		return 0;
+	return error_set(
+		ret_error, -EOPNOTSUPP,
+		"%s,%s=%s: not offered; run a file server on this machine, which guests reach at the gateway's "
+		"address, or give the guest virtiofs or 9p",
+		spec->kind, given ? "smb" : "smbserver", given ? given : server);
+}
+
 /* What only a way out has. */
 static int description_read_user(struct description *description, struct spec *spec, struct error *ret_error)
 {
 	int error;
 
+	if ((error = description_refuse_smb(spec, ret_error)) < 0)
+		return error;
 	for (size_t i = 0; i < sizeof(user_words_later) / sizeof(*user_words_later); i++) {
 		const char *given = spec_string(spec, user_words_later[i]);
 
@@ -140,6 +155,7 @@ static int description_read_user(struct description *description, struct spec *s
 	description->router_given = spec_string(spec, "router") != NULL;
 	if ((error = spec_bool(spec, "restrict", &description->restricted, ret_error)) < 0 ||
 	    (error = spec_bool(spec, "host-loopback", &description->host_loopback, ret_error)) < 0 ||
+	    (error = description_text(spec, "tftp", description->tftp, sizeof(description->tftp), ret_error)) < 0 ||
 	    (error = spec_u32(spec, "flows", FLOWS_LEAST, FLOWS_MOST, &description->flows, ret_error)) < 0)
 		return error;
 	return description_read_udp_filter(description, spec, ret_error);
@@ -156,9 +172,13 @@ static int description_read(struct description *description, struct spec *spec, 
 	    (description->user && (error = description_read_user(description, spec, ret_error)) < 0) ||
 	    (service->ip4 && (error = description_read_ip4(description, spec, ret_error)) < 0) ||
 	    (service->ip6 && (error = description_read_ip6(description, spec, ret_error)) < 0) ||
+	    (description->user && (error = description_read_guestfwds(description, spec, ret_error)) < 0) ||
 	    (error = description_read_names(service, spec, ret_error)) < 0 ||
 	    (error = description_read_mac(service, spec, ret_error)) < 0)
 		return error;
+	/* Who has the files is said along with them. */
+	if (description->tftp[0] && service->ip4 && !service->boot_server[0])
+		ip4_format(service->host4, service->boot_server);
 	return spec_finish(spec, ret_error);
 }
 

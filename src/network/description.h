@@ -8,7 +8,10 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "network/guestfwd.h"
 #include "service/service.h"
+
+enum { DESCRIPTION_PATH_BYTES = 1024 };
 
 struct description {
 	struct service_config service;
@@ -20,6 +23,9 @@ struct description {
 	uint32_t flows; /* 0: as many as NAT holds */
 	bool mac_move;
 	bool isolated; /* guests are, unless their own isolated= says otherwise */
+
+	char tftp[DESCRIPTION_PATH_BYTES]; /* "": nothing is served */
+	struct guestfwd_list guestfwds;
 };
 
 /* -EINVAL for words that do not go together, -EOPNOTSUPP for an uplink that this version does not have. */

@@ -23,16 +23,43 @@ int description_ip4(struct spec *spec, const char *key, struct ip4 *address, str
 	return 0;
 }
 
+/* The prefix that QEMU's user network takes for a net without one. */
+static unsigned description_class4(struct ip4 net)
+{
+	static const struct {
+		uint32_t net;
+		unsigned prefix, gives;
+	} rows[] = {{0x00000000, 1, 8},   {0xac100000, 12, 12}, {0xc0a80000, 16, 16},
+		    {0xc6120000, 15, 15}, {0x80000000, 2, 16},  {0xc0000000, 3, 24}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (ip4_in_net(net, ip4_from(rows[i].net), rows[i].prefix))
+			return rows[i].gives;
+	}
+	return 28;
+}
+
+/* As QEMU's user network numbers its own: 2.2, 2.3, 2.15 in a net of 16 bits and more, .2, .3, .15 in smaller ones. */
+static uint32_t description_usual4(const struct service_config *service, uint8_t number)
+{
+	return ip4_value(service->net4) | ((0x0200u | number) & ~ip4_mask(service->prefix4));
+}
+
 static int description_read_net4(struct service_config *service, struct spec *spec, struct error *ret_error)
 {
-	const char *given = spec_string(spec, "net");
+	const char *older = spec_string(spec, "ip"), *given = spec_string(spec, "net");
 	unsigned first;
+
+	if (!given)
+		given = older; /* QEMU's first name for it */
 
 	service->net4 = ip4_from(0x0a000200); /* 10.0.2.0/24 */
 	service->prefix4 = 24;
 	if (!given)
 		return 0;
-	if (!ip4_parse_net(given, &service->net4, &service->prefix4))
+	if (ip4_parse(given, &service->net4))
+		service->prefix4 = description_class4(service->net4);
+	else if (!ip4_parse_net(given, &service->net4, &service->prefix4))
 		return error_set(ret_error, -EINVAL, "%s,net=%s: not an IPv4 net, as 10.0.2.0/24 is", spec->kind,
 				 given);
 	if (service->prefix4 < PREFIX4_LEAST || service->prefix4 > PREFIX4_MOST)
@@ -76,10 +103,10 @@ static int description_check_ip4(const struct service_config *service, const str
 static void description_default_range4(struct service_config *service)
 {
 	uint32_t net = ip4_value(service->net4), last = (net | ~ip4_mask(service->prefix4)) - 1;
-	uint32_t host = ip4_value(service->host4), first = net + DHCP4_FIRST;
+	uint32_t host = ip4_value(service->host4), first = description_usual4(service, DHCP4_FIRST);
 
-	if (first > last || first == host)
-		first = first > last ? net + 1 : first + 1;
+	if (net + DHCP4_FIRST > last || first == host)
+		first = net + DHCP4_FIRST > last ? net + 1 : first + 1;
 	if (first == host)
 		first++;
 	if (last == host)
@@ -122,7 +149,7 @@ static int description_read_range4(struct service_config *service, struct spec *
  * net too small for that it is the gateway's. */
 static int description_resolver4(struct service_config *service, const struct spec *spec, struct error *ret_error)
 {
-	struct ip4 third = ip4_from(ip4_value(service->net4) + 3);
+	struct ip4 third = ip4_from(description_usual4(service, 3));
 
 	for (size_t i = 0; i < service->dns4_count; i++) {
 		if (!ip4_in_net(service->dns4[i], service->net4, service->prefix4))
@@ -133,7 +160,7 @@ static int description_resolver4(struct service_config *service, const struct sp
 	if (service->dns4_count > 0)
 		return 0;
 	if (ip4_equal(third, service->host4))
-		third = ip4_from(ip4_value(service->net4) + 2);
+		third = ip4_from(description_usual4(service, 2));
 	if (service->prefix4 == PREFIX4_MOST)
 		third = service->host4;
 	service->dns4[service->dns4_count++] = service->resolver4 = third;
@@ -203,7 +230,7 @@ int description_read_ip4(struct description *description, struct spec *spec, str
 
 	if ((error = description_read_net4(service, spec, ret_error)) < 0)
 		return error;
-	service->host4 = ip4_from(ip4_value(service->net4) + 2);
+	service->host4 = ip4_from(description_usual4(service, 2));
 	service->lease_s = DESCRIPTION_LEASE_S;
 	if ((error = description_ip4(spec, "host", &service->host4, ret_error)) < 0 ||
 	    (error = description_check_ip4(service, spec, "host", service->host4, ret_error)) < 0 ||

@@ -265,6 +265,17 @@ static void network_on_notice(void *owner, const char *text)
 	event_send(owner, GW_EVENT_NOTICE, NULL, NULL, "%s", text);
 }
 
+static int network_on_command(void *owner, const char *command)
+{
+	struct gw_network *network = owner;
+	int fd;
+
+	network->calling++;
+	fd = network->open_command(network->owner, command);
+	network->calling--;
+	return fd;
+}
+
 /* ---- making and ending one ---- */
 
 static int network_make_switch(struct gw_network *network)
@@ -307,7 +318,7 @@ static int network_make_leases(struct gw_network *network, const struct gw_netwo
 }
 
 /* Where the host knows no way to the IPv6 internet the guests are told none: they would wait for it (RFC 8305). */
-static int network_make_user(struct gw_network *network)
+static int network_make_user(struct gw_network *network, struct error *ret_error)
 {
 	struct user_config config = {.description = &network->description,
 				     .leases = network->leases,
@@ -315,19 +326,20 @@ static int network_make_user(struct gw_network *network)
 				     .ethswitch = network->ethswitch,
 				     .loop = network->loop,
 				     .network = network->name,
+				     .open_command = network->open_command ? network_on_command : NULL,
 				     .on_notice = network_on_notice,
 				     .owner = network};
 	int error;
 
 	if (!network->description.router_given && !user_host_has_ip6())
 		network->description.service.router6 = false;
-	error = user_new(&config, &network->user);
+	error = user_new(&config, &network->user, ret_error);
 	if (error >= 0)
 		gateway_set_user(network->gateway, network->user);
 	return error;
 }
 
-static int network_make_gateway(struct gw_network *network)
+static int network_make_gateway(struct gw_network *network, struct error *ret_error)
 {
 	struct gateway_config config = {.service = &network->description.service,
 					.leases = network->leases,
@@ -339,7 +351,7 @@ static int network_make_gateway(struct gw_network *network)
 	if (error < 0)
 		return error;
 	lease_table_watch(network->leases, network_on_lease, network);
-	return network->description.user ? network_make_user(network) : 0;
+	return network->description.user ? network_make_user(network, ret_error) : 0;
 }
 
 /* The parts that need no words of the person's. */
@@ -376,8 +388,9 @@ static int network_make(struct gw_network *network, const struct gw_network_conf
 	error = network_make_leases(network, config, ret_error);
 	if (error < 0)
 		return error;
-	error = network_make_gateway(network);
-	return error < 0 ? error_set(ret_error, error, "network %s: %s", name, error_name(error)) : 0;
+	error = network_make_gateway(network, ret_error);
+	return error < 0 && !ret_error->text[0] ? error_set(ret_error, error, "network %s: %s", name, error_name(error))
+						: error;
 }
 
 int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network, struct gw_error *ret_error)
@@ -393,6 +406,7 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 	}
 	network->now_us = known.now_us ? known.now_us : clock_now_us;
 	network->on_event = known.on_event;
+	network->open_command = known.open_command;
 	network->owner = known.owner;
 	list_init(&network->captures.captures);
 	list_init(&network->guests);

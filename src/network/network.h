@@ -32,6 +32,7 @@ struct gw_network {
 	struct description description; /* the leases and the gateway point into it */
 	uint64_t (*now_us)(void *owner);
 	void (*on_event)(void *owner, const struct gw_event *event);
+	int (*open_command)(void *owner, const char *command);
 	void *owner;
 
 	struct loop *loop;

@@ -13,7 +13,9 @@
 
 #include "base/bytes.h"
 #include "nat/nat.h"
+#include "network/fileserver.h"
 #include "network/gateway.h"
+#include "network/guestfwd.h"
 #include "network/resolver.h"
 #include "os/entropy.h"
 #include "os/socket.h"
@@ -29,6 +31,7 @@ struct user {
 	const struct service_config *service;
 	struct nat *nat;
 	struct resolver *resolver;
+	struct fileserver *fileserver; /* NULL: without tftp= */
 };
 
 bool user_host_has_ip6(void)
@@ -68,15 +71,17 @@ static bool user_leads_home(const struct user *user)
 	return user->config.description->host_loopback && !user->config.description->restricted;
 }
 
-/* To the gateway's or the resolver's address. TCP to the resolver is NAT's, which diverts it. */
-static bool user_is_nats(const struct user *user, const struct frame *frame, bool is_resolver, bool is_host,
-			 uint16_t dhcp_port)
+/* To one of the gateway's addresses. What is diverted by TCP, the resolver and guestfwd=, is NAT's. */
+static bool user_is_nats(const struct user *user, const struct frame *frame, struct nat_address to, bool is_resolver,
+			 bool is_host, uint16_t dhcp_port)
 {
-	uint16_t port = user_port(frame);
-
-	if (frame->layout.protocol == IP_PROTOCOL_TCP && is_resolver && port == DNS_PORT)
+	to.port = user_port(frame);
+	if (frame->layout.protocol == IP_PROTOCOL_TCP &&
+	    ((is_resolver && to.port == DNS_PORT) || guestfwd_find(&user->config.description->guestfwds, &to)))
 		return true;
-	if (frame->layout.protocol == IP_PROTOCOL_UDP && (port == dhcp_port || (is_resolver && port == DNS_PORT)))
+	if (frame->layout.protocol == IP_PROTOCOL_UDP &&
+	    (to.port == dhcp_port || (is_resolver && to.port == DNS_PORT) ||
+	     (is_host && user->fileserver && fileserver_has_port(user->fileserver, to.port))))
 		return false;
 	return is_host && user_leads_home(user);
 }
@@ -97,8 +102,8 @@ static bool user_wants4(const struct user *user, const struct frame *frame)
 	if (frame->layout.protocol == IP_PROTOCOL_ICMP && user_is_echo(frame, ICMP4_ECHO_REQUEST) &&
 	    !frame->layout.fragment)
 		return false;
-	return user_is_nats(user, frame, ip4_equal(to, service->resolver4), ip4_equal(to, service->host4),
-			    DHCP4_SERVER_PORT);
+	return user_is_nats(user, frame, nat_address4(to, 0), ip4_equal(to, service->resolver4),
+			    ip4_equal(to, service->host4), DHCP4_SERVER_PORT);
 }
 
 static bool user_wants6(const struct user *user, const struct frame *frame)
@@ -116,8 +121,8 @@ static bool user_wants6(const struct user *user, const struct frame *frame)
 	/* neighbour discovery among it */
 	if (frame->layout.protocol == IP_PROTOCOL_ICMP6)
 		return false;
-	return user_is_nats(user, frame, ip6_equal(to, service->resolver6), ip6_equal(to, service->host6),
-			    DHCP6_SERVER_PORT);
+	return user_is_nats(user, frame, nat_address6(to, 0), ip6_equal(to, service->resolver6),
+			    ip6_equal(to, service->host6), DHCP6_SERVER_PORT);
 }
 
 /* Tagged frames are nobody's here: ARP and DHCP do not speak to them either. */
@@ -182,32 +187,53 @@ const struct nat *user_nat(const struct user *user)
 	return user->nat;
 }
 
-/* ---- the resolver ---- */
+/* ---- what answers datagrams: the resolver and the file server ---- */
 
 static struct ip6 user_ip6_of(struct ip4 ip)
 {
 	return nat_address4(ip, 0).ip;
 }
 
-/* Who asks, if it is a neighbour that asks the resolver. */
-static bool user_read_asker(const struct user *user, const struct packet *packet, struct asker *ret_asker)
+/* Who asks, if it is a neighbour. */
+static bool user_read_asker(const struct user *user, const struct packet *packet, const struct udp_header *header,
+			    struct asker *ret_asker)
 {
 	const struct service_config *service = user->service;
 
 	memset(ret_asker, 0, sizeof(*ret_asker));
 	ret_asker->mac = packet->ethernet.from;
+	ret_asker->guest_port = header->from_port;
+	ret_asker->asked_port = header->to_port;
 	if (packet->is6) {
 		ret_asker->guest = packet->ip6.from;
 		ret_asker->asked = packet->ip6.to;
-		return !ip6_is_zero(service->resolver6) && ip6_equal(packet->ip6.to, service->resolver6) &&
-		       ip6_in_net(packet->ip6.from, service->net6, service->prefix6) &&
+		return ip6_in_net(packet->ip6.from, service->net6, service->prefix6) &&
 		       !service_is_ours6(service, packet->ip6.from);
 	}
 	ret_asker->guest = user_ip6_of(packet->ip4.from);
 	ret_asker->asked = user_ip6_of(packet->ip4.to);
-	return !ip4_is_zero(service->resolver4) && ip4_equal(packet->ip4.to, service->resolver4) &&
-	       ip4_in_net(packet->ip4.from, service->net4, service->prefix4) &&
+	return ip4_in_net(packet->ip4.from, service->net4, service->prefix4) &&
 	       !service_is_ours4(service, packet->ip4.from);
+}
+
+static bool user_asks_resolver(const struct user *user, const struct packet *packet, uint16_t port)
+{
+	const struct service_config *service = user->service;
+
+	if (port != DNS_PORT)
+		return false;
+	if (packet->is6)
+		return !ip6_is_zero(service->resolver6) && ip6_equal(packet->ip6.to, service->resolver6);
+	return !ip4_is_zero(service->resolver4) && ip4_equal(packet->ip4.to, service->resolver4);
+}
+
+static bool user_asks_fileserver(const struct user *user, const struct packet *packet, uint16_t port)
+{
+	const struct service_config *service = user->service;
+
+	if (!user->fileserver || !fileserver_has_port(user->fileserver, port))
+		return false;
+	return packet->is6 ? ip6_equal(packet->ip6.to, service->host6) : ip4_equal(packet->ip4.to, service->host4);
 }
 
 bool user_ask(struct user *user, const uint8_t *bytes, size_t length, enum drop_reason *ret_reason)
@@ -217,21 +243,24 @@ bool user_ask(struct user *user, const uint8_t *bytes, size_t length, enum drop_
 	struct reader payload;
 	struct packet packet;
 	struct asker asker;
+	bool resolver;
 
 	if (packet_parse(bytes, length, &packet) != DROP_NONE || packet.protocol != IP_PROTOCOL_UDP ||
 	    packet.fragment || !mac_equal(packet.ethernet.to, user->service->mac))
 		return false;
 	reader_init(&payload, packet.transport, packet.transport_bytes);
-	if (udp_header_read(&payload, packet.transport_bytes, &header) != DROP_NONE || header.to_port != DNS_PORT ||
-	    !user_read_asker(user, &packet, &asker))
+	if (udp_header_read(&payload, packet.transport_bytes, &header) != DROP_NONE)
 		return false;
-	asker.guest_port = header.from_port;
-	asker.asked_port = header.to_port;
+	resolver = user_asks_resolver(user, &packet, header.to_port);
+	if ((!resolver && !user_asks_fileserver(user, &packet, header.to_port)) ||
+	    !user_read_asker(user, &packet, &header, &asker))
+		return false;
 	packet.transport_bytes = header.bytes;
 	pseudo = packet_pseudo(&packet);
 	*ret_reason = udp_checksum_verify(&pseudo, packet.transport, header.bytes, packet.is6);
 	if (*ret_reason == DROP_NONE)
-		*ret_reason = resolver_input(user->resolver, &asker, payload.next, payload.left);
+		*ret_reason = resolver ? resolver_input(user->resolver, &asker, payload.next, payload.left)
+				       : fileserver_input(user->fileserver, &asker, payload.next, payload.left);
 	return true;
 }
 
@@ -242,12 +271,29 @@ static void user_on_answer(void *owner, const struct asker *asker, const void *m
 	gateway_answer(user->config.gateway, asker, message, bytes);
 }
 
+static int user_open_guestfwd(struct user *user, const struct guestfwd *guestfwd)
+{
+	int fd;
+
+	switch (guestfwd->kind) {
+	case GUESTFWD_SOCKET:
+		return guestfwd_connect(guestfwd);
+	case GUESTFWD_COMMAND:
+		break;
+	}
+	fd = user->config.open_command(user->config.owner, guestfwd->command);
+	return fd == -ENOENT ? -ECONNREFUSED : fd;
+}
+
 static int user_on_divert(void *owner, const struct nat_address *guest, const struct nat_address *far)
 {
 	struct user *user = owner;
 	const struct service_config *service = user->service;
+	const struct guestfwd *guestfwd = guestfwd_find(&user->config.description->guestfwds, far);
 	struct asker asker;
 
+	if (guestfwd)
+		return user_open_guestfwd(user, guestfwd);
 	if (far->port != DNS_PORT)
 		return -ENOENT;
 	if (nat_address_is4(far) ? !ip4_equal(nat_address_ip4(far), service->resolver4)
@@ -300,7 +346,31 @@ static int user_make_nat(struct user *user)
 	return error < 0 ? error : nat_new(&config, &user->nat);
 }
 
-int user_new(const struct user_config *config, struct user **ret_user)
+static int user_make_fileserver(struct user *user, struct error *ret_error)
+{
+	const struct description *description = user->config.description;
+	const struct fileserver_config config = {.loop = user->config.loop,
+						 .folder = description->tftp,
+						 .mtu_bytes = description->service.mtu_bytes,
+						 .send = user_on_answer,
+						 .owner = user};
+
+	return description->tftp[0] ? fileserver_new(&config, &user->fileserver, ret_error) : 0;
+}
+
+static int user_check_commands(const struct user_config *config, struct error *ret_error)
+{
+	const struct guestfwd_list *list = &config->description->guestfwds;
+
+	for (size_t i = 0; i < list->count && !config->open_command; i++) {
+		if (list->items[i].kind == GUESTFWD_COMMAND)
+			return error_set(ret_error, -EOPNOTSUPP, "guestfwd=…-cmd:%.100s: this program runs no commands",
+					 list->items[i].command);
+	}
+	return 0;
+}
+
+int user_new(const struct user_config *config, struct user **ret_user, struct error *ret_error)
 {
 	struct user *user = calloc(1, sizeof(*user));
 	struct resolver_config resolver = {.loop = config->loop,
@@ -310,13 +380,17 @@ int user_new(const struct user_config *config, struct user **ret_user)
 					   .alone = config->description->restricted,
 					   .send = user_on_answer,
 					   .owner = user};
-	int error;
+	int error = user_check_commands(config, ret_error);
 
-	if (!user)
-		return -ENOMEM;
+	if (!user || error < 0) {
+		free(user);
+		return user ? error : -ENOMEM;
+	}
 	user->config = *config;
 	user->service = &config->description->service;
-	error = resolver_new(&resolver, &user->resolver);
+	error = user_make_fileserver(user, ret_error);
+	if (error >= 0)
+		error = resolver_new(&resolver, &user->resolver);
 	if (error >= 0)
 		error = user_make_nat(user);
 	if (error < 0) {
@@ -333,5 +407,6 @@ void user_free(struct user *user)
 		return;
 	nat_free(user->nat);
 	resolver_free(user->resolver);
+	fileserver_free(user->fileserver);
 	free(user);
 }

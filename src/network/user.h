@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* uplink=user: the way out through the host's own sockets. NAT and the resolver, and which of the gateway's frames are
- * theirs. The gateway stays the port; what belongs to its services stays with them. */
+/* uplink=user: the way out through the host's own sockets. NAT, the resolver and the file server, and which of the
+ * gateway's frames are theirs. The gateway stays the port; what belongs to its services stays with them. */
 #ifndef NETWORK_USER_H
 #define NETWORK_USER_H
 
@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/drop.h"
+#include "base/error.h"
 #include "fabric/ethswitch.h"
 #include "loop/loop.h"
 #include "network/description.h"
@@ -24,18 +25,21 @@ struct user_config {
 	struct ethswitch *ethswitch;
 	struct loop *loop;
 	const char *network; /* its name */
+	/* guestfwd=…-cmd:COMMAND: a stream socket that is the command's input and output, or negative errno; NULL: the
+	 * program runs none. */
+	int (*open_command)(void *owner, const char *command);
 	void (*on_notice)(void *owner, const char *text);
 	void *owner;
 };
 
-/* 0 or negative errno. */
-int user_new(const struct user_config *config, struct user **ret_user);
+/* 0; or negative errno, and a text where the person's words are to blame. */
+int user_new(const struct user_config *config, struct user **ret_user, struct error *ret_error);
 void user_free(struct user *user);
 
 /* In a delivery. Is this parsed frame NAT's? Then it was taken, or counted as dropped at the guest's port. */
 bool user_input(struct user *user, const struct frame *frame);
-/* In a delivery, a whole frame with its checksums. Is it a question to the resolver? Then `ret_reason` says what became
- * of it. */
+/* In a delivery, a whole frame with its checksums. Is it a question to the resolver or for a file? Then `ret_reason` says
+ * what became of it. */
 bool user_ask(struct user *user, const uint8_t *bytes, size_t length, enum drop_reason *ret_reason);
 /* In a delivery, at its end. */
 void user_flush(struct user *user);

@@ -42,6 +42,9 @@ static bool number_is_ours4(const struct service_config *config, uint64_t number
 	for (size_t i = 0; i < config->dns4_count; i++)
 		if (number == ip4_value(config->dns4[i]))
 			return true;
+	for (size_t i = 0; i < config->also4_count; i++)
+		if (number == ip4_value(config->also4[i]))
+			return true;
 	for (size_t i = 0; i < config->route4_count; i++)
 		if (number == ip4_value(config->routes4[i].via))
 			return true;
@@ -55,6 +58,9 @@ static bool number_is_ours6(const struct service_config *config, uint64_t number
 	/* RFC 4291 2.6.1: interface 0 is every router's. */
 	if (number == 0 || ip6_equal(address, config->host6))
 		return true;
+	for (size_t i = 0; i < config->also6_count; i++)
+		if (ip6_equal(address, config->also6[i]))
+			return true;
 	for (size_t i = 0; i < config->dns6_count; i++)
 		if (ip6_equal(address, config->dns6[i]))
 			return true;

@@ -218,7 +218,7 @@ static struct ip4 talk_to(const struct dhcp4_talk *talk, uint8_t type, struct ip
 static void message_set_boot(struct dhcp4 *message, const struct service_config *config, uint8_t *server_name,
 			     uint8_t *file)
 {
-	if (!config->boot_file[0])
+	if (!config->boot_file[0] && !config->boot_server[0])
 		return;
 	memcpy(file, config->boot_file, strnlen(config->boot_file, DHCP4_FILE_BYTES - 1));
 	message->file = file;

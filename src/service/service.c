@@ -50,6 +50,10 @@ static bool ip4_is_net_broadcast(const struct service_config *config, struct ip4
 
 bool service_is_ours4(const struct service_config *config, struct ip4 address)
 {
+	for (size_t i = 0; i < config->also4_count; i++) {
+		if (ip4_equal(address, config->also4[i]))
+			return true;
+	}
 	return ip4_equal(address, config->host4) || (!ip4_is_zero(address) && ip4_equal(address, config->resolver4));
 }
 
@@ -179,12 +183,20 @@ static enum drop_reason visit_ip4(const struct visit *visit)
 
 bool service_is_ours6(const struct service_config *config, struct ip6 address)
 {
+	for (size_t i = 0; i < config->also6_count; i++) {
+		if (ip6_equal(address, config->also6[i]))
+			return true;
+	}
 	return ip6_equal(address, config->host6) || ip6_equal(address, reply_link_local(config)) ||
 	       (!ip6_is_zero(address) && ip6_equal(address, config->resolver6));
 }
 
 static bool ip6_is_our_group(const struct service_config *config, struct ip6 address)
 {
+	for (size_t i = 0; i < config->also6_count; i++) {
+		if (ip6_equal(address, ip6_solicited_node(config->also6[i])))
+			return true;
+	}
 	return ip6_equal(address, IP6_ALL_NODES) || ip6_equal(address, IP6_ALL_ROUTERS) ||
 	       (config->dhcp6 && ip6_equal(address, DHCP6_SERVERS)) ||
 	       ip6_equal(address, ip6_solicited_node(config->host6)) ||

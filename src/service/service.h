@@ -20,6 +20,7 @@ enum service_limits {
 	SERVICE_DNS_MAX = 4,
 	SERVICE_SEARCH_MAX = 8,
 	SERVICE_ROUTES_MAX = 8,
+	SERVICE_ALSO_MAX = 16,
 	SERVICE_NAME_BYTES = 254,         /* RFC 1035 2.3.4 */
 	SERVICE_REPLY_BYTES = 14 + 65535, /* an echo is as large as its request; all else fits 576 or 1280 or the MTU */
 	SERVICE_ADVERTISE_S = 1800,       /* at least so often ndp_advertise() is to be sent (RFC 4861 6.2.1) */
@@ -39,8 +40,10 @@ struct service_config {
 	bool ip4;
 	struct ip4 net4;
 	unsigned prefix4;
-	struct ip4 host4;     /* the gateway */
-	struct ip4 resolver4; /* where it serves DNS: an address of its own, or host4; 0: nowhere */
+	struct ip4 host4;                   /* the gateway */
+	struct ip4 resolver4;               /* where it serves DNS: an address of its own, or host4; 0: nowhere */
+	struct ip4 also4[SERVICE_ALSO_MAX]; /* more addresses of the gateway's, for what others serve there */
+	size_t also4_count;
 	struct ip4 dhcp4_first, dhcp4_last;
 	bool dhcp4;   /* answer DHCP at all */
 	bool router4; /* offer ourselves as the default route: there is an uplink, or router=on */
@@ -55,6 +58,8 @@ struct service_config {
 	unsigned prefix6;
 	struct ip6 host6;
 	struct ip6 resolver6;               /* as resolver4 */
+	struct ip6 also6[SERVICE_ALSO_MAX]; /* as also4 */
+	size_t also6_count;
 	struct ip6 dhcp6_first, dhcp6_last; /* differ in the low 64 bits only */
 	bool dhcp6;
 	bool router6;
@@ -89,7 +94,7 @@ struct lease_table;
 enum drop_reason service_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
 			       size_t length, uint64_t now_us, struct reply *ret_reply);
 
-/* The gateway's own: host4 and resolver4; host6, resolver6 and the link-local address. */
+/* The gateway's own: host4, resolver4 and also4; host6, resolver6, also6 and the link-local address. */
 bool service_is_ours4(const struct service_config *config, struct ip4 address);
 bool service_is_ours6(const struct service_config *config, struct ip6 address);
 

@@ -246,8 +246,12 @@ static void transfer_agree(struct tftp *tftp, struct tftp_transfer *transfer, co
 	if (options->has_timeout)
 		transfer->wait_us = (uint64_t)options->timeout_s * 1000 * 1000;
 	if (options->has_window) {
-		uint32_t window = transfer->netascii ? 1 : TFTP_WINDOW_MAX;
+		uint32_t window = TFTP_WINDOW_BYTES / transfer->block_bytes;
 
+		if (transfer->netascii || window == 0)
+			window = 1;
+		if (window > TFTP_WINDOW_MAX)
+			window = TFTP_WINDOW_MAX;
 		options->window_blocks = options->window_blocks < window ? options->window_blocks : window;
 		transfer->window = options->window_blocks;
 	}

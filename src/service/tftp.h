@@ -20,7 +20,8 @@ enum tftp_limits {
 	TFTP_TRANSFERS_MAX = 128, /* at once */
 	TFTP_TRANSFERS_PER_GUEST = 16,
 	TFTP_WINDOW_MAX = 32,
-	TFTP_WAIT_US = 1000 * 1000, /* without the option `timeout` */
+	TFTP_WINDOW_BYTES = 64 * 1024, /* so that a few windows fit the queue to the guest, whatever its blocks */
+	TFTP_WAIT_US = 1000 * 1000,    /* without the option `timeout` */
 	TFTP_REPEATS_MAX = 5,
 	TFTP_PORT_FIRST = 49152, /* of transfers: the dynamic ports (RFC 6335 6) */
 	TFTP_PORTS = 16384,

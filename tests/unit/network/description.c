@@ -113,6 +113,77 @@ static void every_word_lands_in_its_field(void **state)
 	assert_true(description.isolated);
 }
 
+static void qemus_whole_argument_for_its_user_network_is_understood(void **state)
+{
+	static const struct {
+		const char *uplink, *net;
+		unsigned prefix;
+		const char *host, *first, *dns;
+	} rows[] = {
+		{"user,id=net0", "10.0.2.0", 24, "10.0.2.2", "10.0.2.15", "10.0.2.3"},
+		{"user,id=net0,ipv4=on,ipv6=off", "10.0.2.0", 24, "10.0.2.2", "10.0.2.15", "10.0.2.3"},
+		{"user,id=net0,ipv6=n,restrict=y", "10.0.2.0", 24, "10.0.2.2", "10.0.2.15", "10.0.2.3"},
+		{"user,id=n,net=192.168.76.0/24,dhcpstart=192.168.76.9", "192.168.76.0", 24, "192.168.76.2",
+		 "192.168.76.9", "192.168.76.3"},
+		{"user,id=n,net=192.168.0.0", "192.168.0.0", 16, "192.168.2.2", "192.168.2.15", "192.168.2.3"},
+		{"user,id=n,net=10.0.0.0/8", "10.0.0.0", 8, "10.0.2.2", "10.0.2.15", "10.0.2.3"},
+		{"user,id=n,net=10.0.0.0", "10.0.0.0", 8, "10.0.2.2", "10.0.2.15", "10.0.2.3"},
+		{"user,id=n,ip=172.20.0.0", "172.16.0.0", 12, "172.16.2.2", "172.16.2.15", "172.16.2.3"},
+		{"user,id=n,net=192.168.5.0/255.255.255.0,host=192.168.5.1", "192.168.5.0", 24, "192.168.5.1",
+		 "192.168.5.15", "192.168.5.3"},
+		{"user,id=n,ipv6-net=fec0::/64,ipv6-host=fec0::2,ipv6-dns=fec0::3,hostname=vm,domainname=lab.test,"
+		 "dnssearch=a.test,dnssearch=b.test,dns=10.0.2.4,tftp=/srv/tftp,tftp-server-name=boot.test,"
+		 "bootfile=/pxelinux.0,restrict=on",
+		 "10.0.2.0", 24, "10.0.2.2", "10.0.2.15", "10.0.2.4"},
+		{"user,id=n,ipv6-prefix=fec0::,ipv6-prefixlen=64,guestfwd=tcp:10.0.2.100:1234-cmd:netcat -l -,,x,"
+		 "guestfwd=:10.0.2.101:4321-tcp:10.10.1.1:4321,guestfwd=tcp:10.0.2.102:80-unix:/tmp/s",
+		 "10.0.2.0", 24, "10.0.2.2", "10.0.2.15", "10.0.2.3"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct description description = describe(rows[i].uplink);
+		const struct service_config *service = &description.service;
+
+		assert_ip4(service->net4, rows[i].net);
+		assert_int_equal(service->prefix4, rows[i].prefix);
+		assert_ip4(service->host4, rows[i].host);
+		assert_ip4(service->dhcp4_first, rows[i].first);
+		assert_ip4(service->resolver4, rows[i].dns);
+	}
+}
+
+static void tftp_names_the_gateway_as_the_server_unless_another_is_named(void **state)
+{
+	struct description description = describe("user,tftp=/srv,host=10.0.2.1");
+
+	(void)state;
+	assert_string_equal(description.tftp, "/srv");
+	assert_string_equal(description.service.boot_server, "10.0.2.1");
+	description = describe("user,tftp=/srv,tftp-server-name=boot");
+	assert_string_equal(description.service.boot_server, "boot");
+	description = describe("user,bootfile=x");
+	assert_string_equal(description.service.boot_server, "");
+}
+
+static void an_address_of_guestfwd_inside_the_net_is_the_gateways(void **state)
+{
+	struct description description =
+		describe("user,guestfwd=tcp:10.0.2.100:80-unix:/s,guestfwd=tcp:10.0.2.100:81-unix:/s,"
+			 "guestfwd=tcp:192.0.2.1:80-unix:/s,guestfwd=tcp:10.0.2.2:80-unix:/s,"
+			 "guestfwd=tcp:[fd00::100]:80-cmd:cat,guestfwd=tcp:[2001:db8::1]:80-cmd:cat");
+	const struct service_config *service = &description.service;
+
+	(void)state;
+	assert_int_equal(description.guestfwds.count, 6);
+	assert_int_equal(service->also4_count, 1);
+	assert_ip4(service->also4[0], "10.0.2.100");
+	assert_true(service_is_ours4(service, service->also4[0]));
+	assert_int_equal(service->also6_count, 1);
+	assert_ip6(service->also6[0], "fd00::100");
+	assert_true(service_is_ours6(service, service->also6[0]));
+}
+
 static void the_older_words_for_ipv6_do_too(void **state)
 {
 	struct description description = describe("none,ipv6-prefix=fd01::,ipv6-prefixlen=64");
@@ -129,7 +200,7 @@ static void what_was_not_given_follows_the_net(void **state)
 		const char *uplink, *host, *first, *last;
 	} rows[] = {
 		{"none,net=10.1.2.3/24", "10.1.2.2", "10.1.2.15", "10.1.2.254"},
-		{"none,net=10.0.0.0/8", "10.0.0.2", "10.0.0.15", "10.255.255.254"},
+		{"none,net=10.0.0.0/8", "10.0.2.2", "10.0.2.15", "10.255.255.254"},
 		{"none,net=192.168.5.0/28", "192.168.5.2", "192.168.5.1", "192.168.5.14"},
 		{"none,net=192.168.5.0/29", "192.168.5.2", "192.168.5.1", "192.168.5.6"},
 		{"none,net=192.168.5.4/30", "192.168.5.6", "192.168.5.5", "192.168.5.5"},
@@ -248,7 +319,21 @@ static void every_contradiction_names_its_word_and_what_would_do(void **state)
 		const char *says[2];
 	} rows[] = {
 		{"user,hostfwd=tcp::2222-:22", -EOPNOTSUPP, {"hostfwd=tcp::2222-:22", "not available in this version"}},
-		{"user,tftp=/srv", -EOPNOTSUPP, {"tftp=/srv", "not available in this version"}},
+		{"none,tftp=/srv", -EINVAL, {"tftp=/srv", "unknown option 'tftp'"}},
+		{"user,smb=/srv", -EOPNOTSUPP, {"smb=/srv: not offered", "virtiofs"}},
+		{"user,smbserver=10.0.2.4", -EOPNOTSUPP, {"smbserver=10.0.2.4: not offered", "file server"}},
+		{"user,guestfwd=tcp:10.0.2.3:53-tcp:127.0.0.1:1",
+		 -EINVAL,
+		 {"guestfwd=tcp:10.0.2.3:53", "another port"}},
+		{"user,guestfwd=tcp:10.0.2.255:80-tcp:127.0.0.1:1", -EINVAL, {"guestfwd=tcp:10.0.2.255:80", "another"}},
+		{"user,guestfwd=tcp:[ff02::1]:80-tcp:127.0.0.1:1", -EINVAL, {"guestfwd=tcp:[ff02::1]:80", "another"}},
+		{"user,ipv6=off,guestfwd=tcp:[fd00::9]:80-tcp:127.0.0.1:1",
+		 -EINVAL,
+		 {"guestfwd=tcp:[fd00::9]", "ipv6=off"}},
+		{"user,guestfwd=udp:10.0.2.9:80-tcp:127.0.0.1:1",
+		 -EINVAL,
+		 {"guestfwd=udp:10.0.2.9:80", "tcp:ADDRESS:PORT"}},
+		{"user,guestfwd=tcp:10.0.2.9:80-chardev:c0", -EINVAL, {"'chardev:c0' is no target", "cmd:COMMAND"}},
 		{"user,udp-filter=port", -EINVAL, {"udp-filter=port", "address"}},
 		{"user,flows=1", -EINVAL, {"flows", "16"}},
 		{"user,dns=10.0.2.255", -EINVAL, {"dns=10.0.2.255", "10.0.2.1 to 10.0.2.254"}},
@@ -261,7 +346,6 @@ static void every_contradiction_names_its_word_and_what_would_do(void **state)
 		{"slirp", -EINVAL, {"uplink=slirp: no such uplink", "none"}},
 		{"", -EINVAL, {"kind", "KIND"}},
 		{"none,frobnicate=1", -EINVAL, {"frobnicate", "dhcpstart"}},
-		{"none,net=10.0.2.0", -EINVAL, {"net=10.0.2.0", "10.0.2.0/24"}},
 		{"none,net=10.0.2.0/31", -EINVAL, {"net=10.0.2.0/31", "8 to 30"}},
 		{"none,net=10.0.0.0/7", -EINVAL, {"net=10.0.0.0/7", "8 to 30"}},
 		{"none,net=127.0.0.0/8", -EINVAL, {"net=127.0.0.0/8: reserved", "192.168.0.0/16"}},
@@ -343,6 +427,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_words_the_net_is_the_one_that_qemu_users_know),
 		cmocka_unit_test(every_word_lands_in_its_field),
+		cmocka_unit_test(qemus_whole_argument_for_its_user_network_is_understood),
+		cmocka_unit_test(tftp_names_the_gateway_as_the_server_unless_another_is_named),
+		cmocka_unit_test(an_address_of_guestfwd_inside_the_net_is_the_gateways),
 		cmocka_unit_test(the_older_words_for_ipv6_do_too),
 		cmocka_unit_test(what_was_not_given_follows_the_net),
 		cmocka_unit_test(a_gateway_without_mac_is_named_after_its_address),

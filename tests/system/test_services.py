@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+"""What the gateway of an uplink=user serves: files, connections that it hands on, names. The topology is kit/far.py's.
+
+Files are fetched by busybox' and atftp's clients, names are asked by dig; what answers behind is dnsmasq, in the world."""
+import hashlib
+import os
+import random
+import socket
+import subprocess
+import time
+
+import pytest
+
+from kit import eventually, need
+from kit.far import HOST, WORLD
+
+pytestmark = pytest.mark.asan
+
+
+def busybox():
+    """One with tftp: the distribution's, unpacked."""
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "build", "peers", "bin", "busybox")
+    return path if os.path.exists(path) else need("busybox")
+
+
+# ---- tftp= ----
+
+@pytest.fixture
+def files(tmp_path):
+    """A folder with files in it, and one beside it."""
+    folder = tmp_path / "tftp"
+    (folder / "sub").mkdir(parents=True)
+    (tmp_path / "secret").write_text("secret")
+    (folder / "small").write_bytes(b"small\n")
+    (folder / "empty").write_bytes(b"")
+    (folder / "sub" / "block").write_bytes(random.Random(1).randbytes(512))
+    (folder / "out").symlink_to("../secret")
+    (folder / "in").symlink_to("sub/block")
+    (folder / "locked").write_text("locked")
+    return folder
+
+
+def fetch(far, name, *options, server=HOST[4], timeout=60, check=True):
+    """The file as busybox' client gets it, or its words."""
+    got = os.path.join(far.folder, "got")
+    if os.path.exists(got):
+        os.unlink(got)
+    done = far.box.run(busybox(), "tftp", "-g", *options, "-r", name, "-l", got, server, timeout=timeout, check=False)
+    if done.returncode != 0:
+        assert not check, f"{done.stderr} {far.drops()}"
+        return done.stderr
+    with open(got, "rb") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_files_of_every_length_are_fetched(far, files, family):
+    far = far(f",tftp={files}")
+    for name in ("small", "empty", "sub/block", "/sub/block", "in"):
+        for options in ((), ("-b", "1400")):
+            assert fetch(far, name, *options, server=HOST[family]) == (files / name.lstrip("/")).read_bytes()
+
+
+def test_what_lies_outside_of_the_directory_is_not_served(far, files):
+    far = far(f",tftp={files}")
+    for name in ("../secret", "/../secret", "sub/../../secret", "out", "none", "sub"):
+        said = fetch(far, name, check=False)
+        assert isinstance(said, str) and "server error" in said, name
+    assert fetch(far, "small") == b"small\n"
+
+
+def test_40_mib_come_whole_with_windows_and_with_large_blocks(far, files):
+    need("atftp")
+    far = far(f",tftp={files}")
+    data = random.Random(2).randbytes(40 << 20)
+    (files / "large").write_bytes(data)
+    got = os.path.join(far.folder, "got")
+    for options in (("--option", "blksize 1428", "--option", "windowsize 16"), ("--option", "blksize 1428", "--option", "tsize 0")):
+        start = time.monotonic()
+        far.box.run("atftp", *options, "-g", "-r", "large", "-l", got, HOST[4], timeout=60)
+        with open(got, "rb") as file:
+            assert hashlib.sha256(file.read()).digest() == hashlib.sha256(data).digest()
+        assert time.monotonic() - start < 60
+
+
+def test_ten_transfers_at_once_are_kept_apart(far, files):
+    far = far(f",tftp={files}")
+    for number in range(10):
+        (files / f"f{number}").write_bytes(bytes([number]) * (100000 + number))
+    processes = [far.start(far.box, busybox(), "tftp", "-g", "-b", "1024", "-r", f"f{number}", "-l", f"{far.folder}/g{number}", HOST[4])
+                 for number in range(10)]
+    for number, process in enumerate(processes):
+        assert process.wait() == 0, far.drops()
+        with open(f"{far.folder}/g{number}", "rb") as file:
+            assert file.read() == bytes([number]) * (100000 + number)
+
+
+# Asks for a file and acknowledges block 1 alone, then never again; later the next, from the same port.
+VANISH = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(3)
+s.sendto(b"\\0\\1" + sys.argv[1].encode() + b"\\0octet\\0", ("10.0.2.2", 69))
+data, server = s.recvfrom(2000)
+assert data[:4] == b"\\0\\3\\0\\1" and server[1] != 69, data[:8]
+time.sleep(float(sys.argv[2]))
+s.setblocking(False)
+copies = 0
+try:
+    while s.recv(2000)[:4] == b"\\0\\3\\0\\1":
+        copies += 1
+except BlockingIOError:
+    pass
+s.settimeout(1)
+s.sendto(b"\\0\\4\\0\\1", server)
+try:
+    data = s.recv(2000)
+except TimeoutError:
+    data = bytes(4)
+print(copies, data[1], data[3])
+"""
+
+
+def test_a_slow_client_gets_its_block_again_and_one_that_vanished_is_forgotten(far, files):
+    far = far(f",tftp={files}")
+    (files / "two").write_bytes(b"2" * 1000)
+    slow = far.start(far.box, "python3", "-c", VANISH, "two", "2.5", stdout=subprocess.PIPE, text=True)
+    gone = far.start(far.box, "python3", "-c", VANISH, "two", "7", stdout=subprocess.PIPE, text=True)
+    assert fetch(far, "small") == b"small\n"
+    copies, kind, block = map(int, slow.stdout.read().split())
+    assert copies >= 1 and (kind, block) == (3, 2)
+    # 5 repetitions, and then nobody serves that port any more
+    copies, kind, block = map(int, gone.stdout.read().split())
+    assert copies <= 5 and (kind, block) == (0, 0)
+
+
+def test_a_directory_that_vanished_is_an_error_and_serves_again_when_it_is_back(far, files):
+    far = far(f",tftp={files}")
+    files.rename(files.parent / "away")
+    said = fetch(far, "small", check=False)
+    assert isinstance(said, str) and "server error" in said
+    (files.parent / "away").rename(files)
+    assert fetch(far, "small") == b"small\n"
+
+
+def test_a_directory_that_is_not_there_at_the_start_is_one_clear_line(wire, tmp_path):
+    lab = wire("--uplink", f"user,tftp={tmp_path}/none", check=False)
+    assert lab.process.wait(20) != 0
+    assert f"tftp={tmp_path}/none: No such file or directory; name a directory that can be read" in lab.errors()
+
+
+def test_dhcp_says_where_to_boot_from(far, files):
+    far = far(f",tftp={files},bootfile=sub/block")
+    got = os.path.join(far.folder, "script")
+    with open(got, "w", encoding="utf8") as file:
+        file.write('#!/bin/sh\n[ "$1" = bound ] && echo "$siaddr $boot_file $tftp $bootfile" > ' + got + ".out\nexit 0\n")
+    os.chmod(got, 0o755)
+    far.box.run(busybox(), "udhcpc", "-i", "tap0", "-n", "-q", "-O", "tftp", "-O", "bootfile", "-s", got, timeout=20)
+    with open(got + ".out", encoding="utf8") as file:
+        assert file.read().split() == ["10.0.2.2", "sub/block", "10.0.2.2", "sub/block"]
+
+
+# ---- guestfwd= ----
+
+TALK = """
+import socket, sys
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+c.sendall(sys.argv[3].encode())
+c.shutdown(socket.SHUT_WR)
+data = b""
+while True:
+    part = c.recv(65536)
+    if not part:
+        break
+    data += part
+print(len(data), data[:60].decode())
+"""
+UPPER = """
+import socket, sys
+s = socket.socket(getattr(socket, sys.argv[1]))
+s.bind(sys.argv[2] if sys.argv[1] == "AF_UNIX" else (sys.argv[2], int(sys.argv[3])))
+s.listen()
+print("ready", flush=True)
+while True:
+    c = s.accept()[0]
+    data = b""
+    while part := c.recv(65536):
+        data += part
+    c.sendall(data.upper())
+    c.close()
+"""
+CONNECT = """
+import errno, socket, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.settimeout(5)
+start = time.monotonic()
+try:
+    s.connect((sys.argv[1], int(sys.argv[2])))
+    said = "connected"
+except TimeoutError:
+    said = "timeout"
+except OSError as error:
+    said = errno.errorcode[error.errno]
+print(said, time.monotonic() - start)
+"""
+
+
+def talk(far, address, port, text="words"):
+    return far.python(far.box, TALK, address, port, text)
+
+
+@pytest.mark.parametrize("options", ["", ",restrict=on"])
+def test_connections_of_guests_are_handed_to_sockets_and_commands(far, tmp_path, options):
+    path = tmp_path / "target.sock"
+    far = far(f"{options},guestfwd=tcp:10.0.2.100:80-unix:{path},guestfwd=tcp:10.0.2.100:81-tcp:127.0.0.1:8081"
+              ",guestfwd=tcp:[fd00::100]:80-cmd:tr a-z A-Z,guestfwd=tcp:198.51.100.9:80-cmd:tr a-z A-Z;; echo end")
+    far.server(far.host, UPPER, "AF_UNIX", path)
+    far.server(far.host, UPPER, "AF_INET", "127.0.0.1", 8081)
+    for address, port in (("10.0.2.100", 80), ("10.0.2.100", 81), ("fd00::100", 80)):
+        assert talk(far, address, port) == "5 WORDS", (address, port, far.drops(), far.lab.errors())
+        assert talk(far, address, port, "again") == "5 AGAIN"
+    # the gateway answers for the address itself, and refuses its other ports
+    far.box.run("ping", "-c", "1", "-W", "2", "10.0.2.100")
+    assert far.python(far.box, CONNECT, "10.0.2.100", 82).split()[0] == "ECONNREFUSED"
+    if options:
+        assert far.python(far.box, CONNECT, WORLD[4], 80).split()[0] in ("EACCES", "EHOSTUNREACH", "EPERM")
+
+
+def test_a_target_that_is_not_there_refuses_the_guest(far, tmp_path):
+    far = far(f",guestfwd=tcp:10.0.2.100:80-unix:{tmp_path}/none,guestfwd=tcp:10.0.2.100:81-tcp:127.0.0.1:9"
+              ",guestfwd=tcp:10.0.2.100:82-cmd:exit 1")
+    for port in (80, 81):
+        said, seconds = far.python(far.box, CONNECT, "10.0.2.100", port).split()
+        assert said == "ECONNREFUSED" and float(seconds) < 0.5
+    assert talk(far, "10.0.2.100", 82, "") == "0"
+
+
+def test_commands_leave_neither_descriptors_nor_children_behind(far):
+    far = far(",guestfwd=tcp:10.0.2.100:80-cmd:cat")
+
+    def open_now():
+        return len(os.listdir(f"/proc/{far.lab.pid}/fd"))
+
+    def children():
+        with open(f"/proc/{far.lab.pid}/task/{far.lab.pid}/children", encoding="utf8") as file:
+            return file.read().split()
+    before = open_now()
+    for number in range(20):
+        assert talk(far, "10.0.2.100", 80, f"text{number}") == f"{len(str(number)) + 4} text{number}"
+    eventually(lambda: not children(), 10, what="the commands' end")
+    eventually(lambda: open_now() <= before, 10, what="the descriptors' end")

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands at the other end of a socket. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/spawn.h"
+
+/* All that comes until the end. */
+static size_t read_all(int fd, char *text, size_t room)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	size_t used = 0;
+	ssize_t got = 1;
+
+	while (got != 0 && used < room && poll(&poll_fd, 1, 5000) == 1) {
+		got = read(fd, text + used, room - used);
+		if (got > 0)
+			used += (size_t)got;
+		else if (got < 0)
+			fail();
+	}
+	assert_int_equal(got, 0);
+	return used;
+}
+
+static void the_socket_is_the_commands_input_and_output(void **state)
+{
+	struct spawn spawn = {0};
+	char text[64] = "";
+	int fd = spawn_command(&spawn, "tr a-z A-Z; echo done");
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(write(fd, "words\n", 6), 6);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	read_all(fd, text, sizeof(text) - 1);
+	assert_string_equal(text, "WORDS\ndone\n");
+	close(fd);
+}
+
+static void a_command_that_ended_is_reaped_and_others_are_not(void **state)
+{
+	struct timespec pause = {.tv_nsec = 1000 * 1000};
+	struct spawn spawn = {0};
+	int waiting = spawn_command(&spawn, "cat"), ending = spawn_command(&spawn, "exit 3");
+	char byte;
+
+	(void)state;
+	assert_true(waiting >= 0 && ending >= 0);
+	assert_int_equal(spawn.count, 2);
+	read_all(ending, &byte, 1);
+	for (int i = 0; i < 5000 && spawn.count == 2; i++) {
+		nanosleep(&pause, NULL);
+		spawn_reap(&spawn);
+	}
+	assert_int_equal(spawn.count, 1);
+	close(waiting);
+	for (int i = 0; i < 5000 && spawn.count == 1; i++) {
+		nanosleep(&pause, NULL);
+		spawn_reap(&spawn);
+	}
+	assert_int_equal(spawn.count, 0);
+	close(ending);
+}
+
+/* Nothing of the program's is left open in it, the socket's other end least of all. */
+static void a_command_inherits_no_other_descriptor(void **state)
+{
+	struct spawn spawn = {0};
+	char text[256] = "";
+	int other = spawn_command(&spawn, "cat"), fd;
+
+	(void)state;
+	fd = spawn_command(&spawn, "ls -l /proc/$$/fd | grep -c socket");
+	assert_true(fd >= 0);
+	read_all(fd, text, sizeof(text) - 1);
+	assert_string_equal(text, "2\n");
+	close(fd);
+	close(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_socket_is_the_commands_input_and_output),
+		cmocka_unit_test(a_command_that_ended_is_reaped_and_others_are_not),
+		cmocka_unit_test(a_command_inherits_no_other_descriptor),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
