@@ -235,6 +235,50 @@ GW_API int gw_dial_new(struct gw_network *network, const char *guest, uint16_t p
 /* Also from within on_done. */
 GW_API void gw_dial_free(struct gw_dial *dial);
 
+/* ---- guests whose sockets this program can make: network namespaces ---- */
+
+/* What is between the loopback interface of this machine and the guest's own is taken there by the kernel (splice(2)), or
+ * by calls for many datagrams, without becoming packets. The process must ignore SIGPIPE. */
+struct gw_dialler_config {
+	size_t size;
+	const char *address4, *address6; /* the guest's; NULL: it has none. Forwards to them are spliced for clients of
+					  * this machine's loopback, to 127.0.0.1 or ::1 inside */
+	/* An unconnected, non-blocking socket of the guest's; AF_INET or AF_INET6, SOCK_STREAM or SOCK_DGRAM. It is the
+	 * network's from then on. -EAGAIN: none now, and gw_dialler_ready() will be called; another negative errno:
+	 * never. Must not call back into the network. */
+	int (*open)(void *owner, int family, int type);
+	void *owner;
+};
+struct gw_dialler;
+GW_API int gw_dialler_new(struct gw_network *network, const struct gw_dialler_config *config,
+			  struct gw_dialler **ret_dialler, struct gw_error *ret_error);
+/* There are sockets again. */
+GW_API void gw_dialler_ready(struct gw_dialler *dialler);
+/* Ends the passages that lead through it. */
+GW_API void gw_dialler_free(struct gw_dialler *dialler);
+
+/* A passage: what comes in at one socket is taken to an address elsewhere. */
+struct gw_passage_config {
+	size_t size;
+	int fd; /* listening stream, or bound datagram socket, wherever it was made; the network's when this succeeds */
+	const char *to;             /* "127.0.0.1:80", "[::1]:80" */
+	struct gw_dialler *through; /* where `to` is; NULL: on this machine */
+};
+struct gw_passage_info {
+	size_t size;
+	const char *protocol; /* "tcp", "udp" */
+	const char *listening, *to;
+	bool to_guest;        /* through a dialler */
+	uint64_t connections; /* or clients */
+};
+struct gw_passage;
+GW_API int gw_passage_new(struct gw_network *network, const struct gw_passage_config *config,
+			  struct gw_passage **ret_passage, struct gw_error *ret_error);
+/* Connections that are open go on; datagrams do not. */
+GW_API void gw_passage_free(struct gw_passage *passage);
+GW_API void gw_network_each_passage(struct gw_network *network,
+				    void (*on_passage)(void *owner, const struct gw_passage_info *info), void *owner);
+
 /* ---- looking ---- */
 
 struct gw_counters {

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "network/dialler.h"
 #include "network/event.h"
 #include "network/guest.h"
 #include "network/inprocess.h"
+#include "network/passage.h"
 #include "network/reservation.h"
 #include "os/clock.h"
 #include "os/entropy.h"
@@ -354,6 +356,15 @@ static int network_make_gateway(struct gw_network *network, struct error *ret_er
 	return network->description.user ? network_make_user(network, ret_error) : 0;
 }
 
+static int network_make_splices(struct gw_network *network)
+{
+	const struct splice_table_config config = {.loop = network->loop,
+						   .on_notice = network_on_notice,
+						   .owner = network};
+
+	return splice_table_new(&config, &network->splices);
+}
+
 /* The parts that need no words of the person's. */
 static int network_make_rest(struct gw_network *network)
 {
@@ -366,6 +377,8 @@ static int network_make_rest(struct gw_network *network)
 	if (!network->pieces || !network->scratch)
 		return -ENOMEM;
 	error = record_table_init(&network->records);
+	if (error >= 0)
+		error = network_make_splices(network);
 	return error < 0 ? error : network_make_switch(network);
 }
 
@@ -412,6 +425,8 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 	list_init(&network->guests);
 	list_init(&network->ports);
 	list_init(&network->watches);
+	list_init(&network->diallers);
+	list_init(&network->passages);
 	list_init(&network->guests_gone);
 	list_init(&network->ports_gone);
 	list_init(&network->records.away);
@@ -450,6 +465,9 @@ void gw_network_free(struct gw_network *network)
 		gateway_expire(network->gateway);
 	}
 	lease_file_done(&network->lease_file);
+	passage_done(network);
+	dialler_done(network);
+	splice_table_free(network->splices);
 	list_for_each_safe (at, &network->watches)
 		watch_end(at);
 	if (network->user) {

@@ -18,6 +18,7 @@
 #include "network/gateway.h"
 #include "network/lease_file.h"
 #include "network/record.h"
+#include "network/splice.h"
 #include "network/user.h"
 
 enum network_limits {
@@ -46,6 +47,10 @@ struct gw_network {
 	struct capture_list captures;
 	bool advertised;            /* the gateway has said its piece to somebody */
 	struct timer advertisement; /* the next, while somebody is there: the lifetimes in it run out otherwise */
+
+	struct splice_table *splices;
+	struct list diallers; /* struct gw_dialler */
+	struct list passages; /* struct gw_passage */
 
 	struct list guests;  /* struct gw_guest */
 	struct list ports;   /* struct gw_port */

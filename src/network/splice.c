@@ -53,8 +53,8 @@ struct splice {
 	struct list look; /* of those to look at: waiting or ending */
 	struct splice_table *table;
 	enum splice_state state;
-	uint64_t deadline_us;                 /* WAITING and ENDING */
-	const struct splice_dialler *dialler; /* WAITING */
+	uint64_t deadline_us;          /* WAITING and ENDING */
+	const struct dialler *dialler; /* WAITING */
 	struct sockaddr_storage to;
 	socklen_t to_bytes;
 	struct side near, far;
@@ -370,7 +370,7 @@ static int splice_set_far(struct splice *splice, int fd)
 /* Asks for a socket and connects it. The pair may be gone, or wait, afterwards. */
 static void splice_connect(struct splice *splice)
 {
-	int fd = splice->dialler->open(splice->dialler->owner, splice->to.ss_family);
+	int fd = splice->dialler->open(splice->dialler->owner, splice->to.ss_family, SOCK_STREAM);
 
 	if (fd == -EAGAIN)
 		return;
@@ -434,7 +434,7 @@ int splice_new(struct splice_table *table, int near, int far)
 	return 0;
 }
 
-int splice_dial(struct splice_table *table, int near, const struct splice_dialler *dialler, const struct sockaddr *to,
+int splice_dial(struct splice_table *table, int near, const struct dialler *dialler, const struct sockaddr *to,
 		socklen_t length)
 {
 	struct splice *splice;
@@ -536,7 +536,7 @@ void splice_table_retry(struct splice_table *table)
 	}
 }
 
-void splice_table_forget(struct splice_table *table, const struct splice_dialler *dialler)
+void splice_table_forget(struct splice_table *table, const struct dialler *dialler)
 {
 	list_for_each_safe (at, &table->looks) {
 		struct splice *splice = container_of(at, struct splice, look);

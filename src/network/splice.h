@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "loop/loop.h"
+#include "network/dialler.h"
 
 struct splice_table;
 
@@ -26,14 +27,6 @@ enum splice_limits {
 	SPLICE_SOCKET_US = 5 * 1000000,  /* a pair waits no longer for a socket of the far side */
 	SPLICE_LINGER_US = 3 * 1000000,  /* what came before a reset is given up after this */
 	SPLICE_LOOK_US = 10 * 1000,      /* how often those that end, or wait for a pipe, are looked at */
-};
-
-/* Makes the far side's sockets, and outlives every pair that waits for one. */
-struct splice_dialler {
-	/* An unconnected, non-blocking stream socket, the pair's from now on. -EAGAIN: none now, splice_table_retry() will
-	 * be called; another negative errno: never. */
-	int (*open)(void *owner, int family);
-	void *owner;
 };
 
 struct splice_table_config {
@@ -63,12 +56,12 @@ void splice_table_free(struct splice_table *table);
 int splice_new(struct splice_table *table, int near, int far);
 /* The same, to an address that `dialler` makes a socket for, which may come later. `near` is the pair's when this returns 0;
  * that it is refused is told to `near` alone, by a reset. */
-int splice_dial(struct splice_table *table, int near, const struct splice_dialler *dialler, const struct sockaddr *to,
+int splice_dial(struct splice_table *table, int near, const struct dialler *dialler, const struct sockaddr *to,
 		socklen_t length);
 /* A dialler has sockets again. */
 void splice_table_retry(struct splice_table *table);
 /* A dialler goes: who waits for a socket of it is reset. */
-void splice_table_forget(struct splice_table *table, const struct splice_dialler *dialler);
+void splice_table_forget(struct splice_table *table, const struct dialler *dialler);
 
 size_t splice_table_count(const struct splice_table *table);
 const struct splice_counters *splice_table_counters(const struct splice_table *table);

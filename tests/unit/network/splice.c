@@ -31,7 +31,7 @@ struct bench {
 	struct sockaddr_in address; /* the listener's */
 	int notices;
 	int socket; /* what the dialler gives: a descriptor or an error */
-	struct splice_dialler dialler;
+	struct dialler dialler;
 };
 
 struct line {
@@ -49,11 +49,12 @@ static void bench_on_notice(void *owner, const char *text)
 	((struct bench *)owner)->notices++;
 }
 
-static int bench_open(void *owner, int family)
+static int bench_open(void *owner, int family, int type)
 {
 	struct bench *bench = owner;
 
 	assert_int_equal(family, AF_INET);
+	assert_int_equal(type, SOCK_STREAM);
 	if (bench->socket == 0)
 		return socket_open(family, SOCK_STREAM);
 	return bench->socket;
@@ -76,7 +77,7 @@ static int bench_init_most(void **state, size_t most)
 
 	signal(SIGPIPE, SIG_IGN);
 	bench_raise_files();
-	bench = (struct bench){.dialler = {bench_open, &bench}};
+	bench = (struct bench){.dialler = {.open = bench_open, .owner = &bench}};
 	assert_int_equal(loop_new(bench_now_us, &bench, &bench.loop), 0);
 	config.loop = bench.loop;
 	assert_int_equal(splice_table_new(&config, &bench.table), 0);
