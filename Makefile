@@ -65,7 +65,7 @@ USES_nat := nat fabric loop os wire base
 USES_port := port fabric virtio loop os wire base
 USES_hostnet := hostnet os wire base
 USES_network := network port nat service fabric virtio loop os wire base
-USES_daemon := daemon control network port nat service fabric virtio loop os wire base
+USES_daemon := daemon hostnet control network port nat service fabric virtio loop os wire base
 USES_cli := cli daemon hostnet control network port nat service fabric virtio loop os wire base
 
 LIBS_control := -ljansson

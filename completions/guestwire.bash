@@ -25,18 +25,18 @@ _guestwire() {
 	compopt +o nospace 2>/dev/null
 
 	if ((COMP_CWORD == 1)); then
-		words='up guest ls show flows down wait capture help --version --help'
+		words='up netns guest ls show flows down wait capture help --version --help'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return
 	fi
 	case $command:$previous in
-	up:--file | up:-f | up:--pidfile | up:--log-file | capture:--write | capture:-w)
+	up:--file | up:-f | up:--pidfile | up:--log-file | netns:--log-file | capture:--write | capture:-w)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return ;;
 	up:--state-dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return ;;
-	up:--uplink | up:-u)
+	up:--uplink | up:-u | netns:--uplink | netns:-u)
 		compopt -o nospace
 		mapfile -t COMPREPLY < <(compgen -W 'user user,net= user,restrict=on none none,net= none,mtu=' -- "$current")
 		return ;;
@@ -47,22 +47,29 @@ _guestwire() {
 	wait:--for)
 		mapfile -t COMPREPLY < <(compgen -W 'lease connected' -- "$current")
 		return ;;
-	up:--dhcp-host | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
+	netns:--attach)
+		mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- "$current")
+		return ;;
+	netns:--mtu | netns:-m | netns:--name | netns:--ifname | up:--dhcp-host | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
 		return ;;
 	esac
 	case $command:$current in
 	up:-*) words='--uplink --guest --dhcp-host --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
+	netns:-*) words='--uplink --mtu --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
 	guest:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;
 	down:-*) words='--help' ;;
-	help:*) words='up guest ls show flows down wait capture help drops counters' ;;
+	help:*) words='up netns guest ls show flows down wait capture help drops counters' ;;
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'
 		elif (($(_guestwire_plain) == 1)); then
 			words=$(_guestwire_networks)
 		fi ;;
+	netns:*)
+		mapfile -t COMPREPLY < <(compgen -c -- "$current")
+		return ;;
 	show:* | flows:* | down:* | wait:* | capture:*)
 		(($(_guestwire_plain) == 0)) && words=$(_guestwire_networks) ;;
 	esac

@@ -137,6 +137,25 @@ GW_API void gw_guest_remove(struct gw_guest *guest);
 GW_API struct gw_guest *gw_guest_find(struct gw_network *network, const char *name);
 GW_API const char *gw_guest_name(const struct gw_guest *guest);
 
+/* ---- guests that are configured from outside ---- */
+
+/* What DHCP and advertisements would tell a guest, for one that does not ask: a namespace, a container. Each "" where
+ * there is none; several with blanks between. */
+struct gw_address_info {
+	size_t size;
+	const char *address4, *address6; /* "10.0.2.15/24", "fd00::1000/64" */
+	const char *router4, *router6;   /* the way out */
+	const char *routes4;             /* "192.168.0.0/16@10.0.2.9" */
+	const char *resolvers;           /* "10.0.2.3 fd00::3" */
+	const char *search;
+	uint32_t mtu;
+};
+/* Leases addresses to a MAC address for ever, under a name (or NULL), as if it had asked. on_address is called once,
+ * before the return; its strings are valid during the call. */
+GW_API int gw_address_assign(struct gw_network *network, const char *mac, const char *name,
+			     void (*on_address)(void *owner, const struct gw_address_info *info), void *owner,
+			     struct gw_error *ret_error);
+
 /* ---- guests in this process ---- */
 
 enum gw_csum { GW_CSUM_UNKNOWN, GW_CSUM_PARTIAL, GW_CSUM_VERIFIED };

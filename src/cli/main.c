@@ -15,7 +15,7 @@
 #include "os/clock.h"
 
 const struct command *const commands[] = {
-	&up_command,   &guest_command, &ls_command,      &show_command, &flows_command,
+	&up_command,   &netns_command, &guest_command,   &ls_command,   &show_command, &flows_command,
 	&down_command, &wait_command,  &capture_command, &help_command, NULL,
 };
 

@@ -15,13 +15,16 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "daemon/child.h"
 #include "daemon/config.h"
 #include "daemon/detach.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/runtime.h"
 #include "daemon/server.h"
+#include "daemon/signals.h"
 #include "daemon/spawn.h"
+#include "os/clock.h"
 #include "guestwire/guestwire.h"
 
 struct running {
@@ -34,53 +37,16 @@ struct running {
 	bool pidfile; /* it is ours to remove */
 };
 
-/* What a signal handler can reach: the one exception to having no such thing. */
-static volatile sig_atomic_t daemon_signal;
-static volatile sig_atomic_t daemon_child;
-static struct gw_network *volatile daemon_network;
-
-static void daemon_on_signal(int number)
-{
-	int kept = errno;
-
-	daemon_signal = number;
-	if (daemon_network)
-		gw_network_wake(daemon_network);
-	errno = kept;
-}
-
-/* A command of guestfwd= ended. */
-static void daemon_on_child(int number)
-{
-	int kept = errno;
-
-	(void)number;
-	daemon_child = 1;
-	if (daemon_network)
-		gw_network_wake(daemon_network);
-	errno = kept;
-}
-
-static void daemon_catch(int number, void (*on_signal)(int number))
-{
-	struct sigaction action = {.sa_handler = on_signal}, before;
-
-	/* Who started us with nohup wants it ignored. */
-	if (number == SIGHUP && sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
-		return;
-	sigemptyset(&action.sa_mask);
-	sigaction(number, &action, NULL);
-}
-
 static void daemon_prepare(void)
 {
 	struct rlimit files;
 
-	daemon_signal = 0;
-	daemon_catch(SIGTERM, daemon_on_signal);
-	daemon_catch(SIGINT, daemon_on_signal);
-	daemon_catch(SIGHUP, daemon_on_signal);
-	daemon_catch(SIGCHLD, daemon_on_child);
+	signals_clear();
+	signals_catch(SIGTERM, false);
+	signals_catch(SIGINT, false);
+	/* Who started us with nohup wants it ignored. */
+	signals_catch(SIGHUP, true);
+	signals_catch(SIGCHLD, false);
 	signal(SIGPIPE, SIG_IGN);
 	/* Sockets are private from the moment they exist; mode= opens them afterwards. */
 	umask(077);
@@ -152,7 +118,7 @@ static int daemon_start_network(struct running *running, struct error *ret_error
 	free(hosts);
 	if (result < 0)
 		return daemon_refuse(ret_error, &error, daemon_origin(config, error.text));
-	daemon_network = running->network;
+	signals_wake(running->network);
 	return 0;
 }
 
@@ -193,6 +159,8 @@ static int daemon_add_guests(struct running *running, struct error *ret_error)
 	const struct config_list *guests = &running->daemon->config->guests;
 	int result = 0;
 
+	if (running->daemon->on_network)
+		return running->daemon->on_network(running->daemon->owner, running->network, ret_error);
 	if (guests->count == 0)
 		return daemon_add_usual_guests(running, ret_error);
 	for (size_t i = 0; i < guests->count && result == 0; i++)
@@ -236,8 +204,10 @@ static int daemon_start(struct running *running, struct error *ret_error)
 	char path[RUNTIME_PATH_BYTES], ready[64];
 	int result;
 
-	if ((result = log_open(&running->log, daemon->log_file, daemon->verbose, ret_error)) < 0 ||
-	    (result = runtime_claim(&running->runtime, daemon->base, daemon->name, ret_error)) < 0 ||
+	if ((result = log_open(&running->log, daemon->log_file, daemon->verbose, ret_error)) < 0)
+		return result;
+	running->log.quiet = daemon->quiet;
+	if ((result = runtime_claim(&running->runtime, daemon->base, daemon->name, ret_error)) < 0 ||
 	    (result = daemon_start_network(running, ret_error)) < 0 ||
 	    (result = daemon_add_guests(running, ret_error)) < 0 ||
 	    (result = runtime_path(daemon->base, daemon->name, "control", path, ret_error)) < 0 ||
@@ -247,23 +217,51 @@ static int daemon_start(struct running *running, struct error *ret_error)
 	daemon->on_up(daemon->owner, running->network, path);
 	if ((result = detach_ready(daemon->detach, ret_error)) < 0)
 		return result;
+	if (daemon->child && (result = child_start(daemon->child, ret_error)) < 0)
+		return result;
 	snprintf(ready, sizeof(ready), "READY=1\nMAINPID=%ld\n", (long)getpid());
 	daemon_notify(running, ready);
 	log_more(&running->log, "network %s is up, pid %ld", daemon->name, (long)getpid());
 	return 0;
 }
 
+/* Did a signal come that ends the network? */
+static bool daemon_take_signals(struct running *running)
+{
+	if (!signals_seen())
+		return false;
+	if (signals_take(SIGCHLD) != SIGNALS_NONE)
+		spawn_reap(&running->spawn);
+	if (running->daemon->child) {
+		child_take_signals(running->daemon->child);
+		return false;
+	}
+	return signals_take(SIGTERM) != SIGNALS_NONE || signals_take(SIGINT) != SIGNALS_NONE ||
+	       signals_take(SIGHUP) != SIGNALS_NONE;
+}
+
+/* A network with a command ends with it, and not before. */
+static bool daemon_is_over(struct running *running)
+{
+	struct child *child = running->daemon->child;
+	bool told = daemon_take_signals(running) || server_ended(running->server) ||
+		    (running->daemon->over && *running->daemon->over);
+
+	if (!child)
+		return told;
+	if (told)
+		child_end(child, clock_now_us(NULL));
+	return child->ended;
+}
+
 static int daemon_loop(struct running *running, struct error *ret_error)
 {
+	const struct child *child = running->daemon->child;
 	int result = 0;
 
-	while (result >= 0 && !daemon_signal && !server_ended(running->server)) {
-		result = gw_network_run(running->network, -1);
+	while (result >= 0 && !daemon_is_over(running)) {
+		result = gw_network_run(running->network, child ? child_timeout_us(child, clock_now_us(NULL)) : -1);
 		server_turn(running->server);
-		if (daemon_child) {
-			daemon_child = 0;
-			spawn_reap(&running->spawn);
-		}
 	}
 	if (result < 0)
 		log_line(&running->log, "network %s ends: %s", running->daemon->name, error_name(result));
@@ -273,13 +271,15 @@ static int daemon_loop(struct running *running, struct error *ret_error)
 
 static void daemon_stop(struct running *running)
 {
+	if (running->daemon->child)
+		child_done(running->daemon->child);
 	if (running->server)
 		daemon_notify(running, "STOPPING=1\n");
 	if (running->pidfile)
 		unlink(running->daemon->pidfile);
 	server_free(running->server);
 	running->server = NULL;
-	daemon_network = NULL;
+	signals_wake(NULL);
 	gw_network_free(running->network);
 	runtime_release(&running->runtime);
 	log_close(&running->log);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+struct child;
 struct config;
 struct detach;
 struct error;
@@ -20,9 +21,14 @@ struct daemon {
 	const char *log_file;      /* or NULL: standard error */
 	const char *notify_socket; /* NOTIFY_SOCKET, or NULL */
 	bool verbose;
+	bool quiet; /* guests that come and go are logged only when it is verbose */
+	/* Adds the guests, in place of those of `config`. May be NULL. */
+	int (*on_network)(void *owner, struct gw_network *network, struct error *ret_error);
 	/* Everything is served: what a person wants to see goes to standard output. */
 	void (*on_up)(void *owner, struct gw_network *network, const char *control_path);
 	void *owner;
+	struct child *child; /* a command: started last, and the network ends with it; or NULL */
+	const bool *over;    /* or NULL: a callback of the owner's sets it, and the network ends after that turn */
 };
 
 /* Returns when the network has ended and nothing of it is left: 0, or what was in the way; -EINVAL: a word that a person

@@ -13,7 +13,8 @@ struct log {
 	int fd;       /* -1: nowhere */
 	bool stamped; /* it is a file */
 	bool verbose;
-	bool made; /* the file was not there before */
+	bool quiet; /* joining, leaving and leases only when it is verbose; set after log_open() */
+	bool made;  /* the file was not there before */
 };
 
 /* `path` NULL: standard error. Appends; makes the file with mode 0600. */

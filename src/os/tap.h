@@ -23,6 +23,7 @@ enum tap_offloads {
 enum tap_limits {
 	TAP_NAME_BYTES = 16, /* IFNAMSIZ */
 	TAP_HEADER_BYTES = 12,
+	TAP_NETNS_BYTES = 256,    /* of a namespace's path */
 	TAP_QUEUE_FRAMES = 10000, /* measured: with the kernel's 1000 a flow loses a sixth of its speed to ring drops */
 };
 
@@ -49,6 +50,8 @@ int tap_open(const struct tap_request *request, struct tap *ret_tap, struct erro
 /* Takes over a descriptor that somebody else opened: its header is made 12 bytes, its offloads set. On failure the
  * descriptor is still the caller's. */
 int tap_adopt(int fd, struct tap *ret_tap, struct error *ret_error);
+/* The file of a namespace that a person named as in tap_request. 0 or -ENAMETOOLONG. */
+int tap_netns_path(const char *netns, char ret_path[TAP_NETNS_BYTES]);
 /* A tap that we made goes with its descriptor. May be called twice. */
 void tap_close(struct tap *tap);
 

@@ -19,6 +19,13 @@ int tap_adopt(int fd, struct tap *ret_tap, struct error *ret_error)
 	return tap_open(NULL, ret_tap, ret_error);
 }
 
+int tap_netns_path(const char *netns, char ret_path[TAP_NETNS_BYTES])
+{
+	(void)netns;
+	ret_path[0] = '\0';
+	return -ENOTSUP;
+}
+
 void tap_close(struct tap *tap)
 {
 	tap->fd = -1;

@@ -230,23 +230,26 @@ close_tap:
 	return result;
 }
 
-static int tap_netns_path(const char *netns, char *ret_path, size_t count)
+int tap_netns_path(const char *netns, char ret_path[TAP_NETNS_BYTES])
 {
 	size_t digits = strspn(netns, "0123456789");
+	int length;
 
 	if (digits > 0 && netns[digits] == 0)
-		return snprintf(ret_path, count, "/proc/%s/ns/net", netns);
-	if (strchr(netns, '/'))
-		return snprintf(ret_path, count, "%s", netns);
-	return snprintf(ret_path, count, "/run/netns/%s", netns);
+		length = snprintf(ret_path, TAP_NETNS_BYTES, "/proc/%s/ns/net", netns);
+	else if (strchr(netns, '/'))
+		length = snprintf(ret_path, TAP_NETNS_BYTES, "%s", netns);
+	else
+		length = snprintf(ret_path, TAP_NETNS_BYTES, "/run/netns/%s", netns);
+	return length < TAP_NETNS_BYTES ? 0 : -ENAMETOOLONG;
 }
 
 static int tap_open_netns(const char *netns, struct error *ret_error)
 {
-	char path[256];
+	char path[TAP_NETNS_BYTES];
 	int fd;
 
-	if (tap_netns_path(netns, path, sizeof(path)) >= (int)sizeof(path))
+	if (tap_netns_path(netns, path) < 0)
 		return error_set(ret_error, -ENAMETOOLONG, "netns=%s: the path is too long", netns);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire netns: a command in a network namespace of its own, or a namespace that is there, served as a network's one
+ * guest. The namespace's process is started first, so that it is at work while the network is made; the command comes
+ * last, when all is served. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/spec.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/connection.h"
+#include "cli/place.h"
+#include "daemon/child.h"
+#include "daemon/config.h"
+#include "daemon/daemon.h"
+#include "daemon/detach.h"
+#include "daemon/holder.h"
+#include "daemon/namespace.h"
+#include "guestwire/guestwire.h"
+
+#define NETNS_MTU "65520" /* the network's largest: fewer frames for the same bytes */
+
+enum {
+	NETNS_UPLINK,
+	NETNS_MTU_BYTES,
+	NETNS_NAME,
+	NETNS_IFNAME,
+	NETNS_ATTACH,
+	NETNS_OWN_IDS,
+	NETNS_LOG_FILE,
+	NETNS_VERBOSE,
+};
+
+static const struct argument netns_options[] = {
+	[NETNS_UPLINK] = {"uplink", 'u', true},
+	[NETNS_MTU_BYTES] = {"mtu", 'm', true},
+	[NETNS_NAME] = {"name", 0, true},
+	[NETNS_IFNAME] = {"ifname", 0, true},
+	[NETNS_ATTACH] = {"attach", 0, true},
+	[NETNS_OWN_IDS] = {"map-current-user", 0, false},
+	[NETNS_LOG_FILE] = {"log-file", 0, true},
+	[NETNS_VERBOSE] = {"verbose", 'v', false},
+	{0},
+};
+
+struct netns {
+	struct config config;
+	const char *mtu; /* as it was typed; NULL */
+	const char *log_file;
+	bool verbose;
+	struct namespace_request request;
+	char *const *words; /* the command's; NULL: none was given */
+
+	struct namespace namespace;
+	struct namespace_addresses addresses;
+	struct holder holder;
+	bool over; /* the holder is gone */
+	char base[RUNTIME_PATH_BYTES];
+	char resolv_conf[RUNTIME_PATH_BYTES];
+	char *resolv_text;
+	struct child child;
+};
+
+static int netns_set(char **field, const char *what, const char *value, struct error *ret_error)
+{
+	if (*field)
+		return error_set(ret_error, -EINVAL, "netns: %s twice: %.60s and %.60s", what, *field, value);
+	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
+}
+
+static int netns_option(struct netns *netns, int option, const char *value, struct error *ret_error)
+{
+	switch (option) {
+	case NETNS_UPLINK:
+		return netns_set(&netns->config.uplink.text, "--uplink", value, ret_error);
+	case NETNS_MTU_BYTES:
+		netns->mtu = value;
+		break;
+	case NETNS_NAME:
+		return netns_set(&netns->config.name, "--name", value, ret_error);
+	case NETNS_IFNAME:
+		netns->request.ifname = value;
+		break;
+	case NETNS_ATTACH:
+		netns->request.attach = value;
+		break;
+	case NETNS_OWN_IDS:
+		netns->request.own_ids = true;
+		break;
+	case NETNS_LOG_FILE:
+		netns->log_file = value;
+		break;
+	case NETNS_VERBOSE:
+		netns->verbose = true;
+		break;
+	}
+	return 0;
+}
+
+/* The words of --uplink, and what is usual here where they say nothing of it. */
+static int netns_complete_uplink(struct netns *netns, struct error *ret_error)
+{
+	const char *given = netns->config.uplink.text ? netns->config.uplink.text : "user";
+	const char *mtu = netns->mtu, *loopback;
+	struct spec spec;
+	char *whole;
+	int result = spec_parse(&spec, given, ret_error);
+
+	if (result < 0)
+		return result;
+	if (spec_string(&spec, "mtu") && mtu)
+		return error_set(ret_error, -EINVAL, "netns: --mtu %.20s and mtu=%.20s: leave one of them out", mtu,
+				 spec_string(&spec, "mtu"));
+	if (!mtu)
+		mtu = spec_string(&spec, "mtu") ? spec_string(&spec, "mtu") : NETNS_MTU;
+	loopback = strcmp(spec.kind, "user") == 0 && !spec_string(&spec, "host-loopback") ? ",host-loopback=off" : "";
+	if (asprintf(&whole, "%s%s,mtu=%s", given, loopback, mtu) < 0)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	netns->request.mtu_bytes = (uint32_t)strtoul(mtu, NULL, 10);
+	free(netns->config.uplink.text);
+	netns->config.uplink.text = whole;
+	return 0;
+}
+
+static int netns_check(struct netns *netns, struct error *ret_error)
+{
+	char name[CONFIG_NAME_BYTES];
+
+	if (netns->request.attach && netns->words)
+		return error_set(
+			ret_error, -EINVAL,
+			"netns: --attach %.60s serves a namespace that is there; %.60s is to be started inside "
+			"it by other means",
+			netns->request.attach, netns->words[0]);
+	if (netns->request.attach && netns->request.own_ids)
+		return error_set(ret_error, -EINVAL,
+				 "netns: --map-current-user is for a new namespace, not for --attach %.60s",
+				 netns->request.attach);
+	snprintf(name, sizeof(name), "netns-%ld", (long)getpid());
+	if (!netns->config.name && config_set(&netns->config.name, name) < 0)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	if (config_check_name(netns->config.name, ret_error) < 0)
+		return ret_error->code;
+	return netns_complete_uplink(netns, ret_error);
+}
+
+static int netns_read(struct netns *netns, struct arguments *arguments, struct error *ret_error)
+{
+	const char *word;
+	int found, result = 0;
+
+	while (result == 0 && (found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
+		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
+			return found;
+		if (found == ARGUMENT_PLAIN) {
+			netns->words = arguments->words + arguments->at - 1;
+			break;
+		}
+		result = netns_option(netns, found, word, ret_error);
+	}
+	return result == 0 ? netns_check(netns, ret_error) : result;
+}
+
+/* ---- when the network is there ---- */
+
+static void netns_on_address(void *owner, const struct gw_address_info *info)
+{
+	struct netns *netns = owner;
+	struct namespace_addresses *addresses = &netns->addresses;
+	const char *word = info->resolvers;
+	size_t bytes;
+	FILE *to;
+
+	snprintf(addresses->address4, sizeof(addresses->address4), "%s", info->address4);
+	snprintf(addresses->address6, sizeof(addresses->address6), "%s", info->address6);
+	snprintf(addresses->router4, sizeof(addresses->router4), "%s", info->router4);
+	snprintf(addresses->router6, sizeof(addresses->router6), "%s", info->router6);
+	snprintf(addresses->routes4, sizeof(addresses->routes4), "%s", info->routes4);
+	to = open_memstream(&netns->resolv_text, &bytes);
+	if (!to)
+		return;
+	fprintf(to, "# made by guestwire for network %s\n", netns->config.name);
+	for (; *word; word += strspn(word, " ")) {
+		bytes = strcspn(word, " ");
+		fprintf(to, "nameserver %.*s\n", (int)bytes, word);
+		word += bytes;
+	}
+	if (*info->search)
+		fprintf(to, "search %s\n", info->search);
+	fclose(to);
+}
+
+/* Others may read it: a command that is root gives itself other users. */
+static int netns_write_resolv_conf(struct netns *netns, struct error *ret_error)
+{
+	const char *text = netns->resolv_text;
+	int fd, result = runtime_path(netns->base, netns->config.name, "resolv.conf", netns->resolv_conf, ret_error);
+
+	if (result < 0)
+		return result;
+	if (!text)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	fd = open(netns->resolv_conf, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || fchmod(fd, 0644) < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		result = error_set(ret_error, -errno, "%s: %s", netns->resolv_conf, error_name(-errno));
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+static void netns_on_gone(void *owner)
+{
+	struct netns *netns = owner;
+
+	netns->over = true;
+}
+
+static int netns_on_network(void *owner, struct gw_network *network, struct error *ret_error)
+{
+	struct netns *netns = owner;
+	struct gw_error error = {0};
+	char spec[64];
+	int result = namespace_join(&netns->namespace, ret_error);
+
+	if (result < 0)
+		return result;
+	snprintf(spec, sizeof(spec), "tap,name=netns,fd=%d", netns->namespace.tap);
+	if (gw_address_assign(network, netns->namespace.mac, "netns", netns_on_address, netns, &error) < 0 ||
+	    gw_guest_add(network, spec, NULL, &error) < 0)
+		return error_set(ret_error, error.code, "%s", error.text);
+	netns->namespace.tap = -1; /* the network's now */
+	result = namespace_configure(&netns->namespace, &netns->addresses, ret_error);
+	if (result < 0)
+		return result;
+	if (netns->request.attach)
+		holder_start(&netns->holder, netns->request.attach, network, netns_on_gone, netns);
+	return netns_write_resolv_conf(netns, ret_error);
+}
+
+/* Standard output is the command's. */
+static void netns_on_up(void *owner, struct gw_network *network, const char *control_path)
+{
+	const struct netns *netns = owner;
+
+	(void)network;
+	(void)control_path;
+	if (netns->request.attach || netns->verbose)
+		fprintf(stderr, "guestwire: network %s serves %s as %s %s %s\n", netns->config.name,
+			netns->request.attach ? netns->request.attach : netns->words[0], netns->namespace.ifname,
+			netns->addresses.address4, netns->addresses.address6);
+}
+
+/* In the command's process. */
+static int netns_prepare(void *owner, struct error *ret_error)
+{
+	const struct netns *netns = owner;
+
+	return namespace_enter(&netns->namespace, netns->resolv_conf, ret_error);
+}
+
+static int netns_serve(struct netns *netns, struct error *ret_error)
+{
+	struct detach detach = {.ready = -1};
+	struct daemon daemon = {.config = &netns->config,
+				.name = netns->config.name,
+				.base = netns->base,
+				.detach = &detach,
+				.verbose = netns->verbose,
+				.quiet = true,
+				.on_network = netns_on_network,
+				.on_up = netns_on_up,
+				.owner = netns,
+				.over = &netns->over};
+	char folder[4096], *log_file = NULL;
+	int result = connection_base(netns->base, ret_error);
+
+	if (!getcwd(folder, sizeof(folder)))
+		folder[0] = '\0';
+	if (result < 0 || (result = place_path(netns->log_file, folder, &log_file, ret_error)) < 0)
+		return result;
+	daemon.log_file = log_file;
+	if (!netns->request.attach)
+		daemon.child = &netns->child;
+	result = namespace_start(&netns->namespace, &netns->request, ret_error);
+	if (result == 0)
+		result = daemon_run(&daemon, ret_error);
+	holder_done(&netns->holder);
+	namespace_done(&netns->namespace);
+	free(log_file);
+	return result;
+}
+
+static int netns_run(int count, char **words)
+{
+	const char *shell = getenv("SHELL");
+	char *const usual[] = {(char *)(uintptr_t)(shell && *shell ? shell : "/bin/sh"), NULL};
+	struct netns netns = {.request.ifname = "eth0", .holder.fd = -1};
+	struct arguments arguments;
+	struct error error = {0};
+	int code = EXIT_OK, result;
+
+	config_init(&netns.config);
+	namespace_init(&netns.namespace);
+	arguments_init(&arguments, netns_options, count, words);
+	result = netns_read(&netns, &arguments, &error);
+	if (result == ARGUMENT_HELP) {
+		config_done(&netns.config);
+		return command_help(&netns_command);
+	}
+	if (!netns.words)
+		netns.words = usual;
+	child_init(&netns.child, netns.words);
+	netns.child.prepare = netns_prepare;
+	netns.child.owner = &netns;
+	if (result == 0)
+		result = netns_serve(&netns, &error);
+	if (result < 0)
+		code = command_complain(&error);
+	if (netns.child.code)
+		code = netns.child.code;
+	free(netns.resolv_text);
+	config_done(&netns.config);
+	return code;
+}
+
+const struct command netns_command = {
+	.name = "netns",
+	.run = netns_run,
+	.line = "runs a command in a network namespace of its own",
+	.help = "guestwire netns [OPTION]… [--] [COMMAND [WORD]…]\n"
+		"guestwire netns --attach PID|PATH|NAME [OPTION]…\n"
+		"\n"
+		"Runs COMMAND (your shell) in a user and network namespace of its own, without any privilege, and "
+		"serves that\n"
+		"network until it ends; its exit status is passed on. It reaches the world, but not this machine's "
+		"own 127.0.0.1\n"
+		"unless --uplink user,host-loopback=on. With --attach it serves a namespace that is there already.\n"
+		"\n"
+		"  --uplink KIND,…, -u    how it reaches the world, and its addresses: user, none, as for up\n"
+		"  --mtu M, -m            of the namespace's interface; 65520\n"
+		"  --name NAME            of the network, for show, flows, capture …; netns-PID\n"
+		"  --ifname I             of the interface in the namespace; eth0\n"
+		"  --attach PID|PATH|NAME serves this namespace until it is told to end, or the namespace's holder "
+		"is gone\n"
+		"  --map-current-user     the command keeps your user's number; else it is 0, root's\n"
+		"  --log-file FILE        writes its log there, with times, and not to standard error\n"
+		"  --verbose, -v          logs more\n",
+};
