@@ -221,6 +221,28 @@ static enum drop_reason nat_input_whole(struct nat *nat, struct port *from, cons
 	return nat_hand_on(nat, &packet);
 }
 
+bool nat_has_flow(const struct nat *nat, const struct frame *frame)
+{
+	struct nat_packet packet = {.frame = frame, .l3 = frame->layout.l3};
+	struct be16 ports[2];
+	struct flow_key key;
+	struct reader reader;
+	enum drop_reason reason;
+
+	if (frame->layout.fragment)
+		return false;
+	reader_init(&reader, frame->head + packet.l3, frame->head_bytes - packet.l3);
+	reason = frame->layout.type == ETHERTYPE_IPV4 ? nat_read4(&reader, &packet) : nat_read6(&reader, &packet);
+	if (reason || (packet.protocol != IP_PROTOCOL_TCP && packet.protocol != IP_PROTOCOL_UDP) ||
+	    packet.l4 + sizeof(ports) > frame->head_bytes || packet.transport_bytes < sizeof(ports))
+		return false;
+	memcpy(ports, frame->head + packet.l4, sizeof(ports));
+	packet.guest.port = be16_value(ports[0]);
+	packet.far.port = be16_value(ports[1]);
+	key = flow_key(packet.protocol, packet.is6, &packet.guest, &packet.far);
+	return flow_find(&nat->flows, &key) != NULL;
+}
+
 enum drop_reason nat_input(struct nat *nat, struct port *from, const struct frame *frame)
 {
 	bool is4 = frame->layout.type == ETHERTYPE_IPV4, is6 = frame->layout.type == ETHERTYPE_IPV6;

@@ -145,6 +145,15 @@ bool nat_run(struct nat *nat);
 /* The guest's port is about to be detached: its flows end. May be called in a delivery. */
 void nat_port_gone(struct nat *nat, struct port *port);
 
+/* For who wants to know what the guest answers to a connection. Stands inside its owner until on_answer() was called or
+ * nat_call_end(). */
+struct nat_call {
+	/* 0: it accepts; -ECONNREFUSED: it does not; -ETIMEDOUT: it said nothing, or went. Once, perhaps in a delivery. */
+	void (*on_answer)(void *owner, int error);
+	void *owner;
+	struct flow *flow; /* NAT's own */
+};
+
 /* A connection that a forward accepted. */
 struct nat_inbound {
 	struct nat_address guest; /* where it goes */
@@ -152,11 +161,17 @@ struct nat_inbound {
 	struct port *port;        /* the guest's, as the caller resolved it */
 	struct mac mac;
 	uint16_t vlan;
+	struct nat_call *call; /* of TCP; may be NULL */
 };
 
 /* Outside a delivery. The descriptor, a connected non-blocking stream socket of any family, is NAT's when this returns
- * 0; -EADDRINUSE: there is such a flow already; -ENFILE: the table is full. */
+ * 0. Where the far end has no port, or the guest talks to that one already, it is shown with another; -EADDRINUSE: none
+ * was found; -ENFILE: the table is full. */
 int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound);
+/* A guest that has not answered by now is not asked any more, and the descriptor closed. Outside a delivery. */
+void nat_call_end(struct nat_call *call);
+/* Is this frame of a conversation that is there already? TCP and UDP. */
+bool nat_has_flow(const struct nat *nat, const struct frame *frame);
 
 /* Whom a guest sees for this host-side address: itself, or the gateway for the host's loopback. */
 void nat_far_address(const struct nat *nat, const struct sockaddr *address, bool is6, struct nat_address *ret_far);

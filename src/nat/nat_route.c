@@ -119,6 +119,14 @@ static void nat_far_gateway(const struct nat_config *config, bool is6, uint16_t 
 		*ret_far = nat_address4(config->host_loopback ? config->loopback4 : config->host4, port);
 }
 
+static bool nat_is_on_guests_net(const struct nat_config *config, const struct nat_address *far)
+{
+	if (config->shares_net)
+		return false;
+	return nat_address_is4(far) ? config->ip4 && ip4_in_net(nat_address_ip4(far), config->net4, config->prefix4)
+				    : config->ip6 && ip6_in_net(far->ip, config->net6, config->prefix6);
+}
+
 void nat_far_address(const struct nat *nat, const struct sockaddr *address, bool is6, struct nat_address *ret_far)
 {
 	struct nat_address far;
@@ -140,8 +148,10 @@ void nat_far_address(const struct nat *nat, const struct sockaddr *address, bool
 		return;
 	}
 	loopback = nat_address_is4(&far) ? ip4_is_loopback(nat_address_ip4(&far)) : nat_ip6_is_loopback(far.ip);
-	/* A client of the other family, or one whose address means nothing beyond its link, cannot be shown as it is. */
-	if (loopback || nat_address_is4(&far) == is6 || ip6_is_link_local(far.ip))
+	/* A client of the other family, one whose address means nothing beyond its link, and one that the guest would look
+	 * for on its own cannot be shown as it is. */
+	if (loopback || nat_address_is4(&far) == is6 || ip6_is_link_local(far.ip) ||
+	    nat_is_on_guests_net(&nat->config, &far))
 		nat_far_gateway(&nat->config, is6, far.port, ret_far);
 	else
 		*ret_far = far;

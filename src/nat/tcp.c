@@ -50,6 +50,7 @@ static void tcp_close(struct tcp_flow *flow, bool reset)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 
+	tcp_tell_caller(flow, -ETIMEDOUT);
 	tcp_gather_forget(flow);
 	list_remove(&flow->poor);
 	tcp_chain_clear(&flow->from_guest.tail, &tcp->pool);
@@ -249,6 +250,7 @@ static enum drop_reason tcp_input_calling(struct tcp *tcp, struct tcp_flow *flow
 		if (!right)
 			return DROP_TCP_ACKNOWLEDGEMENT;
 		tcp->nat->counters.tcp_resets_from_guest++;
+		tcp_tell_caller(flow, -ECONNREFUSED);
 		tcp_drop(flow, true);
 		return DROP_NONE;
 	}

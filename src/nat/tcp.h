@@ -148,6 +148,7 @@ struct tcp_flow {
 	struct watch watch;
 	struct list gathering; /* on tcp->gathering while it has something of the batch */
 	struct list poor;      /* on tcp->poor while the pool keeps its window small */
+	struct nat_call *call; /* CALLING: who wants to know; may be NULL */
 	struct tcp_from_guest from_guest;
 	struct tcp_to_guest to_guest;
 };
@@ -230,6 +231,8 @@ void tcp_break(struct tcp_flow *flow);
 enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const struct tcp_segment *segment);
 /* What the guest's SYN says. */
 void tcp_learn_options(struct tcp_flow *flow, const struct tcp_segment *segment);
+/* Whoever called the guest learns this, if nothing was said before. */
+void tcp_tell_caller(struct tcp_flow *flow, int error);
 /* The guest has both SYNs. */
 void tcp_opened(struct tcp_flow *flow);
 /* The largest segment that this flow's frames carry. */

@@ -184,16 +184,62 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 	return DROP_NONE;
 }
 
+/* ---- connections to guests ---- */
+
+/* A port of the far end's that the guest does not talk to: its own if that can be, else one of the dynamic range (RFC 6335
+ * 6), tried from a place that differs by the clock. */
+static int tcp_choose_far(struct nat *nat, const struct nat_inbound *inbound, struct flow_key *ret_key)
+{
+	enum { FIRST = 49152, COUNT = 65536 - FIRST, TRIES = 1024 };
+	bool is6 = !nat_address_is4(&inbound->guest);
+	struct nat_address far = inbound->far;
+	uint32_t start;
+
+	*ret_key = flow_key(IP_PROTOCOL_TCP, is6, &inbound->guest, &far);
+	if (far.port > 0 && !flow_find(&nat->flows, ret_key))
+		return 0;
+	start = tcp_first_number(nat, ret_key);
+	for (uint32_t i = 0; i < TRIES; i++) {
+		far.port = (uint16_t)(FIRST + (start + i) % COUNT);
+		*ret_key = flow_key(IP_PROTOCOL_TCP, is6, &inbound->guest, &far);
+		if (!flow_find(&nat->flows, ret_key))
+			return 0;
+	}
+	return -EADDRINUSE;
+}
+
+void tcp_tell_caller(struct tcp_flow *flow, int error)
+{
+	struct nat_call *call = flow->call;
+
+	if (!call)
+		return;
+	flow->call = NULL;
+	call->flow = NULL;
+	call->on_answer(call->owner, error);
+}
+
+void nat_call_end(struct nat_call *call)
+{
+	struct tcp_flow *flow;
+
+	if (!call->flow)
+		return;
+	flow = tcp_of(call->flow);
+	call->flow = NULL;
+	flow->call = NULL;
+	tcp_drop(flow, true);
+}
+
 int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound)
 {
 	struct tcp *tcp = nat->protocols[NAT_TCP];
-	bool is6 = !nat_address_is4(&inbound->guest);
-	struct flow_key key = flow_key(IP_PROTOCOL_TCP, is6, &inbound->guest, &inbound->far);
 	struct tcp_flow *flow;
-	int error;
+	struct flow_key key;
+	int error = tcp_choose_far(nat, inbound, &key);
 
-	if (flow_find(&nat->flows, &key))
-		return -EADDRINUSE;
+	if (error < 0)
+		return error;
 	flow = tcp_new(tcp, &key, inbound->port, inbound->mac, inbound->vlan, TCP_CALLING);
 	if (!flow)
 		return -ENFILE;
@@ -207,6 +253,9 @@ int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound)
 		return error;
 	}
 	nat->counters.tcp_accepts++;
+	flow->call = inbound->call;
+	if (flow->call)
+		flow->call->flow = &flow->flow;
 	tcp_source_start(flow);
 	flow_set_spare(&flow->flow, FLOW_SPARE_OPENING);
 	flow->syn_owed = true;
@@ -247,6 +296,7 @@ void tcp_opened(struct tcp_flow *flow)
 {
 	struct tcp_to_guest *to = &flow->to_guest;
 
+	tcp_tell_caller(flow, 0);
 	flow->state = TCP_OPEN;
 	flow_set_spare(&flow->flow, FLOW_SPARE_NOT);
 	to->una = to->next = to->max = to->first + 1;

@@ -25,7 +25,7 @@ static const char *const ip4_words[] = {"net",    "host",  "dhcpstart", "dhcpend
 static const char *const ip6_words[] = {"ipv6-net", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns", "dhcp6"};
 
 /* QEMU's words for the user network that are not here yet; they would be misunderstood in silence otherwise. */
-static const char *const user_words_later[] = {"hostfwd", "address", "map-host"};
+static const char *const user_words_later[] = {"address", "map-host"};
 
 static int description_check_family(struct spec *spec, const char *family, const char *const *words, size_t count,
 				    struct error *ret_error)
@@ -135,6 +135,24 @@ static int description_refuse_smb(struct spec *spec, struct error *ret_error)
 		spec->kind, given ? "smb" : "smbserver", given ? given : server);
 }
 
+/* Kept as they are: they are read when the network is there. All of a spec's words fit by definition. */
+static int description_read_forwards(struct description *description, struct spec *spec, struct error *ret_error)
+{
+	char *to = description->forwards;
+	const char *given;
+	size_t at = 0;
+
+	while ((given = spec_next(spec, "hostfwd", &at))) {
+		if (!*given)
+			return error_set(ret_error, -EINVAL,
+					 "%s,hostfwd=: is empty; tcp::2222-:22 leads port 2222 to the guest's 22",
+					 spec->kind);
+		memcpy(to, given, strlen(given) + 1);
+		to += strlen(given) + 1;
+	}
+	return 0;
+}
+
 /* What only a way out has. */
 static int description_read_user(struct description *description, struct spec *spec, struct error *ret_error)
 {
@@ -158,7 +176,8 @@ static int description_read_user(struct description *description, struct spec *s
 	    (error = description_text(spec, "tftp", description->tftp, sizeof(description->tftp), ret_error)) < 0 ||
 	    (error = spec_u32(spec, "flows", FLOWS_LEAST, FLOWS_MOST, &description->flows, ret_error)) < 0)
 		return error;
-	return description_read_udp_filter(description, spec, ret_error);
+	error = description_read_udp_filter(description, spec, ret_error);
+	return error < 0 ? error : description_read_forwards(description, spec, ret_error);
 }
 
 static int description_read(struct description *description, struct spec *spec, struct error *ret_error)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/spec.h"
 #include "network/guestfwd.h"
 #include "service/service.h"
 
@@ -26,6 +27,7 @@ struct description {
 
 	char tftp[DESCRIPTION_PATH_BYTES]; /* "": nothing is served */
 	struct guestfwd_list guestfwds;
+	char forwards[SPEC_BYTES_MAX]; /* hostfwd=, one behind the other, each with its NUL; an empty one ends them */
 };
 
 /* -EINVAL for words that do not go together, -EOPNOTSUPP for an uplink that this version does not have. */

@@ -1,30 +1,173 @@
 /* SPDX-License-Identifier: MIT */
-/* Forwards: sockets of this machine that lead to guests. So far there are none. */
+/* Rules: made, shown and ended. What their sockets do is forward_stream.c's and forward_udp.c's. */
+#include "network/forward.h"
+
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "network/network.h"
+
+void forward_table_init(struct forward_table *table)
+{
+	list_init(&table->forwards);
+}
+
+/* ---- whom it is for ---- */
+
+/* A name is looked up again at most once in FORWARD_FOUND_US: a burst of connections costs one search. */
+static int forward_find_address(struct forward *forward, struct ip6 *ret_address)
+{
+	uint64_t now_us = ethswitch_now_us(forward->network->ethswitch);
+	int error;
+
+	if (ip6_is_zero(forward->found) || now_us - forward->found_us >= FORWARD_FOUND_US) {
+		forward->found = (struct ip6){{0}};
+		error = addressee_find(forward->network, &forward->spec.guest, &forward->found);
+		if (error < 0)
+			return error;
+		forward->found_us = now_us;
+	}
+	*ret_address = forward->found;
+	return 0;
+}
+
+int forward_find(struct forward *forward, struct nat_address *ret_guest, struct neighbour_place *ret_place)
+{
+	int error = forward_find_address(forward, &ret_guest->ip);
+
+	ret_guest->port = 0;
+	return error < 0 ? error : neighbour_find(forward->network->neighbours, ret_guest->ip, ret_place);
+}
+
+/* ---- a rule's life ---- */
+
+static void forward_stop(struct forward *forward)
+{
+	for (size_t i = 0; i < forward->socket_count; i++)
+		forward_stream_stop(&forward->sockets[i]);
+}
+
+static int forward_start(struct forward *forward, struct error *ret_error)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < forward->socket_count && error >= 0; i++)
+		error = forward_stream_start(&forward->sockets[i]);
+	if (error >= 0)
+		return 0;
+	forward_stop(forward);
+	return error_set(ret_error, error, "forward '%.200s': %s", forward->text, error_name(error));
+}
+
+static void forward_end(struct forward *forward)
+{
+	forward_stop(forward);
+	forward_close(forward);
+	list_remove(&forward->link);
+	free(forward->sockets);
+	free(forward->text);
+	free(forward);
+}
+
+void forward_table_done(struct forward_table *table)
+{
+	list_for_each_safe (at, &table->forwards)
+		forward_end(container_of(at, struct forward, link));
+	pool_done(&table->waits);
+}
+
+static int forward_make(struct forward *forward, struct error *ret_error)
+{
+	int error = forward_spec_parse(forward->network, forward->text, &forward->spec, ret_error);
+
+	if (error < 0)
+		return error;
+	if (forward->spec.protocol == FORWARD_UDP)
+		return error_set(ret_error, -EOPNOTSUPP, "forward '%.200s': this version has no UDP", forward->text);
+	error = forward_stream_prepare(&forward->network->forwards);
+	if (error < 0)
+		return error_set(ret_error, error, "forward '%.200s': %s", forward->text, error_name(error));
+	error = forward_open(forward, ret_error);
+	return error < 0 ? error : forward_start(forward, ret_error);
+}
+
+int forward_add(struct gw_network *network, const char *text, unsigned *ret_id, struct error *ret_error)
+{
+	struct forward *forward;
+	int error;
+
+	if (!network->user)
+		return error_set(ret_error, -EOPNOTSUPP,
+				 "forward '%.200s': network %s has no way out, and so none in; uplink=user has both",
+				 text, network->name);
+	forward = calloc(1, sizeof(*forward));
+	if (!forward)
+		return error_set(ret_error, -ENOMEM, "out of memory");
+	forward->network = network;
+	forward->text = strdup(text);
+	list_init(&forward->link);
+	error = forward->text ? forward_make(forward, ret_error) : error_set(ret_error, -ENOMEM, "out of memory");
+	if (error < 0) {
+		forward_end(forward);
+		return error;
+	}
+	forward->id = ++network->forwards.last_id;
+	list_append(&network->forwards.forwards, &forward->link);
+	if (ret_id)
+		*ret_id = forward->id;
+	return 0;
+}
+
+/* ---- what a program says ---- */
 
 int gw_forward_add(struct gw_network *network, const char *spec, unsigned *ret_id, struct gw_error *ret_error)
 {
 	struct error error = {0};
 
-	(void)network;
-	(void)ret_id;
-	error_set(&error, -EOPNOTSUPP, "forward '%.200s': this version has none", spec);
+	network_set_now(network);
+	error.code = forward_add(network, spec, ret_id, &error);
 	return network_return_error(ret_error, &error);
 }
 
 int gw_forward_remove(struct gw_network *network, unsigned id)
 {
-	(void)network;
-	(void)id;
+	list_for_each (at, &network->forwards.forwards) {
+		struct forward *forward = container_of(at, struct forward, link);
+
+		if (forward->id != id)
+			continue;
+		network_set_now(network);
+		forward_end(forward);
+		return 0;
+	}
 	return -ENOENT;
+}
+
+static void forward_show(const struct forward *forward,
+			 void (*on_forward)(void *owner, const struct gw_forward_info *info), void *owner)
+{
+	char guest[PORT_NAME_BYTES];
+
+	for (size_t i = 0; i < forward->socket_count; i++) {
+		const struct forward_socket *socket = &forward->sockets[i];
+		struct gw_forward_info info = GW_INIT(struct gw_forward_info);
+
+		info.id = forward->id;
+		info.spec = forward->text;
+		info.protocol = forward_protocol_name(forward->spec.protocol);
+		info.listening = socket->listening;
+		info.guest = addressee_format(&forward->spec.guest, guest);
+		info.guest_port = socket->guest_port;
+		info.everywhere = forward->spec.everywhere;
+		info.connections = socket->connections;
+		on_forward(owner, &info);
+	}
 }
 
 void gw_network_each_forward(struct gw_network *network,
 			     void (*on_forward)(void *owner, const struct gw_forward_info *info), void *owner)
 {
-	(void)network;
-	(void)on_forward;
-	(void)owner;
+	list_for_each (at, &network->forwards.forwards)
+		forward_show(container_of(at, struct forward, link), on_forward, owner);
 }

@@ -12,11 +12,13 @@
 
 #include "fabric/framequeue.h"
 #include "fabric/segment.h"
+#include "nat/nat.h"
 #include "network/user.h"
 #include "service/asker.h"
 #include "service/lease.h"
 #include "service/reply.h"
 #include "wire/arp.h"
+#include "wire/ndp.h"
 
 enum gateway_limits {
 	GATEWAY_QUEUE_BYTES = 512 * 1024,
@@ -80,14 +82,45 @@ static void gateway_hear_arp(struct gateway *gateway, const uint8_t *bytes, size
 	struct reader reader;
 	struct arp arp;
 
-	if (!gateway->config.on_ip4)
+	if (!gateway->config.on_address)
 		return;
 	memcpy(&header, bytes, sizeof(header));
 	if (be16_value(header.type) != ETHERTYPE_ARP)
 		return;
 	reader_init(&reader, bytes + sizeof(header), length - sizeof(header));
 	if (arp_read(&reader, &arp) == DROP_NONE && mac_equal(arp.sender_mac, header.from) && !ip4_is_zero(arp.sender))
-		gateway->config.on_ip4(gateway->config.owner, arp.sender_mac, arp.sender);
+		gateway->config.on_address(gateway->config.owner, arp.sender_mac, nat_address4(arp.sender, 0).ip);
+}
+
+/* Who is where by neighbour discovery: an advertisement's target, a solicitation's source. The frame was found right. A
+ * link-layer address that is not the sender's own is not believed (as in service/ndp.c). */
+static void gateway_hear_ndp(struct gateway *gateway, const uint8_t *bytes, size_t length)
+{
+	struct packet packet;
+	struct reader reader;
+	struct ndp ndp;
+
+	if (!gateway->config.on_address || packet_parse(bytes, length, &packet) != DROP_NONE || !packet.is6 ||
+	    packet.protocol != IP_PROTOCOL_ICMP6 || packet.extensions.fragment)
+		return;
+	reader_init(&reader, packet.transport, packet.transport_bytes);
+	if (ndp_read(&reader, &packet.ip6, &ndp) != DROP_NONE)
+		return;
+	if (ndp.type == ICMP6_NEIGHBOUR_ADVERT &&
+	    (!ndp.has_target_mac || mac_equal(ndp.target_mac, packet.ethernet.from)))
+		gateway->config.on_address(gateway->config.owner, packet.ethernet.from, ndp.target);
+	else if (ndp.type == ICMP6_NEIGHBOUR_SOLICIT && ndp.has_source_mac &&
+		 mac_equal(ndp.source_mac, packet.ethernet.from))
+		gateway->config.on_address(gateway->config.owner, packet.ethernet.from, packet.ip6.from);
+}
+
+/* A message of ICMPv6's, without extension headers, of these two types: most frames are something else. */
+static bool gateway_is_ndp(const uint8_t *bytes, size_t length)
+{
+	const size_t next = ETHERNET_HEADER_BYTES + IP6_NEXT_HEADER_AT, type = ETHERNET_HEADER_BYTES + IP6_HEADER_BYTES;
+
+	return length > type && bytes[next] == IP_PROTOCOL_ICMP6 &&
+	       (bytes[type] == ICMP6_NEIGHBOUR_SOLICIT || bytes[type] == ICMP6_NEIGHBOUR_ADVERT);
 }
 
 /* What is ours to answer, and whether it may be sent. */
@@ -126,6 +159,8 @@ static void gateway_take(struct gateway *gateway, const struct frame *frame)
 		port_drop(port, reason, frame);
 		return;
 	}
+	if (gateway_is_ndp(bytes, frame->length))
+		gateway_hear_ndp(gateway, bytes, frame->length);
 	port->counters.to_guest.frames++;
 	port->counters.to_guest.bytes += frame->length;
 }
@@ -341,5 +376,17 @@ void gateway_probe(struct gateway *gateway, struct mac mac, struct ip4 ip4)
 		gateway_send(gateway);
 	}
 	ndp_probe(service, mac, ip6_link_local(mac), &gateway->reply);
+	gateway_send(gateway);
+}
+
+void gateway_ask(struct gateway *gateway, struct ip6 address)
+{
+	const struct service_config *service = gateway->config.service;
+	const struct nat_address named = {.ip = address};
+
+	if (nat_address_is4(&named))
+		arp_ask(service, nat_address_ip4(&named), &gateway->reply);
+	else
+		ndp_ask(service, address, &gateway->reply);
 	gateway_send(gateway);
 }

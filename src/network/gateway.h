@@ -18,8 +18,8 @@ struct gateway_config {
 	const struct service_config *service; /* these three outlive it */
 	struct lease_table *leases;
 	struct ethswitch *ethswitch;
-	/* A guest spoke of its own address in ARP; may be NULL. */
-	void (*on_ip4)(void *owner, struct mac mac, struct ip4 address);
+	/* A guest spoke of its own address, in ARP (::ffff:a.b.c.d) or neighbour discovery; in a delivery. May be NULL. */
+	void (*on_address)(void *owner, struct mac mac, struct ip6 address);
 	void *owner;
 };
 
@@ -40,5 +40,7 @@ bool gateway_is_expiring(const struct gateway *gateway);
 void gateway_expire(struct gateway *gateway);
 /* Asks whoever owns the address now for a sign of life. `ip4` zero: where it is not known. */
 void gateway_probe(struct gateway *gateway, struct mac mac, struct ip4 ip4);
+/* Asks everybody who has this address, IPv4 as ::ffff:a.b.c.d. */
+void gateway_ask(struct gateway *gateway, struct ip6 address);
 
 #endif

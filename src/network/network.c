@@ -242,14 +242,17 @@ static void network_on_first_drop(void *owner, struct port *port, enum drop_reas
 	event_send_first_drop(owner, port, reason);
 }
 
-static void network_on_ip4(void *owner, struct mac mac, struct ip4 address)
+static void network_on_address(void *owner, struct mac mac, struct ip6 address)
 {
 	struct gw_network *network = owner;
 	struct port *port = ethswitch_find(network->ethswitch, mac, 0);
 	struct record *record = port && !port->uplink ? port->owner : NULL;
+	const struct nat_address named = {.ip = address};
 
-	if (record && mac_equal(record->mac, mac))
-		record->ip4 = address;
+	if (record && mac_equal(record->mac, mac) && nat_address_is4(&named))
+		record->ip4 = nat_address_ip4(&named);
+	if (network->neighbours)
+		neighbour_hear(network->neighbours, address, mac);
 }
 
 static void network_on_lease(void *owner, const struct lease *lease, enum lease_state was)
@@ -319,6 +322,38 @@ static int network_make_leases(struct gw_network *network, const struct gw_netwo
 	return error;
 }
 
+static void network_on_ask(void *owner, struct ip6 address)
+{
+	struct gw_network *network = owner;
+
+	gateway_ask(network->gateway, address);
+}
+
+/* An address that is leased is its client's while that is here: nobody else may say that he has it. */
+static bool network_may_have(void *owner, struct mac mac, struct ip6 address)
+{
+	struct gw_network *network = owner;
+	uint64_t now_us = ethswitch_now_us(network->ethswitch);
+	const struct nat_address named = {.ip = address};
+	const struct lease *lease = nat_address_is4(&named)
+					    ? lease_find_ip4(network->leases, nat_address_ip4(&named), now_us)
+					    : lease_find_ip6(network->leases, address, now_us);
+
+	return !lease || mac_equal(lease->mac, mac) || !ethswitch_find(network->ethswitch, lease->mac, 0);
+}
+
+static int network_make_neighbours(struct gw_network *network)
+{
+	struct neighbours_config config = {.loop = network->loop,
+					   .ethswitch = network->ethswitch,
+					   .ask = network_on_ask,
+					   .may_have = network_may_have,
+					   .owner = network};
+	int error = entropy_fill(&config.key, sizeof(config.key));
+
+	return error < 0 ? error : neighbours_new(&config, &network->neighbours);
+}
+
 /* Where the host knows no way to the IPv6 internet the guests are told none: they would wait for it (RFC 8305). */
 static int network_make_user(struct gw_network *network, struct error *ret_error)
 {
@@ -336,9 +371,10 @@ static int network_make_user(struct gw_network *network, struct error *ret_error
 	if (!network->description.router_given && !user_host_has_ip6())
 		network->description.service.router6 = false;
 	error = user_new(&config, &network->user, ret_error);
-	if (error >= 0)
-		gateway_set_user(network->gateway, network->user);
-	return error;
+	if (error < 0)
+		return error;
+	gateway_set_user(network->gateway, network->user);
+	return network_make_neighbours(network);
 }
 
 static int network_make_gateway(struct gw_network *network, struct error *ret_error)
@@ -346,7 +382,7 @@ static int network_make_gateway(struct gw_network *network, struct error *ret_er
 	struct gateway_config config = {.service = &network->description.service,
 					.leases = network->leases,
 					.ethswitch = network->ethswitch,
-					.on_ip4 = network_on_ip4,
+					.on_address = network_on_address,
 					.owner = network};
 	int error = gateway_new(&config, &network->gateway);
 
@@ -363,6 +399,17 @@ static int network_make_splices(struct gw_network *network)
 						   .owner = network};
 
 	return splice_table_new(&config, &network->splices);
+}
+
+/* hostfwd=, one after the other. */
+static int network_make_forwards(struct gw_network *network, struct error *ret_error)
+{
+	const char *text = network->description.forwards;
+	int error = 0;
+
+	for (; error >= 0 && *text; text += strlen(text) + 1)
+		error = forward_add(network, text, NULL, ret_error);
+	return error;
 }
 
 /* The parts that need no words of the person's. */
@@ -402,8 +449,9 @@ static int network_make(struct gw_network *network, const struct gw_network_conf
 	if (error < 0)
 		return error;
 	error = network_make_gateway(network, ret_error);
-	return error < 0 && !ret_error->text[0] ? error_set(ret_error, error, "network %s: %s", name, error_name(error))
-						: error;
+	if (error >= 0)
+		return network_make_forwards(network, ret_error);
+	return ret_error->text[0] ? error : error_set(ret_error, error, "network %s: %s", name, error_name(error));
 }
 
 int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network, struct gw_error *ret_error)
@@ -430,6 +478,7 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 	list_init(&network->guests_gone);
 	list_init(&network->ports_gone);
 	list_init(&network->records.away);
+	forward_table_init(&network->forwards);
 	task_init(&network->rounds, network_on_rounds, network);
 	task_init(&network->burial, network_on_burial, network);
 	timer_init(&network->advertisement, network_on_advertisement, network);
@@ -470,6 +519,8 @@ void gw_network_free(struct gw_network *network)
 	splice_table_free(network->splices);
 	list_for_each_safe (at, &network->watches)
 		watch_end(at);
+	forward_table_done(&network->forwards);
+	neighbours_free(network->neighbours);
 	if (network->user) {
 		gateway_set_user(network->gateway, NULL);
 		user_free(network->user);

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "network/capture.h"
 #include "network/description.h"
+#include "network/forward.h"
 #include "network/gateway.h"
 #include "network/lease_file.h"
 #include "network/record.h"
@@ -42,7 +43,9 @@ struct gw_network {
 	struct lease_table *leases;
 	struct lease_file lease_file;
 	struct gateway *gateway;
-	struct user *user; /* NULL: uplink=none */
+	struct user *user;             /* NULL: uplink=none; these three too */
+	struct neighbours *neighbours; /* who has which address, as far as was asked */
+	struct forward_table forwards;
 	struct record_table records;
 	struct capture_list captures;
 	bool advertised;            /* the gateway has said its piece to somebody */

@@ -83,7 +83,8 @@ static bool user_is_nats(const struct user *user, const struct frame *frame, str
 	    (to.port == dhcp_port || (is_resolver && to.port == DNS_PORT) ||
 	     (is_host && user->fileserver && fileserver_has_port(user->fileserver, to.port))))
 		return false;
-	return is_host && user_leads_home(user);
+	/* what came from the host itself by a forward is answered to the gateway's address, wherever that leads */
+	return is_host && (user_leads_home(user) || nat_has_flow(user->nat, frame));
 }
 
 static bool user_wants4(const struct user *user, const struct frame *frame)
@@ -182,7 +183,7 @@ void user_port_gone(struct user *user, struct port *port)
 	nat_port_gone(user->nat, port);
 }
 
-const struct nat *user_nat(const struct user *user)
+struct nat *user_nat(const struct user *user)
 {
 	return user->nat;
 }

@@ -48,7 +48,7 @@ bool user_run(struct user *user);
 void user_port_gone(struct user *user, struct port *port);
 
 /* For looking. */
-const struct nat *user_nat(const struct user *user);
+struct nat *user_nat(const struct user *user);
 
 /* Has this machine a way to the IPv6 internet? Nothing is sent. */
 bool user_host_has_ip6(void);

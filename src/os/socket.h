@@ -22,6 +22,8 @@ enum socket_limits {
 int socket_open(int domain, int type);
 /* -EAGAIN: nobody waits. The caller that gets -EMFILE should stop watching the listener for a while. */
 int socket_accept(int listener);
+/* And who it is. */
+int socket_accept_from(int listener, struct sockaddr_storage *ret_from);
 /* Two ends, AF_UNIX. */
 int socket_pair(int type, int ret_fds[2]);
 /* For inherited descriptors. 0 or negative errno. */

@@ -37,10 +37,19 @@ int socket_open(int domain, int type)
 
 int socket_accept(int listener)
 {
+	struct sockaddr_storage from;
+
+	return socket_accept_from(listener, &from);
+}
+
+int socket_accept_from(int listener, struct sockaddr_storage *ret_from)
+{
+	socklen_t bytes;
 	int fd;
 
 	do {
-		fd = accept(listener, NULL, NULL);
+		bytes = sizeof(*ret_from);
+		fd = accept(listener, (struct sockaddr *)ret_from, &bytes);
 	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
 	return socket_prepare(fd);
 }

@@ -23,10 +23,19 @@ int socket_open(int domain, int type)
 
 int socket_accept(int listener)
 {
+	struct sockaddr_storage from;
+
+	return socket_accept_from(listener, &from);
+}
+
+int socket_accept_from(int listener, struct sockaddr_storage *ret_from)
+{
+	socklen_t bytes;
 	int fd;
 
 	do {
-		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		bytes = sizeof(*ret_from);
+		fd = accept4(listener, (struct sockaddr *)ret_from, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
 	return fd < 0 ? -errno : fd;
 }

@@ -65,3 +65,8 @@ void arp_probe(const struct service_config *config, struct mac to, struct ip4 ad
 			       .target = address},
 		 ret_reply);
 }
+
+void arp_ask(const struct service_config *config, struct ip4 address, struct reply *ret_reply)
+{
+	arp_probe(config, MAC_BROADCAST, address, ret_reply);
+}

@@ -143,12 +143,26 @@ enum drop_reason ndp_input(const struct service_config *config, const struct pac
 	return DROP_NONE;
 }
 
+static struct ndp ndp_question(const struct service_config *config, struct ip6 address)
+{
+	return (struct ndp){.type = ICMP6_NEIGHBOUR_SOLICIT,
+			    .target = address,
+			    .has_source_mac = true,
+			    .source_mac = config->mac};
+}
+
 void ndp_probe(const struct service_config *config, struct mac to, struct ip6 address, struct reply *ret_reply)
 {
-	struct ndp question = {.type = ICMP6_NEIGHBOUR_SOLICIT,
-			       .target = address,
-			       .has_source_mac = true,
-			       .source_mac = config->mac};
+	struct ndp question = ndp_question(config, address);
 
 	ndp_send(config, to, reply_link_local(config), address, &question, ret_reply);
+}
+
+/* RFC 4861 7.2.2 */
+void ndp_ask(const struct service_config *config, struct ip6 address, struct reply *ret_reply)
+{
+	struct ndp question = ndp_question(config, address);
+	struct ip6 group = ip6_solicited_node(address);
+
+	ndp_send(config, ip6_multicast_mac(group), reply_link_local(config), group, &question, ret_reply);
 }

@@ -106,6 +106,9 @@ void ndp_withdraw(const struct service_config *config, struct reply *ret_reply);
  * in like any frame, and service_input() has nothing to say to it. */
 void arp_probe(const struct service_config *config, struct mac to, struct ip4 address, struct reply *ret_reply);
 void ndp_probe(const struct service_config *config, struct mac to, struct ip6 address, struct reply *ret_reply);
+/* "Who has this address?", to all that may have it. */
+void arp_ask(const struct service_config *config, struct ip4 address, struct reply *ret_reply);
+void ndp_ask(const struct service_config *config, struct ip6 address, struct reply *ret_reply);
 
 /* ---- for service.c alone ---- */
 

@@ -318,7 +318,6 @@ static void every_contradiction_names_its_word_and_what_would_do(void **state)
 		int code;
 		const char *says[2];
 	} rows[] = {
-		{"user,hostfwd=tcp::2222-:22", -EOPNOTSUPP, {"hostfwd=tcp::2222-:22", "not available in this version"}},
 		{"none,tftp=/srv", -EINVAL, {"tftp=/srv", "unknown option 'tftp'"}},
 		{"user,smb=/srv", -EOPNOTSUPP, {"smb=/srv: not offered", "virtiofs"}},
 		{"user,smbserver=10.0.2.4", -EOPNOTSUPP, {"smbserver=10.0.2.4: not offered", "file server"}},
@@ -334,6 +333,8 @@ static void every_contradiction_names_its_word_and_what_would_do(void **state)
 		 -EINVAL,
 		 {"guestfwd=udp:10.0.2.9:80", "tcp:ADDRESS:PORT"}},
 		{"user,guestfwd=tcp:10.0.2.9:80-chardev:c0", -EINVAL, {"'chardev:c0' is no target", "cmd:COMMAND"}},
+		{"user,hostfwd=", -EINVAL, {"hostfwd=", "tcp::2222-:22"}},
+		{"none,hostfwd=tcp::2222-:22", -EINVAL, {"unknown option 'hostfwd'", "none takes"}},
 		{"user,udp-filter=port", -EINVAL, {"udp-filter=port", "address"}},
 		{"user,flows=1", -EINVAL, {"flows", "16"}},
 		{"user,dns=10.0.2.255", -EINVAL, {"dns=10.0.2.255", "10.0.2.1 to 10.0.2.254"}},

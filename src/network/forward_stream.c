@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections, by TCP or a unix socket: accepted, and handed to NAT as soon as the guest's place is known. One that is
+ * accepted costs accept() and what its flow costs; the guest is looked up once for all that one turn accepts. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "network/event.h"
+#include "network/forward.h"
+#include "network/network.h"
+#include "os/socket.h"
+
+/* A connection that waits for its guest's place. */
+struct forward_wait {
+	struct list link;
+	struct forward_socket *socket;
+	struct neighbour_waiter waiter;
+	int fd;
+	struct nat_inbound inbound; /* without port and mac */
+};
+
+int forward_stream_prepare(struct forward_table *table)
+{
+	return table->waits.memory ? 0 : pool_init(&table->waits, sizeof(struct forward_wait), FORWARD_WAITS);
+}
+
+/* The client learns that nobody is there. */
+static void forward_refuse_client(int fd)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
+static void forward_hand_over(struct forward_socket *socket, int fd, struct nat_inbound *inbound,
+			      const struct neighbour_place *place)
+{
+	struct nat *nat = user_nat(socket->forward->network->user);
+
+	inbound->port = place->port;
+	inbound->mac = place->mac;
+	if (nat_tcp_accepted(nat, fd, inbound) < 0)
+		forward_refuse_client(fd);
+}
+
+/* ---- those that wait ---- */
+
+static void forward_wait_end(struct forward_wait *wait)
+{
+	neighbour_cancel(&wait->waiter);
+	list_remove(&wait->link);
+	pool_give(&wait->socket->forward->network->forwards.waits, wait);
+}
+
+static void forward_on_found(void *owner, const struct neighbour_place *place)
+{
+	struct forward_wait *wait = owner;
+
+	if (place)
+		forward_hand_over(wait->socket, wait->fd, &wait->inbound, place);
+	else
+		forward_refuse_client(wait->fd);
+	forward_wait_end(wait);
+}
+
+static void forward_wait_begin(struct forward_socket *socket, int fd, const struct nat_inbound *inbound)
+{
+	struct gw_network *network = socket->forward->network;
+	struct forward_wait *wait = pool_take(&network->forwards.waits);
+
+	if (!wait) {
+		forward_refuse_client(fd);
+		return;
+	}
+	*wait = (struct forward_wait){.socket = socket, .fd = fd, .inbound = *inbound};
+	list_append(&socket->waits, &wait->link);
+	neighbour_wait(network->neighbours, inbound->guest.ip, &wait->waiter, forward_on_found, wait);
+}
+
+/* ---- accepting ---- */
+
+static void forward_on_pause_over(void *owner, uint64_t now_us)
+{
+	struct forward_socket *socket = owner;
+
+	(void)now_us;
+	(void)loop_watch(socket->forward->network->loop, &socket->watch, LOOP_READ);
+}
+
+static void forward_pause(struct forward_socket *socket)
+{
+	struct gw_network *network = socket->forward->network;
+
+	(void)loop_watch(network->loop, &socket->watch, 0);
+	timer_set(loop_timers(network->loop), &socket->pause, loop_now_us(network->loop) + FORWARD_PAUSE_US);
+}
+
+static void forward_on_accept_failed(struct forward_socket *socket, int error)
+{
+	struct forward_table *table = &socket->forward->network->forwards;
+
+	forward_pause(socket);
+	if (table->noticed || (error != -EMFILE && error != -ENFILE))
+		return;
+	table->noticed = true;
+	event_send(
+		socket->forward->network, GW_EVENT_NOTICE, NULL, NULL,
+		"no descriptor is left for connections to %s; they wait until there is one, or raise the limit of open "
+		"files (ulimit -n)",
+		socket->listening);
+}
+
+/* Whom the guest sees: the client, or the gateway for this machine and for what the guest could not answer. */
+static void forward_show_client(const struct forward_socket *socket, const struct sockaddr *client,
+				struct nat_inbound *inbound)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	struct nat *nat = user_nat(socket->forward->network->user);
+	bool is6 = !nat_address_is4(&inbound->guest);
+
+	nat_far_address(nat, client, is6, &inbound->far);
+	if (ip6_equal(inbound->far.ip, inbound->guest.ip))
+		nat_far_address(nat, &nobody, is6, &inbound->far);
+}
+
+/* True: there may be more. */
+static bool forward_accept(struct forward_socket *socket, struct nat_address guest, const struct neighbour_place *place,
+			   int found)
+{
+	struct nat_inbound inbound = {.guest = guest};
+	struct sockaddr_storage client = {.ss_family = AF_UNSPEC};
+	int fd = socket_accept_from(socket->fd, &client);
+
+	if (fd < 0) {
+		if (fd != -EAGAIN)
+			forward_on_accept_failed(socket, fd);
+		return false;
+	}
+	socket->connections++;
+	inbound.guest.port = socket->guest_port;
+	forward_show_client(socket, (const struct sockaddr *)&client, &inbound);
+	if (found == 0)
+		forward_hand_over(socket, fd, &inbound, place);
+	else if (found == -EINPROGRESS)
+		forward_wait_begin(socket, fd, &inbound);
+	else
+		forward_refuse_client(fd);
+	return true;
+}
+
+static void forward_on_ready(void *owner, unsigned events)
+{
+	struct forward_socket *socket = owner;
+	const struct forward_table *table = &socket->forward->network->forwards;
+	struct neighbour_place place;
+	struct nat_address guest;
+	int found = forward_find(socket->forward, &guest, &place);
+
+	(void)events;
+	for (int i = 0; i < FORWARD_TURN; i++) {
+		if (found == -EINPROGRESS && i > 0)
+			found = forward_find(socket->forward, &guest, &place);
+		if (found == -EAGAIN || (found == -EINPROGRESS && table->waits.taken == FORWARD_WAITS)) {
+			forward_pause(socket);
+			return;
+		}
+		if (!forward_accept(socket, guest, &place, found))
+			return;
+	}
+}
+
+/* ---- life ---- */
+
+int forward_stream_start(struct forward_socket *socket)
+{
+	timer_init(&socket->pause, forward_on_pause_over, socket);
+	watch_init(&socket->watch, socket->fd, forward_on_ready, socket);
+	return loop_watch(socket->forward->network->loop, &socket->watch, LOOP_READ);
+}
+
+void forward_stream_stop(struct forward_socket *socket)
+{
+	struct gw_network *network = socket->forward->network;
+
+	loop_unwatch(network->loop, &socket->watch);
+	timer_clear(loop_timers(network->loop), &socket->pause);
+	list_for_each_safe (at, &socket->waits) {
+		struct forward_wait *wait = container_of(at, struct forward_wait, link);
+
+		forward_refuse_client(wait->fd);
+		forward_wait_end(wait);
+	}
+}

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""Forwards: sockets of the host that lead to guests, hostfwd= of uplink=user.
+
+    box (a namespace) --tap0--+
+                              |  guestwire, in the namespace `host` --host0 ---- world0-- world (clients)
+    a stream guest -----------+  10.0.2.0/24, fd00::/64              192.0.2.1   192.0.2.2
+                                                                     2001:db8::1 2001:db8::2
+
+Connections come from the host itself, from the world and over a unix socket; what moves is checked byte for byte."""
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import pytest
+
+from kit import PROGRAM, eventually
+from kit.frames import BROADCAST, StreamGuest, arp, ethernet, udp4
+
+pytestmark = pytest.mark.asan
+
+# Says to each client whom it sees, and gives back the first line that it gets.
+WHO = """
+import socket, sys
+sockets = []
+for address, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)):
+    s = socket.socket(family)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    s.bind((address, int(sys.argv[1])))
+    s.listen(256)
+    sockets.append(s)
+print("ready", flush=True)
+import select
+while True:
+    for s in select.select(sockets, [], [])[0]:
+        c, who = s.accept()
+        c.sendall((who[0] + " " + str(c.getsockname()[1]) + "\\n").encode())
+        c.close()
+"""
+ASK = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX if "/" in sys.argv[1] else socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.settimeout(10)
+try:
+    s.connect(sys.argv[1] if "/" in sys.argv[1] else (sys.argv[1], int(sys.argv[2])))
+    print(s.makefile().readline().strip() or "nothing")
+except OSError as error:
+    import errno
+    print(errno.errorcode.get(error.errno, str(error)))
+"""
+HOST4, HOST6 = "192.0.2.1", "2001:db8::1"
+
+
+def ask(far, space, address, port=0):
+    return far.python(space, ASK, address, port)
+
+
+def test_a_forward_leads_from_every_address_to_the_first_guest(far, tmp_path):
+    far = far(f",hostfwd=tcp::2222-:22,hostfwd=unix:{tmp_path}/in-out.sock-10.0.2.15:22,hostfwd=tcp:[::1]:2223-[fd00::15]:22,"
+              "hostfwd=tcp:127.0.0.1:8000-8002-:9000-9002,hostfwd=tcp:[::]:2224-[fd00::15]:22")
+    far.server(far.box, WHO, 22)
+    far.server(far.box, WHO, 9001)
+    # the host itself is the gateway to the guest; others are who they are
+    assert ask(far, far.host, "127.0.0.1", 2222) == "10.0.2.2 22", far.drops()
+    assert ask(far, far.host, "::1", 2222) == "10.0.2.2 22"
+    assert ask(far, far.host, "::1", 2223) == "fd00::2 22"
+    assert ask(far, far.host, f"{tmp_path}/in-out.sock") == "10.0.2.2 22"
+    assert ask(far, far.host, "127.0.0.1", 8001) == "10.0.2.2 9001"
+    assert ask(far, far.world, HOST4, 2222) == "192.0.2.2 22"
+    assert ask(far, far.world, HOST6, 2222) == "10.0.2.2 22"
+    assert ask(far, far.world, HOST6, 2224) == "2001:db8::2 22"
+    # nobody listens in the guest, or here
+    assert ask(far, far.host, "127.0.0.1", 8002) in ("ECONNRESET", "nothing")
+    assert ask(far, far.host, "127.0.0.1", 8003) == "ECONNREFUSED"
+    assert ask(far, far.world, HOST4, 8001) == "ECONNREFUSED"
+
+
+@pytest.mark.parametrize("options", [",restrict=on", ",host-loopback=off"])
+def test_a_guest_that_reaches_nobody_can_be_reached(far, options):
+    far = far(options + ",hostfwd=tcp::2222-:22")
+    far.server(far.box, WHO, 22)
+    assert ask(far, far.host, "127.0.0.1", 2222) == "10.0.2.2 22", far.drops()
+    assert ask(far, far.world, HOST4, 2222) == "192.0.2.2 22", far.drops()
+
+
+def test_bytes_arrive_whole_both_ways(far, move):
+    far = far(",hostfwd=tcp::9000-:9000,hostfwd=tcp:127.0.0.1:9001-:9001")
+    for space, address, port in ((far.world, HOST4, 9000), (far.host, "127.0.0.1", 9001)):
+        taker = far.start(far.box, move, "take", str(port), str(32 << 20), "7", stdout=subprocess.PIPE, text=True)
+        assert taker.stdout.readline() == "listening\n"
+        assert far.start(space, move, "send", address, str(port), str(32 << 20), "7").wait() == 0, far.drops()
+        assert taker.stdout.read() == "right\n", far.drops()
+
+
+def test_a_port_in_use_is_one_line_and_leaves_nothing_behind(far, tmp_path):
+    far = far(",hostfwd=tcp:127.0.0.1:2222-:22")
+    for spec, words in (("tcp::2222-:22", ["tcp::2222-:22", "0.0.0.0:2222", "is in use"]),
+                        ("tcp:127.0.0.1:2220-2223-:10-13", ["127.0.0.1:2222", "is in use"]),
+                        ("tcp:192.0.2.77:2225-:22", ["192.0.2.77:2225", "no address of this machine"]),
+                        ("tcp::x-:22", ["a port is missing"])):
+        done = far.host.run(PROGRAM, "up", "other", "--uplink", "user,hostfwd=" + spec, check=False,
+                            env=dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path)))
+        assert done.returncode != 0
+        assert done.stderr.count("\n") == 1 and all(word in done.stderr for word in words), done.stderr
+    # all or none: the first of the range is free again
+    assert ask(far, far.host, "127.0.0.1", 2220) == "ECONNREFUSED"
+    far.server(far.box, WHO, 22)
+    assert ask(far, far.host, "127.0.0.1", 2222) == "10.0.2.2 22"
+
+
+def test_a_privileged_port_says_what_to_do(far, tmp_path):
+    far = far()
+    done = far.host.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", PROGRAM, "up",
+                        "other", "--uplink", "user,hostfwd=tcp:127.0.0.1:80-:80", check=False,
+                        env=dict(os.environ, XDG_RUNTIME_DIR="/tmp"))
+    if "ermission denied" in done.stderr:
+        pytest.skip("nobody may not run what is being tested")
+    assert done.returncode != 0 and "127.0.0.1:80" in done.stderr and "ip_unprivileged_port_start" in done.stderr, done.stderr
+
+
+def answering(guest, ip, seconds, until):
+    """The guest answers ARP for its address until a frame satisfies `until`, which is given."""
+    target = socket.inet_aton(ip)
+    for frame in guest.frames(seconds):
+        if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == target:
+            guest.send(arp(2, guest.mac, ip, frame[6:12], socket.inet_ntoa(frame[28:32]), to=frame[6:12]))
+        elif until(frame):
+            return frame
+    return None
+
+
+def is_syn(port):
+    return lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 6 and frame[36:38] == struct.pack("!H", port) and frame[47] == 2
+
+
+def test_a_guest_by_its_name_is_found_when_it_comes(far):
+    far = far(",dhcpstart=10.0.2.40,hostfwd=tcp::2001-web:80,hostfwd=tcp::2002-stream0:81,hostfwd=tcp::2003-tap0:82")
+    far.server(far.box, WHO, 82)
+    # nobody has the name yet: reset, and at once
+    start = time.monotonic()
+    assert ask(far, far.host, "127.0.0.1", 2001) in ("ECONNRESET", "nothing")
+    assert time.monotonic() - start < 3
+    guest = far.closing(StreamGuest(os.path.join(str(far.folder), "s.sock")))
+    ip = guest.dhcp(name=b"web")
+    for port, wanted in ((2001, 80), (2002, 81)):
+        client = far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", str(port), stdout=subprocess.PIPE, text=True)
+        syn = answering(guest, ip, 5, is_syn(wanted))
+        assert syn and syn[30:34] == socket.inet_aton(ip), far.drops()
+        client.close()
+    # the box has its address set by hand; its port has a name, and its ARP said the address
+    far.box.run("ping", "-c1", "-W2", "10.0.2.2")
+    assert ask(far, far.host, "127.0.0.1", 2003) == "10.0.2.2 82", far.drops()
+
+
+def test_another_ports_frames_for_a_connection_are_dropped_by_name(far):
+    far = far(",hostfwd=tcp::2222-:22")
+    far.server(far.box, WHO, 22)
+    assert ask(far, far.host, "127.0.0.1", 2222) == "10.0.2.2 22"
+    hold = far.start(far.host, sys.executable, "-c",
+                     "import socket, time; s = socket.create_connection(('127.0.0.1', 2222)); print(s.getsockname()[1], flush=True); time.sleep(60)",
+                     stdout=subprocess.PIPE, text=True)
+    port = int(hold.stdout.readline())
+    guest = far.closing(StreamGuest(os.path.join(str(far.folder), "s.sock")))
+    guest.dhcp()
+    gateway = guest.resolve("10.0.2.2")
+    reset = struct.pack("!HHIIBBHHH", 22, port, 1, 1, 0x50, 4, 0, 0, 0)
+    from kit.frames import checksum, ipv4
+    pseudo = socket.inet_aton("10.0.2.15") + socket.inet_aton("10.0.2.2") + struct.pack("!BBH", 0, 6, len(reset))
+    reset = reset[:16] + struct.pack("!H", checksum(pseudo + reset)) + reset[18:]
+    guest.send(ethernet(gateway, guest.mac, 0x0800, ipv4("10.0.2.15", "10.0.2.2", 6, reset)))
+    eventually(lambda: "nat-flow-owner" in str(far.lab.port("stream0.1" if any(p["name"] == "stream0.1" for p in far.lab.show()["ports"]) else "stream0")["drops"]),
+               what="the drop")
+
+
+def test_nobody_there_ends_within_seconds(far):
+    far = far(",hostfwd=tcp::2222-10.0.2.99:22")
+    start = time.monotonic()
+    assert ask(far, far.host, "127.0.0.1", 2222) == "ECONNRESET", far.drops()
+    assert 2 < time.monotonic() - start < 6
