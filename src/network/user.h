@@ -47,7 +47,7 @@ void user_flush(struct user *user);
 bool user_run(struct user *user);
 void user_port_gone(struct user *user, struct port *port);
 
-/* For looking. */
+/* The way itself, for looking and for what comes in. */
 struct nat *user_nat(const struct user *user);
 
 /* Has this machine a way to the IPv6 internet? Nothing is sent. */
