@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a driver and a device see of each other in shared memory: the split ring of virtio 1.2, chapter 2.7, declared here
- * so that nothing needs the headers of a system. All numbers are little endian, on every host.
+/* What a driver and a device see of each other in shared memory: the split ring of virtio 1.2, chapter 2.7, and the packed
+ * ring of 2.8, declared here so that nothing needs the headers of a system. All numbers are little endian, on every host.
  *
  * Indexes and flags are read and written by both sides at once and are atomic; everything else is copied once, by its
  * owner's reader, and then believed only as far as it was checked. */
@@ -87,10 +87,11 @@ static inline void shared16_store(struct shared16 *number, uint16_t value, memor
 	atomic_store_explicit(&number->raw, shared16_swap(value), order);
 }
 
-enum split_desc_flags {
-	SPLIT_DESC_NEXT = 1,
-	SPLIT_DESC_WRITE = 2, /* the device writes */
-	SPLIT_DESC_INDIRECT = 4,
+/* Of a descriptor, in both layouts. */
+enum desc_flags {
+	DESC_NEXT = 1,
+	DESC_WRITE = 2, /* the device writes */
+	DESC_INDIRECT = 4,
 };
 
 enum split_flags {
@@ -155,8 +156,47 @@ static inline struct shared16 *split_avail_event(struct split_used *used, uint32
 	return (struct shared16 *)(void *)&used->ring[size];
 }
 
-/* Whether going from `was` to `now` passes the index after which the other side wants to be told (virtio 1.2, 2.7.10). */
-static inline int split_event_passed(uint16_t event, uint16_t now, uint16_t was)
+/* ---- the packed ring ---- */
+
+enum packed_desc_flags {
+	PACKED_DESC_AVAIL = 1 << 7,
+	PACKED_DESC_USED = 1 << 15,
+};
+
+struct packed_desc {
+	struct le64 address;
+	struct le32 bytes;
+	struct le16 id;
+	struct shared16 flags;
+};
+
+enum packed_event_flags {
+	PACKED_EVENT_ENABLE = 0,
+	PACKED_EVENT_DISABLE = 1,
+	PACKED_EVENT_DESC = 2, /* at a place */
+	PACKED_EVENT_MASK = 3,
+};
+
+struct packed_event {
+	struct shared16 place; /* bit 15: the wrap counter */
+	struct shared16 flags;
+};
+
+enum packed_alignment {
+	PACKED_DESC_ALIGNMENT = 16,
+	PACKED_EVENT_ALIGNMENT = 4,
+};
+
+_Static_assert(sizeof(struct packed_desc) == sizeof(struct split_desc), "virtio 1.2, 2.7.5 and 2.8.13");
+
+static inline uint64_t packed_desc_bytes(uint32_t size)
+{
+	return (uint64_t)sizeof(struct packed_desc) * size;
+}
+
+/* Whether going from `was` to `now` passes the index after which the other side wants to be told (virtio 1.2, 2.7.10 and
+ * 2.8.11). */
+static inline int ring_event_passed(uint16_t event, uint16_t now, uint16_t was)
 {
 	return (uint16_t)(now - event - 1) < (uint16_t)(now - was);
 }

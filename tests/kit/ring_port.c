@@ -79,10 +79,10 @@ static void offer_rooms(struct ring_port *ring_port)
 			bytes = most = 17;
 		if (!ring_port->setup.mergeable)
 			bytes = 65536 + VIRTIO_NET_HEADER_BYTES;
-		if (split_driver_offer_room(&ring_port->driver_to_guest, bytes, most) < 0)
+		if (ring_driver_offer_room(&ring_port->driver_to_guest, bytes, most) < 0)
 			break;
 	}
-	split_driver_publish(&ring_port->driver_to_guest);
+	ring_driver_publish(&ring_port->driver_to_guest);
 }
 
 static void check_frame(struct ring_port *ring_port, size_t bytes)
@@ -111,8 +111,7 @@ void ring_port_harvest(struct ring_port *ring_port)
 {
 	size_t bytes;
 
-	while ((bytes = split_driver_receive(&ring_port->driver_to_guest, ring_port->seen, sizeof(ring_port->seen))) >
-	       0)
+	while ((bytes = ring_driver_receive(&ring_port->driver_to_guest, ring_port->seen, sizeof(ring_port->seen))) > 0)
 		check_frame(ring_port, bytes);
 	offer_rooms(ring_port);
 	port_room_returned(&ring_port->port);
@@ -122,15 +121,15 @@ bool ring_port_offer(struct ring_port *ring_port, const void *bytes, uint32_t co
 {
 	struct virtio_net header = header_of(offload);
 	uint8_t whole[FRAME_ROOM_BYTES + VIRTIO_NET_HEADER_BYTES];
-	struct split_driver_used used;
+	struct ring_driver_used used;
 
-	while (split_driver_harvest(&ring_port->driver_from_guest, &used))
-		split_driver_release(&ring_port->driver_from_guest, used.head);
+	while (ring_driver_harvest(&ring_port->driver_from_guest, &used))
+		ring_driver_release(&ring_port->driver_from_guest, used.id);
 	virtio_net_write(&header, whole);
 	memcpy(whole + VIRTIO_NET_HEADER_BYTES, bytes, count);
-	return split_driver_offer_frame(&ring_port->driver_from_guest, whole, count + VIRTIO_NET_HEADER_BYTES,
-					1 + random_below(&ring_port->random, RING_PORT_PIECES_MAX - 18) +
-						count / 4096) >= 0;
+	return ring_driver_offer_frame(&ring_port->driver_from_guest, whole, count + VIRTIO_NET_HEADER_BYTES,
+				       1 + random_below(&ring_port->random, RING_PORT_PIECES_MAX - 18) +
+					       count / 4096) >= 0;
 }
 
 /* ---- the device ---- */
@@ -143,9 +142,9 @@ uint32_t ring_port_turn(struct ring_port *ring_port)
 	struct ring_chain chains[RING_PORT_BATCH];
 	uint32_t count = 0;
 
-	split_driver_publish(&ring_port->driver_from_guest);
-	while (count < RING_PORT_BATCH && ring_split_take(&ring_port->from_guest, RING_FROM_GUEST, pieces[count],
-							  RING_PIECES_MAX, &chains[count])) {
+	ring_driver_publish(&ring_port->driver_from_guest);
+	while (count < RING_PORT_BATCH &&
+	       ring_take(&ring_port->from_guest, RING_FROM_GUEST, pieces[count], RING_PIECES_MAX, &chains[count])) {
 		uint32_t used = chains[count].readable_pieces, bytes = chains[count].readable_bytes;
 		uint8_t header_bytes[VIRTIO_NET_HEADER_BYTES];
 		struct virtio_net header;
@@ -169,8 +168,8 @@ uint32_t ring_port_turn(struct ring_port *ring_port)
 	if (count > 0)
 		ethswitch_input(&ring_port->port, frames, count);
 	for (uint32_t i = 0; i < count; i++)
-		ring_split_return(&ring_port->from_guest, chains[i].head, 0);
-	ring_split_flush(&ring_port->from_guest);
+		ring_return(&ring_port->from_guest, &chains[i], 0);
+	ring_flush(&ring_port->from_guest);
 	return count;
 }
 
@@ -196,7 +195,7 @@ static void commit_room(struct ring_port *ring_port, uint32_t count, const struc
 	pieces_read(room->pieces, room->piece_count, sizeof(header_bytes), expected->bytes, count);
 	virtio_net_write(&header, header_bytes);
 	pieces_write(room->pieces, room->piece_count, 0, header_bytes, sizeof(header_bytes));
-	ring_split_commit(&ring_port->to_guest, room, count + VIRTIO_NET_HEADER_BYTES);
+	ring_commit(&ring_port->to_guest, room, count + VIRTIO_NET_HEADER_BYTES);
 	ring_port->port.counters.to_guest.frames++;
 	ring_port->port.counters.to_guest.bytes += count;
 }
@@ -209,7 +208,7 @@ static void ring_port_queue(struct port *port, const struct frame *frame)
 
 	if (ring_port->is_lent)
 		set_wrong(ring_port, "a frame was queued while room was lent");
-	if (refuses(ring_port) || ring_split_reserve(&ring_port->to_guest, bytes, bytes, &ring_port->room) < 0) {
+	if (refuses(ring_port) || ring_reserve(&ring_port->to_guest, bytes, bytes, &ring_port->room) < 0) {
 		port_drop(port, DROP_ROOM_REFUSED, frame);
 		return;
 	}
@@ -226,7 +225,7 @@ static void ring_port_flush(struct port *port)
 {
 	struct ring_port *ring_port = container_of(port, struct ring_port, port);
 
-	ring_split_flush(&ring_port->to_guest);
+	ring_flush(&ring_port->to_guest);
 }
 
 static int ring_port_reserve(struct port *port, uint32_t least, uint32_t wanted, struct room *ret_room)
@@ -239,8 +238,8 @@ static int ring_port_reserve(struct port *port, uint32_t least, uint32_t wanted,
 		set_wrong(ring_port, "room was asked for while some was lent");
 	if (refuses(ring_port))
 		return -EAGAIN;
-	error = ring_split_reserve(&ring_port->to_guest, least + VIRTIO_NET_HEADER_BYTES,
-				   wanted + VIRTIO_NET_HEADER_BYTES, room);
+	error = ring_reserve(&ring_port->to_guest, least + VIRTIO_NET_HEADER_BYTES, wanted + VIRTIO_NET_HEADER_BYTES,
+			     room);
 	if (error)
 		return error;
 	ring_port->is_lent = true;
@@ -271,7 +270,7 @@ static void ring_port_cancel(struct port *port, struct room *room)
 	if (!ring_port->is_lent)
 		set_wrong(ring_port, "a room was cancelled twice");
 	ring_port->is_lent = false;
-	ring_split_cancel(&ring_port->to_guest, &ring_port->room);
+	ring_cancel(&ring_port->to_guest, &ring_port->room);
 }
 
 static const struct port_ops ring_port_ops = {
@@ -283,29 +282,30 @@ static const struct port_ops ring_port_ops = {
 };
 
 static void start_ring(struct ring_port *ring_port, uint8_t *memory, size_t bytes, uint64_t address,
-		       struct split_driver *driver, struct ring_split *ring)
+		       struct ring_driver *driver, struct ring *ring)
 {
-	struct split_driver_setup setup = {
+	struct ring_driver_setup setup = {
 		.memory = memory,
 		.bytes = bytes,
 		.address = address,
 		.size = RING_PORT_SIZE,
 		.start = (uint16_t)random_u64(&ring_port->random),
+		.packed = random_below(&ring_port->random, 2),
 		.event_idx = ring_port->setup.event_idx,
 		.indirect = ring_port->setup.indirect,
 		.seed = random_u64(&ring_port->random),
 	};
-	struct ring_split_setup ring_setup;
+	struct ring_setup ring_setup;
 
-	split_driver_init(driver, &setup);
-	split_driver_connect(driver, &ring_port->memory, ring_port->setup.mergeable, &ring_setup);
-	if (ring_split_init(ring, &ring_setup) < 0)
+	ring_driver_init(driver, &setup);
+	ring_driver_connect(driver, &ring_port->memory, ring_port->setup.mergeable, &ring_setup);
+	if (ring_init(ring, &ring_setup) < 0)
 		abort();
 }
 
 void ring_port_init(struct ring_port *ring_port, const char *name, const struct ring_port_setup *setup)
 {
-	size_t bytes = split_driver_bytes(RING_PORT_SIZE, RING_PORT_PAGES);
+	size_t bytes = ring_driver_bytes(RING_PORT_SIZE, RING_PORT_PAGES);
 
 	bytes = (bytes + 4095) / 4096 * 4096;
 	memset(ring_port, 0, sizeof(*ring_port));
@@ -331,7 +331,7 @@ void ring_port_done(struct ring_port *ring_port)
 		ring_port->expected_first = (ring_port->expected_first + 1) % RING_PORT_EXPECTED;
 		ring_port->expected_count--;
 	}
-	split_driver_done(&ring_port->driver_to_guest);
-	split_driver_done(&ring_port->driver_from_guest);
+	ring_driver_done(&ring_port->driver_to_guest);
+	ring_driver_done(&ring_port->driver_from_guest);
 	free(ring_port->region);
 }

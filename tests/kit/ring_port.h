@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hardest customer of the port contract, in one process: its far end is a guest with two split rings, which offers
+/* The hardest customer of the port contract, in one process: its far end is a guest with two rings, which offers
  * buffers cut into pieces of 1 byte to 4 KiB, and the port lends those to producers, 12 bytes of header before each frame.
  * It refuses room at random and accepts the offloads it is given. The guest's side checks that every frame the port took
  * arrives whole, in order and with its metadata; the first thing found wrong stands in `wrong`. */
@@ -12,9 +12,9 @@
 #include "base/random.h"
 #include "fabric/ethswitch.h"
 #include "fabric/port.h"
-#include "kit/split_driver.h"
+#include "kit/ring_driver.h"
 #include "virtio/memory.h"
-#include "virtio/ring_split.h"
+#include "virtio/ring.h"
 
 enum ring_port_limits {
 	RING_PORT_SIZE = 128,      /* descriptors in each ring */
@@ -46,8 +46,8 @@ struct ring_port {
 	struct ring_port_setup setup;
 	struct memory memory;
 	uint8_t *region;
-	struct split_driver driver_to_guest, driver_from_guest;
-	struct ring_split to_guest, from_guest;
+	struct ring_driver driver_to_guest, driver_from_guest;
+	struct ring to_guest, from_guest;
 	struct ring_room room;
 	struct iovec lent[RING_PIECES_MAX];
 	bool is_lent;

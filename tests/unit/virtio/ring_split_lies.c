@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kit/split_driver.h"
+#include "kit/ring_driver.h"
 #include "virtio/net.h"
 #include "virtio/pieces.h"
-#include "virtio/ring_split.h"
+#include "virtio/ring.h"
 
 enum {
 	SIZE = 8,
@@ -27,9 +27,9 @@ enum {
 	TABLE = GUEST + 0x3000,
 	DATA = GUEST + 0x4000,
 	END = GUEST + GUEST_BYTES,
-	NEXT = SPLIT_DESC_NEXT,
-	WRITE = SPLIT_DESC_WRITE,
-	INDIRECT = SPLIT_DESC_INDIRECT,
+	NEXT = DESC_NEXT,
+	WRITE = DESC_WRITE,
+	INDIRECT = DESC_INDIRECT,
 };
 
 struct plain_desc {
@@ -142,7 +142,7 @@ static const struct lie lies[] = {
 struct liar {
 	uint8_t *host;
 	struct memory memory;
-	struct ring_split ring;
+	struct ring ring;
 	struct split_avail *avail;
 };
 
@@ -162,11 +162,11 @@ static void write_descriptors(struct liar *liar, uint64_t address, const struct 
 
 static void liar_init(struct liar *liar, bool indirect, bool mergeable)
 {
-	struct ring_split_setup setup = {
+	struct ring_setup setup = {
 		.memory = &liar->memory,
 		.desc = DESC,
-		.avail = AVAIL,
-		.used = USED,
+		.driver = AVAIL,
+		.device = USED,
 		.size = SIZE,
 		.indirect = indirect,
 		.mergeable = mergeable,
@@ -176,7 +176,7 @@ static void liar_init(struct liar *liar, bool indirect, bool mergeable)
 	assert_non_null(liar->host);
 	memory_init(&liar->memory);
 	assert_int_equal(memory_add(&liar->memory, GUEST, GUEST_BYTES, liar->host), 0);
-	assert_int_equal(ring_split_init(&liar->ring, &setup), 0);
+	assert_int_equal(ring_init(&liar->ring, &setup), 0);
 	liar->avail = (void *)(liar->host + (AVAIL - GUEST));
 }
 
@@ -207,7 +207,7 @@ static void each_lie_breaks_the_ring_with_its_reason(void **state)
 		write_descriptors(&liar, DESC, lie->desc, SIZE);
 		write_descriptors(&liar, TABLE, lie->table, 4);
 		liar_offer(&liar, 1, lie->head);
-		taken = ring_split_take(&liar.ring, lie->direction, pieces, RING_PIECES_MAX, &chain);
+		taken = ring_take(&liar.ring, lie->direction, pieces, RING_PIECES_MAX, &chain);
 		if (liar.ring.broken != lie->verdict || taken != (lie->verdict == DROP_NONE))
 			fail_msg("%s: %s", lie->what, drop_name(liar.ring.broken));
 		if (chain.readable_bytes != lie->readable_bytes || chain.writable_bytes != lie->writable_bytes)
@@ -230,15 +230,15 @@ static void a_broken_ring_stays_broken_and_does_nothing(void **state)
 	(void)state;
 	liar_init(&liar, true, true);
 	liar_offer(&liar, 1, 99);
-	assert_false(ring_split_take(&liar.ring, RING_TO_GUEST, &piece, 1, &chain));
+	assert_false(ring_take(&liar.ring, RING_TO_GUEST, &piece, 1, &chain));
 	assert_int_equal(liar.ring.broken, DROP_RING_DESCRIPTOR_INDEX);
 	write_descriptors(&liar, DESC, &good, 1);
 	liar_offer(&liar, 1, 0);
-	assert_false(ring_split_take(&liar.ring, RING_TO_GUEST, &piece, 1, &chain));
-	assert_int_equal(ring_split_reserve(&liar.ring, 12, 100, &room), -EPIPE);
-	assert_false(ring_split_arm(&liar.ring));
-	assert_false(ring_split_flush(&liar.ring));
-	ring_split_break(&liar.ring, DROP_RING_HEADER);
+	assert_false(ring_take(&liar.ring, RING_TO_GUEST, &piece, 1, &chain));
+	assert_int_equal(ring_reserve(&liar.ring, 12, 100, &room), -EPIPE);
+	assert_false(ring_arm(&liar.ring));
+	assert_false(ring_flush(&liar.ring));
+	ring_break(&liar.ring, DROP_RING_HEADER);
 	assert_int_equal(liar.ring.broken, DROP_RING_DESCRIPTOR_INDEX);
 	liar_done(&liar);
 }
@@ -261,7 +261,7 @@ static void more_offered_than_the_ring_holds_breaks_it(void **state)
 		liar_init(&liar, true, true);
 		write_descriptors(&liar, DESC, &good, 1);
 		liar_offer(&liar, rows[i].index, 0);
-		while (ring_split_take(&liar.ring, RING_FROM_GUEST, &piece, 1, &chain))
+		while (ring_take(&liar.ring, RING_FROM_GUEST, &piece, 1, &chain))
 			taken++;
 		assert_int_equal(liar.ring.broken, rows[i].broken ? DROP_RING_AVAIL_INDEX : DROP_NONE);
 		assert_int_equal(taken, rows[i].broken ? 0 : rows[i].index);
@@ -282,7 +282,7 @@ static void a_chain_of_more_than_4_gib_breaks_the_ring(void **state)
 	assert_int_equal(memory_add(&liar.memory, 0x100000000, 0x100000000, liar.host), 0);
 	write_descriptors(&liar, DESC, huge, 2);
 	liar_offer(&liar, 1, 0);
-	assert_false(ring_split_take(&liar.ring, RING_FROM_GUEST, pieces, 2, &chain));
+	assert_false(ring_take(&liar.ring, RING_FROM_GUEST, pieces, 2, &chain));
 	assert_int_equal(liar.ring.broken, DROP_RING_LENGTH);
 	liar_done(&liar);
 }
@@ -298,8 +298,8 @@ static void a_chain_of_more_pieces_than_there_is_room_for_breaks_the_ring(void *
 	liar_init(&liar, true, true);
 	write_descriptors(&liar, DESC, three, 3);
 	liar_offer(&liar, 2, 0);
-	assert_true(ring_split_take(&liar.ring, RING_FROM_GUEST, pieces, 3, &chain));
-	assert_false(ring_split_take(&liar.ring, RING_FROM_GUEST, pieces, 2, &chain));
+	assert_true(ring_take(&liar.ring, RING_FROM_GUEST, pieces, 3, &chain));
+	assert_false(ring_take(&liar.ring, RING_FROM_GUEST, pieces, 2, &chain));
 	assert_int_equal(liar.ring.broken, DROP_RING_CHAIN_LONG);
 	liar_done(&liar);
 }
@@ -317,7 +317,7 @@ static void a_buffer_over_regions_that_touch_is_taken(void **state)
 	assert_int_equal(memory_add(&liar.memory, END, sizeof(second), second), 0);
 	write_descriptors(&liar, DESC, &over, 1);
 	liar_offer(&liar, 1, 0);
-	assert_true(ring_split_take(&liar.ring, RING_FROM_GUEST, pieces, 2, &chain));
+	assert_true(ring_take(&liar.ring, RING_FROM_GUEST, pieces, 2, &chain));
 	assert_int_equal(chain.readable_pieces, 2);
 	assert_int_equal(pieces[0].iov_len, 10);
 	assert_ptr_equal(pieces[1].iov_base, second);
@@ -351,17 +351,17 @@ static void a_setup_that_lies_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct ring_split_setup setup = {.desc = rows[i].desc,
-						 .avail = rows[i].avail,
-						 .used = rows[i].used,
-						 .size = rows[i].size};
-		struct ring_split ring;
+		struct ring_setup setup = {.desc = rows[i].desc,
+					   .driver = rows[i].avail,
+					   .device = rows[i].used,
+					   .size = rows[i].size};
+		struct ring ring;
 		struct liar liar;
 		int verdict;
 
 		liar_init(&liar, true, true);
 		setup.memory = &liar.memory;
-		verdict = ring_split_init(&ring, &setup);
+		verdict = ring_init(&ring, &setup);
 		if (verdict != rows[i].verdict)
 			fail_msg("%s: %d, not %d", rows[i].what, verdict, rows[i].verdict);
 		liar_done(&liar);
@@ -378,7 +378,7 @@ static void a_first_chain_shorter_than_the_header_breaks_the_ring(void **state)
 	liar_init(&liar, true, true);
 	write_descriptors(&liar, DESC, &brief, 1);
 	liar_offer(&liar, 4, 0);
-	assert_int_equal(ring_split_reserve(&liar.ring, 12, 100, &room), -EPIPE);
+	assert_int_equal(ring_reserve(&liar.ring, 12, 100, &room), -EPIPE);
 	assert_int_equal(liar.ring.broken, DROP_RING_HEADER);
 	liar_done(&liar);
 }
