@@ -152,7 +152,7 @@ void ring_input(const uint8_t *bytes, size_t count, bool packed)
 	memory_init(&memory);
 	setup = (struct ring_setup){
 		.memory = &memory,
-		.size = choice & 0x80 ? (uint16_t)input_number(&input, 2) : (uint16_t)(1u << (choice & 7) % 6),
+		.size = (uint16_t)(choice & 0x80 ? input_number(&input, 2) : 1u << (choice & 7) % 6),
 		.packed = packed,
 		.event_idx = choice & 8,
 		.indirect = choice & 16,
