@@ -40,7 +40,7 @@ def namespace(closing):
 @pytest.fixture
 def far(namespace, wire, closing, tmp_path):
     """far(options, …) gives a guestwire with uplink=user between a box and a world."""
-    return lambda options="", **more: Far(namespace, wire, closing, tmp_path, options, **more)
+    return lambda options="", **more: Far(namespace, wire, closing, more.pop("folder", tmp_path), options, **more)
 
 
 @pytest.fixture(scope="session")

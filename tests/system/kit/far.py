@@ -28,10 +28,11 @@ class Host:
 
 
 class Far:
-    """The namespaces and the guestwire between them."""
+    """The namespaces and the guestwire between them. `guests` are more --guest arguments; `mtu` is the network's and the box's;
+    `folder` keeps apart two of them in one test."""
 
-    def __init__(self, namespace, wire, closing, tmp_path, options="", ip6=True):
-        self.closing, self.folder = closing, tmp_path
+    def __init__(self, namespace, wire, closing, folder, options="", ip6=True, guests=(), mtu=1500):
+        self.closing, self.folder, self.mtu = closing, folder, mtu
         self.host, self.world, self.box = namespace(), namespace(), namespace()
         self.host.run("ip", "link", "add", "host0", "type", "veth", "peer", "name", "world0", "netns", str(self.world.holder.pid))
         self._link(self.host, "host0", "1", ip6)
@@ -40,11 +41,12 @@ class Far:
         if ip6:
             self.host.run("ip", "-6", "route", "add", "default", "via", WORLD[6])
         self.host.run("sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
-        self.resolv = os.path.join(tmp_path, "resolv.conf")
+        self.resolv = os.path.join(folder, "resolv.conf")
         with open(self.resolv, "w", encoding="utf8") as file:
             file.write(f"nameserver {WORLD[4]}\n")
-        self.lab = wire("--uplink", "user" + options, "--guest", f"tap,ifname=tap0,netns={self.box.path}",
-                        "--guest", f"stream,path={tmp_path}/s.sock", inside=Host(self.host, self.resolv))
+        kinds = [f"tap,ifname=tap0,netns={self.box.path}", f"stream,path={folder}/s.sock", *guests]
+        self.lab = wire("--uplink", f"user,mtu={mtu}{options}", *(word for kind in kinds for word in ("--guest", kind)),
+                        inside=Host(self.host, self.resolv), folder=folder)
         self._box()
 
     @staticmethod

@@ -96,10 +96,11 @@ def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud
                           "-append", "console=ttyS0 panic=-1 mitigations=off quiet", "-netdev", netdev, "-device", nic], folder)
 
 
-def uml(name, folder, vector, mac, memory=256):
-    """A User Mode Linux guest: `vector` is the value of vec0 without its mac."""
+def uml(name, folder, vector, mac, memory=256, inside=None):
+    """A User Mode Linux guest: `vector` is the value of vec0 without its mac; `inside` the namespace of its tap."""
     linux, initrd = images.uml_guest()
     if not os.path.exists("/dev/shm"):
         missing("/dev/shm")
-    return Console(name, [linux, f"mem={memory}M", f"initrd={initrd}", "root=/dev/ram0", "con=null", "con0=fd:0,fd:1", "quiet",
-                          f"umid={name}{os.getpid()}", f"uml_dir={folder}", f"vec0:{vector},mac={mac}"], folder)
+    command = inside.command if inside else lambda *words: words
+    return Console(name, command(linux, f"mem={memory}M", f"initrd={initrd}", "root=/dev/ram0", "con=null", "con0=fd:0,fd:1", "quiet",
+                          f"umid={name}{os.getpid()}", f"uml_dir={folder}", f"vec0:{vector},mac={mac}"), folder)

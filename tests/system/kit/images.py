@@ -18,6 +18,9 @@ PEERS = os.path.abspath(os.path.join(BUILD, "peers") if os.path.basename(BUILD) 
 
 # Wanted, each with what it depends on; what a kernel has built in is not there and is left out.
 MODULES = ["virtio_pci", "virtio_net", "8139cp", "8139too", "ipv6"]
+# Of User Mode Linux, for a guest that spoils its own wire in both directions: the kernel that runs the tests may lack netem.
+SPOILING = ["sch_netem", "sch_ingress", "cls_matchall", "act_mirred", "ifb"]
+SPOILING_PROGRAMS = ["tc", "ethtool"]
 
 INIT = r"""#!/bin/busybox sh
 /bin/busybox mkdir -p /sbin /usr/bin /usr/sbin /proc /sys /dev /tmp /etc /run
@@ -77,18 +80,18 @@ def uml_guest():
     linux = shutil.which("linux.uml")
     if not linux:
         missing("user-mode-linux")
-    return linux, initramfs("initrd-uml", "/usr/lib/uml/modules")
+    return linux, initramfs("initrd-uml", "/usr/lib/uml/modules", SPOILING, SPOILING_PROGRAMS)
 
 
-def initramfs(name, modules):
+def initramfs(name, modules, more=(), programs=()):
     path = os.path.join(PEERS, name + ".gz")
     with _locked(name):
         if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, glob.glob(os.path.dirname(__file__) + "/*"))):
-            _make_initramfs(path, modules)
+            _make_initramfs(path, modules, more, programs)
     return path
 
 
-def _make_initramfs(path, modules):
+def _make_initramfs(path, modules, more, programs):
     root = path + ".d"
     shutil.rmtree(root, ignore_errors=True)
     for folder in ("bin", "mod", "etc"):
@@ -100,7 +103,9 @@ def _make_initramfs(path, modules):
     source = os.path.join(os.path.dirname(__file__), "move.c")
     if subprocess.run(["gcc", "-O2", "-static", "-w", "-o", root + "/bin/move", source], stderr=subprocess.DEVNULL).returncode:
         missing("a compiler with a static libc")
-    for number, module in enumerate(_with_dependencies(sorted(glob.glob(modules + "/*/kernel"))[-1]), 10):
+    for program in programs:
+        _copy_program(root, program)
+    for number, module in enumerate(_with_dependencies(sorted(glob.glob(modules + "/*/kernel"))[-1], [*MODULES, *more]), 10):
         with open(f"{root}/mod/{number}-{os.path.basename(module).removesuffix('.xz')}", "wb") as file:
             file.write(_module_bytes(module))
     for name, text in (("init", INIT), ("etc/udhcpc.sh", UDHCPC)):
@@ -112,17 +117,29 @@ def _make_initramfs(path, modules):
     shutil.rmtree(root)
 
 
+def _copy_program(root, name):
+    """The program and the libraries that it names, where it looks for them. What is not here is missing there."""
+    program = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if not program:
+        return
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    shutil.copy(program, f"{root}/bin/{name}")
+    for library in re.findall(r"(/\S+) \(0x", listed):
+        os.makedirs(os.path.dirname(root + library), exist_ok=True)
+        shutil.copy(library, root + library)
+
+
 def _module_bytes(path):
     opener = lzma.open if path.endswith(".xz") else open
     with opener(path, "rb") as file:
         return file.read()
 
 
-def _with_dependencies(kernel):
-    """Paths of MODULES in an order in which insmod takes them; the names stand in each module's own .modinfo."""
+def _with_dependencies(kernel, names):
+    """Paths of the modules in an order in which insmod takes them; the names stand in each module's own .modinfo."""
     found = {}
-    for folder, _, names in os.walk(kernel):
-        for name in names:
+    for folder, _, files in os.walk(kernel):
+        for name in files:
             found[name.split(".ko")[0].replace("-", "_")] = os.path.join(folder, name)
     order = []
 
@@ -135,7 +152,7 @@ def _with_dependencies(kernel):
             want(other)
         order.append(path)
 
-    for name in MODULES:
+    for name in names:
         want(name)
     return order
 
