@@ -11,7 +11,7 @@ _guestwire_plain() {
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--timeout | --for | --guest | --write | --count | --seconds | -[gwcst]) ((i++)) ;;
+		--timeout | --for | --guest | --publish | --write | --count | --seconds | -[gpwcst]) ((i++)) ;;
 		-*) ;;
 		*) ((count++)) ;;
 		esac
@@ -25,7 +25,7 @@ _guestwire() {
 	compopt +o nospace 2>/dev/null
 
 	if ((COMP_CWORD == 1)); then
-		words='up netns guest ls show flows down wait capture help --version --help'
+		words='up netns guest forward ls show flows down wait capture help --version --help'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return
 	fi
@@ -50,17 +50,17 @@ _guestwire() {
 	netns:--attach)
 		mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- "$current")
 		return ;;
-	netns:--mtu | netns:-m | netns:--name | netns:--ifname | up:--dhcp-host | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
+	netns:--mtu | netns:-m | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
 		return ;;
 	esac
 	case $command:$current in
-	up:-*) words='--uplink --guest --dhcp-host --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
+	up:-*) words='--uplink --guest --dhcp-host --publish --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
 	netns:-*) words='--uplink --mtu --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
-	guest:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
+	guest:-* | forward:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;
 	down:-*) words='--help' ;;
-	help:*) words='up netns guest ls show flows down wait capture help drops counters' ;;
+	help:*) words='up netns guest forward ls show flows down wait capture help drops counters' ;;
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'
@@ -70,6 +70,12 @@ _guestwire() {
 	netns:*)
 		mapfile -t COMPREPLY < <(compgen -c -- "$current")
 		return ;;
+	forward:*)
+		if ((COMP_CWORD == 2)); then
+			words='add ls rm'
+		elif (($(_guestwire_plain) == 1)); then
+			words=$(_guestwire_networks)
+		fi ;;
 	show:* | flows:* | down:* | wait:* | capture:*)
 		(($(_guestwire_plain) == 0)) && words=$(_guestwire_networks) ;;
 	esac

@@ -65,6 +65,21 @@ int place_spec(const char *text, const char *folder, char **ret_text, struct err
 	return fclose(to) == 0 ? 0 : error_set(ret_error, -ENOMEM, "no memory");
 }
 
+int place_forward(const char *text, const char *folder, char **ret_text, struct error *ret_error)
+{
+	static const char prefix[] = "unix:";
+	size_t skip = sizeof(prefix) - 1, room = strlen(folder) + strlen(text) + 2;
+	bool relative = strncmp(text, prefix, skip) == 0 && text[skip] != '/' && text[skip] != '@';
+	char *placed = malloc(room);
+
+	if (!placed)
+		return error_set(ret_error, -ENOMEM, "no memory");
+	snprintf(placed, room, "%s%s%s%s", relative ? prefix : "", relative ? folder : "", relative ? "/" : "",
+		 relative ? text + skip : text);
+	*ret_text = placed;
+	return 0;
+}
+
 int place_path(const char *path, const char *folder, char **ret_path, struct error *ret_error)
 {
 	size_t room = path ? strlen(folder) + strlen(path) + 2 : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Paths of a guest's words made absolute: the process that serves them has another working folder than the person who
+/* Paths of a guest's or forward's words made absolute: the process that serves them has another working folder than the person who
  * typed them, and the lines to paste are used elsewhere too. What the words mean beyond that is the library's. */
 #ifndef CLI_PLACE_H
 #define CLI_PLACE_H
@@ -8,6 +8,8 @@ struct error;
 
 /* "stream,path=vm.sock" as "stream,path=/home/me/vm.sock", for free(). 0, -EINVAL and a text, -ENOMEM. */
 int place_spec(const char *text, const char *folder, char **ret_text, struct error *ret_error);
+/* The same for a forward: "unix:web.sock-vm1:80" has a path, others have none. */
+int place_forward(const char *text, const char *folder, char **ret_text, struct error *ret_error);
 /* The same for one path; "-", and NULL, stay what they are (a copy, or NULL). */
 int place_path(const char *path, const char *folder, char **ret_path, struct error *ret_error);
 

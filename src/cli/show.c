@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/forward.h"
 #include "cli/member.h"
 #include "cli/quantity.h"
 #include "cli/table.h"
@@ -235,6 +236,13 @@ static void show_drops(const json_t *object)
 	json_decref(sums);
 }
 
+static void show_forwards(const json_t *forwards)
+{
+	if (json_array_size(forwards))
+		putchar('\n');
+	forward_print_table(forwards);
+}
+
 /* How full the table of flows is, and the counters that are not 0. */
 static void show_nat(const json_t *nat)
 {
@@ -264,6 +272,7 @@ static void show_print(json_t *object)
 	show_guests(json_object_get(object, "guests"));
 	show_ports(ports, leases);
 	show_leases(leases, ports);
+	show_forwards(json_object_get(object, "forwards"));
 	show_nat(json_object_get(object, "nat"));
 	show_drops(object);
 }

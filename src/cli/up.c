@@ -11,6 +11,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/forward.h"
 #include "cli/member.h"
 #include "cli/paste.h"
 #include "cli/place.h"
@@ -24,6 +25,7 @@ enum {
 	UP_UPLINK,
 	UP_GUEST,
 	UP_DHCP_HOST,
+	UP_PUBLISH,
 	UP_STATE_DIR,
 	UP_DAEMON,
 	UP_PIDFILE,
@@ -34,17 +36,12 @@ enum {
 };
 
 static const struct argument up_options[] = {
-	[UP_UPLINK] = {"uplink", 'u', true},
-	[UP_GUEST] = {"guest", 'g', true},
-	[UP_DHCP_HOST] = {"dhcp-host", 0, true},
-	[UP_STATE_DIR] = {"state-dir", 0, true},
-	[UP_DAEMON] = {"daemon", 'd', false},
-	[UP_PIDFILE] = {"pidfile", 0, true},
-	[UP_VERBOSE] = {"verbose", 'v', false},
-	[UP_LOG_FILE] = {"log-file", 0, true},
-	[UP_JSON] = {"json", 0, false},
-	[UP_FILE] = {"file", 'f', true},
-	{0},
+	[UP_UPLINK] = {"uplink", 'u', true},     [UP_GUEST] = {"guest", 'g', true},
+	[UP_DHCP_HOST] = {"dhcp-host", 0, true}, [UP_PUBLISH] = {"publish", 'p', true},
+	[UP_STATE_DIR] = {"state-dir", 0, true}, [UP_DAEMON] = {"daemon", 'd', false},
+	[UP_PIDFILE] = {"pidfile", 0, true},     [UP_VERBOSE] = {"verbose", 'v', false},
+	[UP_LOG_FILE] = {"log-file", 0, true},   [UP_JSON] = {"json", 0, false},
+	[UP_FILE] = {"file", 'f', true},         {0},
 };
 
 struct up {
@@ -73,6 +70,8 @@ static int up_option(struct up *up, int option, const char *value, struct error 
 		return config_add(&up->config.guests, value, NULL, ret_error);
 	case UP_DHCP_HOST:
 		return config_add(&up->config.dhcp_hosts, value, NULL, ret_error);
+	case UP_PUBLISH:
+		return config_add(&up->config.forwards, value, NULL, ret_error);
 	case UP_STATE_DIR:
 		return up_set(&up->config.state_dir, "--state-dir", value, ret_error);
 	case UP_DAEMON:
@@ -116,23 +115,36 @@ static int up_read(struct up *up, struct arguments *arguments, struct error *ret
 	return result == 0 ? config_check_name(up->config.name, ret_error) : result;
 }
 
+static int up_place_item(struct config_item *item,
+			 int (*place)(const char *text, const char *folder, char **ret_text, struct error *ret_error),
+			 const char *folder, struct error *ret_error)
+{
+	struct error why = {0};
+	char *text;
+	int result = place(item->text, folder, &text, &why);
+
+	if (result < 0)
+		return error_set(ret_error, result, "%.100s%s%.400s", item->origin ? item->origin : "",
+				 item->origin ? ": " : "", why.text);
+	free(item->text);
+	item->text = text;
+	return 0;
+}
+
 /* Relative paths count from the folder where the command was typed, also when it goes into the background. */
 static int up_place(struct up *up, struct error *ret_error)
 {
-	struct config_list *guests = &up->config.guests;
+	struct config_list *guests = &up->config.guests, *forwards = &up->config.forwards;
 	char *path;
 	int result;
 
 	for (size_t i = 0; i < guests->count; i++) {
-		struct error why = {0};
-
-		result = place_spec(guests->items[i].text, up->folder, &path, &why);
-		if (result < 0)
-			return error_set(ret_error, result, "%.100s%s%.400s",
-					 guests->items[i].origin ? guests->items[i].origin : "",
-					 guests->items[i].origin ? ": " : "", why.text);
-		free(guests->items[i].text);
-		guests->items[i].text = path;
+		if ((result = up_place_item(&guests->items[i], place_spec, up->folder, ret_error)) < 0)
+			return result;
+	}
+	for (size_t i = 0; i < forwards->count; i++) {
+		if ((result = up_place_item(&forwards->items[i], place_forward, up->folder, ret_error)) < 0)
+			return result;
 	}
 	if (!up->config.state_dir)
 		return 0;
@@ -187,8 +199,17 @@ static void up_print_json(struct gw_network *network, const char *control_path)
 	json_t *object = describe_network(network, control_path);
 
 	json_object_set_new(object, "guests", describe_guests(network));
+	json_object_set_new(object, "forwards", describe_forwards(network, 0));
 	member_print(object);
 	json_decref(object);
+}
+
+static void up_print_forwards(struct gw_network *network)
+{
+	json_t *list = describe_forwards(network, 0);
+
+	forward_print(list);
+	json_decref(list);
 }
 
 static void up_on_up(void *owner, struct gw_network *network, const char *control_path)
@@ -199,6 +220,7 @@ static void up_on_up(void *owner, struct gw_network *network, const char *contro
 		up_print_json(network, control_path);
 	} else {
 		gw_network_describe(network, up_on_network, NULL);
+		up_print_forwards(network);
 		gw_network_each_guest(network, up_on_guest, NULL);
 	}
 	/* It runs all the same. */
@@ -265,7 +287,7 @@ const struct command up_command = {
 	.name = "up",
 	.run = up_run,
 	.line = "starts a network",
-	.help = "guestwire up [NAME] [--uplink KIND,key=value,…] [--guest KIND,key=value,…]… [OPTION]…\n"
+	.help = "guestwire up [NAME] [--uplink KIND,key=value,…] [--guest KIND,key=value,…]… [-p SPEC]… [OPTION]…\n"
 		"guestwire up -f FILE.yaml [OPTION]…\n"
 		"\n"
 		"Starts the network NAME (default) and serves it until SIGTERM, SIGINT or guestwire down. Without "
@@ -283,6 +305,11 @@ const struct command up_command = {
 		"                           tap[,ifname=I][,netns=N]|fd=N   and for each name=, mac=, isolated=on …\n"
 		"  --dhcp-host MAC,IP[,NAME]\n"
 		"                         the address of one guest; may be given many times\n"
+		"  --publish SPEC, -p     leads a port of this machine to a guest, may be given many times:\n"
+		"                           [ADDR:]HOST:[GUEST:]PORT[/udp], ranges as 8000-8010, HOST empty: any that "
+		"is free;\n"
+		"                           2222:22 is at every interface, 127.0.0.1:2222:vm1:22 is this machine's "
+		"own\n"
 		"  --state-dir DIR        where leases survive a restart\n"
 		"  --file FILE, -f        a configuration, guestwire.yaml(5); what stands on the command line goes "
 		"before it\n"

@@ -28,7 +28,7 @@ struct config_text {
 	size_t count;
 };
 
-static const char config_keys[] = "name, uplink, guests, dhcp-hosts, state-dir";
+static const char config_keys[] = "name, uplink, guests, dhcp-hosts, forwards, state-dir";
 
 void config_init(struct config *config)
 {
@@ -53,6 +53,7 @@ void config_done(struct config *config)
 	free(config->uplink.origin);
 	config_list_done(&config->guests);
 	config_list_done(&config->dhcp_hosts);
+	config_list_done(&config->forwards);
 	config_init(config);
 }
 
@@ -282,6 +283,25 @@ static int config_host_text(struct config_reader *reader, const yaml_node_t *nod
 	return 0;
 }
 
+/* -p's words are full of colons and have no keys: one word. */
+static int config_forward_text(struct config_reader *reader, const yaml_node_t *node, struct config_text *text)
+{
+	if (node->type == YAML_MAPPING_NODE)
+		return config_refuse(reader, &node->start_mark, "forwards", "",
+				     "each must be one word, as 2222:vm1:22 is; without a blank behind a colon");
+	return config_spec_text(reader, node, "forwards", NULL, text);
+}
+
+static int config_item_text(struct config_reader *reader, const yaml_node_t *node, const char *key,
+			    const struct config_list *list, struct config_text *text)
+{
+	if (list == &reader->config->dhcp_hosts)
+		return config_host_text(reader, node, text);
+	if (list == &reader->config->forwards)
+		return config_forward_text(reader, node, text);
+	return config_spec_text(reader, node, key, NULL, text);
+}
+
 static void config_origin(struct config_reader *reader, const yaml_node_t *node, char *origin, size_t room)
 {
 	snprintf(origin, room, "%s:%zu:%zu", reader->path, node->start_mark.line + 1, node->start_mark.column + 1);
@@ -290,7 +310,6 @@ static void config_origin(struct config_reader *reader, const yaml_node_t *node,
 static int config_read_list(struct config_reader *reader, const yaml_node_t *node, const char *key,
 			    struct config_list *list)
 {
-	bool hosts = list == &reader->config->dhcp_hosts;
 	char origin[512];
 	int result;
 
@@ -300,7 +319,7 @@ static int config_read_list(struct config_reader *reader, const yaml_node_t *nod
 		yaml_node_t *one = config_node(reader, *item);
 		struct config_text text = {.count = 0};
 
-		result = hosts ? config_host_text(reader, one, &text) : config_spec_text(reader, one, key, NULL, &text);
+		result = config_item_text(reader, one, key, list, &text);
 		if (result < 0)
 			return result;
 		config_origin(reader, one, origin, sizeof(origin));
@@ -359,6 +378,8 @@ static int config_read_pair(struct config_reader *reader, const yaml_node_t *key
 		return config_read_list(reader, value, word, &config->guests);
 	if (strcmp(word, "dhcp-hosts") == 0)
 		return config_read_list(reader, value, word, &config->dhcp_hosts);
+	if (strcmp(word, "forwards") == 0)
+		return config_read_list(reader, value, word, &config->forwards);
 	return error_set(reader->error, -EINVAL, "%s:%zu:%zu: unknown key %.60s: known are %s", reader->path,
 			 key->start_mark.line + 1, key->start_mark.column + 1, word, config_keys);
 }
@@ -428,6 +449,8 @@ static int config_merge(struct config *config, struct config *file, struct error
 
 	if (result == 0)
 		result = config_append(&config->dhcp_hosts, &file->dhcp_hosts, ret_error);
+	if (result == 0)
+		result = config_append(&config->forwards, &file->forwards, ret_error);
 	if (result < 0)
 		return result;
 	config_take(&config->name, &file->name);

@@ -30,6 +30,7 @@ struct config {
 	struct config_item uplink; /* text NULL: not given */
 	struct config_list guests;
 	struct config_list dhcp_hosts;
+	struct config_list forwards; /* as -p has them: publish.h */
 };
 
 void config_init(struct config *config);

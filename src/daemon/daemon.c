@@ -20,6 +20,7 @@
 #include "daemon/detach.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/publish.h"
 #include "daemon/runtime.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
@@ -168,6 +169,30 @@ static int daemon_add_guests(struct running *running, struct error *ret_error)
 	return result;
 }
 
+static int daemon_add_forward(struct running *running, const char *text, const char *origin, struct error *ret_error)
+{
+	char spec[PUBLISH_SPEC_BYTES];
+	struct gw_error error = {0};
+	struct error wrong = {0};
+
+	error.code = publish_spec(text, spec, &wrong);
+	if (error.code == 0)
+		error.code = gw_forward_add(running->network, spec, NULL, &error);
+	else
+		snprintf(error.text, sizeof(error.text), "%s", wrong.text);
+	return error.code < 0 ? daemon_refuse(ret_error, &error, origin) : 0;
+}
+
+static int daemon_add_forwards(struct running *running, struct error *ret_error)
+{
+	const struct config_list *forwards = &running->daemon->config->forwards;
+	int result = 0;
+
+	for (size_t i = 0; i < forwards->count && result == 0; i++)
+		result = daemon_add_forward(running, forwards->items[i].text, forwards->items[i].origin, ret_error);
+	return result;
+}
+
 static int daemon_write_pid(struct running *running, struct error *ret_error)
 {
 	const char *path = running->daemon->pidfile;
@@ -210,6 +235,7 @@ static int daemon_start(struct running *running, struct error *ret_error)
 	if ((result = runtime_claim(&running->runtime, daemon->base, daemon->name, ret_error)) < 0 ||
 	    (result = daemon_start_network(running, ret_error)) < 0 ||
 	    (result = daemon_add_guests(running, ret_error)) < 0 ||
+	    (result = daemon_add_forwards(running, ret_error)) < 0 ||
 	    (result = runtime_path(daemon->base, daemon->name, "control", path, ret_error)) < 0 ||
 	    (result = server_new(running->network, path, &running->log, &running->server, ret_error)) < 0 ||
 	    (result = daemon_write_pid(running, ret_error)) < 0)

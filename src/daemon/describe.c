@@ -165,6 +165,34 @@ json_t *describe_nat(struct gw_network *network)
 	return object;
 }
 
+struct describe_forwards {
+	json_t *list;
+	unsigned id;
+};
+
+static void describe_on_forward(void *owner, const struct gw_forward_info *info)
+{
+	const struct describe_forwards *forwards = owner;
+
+	if (forwards->id && forwards->id != info->id)
+		return;
+	json_array_append_new(forwards->list,
+			      json_pack("{s:i, s:o, s:s, s:o, s:o, s:i, s:b, s:b, s:o}", "id", (int)info->id, "spec",
+					describe_text(info->spec), "protocol", info->protocol, "listening",
+					describe_text(info->listening), "guest", describe_text(info->guest),
+					"guest_port", (int)info->guest_port, "everywhere", (int)info->everywhere,
+					"spliced", (int)info->spliced, "connections",
+					describe_count(info->connections)));
+}
+
+json_t *describe_forwards(struct gw_network *network, unsigned id)
+{
+	struct describe_forwards forwards = {.list = json_array(), .id = id};
+
+	gw_network_each_forward(network, describe_on_forward, &forwards);
+	return forwards.list;
+}
+
 static void describe_on_flow(void *owner, const struct gw_flow_info *info)
 {
 	json_array_append_new(owner,

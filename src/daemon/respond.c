@@ -40,6 +40,7 @@ static char *respond_show(struct gw_network *network, const char *control_path)
 	json_object_set_new(object, "ports", describe_ports(network));
 	json_object_set_new(object, "leases", describe_leases(network));
 	json_object_set_new(object, "drops", describe_drops_total(network));
+	json_object_set_new(object, "forwards", describe_forwards(network, 0));
 	respond_set_nat(object, network);
 	return answer_encode_ok(object);
 }
@@ -97,6 +98,27 @@ static char *respond_guest_add(struct gw_network *network, const struct request 
 		json_pack("{s:o}", "guest", guest_named(describe_guests(network), gw_guest_name(guest))));
 }
 
+static char *respond_forward_add(struct gw_network *network, const struct request *request)
+{
+	struct gw_error error = {0};
+	unsigned id;
+
+	if (gw_forward_add(network, request->spec, &id, &error) < 0)
+		return answer_encode_error(error.code == -EINVAL ? ANSWER_USAGE : ANSWER_FAILED, error.text);
+	return answer_encode_ok(json_pack("{s:o}", "forwards", describe_forwards(network, id)));
+}
+
+static char *respond_forward_remove(struct gw_network *network, const struct request *request)
+{
+	char text[100];
+
+	if (gw_forward_remove(network, (unsigned)request->id) == 0)
+		return answer_encode_ok(json_object());
+	snprintf(text, sizeof(text), "no forward %u; guestwire forward ls lists those there are",
+		 (unsigned)request->id);
+	return answer_encode_error(ANSWER_NOT_FOUND, text);
+}
+
 static void append_name(void *owner, const struct gw_guest_info *info)
 {
 	char *text = owner;
@@ -135,13 +157,16 @@ char *respond(struct gw_network *network, const char *control_path, const struct
 		return respond_guest_add(network, request);
 	case REQUEST_GUEST_REMOVE:
 		return respond_guest_remove(network, request);
+	case REQUEST_FORWARD_ADD:
+		return respond_forward_add(network, request);
+	case REQUEST_FORWARD_REMOVE:
+		return respond_forward_remove(network, request);
+	case REQUEST_FORWARD_LIST:
+		return answer_encode_ok(json_pack("{s:o}", "forwards", describe_forwards(network, 0)));
 	case REQUEST_FLOWS:
 		return respond_flows(network, request);
 	case REQUEST_DOWN:
 		return answer_encode_ok(json_object());
-	case REQUEST_FORWARD_ADD:
-	case REQUEST_FORWARD_REMOVE:
-	case REQUEST_FORWARD_LIST:
 	case REQUEST_WAIT:
 	case REQUEST_CAPTURE:
 	case REQUEST_COMMANDS:

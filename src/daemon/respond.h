@@ -11,7 +11,7 @@ enum respond_limits {
 	RESPOND_FLOWS = 256, /* in one answer: 50 KB, and under a millisecond of the network's time */
 };
 
-/* Answers for status, show, guest-add, guest-rm, flows and down; for free(), NULL: no memory. */
+/* Answers for status, show, guest-add, guest-rm, forward-*, flows and down; for free(), NULL: no memory. */
 char *respond(struct gw_network *network, const char *control_path, const struct request *request);
 /* The answer of `wait`, or NULL: not yet. */
 char *respond_wait(struct gw_network *network, const struct request *request);

@@ -52,6 +52,28 @@ static void a_spec_that_is_none_is_refused(void **state)
 	assert_int_equal(place_spec("stream,=x", "/home/me", &text, &error), -EINVAL);
 }
 
+static void a_forwards_socket_becomes_absolute(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} rows[] = {
+		{"unix:web.sock-vm1:80", "unix:/home/me/web.sock-vm1:80"},
+		{"unix:/run/web.sock-:80", "unix:/run/web.sock-:80"},
+		{"unix:@web-:80", "unix:@web-:80"},
+		{"2222:vm1:22", "2222:vm1:22"},
+		{"tcp::2222-:22", "tcp::2222-:22"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+
+		assert_int_equal(place_forward(rows[i].text, "/home/me", &text, NULL), 0);
+		assert_string_equal(text, rows[i].wanted);
+		free(text);
+	}
+}
+
 static void a_path_alone_becomes_absolute(void **state)
 {
 	static const struct {
@@ -74,6 +96,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_of_sockets_become_absolute),
 		cmocka_unit_test(a_spec_that_is_none_is_refused),
+		cmocka_unit_test(a_forwards_socket_becomes_absolute),
 		cmocka_unit_test(a_path_alone_becomes_absolute),
 	};
 

@@ -32,6 +32,7 @@ static const char *summary(const struct config *config, char *text, size_t room)
 		snprintf(text + strlen(text), room - strlen(text), "state=%s;", config->state_dir);
 	write_list(text, room, "guest", &config->guests);
 	write_list(text, room, "host", &config->dhcp_hosts);
+	write_list(text, room, "forward", &config->forwards);
 	return text;
 }
 
@@ -55,6 +56,9 @@ static const struct {
 	{"dhcp-hosts:\n  - 52:54:00:00:00:09,10.9.0.77,web\n", "host=52:54:00:00:00:09,10.9.0.77,web;"},
 	{"dhcp-hosts: [{name: web, ip: 10.9.0.77, mac: '52:54:00:00:00:09'}]", "host=52:54:00:00:00:09,10.9.0.77,web;"},
 	{"dhcp-hosts: [{ip: 10.9.0.77, mac: '52:54:00:00:00:09'}]", "host=52:54:00:00:00:09,10.9.0.77;"},
+	{"forwards:\n  - 2222:vm1:22\n  - 127.0.0.1:8080:80/udp\n",
+	 "forward=2222:vm1:22;forward=127.0.0.1:8080:80/udp;"},
+	{"forwards: ['[::1]:53:53/udp', 8000-8010:80-90]", "forward=[::1]:53:53/udp;forward=8000-8010:80-90;"},
 	{"state-dir: /var/lib/guestwire", "state=/var/lib/guestwire;"},
 	{"guests: [&a {kind: stream, path: /x}, *a]", "guest=stream,path=/x;guest=stream,path=/x;"},
 	{"name: &n lab\nstate-dir: *n\n", "name=lab;state=lab;"},
@@ -63,12 +67,15 @@ static const struct {
 static const struct {
 	const char *yaml, *text;
 } bad[] = {
-	{"", "f.yaml: empty; known keys are name, uplink, guests, dhcp-hosts, state-dir"},
-	{"# nothing\n", "f.yaml: empty; known keys are name, uplink, guests, dhcp-hosts, state-dir"},
-	{"- a", "f.yaml:1:1: must be a map; known keys are name, uplink, guests, dhcp-hosts, state-dir"},
-	{"lab", "f.yaml:1:1: must be a map; known keys are name, uplink, guests, dhcp-hosts, state-dir"},
+	{"forwards:\n  - 2222: 22\n",
+	 "f.yaml:2:5: forwards: each must be one word, as 2222:vm1:22 is; without a blank behind a colon"},
+	{"forwards: 2222:22", "f.yaml:1:11: forwards: must be a list"},
+	{"", "f.yaml: empty; known keys are name, uplink, guests, dhcp-hosts, forwards, state-dir"},
+	{"# nothing\n", "f.yaml: empty; known keys are name, uplink, guests, dhcp-hosts, forwards, state-dir"},
+	{"- a", "f.yaml:1:1: must be a map; known keys are name, uplink, guests, dhcp-hosts, forwards, state-dir"},
+	{"lab", "f.yaml:1:1: must be a map; known keys are name, uplink, guests, dhcp-hosts, forwards, state-dir"},
 	{"name: lab\ngests: []\n",
-	 "f.yaml:2:1: unknown key gests: known are name, uplink, guests, dhcp-hosts, state-dir"},
+	 "f.yaml:2:1: unknown key gests: known are name, uplink, guests, dhcp-hosts, forwards, state-dir"},
 	{"name: a\nname: b\n", "f.yaml:2:1: the key name: stands here twice"},
 	{"name: [a]", "f.yaml:1:7: name: must be one word, not a list or a map"},
 	{"name:", "f.yaml:1:6: name: has no value"},

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* guestwire forward add|ls|rm: which sockets of this machine lead to guests. A rule may have several sockets: a range, or
+ * both families; all have its number. */
+#include "cli/forward.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/connection.h"
+#include "cli/member.h"
+#include "cli/place.h"
+#include "cli/table.h"
+#include "daemon/publish.h"
+
+enum {
+	FORWARD_WORDS_MAX = 3, /* add, NAME, the forward */
+};
+
+struct forward {
+	const char *plain[FORWARD_WORDS_MAX];
+	int plain_count;
+	bool json;
+};
+
+/* ---- what is printed ---- */
+
+const char *forward_private(const json_t *forward, char *text, size_t room)
+{
+	const char *port = strrchr(member_text(forward, "listening"), ':');
+	/* "tcp::2222-:22": no guest was named */
+	bool named = !strstr(member_text(forward, "spec"), "-:");
+	const char *guest = member_text(forward, "guest");
+	bool brackets = named && strchr(guest, ':') && *guest != '[';
+
+	snprintf(text, room, "127.0.0.1%s:%s%s%s%s%lld%s", port ? port : ":", brackets ? "[" : "", named ? guest : "",
+		 brackets ? "]" : "", named ? ":" : "", member_number(forward, "guest_port"),
+		 strcmp(member_text(forward, "protocol"), "udp") == 0 ? "/udp" : "");
+	return text;
+}
+
+void forward_print(const json_t *forwards)
+{
+	long long told = -1;
+	const json_t *forward;
+	char text[200];
+	size_t i;
+
+	json_array_foreach(forwards, i, forward)
+	{
+		long long id = member_number(forward, "id");
+
+		printf("forward %s %s -> %s:%lld", member_text(forward, "protocol"), member_text(forward, "listening"),
+		       member_text(forward, "guest"), member_number(forward, "guest_port"));
+		if (member_truth(forward, "everywhere") && id != told)
+			printf(" (others can reach it; -p %s keeps it to this machine)",
+			       forward_private(forward, text, sizeof(text)));
+		told = id;
+		putchar('\n');
+	}
+}
+
+void forward_print_table(const json_t *forwards)
+{
+	struct table table;
+	const json_t *forward;
+	size_t i;
+
+	table_init(&table, "FORWARD\tPROTOCOL\tLISTENING\tGUEST\tPORT\tCONNECTIONS\t");
+	json_array_foreach(forwards, i, forward)
+	{
+		table_row(&table);
+		table_cell(&table, "%lld", member_number(forward, "id"));
+		table_cell(&table, "%s", member_text(forward, "protocol"));
+		table_cell(&table, "%s", member_text(forward, "listening"));
+		table_cell(&table, "%s", member_text(forward, "guest"));
+		table_cell(&table, "%lld", member_number(forward, "guest_port"));
+		table_cell(&table, "%lld", member_number(forward, "connections"));
+		table_cell(&table, "%s%s", member_truth(forward, "everywhere") ? "every interface " : "",
+			   member_truth(forward, "spliced") ? "spliced" : "");
+	}
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
+/* ---- what is asked ---- */
+
+static int forward_ask(const struct forward *forward, const char *name, const struct request *request,
+		       struct error *ret_error)
+{
+	struct answer answer;
+	const json_t *list;
+	int result = connection_once(name, request, &answer, ret_error);
+
+	if (result < 0)
+		return result;
+	list = json_object_get(answer.object, "forwards");
+	if (list && forward->json)
+		member_print(list);
+	else if (list && request->command == REQUEST_FORWARD_LIST)
+		forward_print_table(list);
+	else
+		forward_print(list);
+	if (list && !forward->json && request->command == REQUEST_FORWARD_LIST && !json_array_size(list))
+		fputs("no forwards\n", stderr);
+	answer_done(&answer);
+	return 0;
+}
+
+/* The rule's words as the library has them, with a path that is absolute; for free(). */
+static int forward_spec(const char *text, char **ret_spec, struct error *ret_error)
+{
+	char folder[4096], spec[PUBLISH_SPEC_BYTES];
+	int result = publish_spec(text, spec, ret_error);
+
+	return result < 0 ? result
+			  : place_forward(spec, getcwd(folder, sizeof(folder)) ? folder : "", ret_spec, ret_error);
+}
+
+static int forward_add(const struct forward *forward, const char *name, const char *text, struct error *ret_error)
+{
+	struct request request = {.command = REQUEST_FORWARD_ADD};
+	char *spec = NULL;
+	int result = forward_spec(text, &spec, ret_error);
+
+	request.spec = spec;
+	if (result == 0)
+		result = forward_ask(forward, name, &request, ret_error);
+	free(spec);
+	return result;
+}
+
+/* The number of the rule that was given with these words. */
+static int forward_find(const char *name, const char *text, uint64_t *ret_id, struct error *ret_error)
+{
+	const struct request request = {.command = REQUEST_FORWARD_LIST};
+	struct answer answer;
+	const json_t *one;
+	char *spec = NULL;
+	uint64_t id = 0;
+	size_t i;
+	int result = forward_spec(text, &spec, ret_error);
+
+	if (result == 0)
+		result = connection_once(name, &request, &answer, ret_error);
+	if (result < 0)
+		goto out;
+	json_array_foreach(json_object_get(answer.object, "forwards"), i, one)
+	{
+		if (strcmp(member_text(one, "spec"), spec) == 0)
+			id = (uint64_t)member_number(one, "id");
+	}
+	answer_done(&answer);
+	if (id)
+		*ret_id = id;
+	else
+		result = error_set(ret_error, -ENOENT, "no forward %.200s; guestwire forward ls lists those there are",
+				   text);
+out:
+	free(spec);
+	return result;
+}
+
+static int forward_remove(const struct forward *forward, const char *name, const char *text, struct error *ret_error)
+{
+	struct request request = {.command = REQUEST_FORWARD_REMOVE};
+	char *end;
+	int result = 0;
+
+	errno = 0;
+	request.id = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end)
+		result = forward_find(name, text, &request.id, ret_error);
+	else if (errno || request.id > UINT32_MAX)
+		result = error_set(ret_error, -EINVAL, "forward rm: %.60s is no number of a forward", text);
+	return result < 0 ? result : forward_ask(forward, name, &request, ret_error);
+}
+
+/* ---- the words ---- */
+
+static int forward_read(struct forward *forward, struct arguments *arguments, struct error *ret_error)
+{
+	const char *word;
+	int found;
+
+	while ((found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
+		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
+			return found;
+		if (found >= 0)
+			forward->json = true;
+		else if (forward->plain_count == FORWARD_WORDS_MAX)
+			return error_set(ret_error, -EINVAL,
+					 "forward: %.60s is one word too many; guestwire help forward says more", word);
+		else
+			forward->plain[forward->plain_count++] = word;
+	}
+	return 0;
+}
+
+static int forward_do(const struct forward *forward, struct error *ret_error)
+{
+	const struct request list = {.command = REQUEST_FORWARD_LIST};
+	const char *what = forward->plain_count ? forward->plain[0] : "";
+	const char *name = forward->plain_count == 3 ? forward->plain[1] : NULL;
+	const char *spec = forward->plain_count > 1 ? forward->plain[forward->plain_count - 1] : NULL;
+
+	if (strcmp(what, "ls") == 0 && forward->plain_count <= 2)
+		return forward_ask(forward, spec, &list, ret_error);
+	if (strcmp(what, "add") == 0 && spec)
+		return forward_add(forward, name, spec, ret_error);
+	if (strcmp(what, "rm") == 0 && spec)
+		return forward_remove(forward, name, spec, ret_error);
+	if (*what && strcmp(what, "ls") != 0 && strcmp(what, "add") != 0 && strcmp(what, "rm") != 0)
+		return error_set(ret_error, -EINVAL,
+				 "forward: unknown word %.60s: add, ls or rm; guestwire help forward says more", what);
+	return error_set(ret_error, -EINVAL,
+			 "forward: add [NAME] SPEC, ls [NAME], or rm [NAME] ID; guestwire help forward says more");
+}
+
+static int forward_run(int count, char **words)
+{
+	static const struct argument options[] = {{"json", 0, false}, {0}};
+	struct forward forward = {.plain_count = 0};
+	struct arguments arguments;
+	struct error error = {0};
+	int result;
+
+	arguments_init(&arguments, options, count, words);
+	result = forward_read(&forward, &arguments, &error);
+	if (result == ARGUMENT_HELP)
+		return command_help(&forward_command);
+	if (result < 0 || forward_do(&forward, &error) < 0)
+		return command_complain(&error);
+	return EXIT_OK;
+}
+
+const struct command forward_command = {
+	.name = "forward",
+	.run = forward_run,
+	.line = "leads ports of this machine to guests",
+	.help = "guestwire forward add [NAME] [ADDR:]HOST:[GUEST:]PORT[/udp] [--json]\n"
+		"guestwire forward ls [NAME] [--json]\n"
+		"guestwire forward rm [NAME] ID|SPEC\n"
+		"\n"
+		"Leads the port HOST of this machine to PORT of GUEST, in podman's words or in QEMU's "
+		"(tcp::2222-vm1:22), or a\n"
+		"socket: unix:web.sock-vm1:80. Without ADDR it is at every interface: 127.0.0.1:2222:22 is this "
+		"machine's own.\n"
+		"HOST may be empty: any that is free; both may be ranges, as 8000-8010. GUEST is a host name or an "
+		"address, and\n"
+		"when left out the first address that is leased. ls lists them; rm takes one away by its number, or by "
+		"what was\n"
+		"given to add, and leaves open connections alone. NAME may be left out while one network runs.\n"
+		"\n"
+		"  --json   prints what was made, or the list, as one line of JSON\n",
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* How a forward that others can reach is kept to oneself, in words that can be pasted. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "cli/forward.h"
+#include "daemon/publish.h"
+
+static void a_forward_is_made_private_with_the_port_that_was_taken(void **state)
+{
+	static const struct {
+		const char *spec, *protocol, *listening, *guest;
+		int guest_port;
+		const char *text, *back;
+	} rows[] = {
+		{"tcp::2222-:22", "tcp", "0.0.0.0:2222", "10.0.2.15", 22, "127.0.0.1:2222:22",
+		 "tcp:127.0.0.1:2222-:22"},
+		{"tcp::0-vm1:22", "tcp", "[::]:41234", "vm1", 22, "127.0.0.1:41234:vm1:22",
+		 "tcp:127.0.0.1:41234-vm1:22"},
+		{"udp::53-:53", "udp", "0.0.0.0:53", "10.0.2.15", 53, "127.0.0.1:53:53/udp", "udp:127.0.0.1:53-:53"},
+		{"tcp::80-[fd00::15]:80", "tcp", "[::]:80", "fd00::15", 80, "127.0.0.1:80:[fd00::15]:80",
+		 "tcp:127.0.0.1:80-[fd00::15]:80"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		json_t *forward = json_pack("{s:s, s:s, s:s, s:s, s:i}", "spec", rows[i].spec, "protocol",
+					    rows[i].protocol, "listening", rows[i].listening, "guest", rows[i].guest,
+					    "guest_port", rows[i].guest_port);
+		char text[200], spec[PUBLISH_SPEC_BYTES];
+
+		assert_string_equal(forward_private(forward, text, sizeof(text)), rows[i].text);
+		assert_int_equal(publish_spec(text, spec, NULL), 0);
+		assert_string_equal(spec, rows[i].back);
+		json_decref(forward);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_forward_is_made_private_with_the_port_that_was_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
