@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* guestwire forward add|ls|rm: which sockets of this machine lead to guests. A rule may have several sockets: a range, or
  * both families; all have its number. */
-#include "cli/forward.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -15,9 +13,9 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/forwardline.h"
 #include "cli/member.h"
 #include "cli/place.h"
-#include "cli/table.h"
 #include "daemon/publish.h"
 
 enum {
@@ -29,68 +27,6 @@ struct forward {
 	int plain_count;
 	bool json;
 };
-
-/* ---- what is printed ---- */
-
-const char *forward_private(const json_t *forward, char *text, size_t room)
-{
-	const char *port = strrchr(member_text(forward, "listening"), ':');
-	/* "tcp::2222-:22": no guest was named */
-	bool named = !strstr(member_text(forward, "spec"), "-:");
-	const char *guest = member_text(forward, "guest");
-	bool brackets = named && strchr(guest, ':') && *guest != '[';
-
-	snprintf(text, room, "127.0.0.1%s:%s%s%s%s%lld%s", port ? port : ":", brackets ? "[" : "", named ? guest : "",
-		 brackets ? "]" : "", named ? ":" : "", member_number(forward, "guest_port"),
-		 strcmp(member_text(forward, "protocol"), "udp") == 0 ? "/udp" : "");
-	return text;
-}
-
-void forward_print(const json_t *forwards)
-{
-	long long told = -1;
-	const json_t *forward;
-	char text[200];
-	size_t i;
-
-	json_array_foreach(forwards, i, forward)
-	{
-		long long id = member_number(forward, "id");
-
-		printf("forward %s %s -> %s:%lld", member_text(forward, "protocol"), member_text(forward, "listening"),
-		       member_text(forward, "guest"), member_number(forward, "guest_port"));
-		if (member_truth(forward, "everywhere") && id != told)
-			printf(" (others can reach it; -p %s keeps it to this machine)",
-			       forward_private(forward, text, sizeof(text)));
-		told = id;
-		putchar('\n');
-	}
-}
-
-void forward_print_table(const json_t *forwards)
-{
-	struct table table;
-	const json_t *forward;
-	size_t i;
-
-	table_init(&table, "FORWARD\tPROTOCOL\tLISTENING\tGUEST\tPORT\tCONNECTIONS\t");
-	json_array_foreach(forwards, i, forward)
-	{
-		table_row(&table);
-		table_cell(&table, "%lld", member_number(forward, "id"));
-		table_cell(&table, "%s", member_text(forward, "protocol"));
-		table_cell(&table, "%s", member_text(forward, "listening"));
-		table_cell(&table, "%s", member_text(forward, "guest"));
-		table_cell(&table, "%lld", member_number(forward, "guest_port"));
-		table_cell(&table, "%lld", member_number(forward, "connections"));
-		table_cell(&table, "%s%s", member_truth(forward, "everywhere") ? "every interface " : "",
-			   member_truth(forward, "spliced") ? "spliced" : "");
-	}
-	table_print(&table, stdout);
-	table_done(&table);
-}
-
-/* ---- what is asked ---- */
 
 static int forward_ask(const struct forward *forward, const char *name, const struct request *request,
 		       struct error *ret_error)
@@ -105,9 +41,9 @@ static int forward_ask(const struct forward *forward, const char *name, const st
 	if (list && forward->json)
 		member_print(list);
 	else if (list && request->command == REQUEST_FORWARD_LIST)
-		forward_print_table(list);
+		forwardline_print_table(list);
 	else
-		forward_print(list);
+		forwardline_print(list);
 	if (list && !forward->json && request->command == REQUEST_FORWARD_LIST && !json_array_size(list))
 		fputs("no forwards\n", stderr);
 	answer_done(&answer);

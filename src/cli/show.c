@@ -9,7 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
-#include "cli/forward.h"
+#include "cli/forwardline.h"
 #include "cli/member.h"
 #include "cli/quantity.h"
 #include "cli/table.h"
@@ -240,7 +240,7 @@ static void show_forwards(const json_t *forwards)
 {
 	if (json_array_size(forwards))
 		putchar('\n');
-	forward_print_table(forwards);
+	forwardline_print_table(forwards);
 }
 
 /* How full the table of flows is, and the counters that are not 0. */

@@ -11,7 +11,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
-#include "cli/forward.h"
+#include "cli/forwardline.h"
 #include "cli/member.h"
 #include "cli/paste.h"
 #include "cli/place.h"
@@ -208,7 +208,7 @@ static void up_print_forwards(struct gw_network *network)
 {
 	json_t *list = describe_forwards(network, 0);
 
-	forward_print(list);
+	forwardline_print(list);
 	json_decref(list);
 }
 

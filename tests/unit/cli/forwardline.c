@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "cli/forward.h"
+#include "cli/forwardline.h"
 #include "daemon/publish.h"
 
 static void a_forward_is_made_private_with_the_port_that_was_taken(void **state)
@@ -33,7 +33,7 @@ static void a_forward_is_made_private_with_the_port_that_was_taken(void **state)
 					    "guest_port", rows[i].guest_port);
 		char text[200], spec[PUBLISH_SPEC_BYTES];
 
-		assert_string_equal(forward_private(forward, text, sizeof(text)), rows[i].text);
+		assert_string_equal(forwardline_private(forward, text, sizeof(text)), rows[i].text);
 		assert_int_equal(publish_spec(text, spec, NULL), 0);
 		assert_string_equal(spec, rows[i].back);
 		json_decref(forward);
