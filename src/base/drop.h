@@ -83,6 +83,7 @@
 	X(ICMP_CHECKSUM,            "icmp-checksum",            "a wrong ICMP or ICMPv6 checksum") \
 	X(ICMP_TYPE,                "icmp-type",                "an ICMP or ICMPv6 type that the gateway does not serve") \
 	X(ETHERTYPE,                "ethertype",                "for the gateway, of a type that it does not speak") \
+	X(VLAN_TAGGED,              "vlan-tagged",              "for the gateway, with a VLAN tag: it serves what has none") \
 	/* NAT */ \
 	X(NAT_NO_FLOW,              "nat-no-flow",              "of no conversation that is known: TCP is answered by a reset") \
 	X(NAT_FLOW_OWNER,           "nat-flow-owner",           "for another guest's conversation") \

@@ -25,7 +25,6 @@ enum udp_limits {
 	UDP_REMOTES_MORE = 32768,        /* … and those of all flows beyond that */
 	UDP_REMOTE_WAYS = 4,
 	UDP_PIECES_MAX = 1024, /* IOV_MAX, of one message and of all gathered */
-	UDP_HOPS_CARRIED = 32, /* a hop limit up to this means something (traceroute); above, it is the host's */
 };
 
 struct udp;

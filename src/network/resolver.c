@@ -52,6 +52,7 @@ struct resolver_client {
 struct resolver {
 	struct resolver_config config;
 	char domain[128];
+	const char *also[SERVICE_SEARCH_MAX + 1];
 	struct dns *dns;
 	struct timer timer;
 	struct upstream upstreams[DNS_RESOLVERS_MAX];
@@ -117,6 +118,15 @@ static struct resolver *upstream_of(struct upstream *upstream, unsigned *ret_num
 	return resolver;
 }
 
+static void upstream_answered(struct resolver *resolver, unsigned number, const uint8_t *message, size_t bytes)
+{
+	enum drop_reason verdict =
+		dns_answered(resolver->dns, number, message, bytes, loop_now_us(resolver->config.loop));
+
+	if (verdict != DROP_NONE)
+		resolver->config.on_drop(resolver->config.owner, verdict);
+}
+
 static void upstream_on_ready(void *owner, unsigned events)
 {
 	struct upstream *upstream = owner;
@@ -130,9 +140,8 @@ static void upstream_on_ready(void *owner, unsigned events)
 
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
-		/* what is no answer is nobody's loss but the liar's */
 		if (got >= 0)
-			(void)dns_answered(resolver->dns, number, resolver->message, (size_t)got, now_us);
+			upstream_answered(resolver, number, resolver->message, (size_t)got);
 		else
 			dns_unreachable(resolver->dns, number, false, now_us);
 	}
@@ -164,7 +173,7 @@ static void upstream_on_message(void *owner, struct dnsstream *stream, const uin
 	struct resolver *resolver = upstream_of(owner, &number);
 
 	(void)stream;
-	(void)dns_answered(resolver->dns, number, message, bytes, loop_now_us(resolver->config.loop));
+	upstream_answered(resolver, number, message, bytes);
 	resolver_settle(resolver);
 }
 
@@ -472,8 +481,14 @@ static int resolver_make_dns(struct resolver *resolver)
 				    .random = resolver_on_random,
 				    .send_query = resolver_on_query,
 				    .send_answer = resolver_on_answer,
+				    .mtu_bytes = service->mtu_bytes,
 				    .owner = resolver};
 
+	config.names.also = resolver->also;
+	if (service->domain[0])
+		resolver->also[config.names.also_count++] = service->domain;
+	for (size_t i = 0; i < service->search_count; i++)
+		resolver->also[config.names.also_count++] = service->search[i];
 	return dns_new(&config, &resolver->dns);
 }
 

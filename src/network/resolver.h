@@ -27,6 +27,8 @@ struct resolver_config {
 	bool alone;          /* nothing is passed on: our own names alone */
 	/* By UDP, to the guest. */
 	void (*send)(void *owner, const struct asker *asker, const void *message, size_t bytes);
+	/* What a resolver of the host's said and nobody had asked, or was no answer at all. */
+	void (*on_drop)(void *owner, enum drop_reason reason);
 	void *owner;
 };
 

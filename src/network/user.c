@@ -272,6 +272,13 @@ static void user_on_answer(void *owner, const struct asker *asker, const void *m
 	gateway_answer(user->config.gateway, asker, message, bytes);
 }
 
+static void user_on_drop(void *owner, enum drop_reason reason)
+{
+	struct user *user = owner;
+
+	port_drop(gateway_port(user->config.gateway), reason, NULL);
+}
+
 static int user_open_guestfwd(struct user *user, const struct guestfwd *guestfwd)
 {
 	int fd;
@@ -380,6 +387,7 @@ int user_new(const struct user_config *config, struct user **ret_user, struct er
 					   .network = config->network,
 					   .alone = config->description->restricted,
 					   .send = user_on_answer,
+					   .on_drop = user_on_drop,
 					   .owner = user};
 	int error = user_check_commands(config, ret_error);
 

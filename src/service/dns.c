@@ -9,16 +9,17 @@
 #include <string.h>
 
 #include "base/timer.h"
+#include "wire/ipv4.h"
+#include "wire/udp.h"
 
 struct dns_query {
 	bool used;
 	bool tcp;
 	uint16_t client_id;
-	uint16_t udp_bytes; /* what the guest takes */
-	uint8_t asked;      /* a bit for each resolver */
-	uint8_t next;       /* the resolver to ask next */
-	uint8_t tries;      /* so far */
-	uint8_t refusals;   /* a bit for each resolver that said it will not */
+	uint8_t asked;    /* a bit for each resolver */
+	uint8_t next;     /* the resolver to ask next */
+	uint8_t tries;    /* so far */
+	uint8_t refusals; /* a bit for each resolver that said it will not */
 	uint16_t bytes;
 	uint64_t due_us; /* ask the next one */
 	uint64_t give_up_us;
@@ -30,6 +31,7 @@ struct dns_query {
 struct dns {
 	struct dns_config config;
 	unsigned resolvers;
+	unsigned answering; /* the resolver to begin with */
 	size_t count;
 	uint64_t due_us;               /* never later than the earliest of all */
 	uint16_t ids[DNS_QUERIES_MAX]; /* ours; meaningless where there is no query */
@@ -67,10 +69,17 @@ void dns_free(struct dns *dns)
 
 /* ---- answers to guests ---- */
 
-/* What the guest takes: all over TCP, else what it said. */
-static size_t dns_room(const struct asker *asker, const struct dns_message *query)
+/* What the guest takes: all over TCP, else what it said and its network carries in one piece. */
+static size_t dns_room(const struct dns *dns, const struct asker *asker, const struct dns_message *query)
 {
-	return asker->stream ? DNS_MESSAGE_MAX : query->udp_bytes;
+	static const struct ip6 mapped = {{[10] = 0xff, [11] = 0xff}};
+	size_t headers =
+		(ip6_in_net(asker->guest, mapped, 96) ? IP4_HEADER_BYTES : IP6_HEADER_BYTES) + UDP_HEADER_BYTES;
+	size_t most = dns->config.mtu_bytes - headers;
+
+	if (asker->stream)
+		return DNS_MESSAGE_MAX;
+	return query->udp_bytes < most ? query->udp_bytes : most;
 }
 
 static void dns_give(struct dns *dns, const struct asker *asker, const struct dns_message *query,
@@ -78,7 +87,7 @@ static void dns_give(struct dns *dns, const struct asker *asker, const struct dn
 {
 	uint8_t cut[DNS_OWN_BYTES];
 
-	if (bytes > dns_room(asker, query)) {
+	if (bytes > dns_room(dns, asker, query)) {
 		bytes = dns_truncate(query, message, bytes, cut, sizeof(cut));
 		message = cut;
 	}
@@ -210,7 +219,7 @@ static enum drop_reason dns_forward(struct dns *dns, const struct asker *asker, 
 		.used = true,
 		.tcp = asker->stream != 0,
 		.client_id = message->header.id,
-		.udp_bytes = message->udp_bytes,
+		.next = (uint8_t)dns->answering,
 		.bytes = (uint16_t)count,
 		.give_up_us = now_us + DNS_PATIENCE_US,
 		.asker = *asker,
@@ -308,6 +317,8 @@ enum drop_reason dns_answered(struct dns *dns, unsigned resolver, const uint8_t 
 			return DROP_NONE;
 		}
 	}
+	if (!dns_is_refusal(&answer))
+		dns->answering = resolver;
 	memcpy(dns->room, message, bytes);
 	dns_message_set_id(dns->room, query->client_id);
 	dns_give(dns, &query->asker, &query->parsed, dns->room, bytes);
@@ -342,6 +353,7 @@ void dns_stream_gone(struct dns *dns, uint64_t stream)
 void dns_set_resolvers(struct dns *dns, unsigned count, uint64_t now_us)
 {
 	dns->resolvers = count < DNS_RESOLVERS_MAX ? count : DNS_RESOLVERS_MAX;
+	dns->answering = 0;
 	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
 		struct dns_query *query = &dns->queries[i];
 

@@ -2,7 +2,8 @@
 /* DNS at the gateway: guests' queries, by UDP or TCP, answered from names of our own (names.h) or passed on to the host's
  * resolvers. Pure: sockets, resolv.conf and streams are network's; messages and time come in, messages go out.
  *
- * A query passed on gets an unpredictable identifier of its own and the first resolver. Silence for 1 s (2 s when each
+ * A query passed on gets an unpredictable identifier of its own and the resolver that answered last, at first the first
+ * one. Silence for 1 s (2 s when each
  * was asked already, and so on), a refusal, or a socket's error: the next one is asked, in turn. An answer is believed
  * from any resolver that was asked, when identifier and question are right. DNS_PATIENCE_US after it came the guest is told
  * SERVFAIL, which it understands better than silence. A query that came by TCP goes on by TCP. */
@@ -34,8 +35,10 @@ struct dns_config {
 	/* To the resolver of this number: 0, or negative errno when it cannot be reached at all. By TCP the length is the
 	 * callee's to write. Called from within the functions below; must not call them. */
 	int (*send_query)(void *owner, unsigned resolver, bool tcp, const void *message, size_t bytes);
-	/* To the guest; over UDP it fits what the guest said that it takes. */
+	/* To the guest; over UDP it fits what the guest said that it takes, and the network. */
 	void (*send_answer)(void *owner, const struct asker *asker, const void *message, size_t bytes);
+	uint32_t
+		mtu_bytes; /* of the network: no datagram with an answer is larger, whatever the guest takes (RFC 9715 3.1) */
 	void *owner;
 };
 

@@ -3,6 +3,7 @@
 #include "service/names.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define NAMES_HOST "host.guestwire.internal"
 #define NAMES_ZONE "guestwire.internal"
@@ -21,7 +22,7 @@ static const char *names_below(const char *name, const char *domain, size_t *ret
 {
 	size_t name_bytes = strlen(name), domain_bytes = strlen(domain);
 
-	if (domain_bytes == 0 || name_bytes < domain_bytes || strcmp(name + name_bytes - domain_bytes, domain) != 0)
+	if (domain_bytes == 0 || name_bytes < domain_bytes || strcasecmp(name + name_bytes - domain_bytes, domain) != 0)
 		return NULL;
 	if (name_bytes > domain_bytes && name[name_bytes - domain_bytes - 1] != '.')
 		return NULL;
@@ -41,6 +42,18 @@ static bool names_guest(const struct names_config *config, const char *label, si
 	return config->find_name(config->owner, text, ret_addresses);
 }
 
+/* In a domain that guests are told, which may well be a real one. */
+static bool names_guest_also(const struct names_config *config, const char *name, struct names_addresses *ret_addresses)
+{
+	size_t bytes;
+
+	for (size_t i = 0; i < config->also_count; i++) {
+		if (names_below(name, config->also[i], &bytes) && names_guest(config, name, bytes, ret_addresses))
+			return true;
+	}
+	return false;
+}
+
 static void names_forward(const struct names_config *config, const char *name, struct names_found *found)
 {
 	size_t bytes;
@@ -54,7 +67,8 @@ static void names_forward(const struct names_config *config, const char *name, s
 		found->ours = true;
 		found->zone = config->domain;
 		found->exists = bytes == 0 || names_guest(config, name, bytes, &found->addresses);
-	} else if (names_guest(config, name, strlen(name), &found->addresses)) {
+	} else if (names_guest(config, name, strlen(name), &found->addresses) ||
+		   names_guest_also(config, name, &found->addresses)) {
 		found->ours = found->exists = true;
 		found->zone = config->domain;
 	}

@@ -25,6 +25,9 @@ struct names_addresses {
 
 struct names_config {
 	const char *domain; /* "lab.internal"; outlives whoever uses it */
+	/* Domains in which guests look for short names: those of guests are found there, the others are somebody else's. */
+	const char *const *also;
+	size_t also_count;
 	bool ip4, ip6;
 	struct ip4 host4; /* what host.guestwire.internal is */
 	struct ip6 host6;

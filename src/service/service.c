@@ -362,6 +362,9 @@ enum drop_reason service_input(const struct service_config *config, struct lease
 		if (config->ip6)
 			return visit_ip(&visit, frame, length);
 		break;
+	case ETHERTYPE_VLAN:
+	case ETHERTYPE_SERVICE_VLAN:
+		return mac_is_group(ethernet.to) ? DROP_NONE : DROP_VLAN_TAGGED;
 	}
 	return mac_is_group(ethernet.to) ? DROP_NONE : DROP_ETHERTYPE;
 }

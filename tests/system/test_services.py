@@ -5,6 +5,7 @@ Files are fetched by busybox' and atftp's clients, names are asked by dig; what 
 import hashlib
 import os
 import random
+import signal
 import socket
 import subprocess
 import time
@@ -249,3 +250,187 @@ def test_commands_leave_neither_descriptors_nor_children_behind(far):
         assert talk(far, "10.0.2.100", 80, f"text{number}") == f"{len(str(number)) + 4} text{number}"
     eventually(lambda: not children(), 10, what="the commands' end")
     eventually(lambda: open_now() <= before, 10, what="the descriptors' end")
+
+
+# ---- DNS ----
+
+class Etc:
+    """The host's namespace with a folder for its /etc, so that resolv.conf can be replaced by rename."""
+
+    def __init__(self, space, folder):
+        self.space, self.folder = space, folder
+
+    def command(self, *words):
+        return self.space.command("unshare", "-m", "--propagation", "private", "sh", "-c",
+                                  'mount --bind "$0" /etc && exec "$@"', self.folder, *words)
+
+
+@pytest.fixture
+def named(far, tmp_path, monkeypatch):
+    """A far whose resolv.conf is a file in a folder; named(servers…) writes it, resolve(servers…) replaces it."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    monkeypatch.setattr("kit.far.Host", lambda space, resolv: Etc(space, folder))
+
+    def replace(*servers):
+        (folder / "new").write_text("".join(f"nameserver {server}\n" for server in servers))
+        (folder / "new").rename(folder / "resolv.conf")
+
+    def make(options="", servers=(WORLD[4],), **more):
+        replace(*servers)
+        made = far(options, **more)
+        made.replace = replace
+        return made
+    return make
+
+
+def serve(far, address, *options):
+    """dnsmasq in the world."""
+    need("dnsmasq")
+    process = far.start(far.world, "dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--pid-file=", "--user=root",
+                        "--bind-interfaces", f"--listen-address={address}", *options, stderr=subprocess.DEVNULL)
+    eventually(lambda: "53" in far.world.run("ss", "-Hltn", "src", address).stdout, what="dnsmasq")
+    return process
+
+
+def dig(far, *words, server="10.0.2.3"):
+    """The status, the flags and the answers."""
+    need("dig")
+    done = far.box.run("dig", f"@{server}", "+noall", "+comments", "+answer", *words, timeout=30, check=False)
+    lines = done.stdout.splitlines()
+    header = next((line for line in lines if "status:" in line), "")
+    flags = next((line for line in lines if line.startswith(";; flags:")), "")
+    return (header.split("status: ")[1].split(",")[0] if header else "none", flags[9:].split(";")[0].split(),
+            [line.split()[-1] for line in lines if line and not line.startswith(";")])
+
+
+@pytest.mark.parametrize("server", ["10.0.2.3", "fd00::3"])
+def test_an_answer_beyond_the_datagram_is_cut_and_comes_whole_by_tcp(named, server):
+    far = named()
+    addresses = [f"198.51.100.{number}" for number in range(1, 200)]
+    serve(far, WORLD[4], "--edns-packet-max=4096", *(f"--host-record=many.test,{address}" for address in addresses))
+    status, flags, answers = dig(far, "many.test", "+ignore", "+bufsize=4096", server=server)
+    assert status == "NOERROR" and "tc" in flags and not answers
+    assert dig(far, "few.test", "+ignore", server=server)[0] in ("REFUSED", "SERVFAIL", "NXDOMAIN")
+    status, flags, answers = dig(far, "many.test", "+bufsize=4096", server=server)
+    assert status == "NOERROR" and sorted(answers) == sorted(addresses)
+    status, flags, answers = dig(far, "many.test", "+tcp", server=server)
+    assert status == "NOERROR" and sorted(answers) == sorted(addresses)
+
+
+def test_an_answer_that_fits_goes_by_udp_and_respects_what_the_guest_takes(named):
+    far = named()
+    addresses = [f"198.51.100.{number}" for number in range(1, 61)]
+    serve(far, WORLD[4], *(f"--host-record=some.test,{address}" for address in addresses))
+    status, flags, answers = dig(far, "some.test", "+ignore", "+bufsize=1232")
+    assert status == "NOERROR" and "tc" not in flags and sorted(answers) == sorted(addresses)
+    assert "tc" in dig(far, "some.test", "+ignore", "+noedns")[1]
+    assert sorted(dig(far, "some.test", "+noedns")[2]) == sorted(addresses)
+
+
+def test_resolv_conf_replaced_by_rename_is_used_from_the_next_query_on(named):
+    far = named()
+    far.world.run("ip", "addr", "add", "192.0.2.3/24", "dev", "world0")
+    serve(far, WORLD[4], "--address=/answer.test/198.51.100.7")
+    serve(far, "192.0.2.3", "--address=/answer.test/198.51.100.8")
+    assert dig(far, "answer.test")[2] == ["198.51.100.7"]
+    far.replace("192.0.2.3")
+    assert dig(far, "answer.test")[2] == ["198.51.100.8"]
+    far.replace(WORLD[4])
+    assert dig(far, "answer.test", "+tcp")[2] == ["198.51.100.7"]
+
+
+def test_without_any_resolver_the_answer_is_servfail_at_once(named):
+    far = named(servers=())
+    start = time.monotonic()
+    assert dig(far, "answer.test", "+tries=1")[0] == "SERVFAIL"
+    assert dig(far, "answer.test", "+tries=1", "+tcp")[0] == "SERVFAIL"
+    assert time.monotonic() - start < 1
+
+
+def test_a_resolver_that_is_gone_is_servfail_within_5_s_and_serves_the_next_query_after_its_return(named):
+    far = named()
+    server = serve(far, WORLD[4], "--address=/answer.test/198.51.100.7")
+    assert dig(far, "answer.test")[2] == ["198.51.100.7"]
+    # gone without a word: its queue takes what nobody reads
+    server.process.send_signal(signal.SIGSTOP)
+    start = time.monotonic()
+    assert dig(far, "other.test", "+tries=1", "+time=10")[0] == "SERVFAIL"
+    assert 1 < time.monotonic() - start < 5
+    server.process.send_signal(signal.SIGCONT)
+    start = time.monotonic()
+    assert dig(far, "answer.test", "+tries=1")[2] == ["198.51.100.7"]
+    assert time.monotonic() - start < 1
+    # gone and its host says so
+    server.close()
+    start = time.monotonic()
+    assert dig(far, "third.test", "+tries=1")[0] == "SERVFAIL"
+    assert time.monotonic() - start < 1
+
+
+def test_the_second_resolver_answers_for_a_silent_first_one_and_is_asked_first_then(named):
+    far = named(servers=("192.0.2.77", WORLD[4]))
+    far.host.run("ip", "neigh", "replace", "192.0.2.77", "lladdr", "02:00:00:00:00:77", "nud", "permanent", "dev", "host0")
+    serve(far, WORLD[4], "--address=/answer.test/198.51.100.7")
+    start = time.monotonic()
+    assert dig(far, "answer.test")[2] == ["198.51.100.7"]
+    assert 0.9 < time.monotonic() - start < 3
+    start = time.monotonic()
+    assert dig(far, "answer.test")[2] == ["198.51.100.7"]
+    assert time.monotonic() - start < 0.5
+
+
+def test_a_name_server_that_is_not_the_gateways_is_asked_by_the_guest_itself(named):
+    far = named(f",dns={WORLD[4]}")
+    serve(far, WORLD[4], "--address=/answer.test/198.51.100.7")
+    assert dig(far, "answer.test", server=WORLD[4])[2] == ["198.51.100.7"]
+    # nobody is at the usual address
+    assert far.box.run("ping", "-c", "1", "-W", "1", "10.0.2.3", check=False).returncode != 0
+
+
+def lie(address):
+    """A resolver whose every answer is to another question."""
+    return f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("{address}", 53))
+print("ready", flush=True)
+while True:
+    data, who = s.recvfrom(2000)
+    s.sendto(bytes([data[0] ^ 1]) + data[1:2] + b"\\x81\\x80" + data[4:], who)
+"""
+
+
+def test_answers_to_what_was_not_asked_are_counted_and_not_believed(named):
+    far = named()
+    far.server(far.world, lie(WORLD[4]))
+    assert dig(far, "answer.test", "+tries=1", "+time=10")[0] == "SERVFAIL"
+    drops = far.lab.port("gateway")["drops"]
+    assert drops.get("dns-unasked", 0) >= 1, drops
+
+
+def test_guests_know_each_other_by_names_of_every_kind(named):
+    far = named(",domainname=lab.test,dnssearch=lab.test,dnssearch=t.internal,hostname=box")
+    serve(far, WORLD[4], "--address=/www.lab.test/198.51.100.9")
+    script = os.path.join(far.folder, "script")
+    with open(script, "w", encoding="utf8") as file:
+        file.write('#!/bin/sh\n[ "$1" = bound ] && echo "$ip/$hostname/$domain/$search" > ' + script + ".out\nexit 0\n")
+    os.chmod(script, 0o755)
+    far.box.run(busybox(), "udhcpc", "-i", "tap0", "-n", "-q", "-F", "vm1", "-x", "hostname:vm1", "-O", "search", "-s", script, timeout=20)
+    with open(script + ".out", encoding="utf8") as file:
+        address, name, domain, search = file.read().strip().split("/")
+    assert (name, domain, search) == ("vm1", "lab.test", "lab.test t.internal")
+    for name in ("vm1", "VM1.t.internal", "vm1.lab.test"):
+        assert dig(far, name)[2] == [address], name
+    assert dig(far, "www.lab.test")[2] == ["198.51.100.9"]
+    assert dig(far, "nobody.t.internal")[0] == "NXDOMAIN"
+    assert dig(far, "-x", address)[2] == ["vm1.t.internal."]
+    for server in ("10.0.2.3", "fd00::3"):
+        assert dig(far, "host.guestwire.internal", server=server)[2] == ["10.0.2.2"]
+        assert dig(far, "host.guestwire.internal", "AAAA", server=server)[2] == ["fd00::2"]
+    assert dig(far, "-x", "fd00::2")[2] == ["host.guestwire.internal."]
+    # as a guest's own system looks for it
+    with open(script + ".resolv", "w", encoding="utf8") as file:
+        file.write("search lab.test t.internal\nnameserver 10.0.2.3\n")
+    found = far.box.run("unshare", "-m", "sh", "-c", f"mount --bind {script}.resolv /etc/resolv.conf && getent ahostsv4 vm1").stdout
+    assert found.split()[0] == address

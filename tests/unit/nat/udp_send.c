@@ -70,6 +70,23 @@ static void flows_and_ways_are_not_mixed(void **state)
 	assert_int_equal(world->script.sent[2].way.hop_limit, 2);
 }
 
+static void a_hop_limit_that_somebody_chose_is_carried(void **state)
+{
+	static const struct {
+		uint8_t from_guest, sent;
+	} rows[] = {{64, 0}, {63, 62}, {33, 32}, {2, 1}, {255, 0}, {128, 0}, {200, 199}, {64, 0}};
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct guest_packet packet = {.from = GUEST, .to = FAR, .hop_limit = rows[i].from_guest};
+
+		guest_add_udp(world, packet, 4000, 53, 100, 1);
+		guest_send(world);
+		assert_int_equal(world->script.sent_count, i + 1);
+		assert_int_equal(world->script.sent[i].way.hop_limit, rows[i].sent);
+	}
+}
+
 static void more_segments_than_the_kernel_takes_are_split(void **state)
 {
 	struct world *world = *state;
@@ -286,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		scripted(equal_datagrams_become_one_message),
 		scripted(flows_and_ways_are_not_mixed),
+		scripted(a_hop_limit_that_somebody_chose_is_carried),
 		scripted(more_segments_than_the_kernel_takes_are_split),
 		scripted(an_old_kernels_limit_is_found_out),
 		scripted(what_is_refused_together_goes_one_by_one),

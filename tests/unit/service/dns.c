@@ -89,6 +89,7 @@ static int setup(void **state)
 		.send_query = desk_send_query,
 		.send_answer = desk_send_answer,
 		.owner = desk,
+		.mtu_bytes = 1500,
 	};
 
 	desk->now_us = 5 * S;
@@ -283,9 +284,10 @@ static void what_cannot_be_reached_is_not_waited_for(void **state)
 	dns_unreachable(desk->dns, 0, true, desk->now_us);
 	dns_unreachable(desk->dns, 1, true, desk->now_us);
 	assert_int_equal(desk->query_count, 5);
-	dns_unreachable(desk->dns, 0, false, desk->now_us);
-	assert_int_equal(desk->answer_count, 2);
+	/* the second had answered last, and was asked first */
 	dns_unreachable(desk->dns, 1, false, desk->now_us);
+	assert_int_equal(desk->answer_count, 2);
+	dns_unreachable(desk->dns, 0, false, desk->now_us);
 	assert_answer(desk, 2, 4000, 9, DNS_RCODE_SERVER);
 }
 
@@ -379,6 +381,60 @@ static void a_long_answer_is_cut_for_udp_and_whole_for_tcp(void **state)
 	resolver_answers(desk, 2, 0, DNS_RCODE_OK, 3000);
 	assert_true(desk->answers[2].bytes > 3000);
 	assert_int_equal(desk->answers[2].asker.stream, 5);
+}
+
+static void no_datagram_is_larger_than_the_network_whatever_the_guest_takes(void **state)
+{
+	static const struct {
+		bool is6;
+		size_t bytes;
+		bool cut;
+	} rows[] = {{false, 1472, false}, {false, 1473, true}, {true, 1452, false}, {true, 1453, true}};
+	struct desk *desk = *state;
+	uint8_t query[512], answer[2048];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct asker asker = asker_of((uint16_t)(4000 + i));
+		struct dns_message message;
+		size_t count;
+
+		asker.guest =
+			rows[i].is6 ? (struct ip6){{0xfd, [15] = 9}} : (struct ip6){{[10] = 0xff, [11] = 0xff, 10}};
+		count = query_make("example.org", DNS_TYPE_A, 8, 4096, query);
+		dns_input(desk->dns, &asker, query, count, desk->now_us);
+		/* bytes behind the records, which are nobody's: the length alone matters */
+		memset(answer, 0, sizeof(answer));
+		memcpy(answer, desk->queries[i].data, count);
+		answer[2] |= 0x80;
+		assert_int_equal(dns_answered(desk->dns, 0, answer, rows[i].bytes, desk->now_us), DROP_NONE);
+		assert_int_equal(desk->answer_count, i + 1);
+		assert_int_equal(dns_message_read(desk->answers[i].data, desk->answers[i].bytes, &message), DROP_NONE);
+		assert_int_equal((message.header.flags & DNS_FLAG_TRUNCATED) != 0, rows[i].cut);
+		if (!rows[i].cut)
+			assert_int_equal(desk->answers[i].bytes, rows[i].bytes);
+	}
+}
+
+static void the_resolver_that_answered_last_is_asked_first(void **state)
+{
+	struct desk *desk = *state;
+
+	guest_asks(desk, 4000, 7, "example.org");
+	assert_int_equal(desk->queries[0].resolver, 0);
+	wait_until(desk, S);
+	assert_int_equal(desk->queries[1].resolver, 1);
+	resolver_answers(desk, 1, 1, DNS_RCODE_OK, 0);
+	guest_asks(desk, 4000, 8, "example.org");
+	assert_int_equal(desk->query_count, 3);
+	assert_int_equal(desk->queries[2].resolver, 1);
+	/* a refusal is no answer, and what replaced the resolvers begins anew */
+	resolver_answers(desk, 2, 1, DNS_RCODE_SERVER, 0);
+	assert_int_equal(desk->queries[3].resolver, 0);
+	resolver_answers(desk, 3, 0, DNS_RCODE_SERVER, 0);
+	guest_asks(desk, 4000, 9, "example.org");
+	assert_int_equal(desk->queries[4].resolver, 1);
+	dns_set_resolvers(desk->dns, 2, desk->now_us);
+	assert_int_equal(desk->queries[5].resolver, 0);
 }
 
 static void a_stream_takes_its_queries_along(void **state)
@@ -486,6 +542,8 @@ int main(void)
 		desked(an_answer_to_another_question_is_not_believed),
 		desked(a_repeated_query_is_asked_once),
 		desked(a_long_answer_is_cut_for_udp_and_whole_for_tcp),
+		desked(no_datagram_is_larger_than_the_network_whatever_the_guest_takes),
+		desked(the_resolver_that_answered_last_is_asked_first),
 		desked(a_stream_takes_its_queries_along),
 		desked(what_no_forwarder_takes_is_refused),
 		desked(a_query_that_is_too_long_is_refused),

@@ -41,8 +41,12 @@ static bool find_ip6(void *owner, struct ip6 address, char *ret_label)
 	return ip6_equal(address, (struct ip6){{0xfd, [15] = 0x15}});
 }
 
+static const char *const also[] = {"EXAMPLE.net", "example.com"};
+
 static const struct names_config config = {
 	.domain = "lab.internal",
+	.also = also,
+	.also_count = 2,
 	.ip4 = true,
 	.ip6 = true,
 	.host4 = {{10, 0, 2, 2}},
@@ -81,6 +85,11 @@ static const struct names_row {
 	{"a.vm1.lab.internal", DNS_TYPE_A, "nxdomain"},
 	{"vm3", DNS_TYPE_A, ""},
 	{"vm1.lab", DNS_TYPE_A, ""},
+	{"vm1.example.net", DNS_TYPE_A, "10.0.2.15 "},
+	{"vm1.Example.NET", DNS_TYPE_AAAA, "fd00::15 "},
+	{"www.example.net", DNS_TYPE_A, ""},
+	{"example.net", DNS_TYPE_A, ""},
+	{"a.vm1.example.net", DNS_TYPE_A, ""},
 	{"vm1.other.internal", DNS_TYPE_A, ""},
 	{"vm1.mylab.internal", DNS_TYPE_A, ""},
 	{"mylab.internal", DNS_TYPE_A, ""},
