@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "network/dialler.h"
 #include "network/network.h"
 
 void forward_table_init(struct forward_table *table)
@@ -148,6 +149,9 @@ static void forward_show(const struct forward *forward,
 			 void (*on_forward)(void *owner, const struct gw_forward_info *info), void *owner)
 {
 	char guest[PORT_NAME_BYTES];
+	struct ip6 address;
+	bool spliced = addressee_find(forward->network, &forward->spec.guest, &address) == 0 &&
+		       dialler_find(forward->network, address) != NULL;
 
 	for (size_t i = 0; i < forward->socket_count; i++) {
 		const struct forward_socket *socket = &forward->sockets[i];
@@ -160,6 +164,7 @@ static void forward_show(const struct forward *forward,
 		info.guest = addressee_format(&forward->spec.guest, guest);
 		info.guest_port = socket->guest_port;
 		info.everywhere = forward->spec.everywhere;
+		info.spliced = spliced && forward->spec.protocol != FORWARD_UDP;
 		info.connections = socket->connections;
 		on_forward(owner, &info);
 	}

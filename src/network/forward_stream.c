@@ -2,9 +2,11 @@
 /* Connections, by TCP or a unix socket: accepted, and handed to NAT as soon as the guest's place is known. One that is
  * accepted costs accept() and what its flow costs; the guest is looked up once for all that one turn accepts. */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "network/dialler.h"
 #include "network/event.h"
 #include "network/forward.h"
 #include "network/network.h"
@@ -124,13 +126,30 @@ static void forward_show_client(const struct forward_socket *socket, const struc
 		nat_far_address(nat, &nobody, is6, &inbound->far);
 }
 
-/* True: there may be more. */
-static bool forward_accept(struct forward_socket *socket, struct nat_address guest, const struct neighbour_place *place,
-			   int found)
+/* To a guest whose sockets the program can make, from this machine's loopback: the kernel carries it. */
+static bool forward_splice(struct forward_socket *socket, int fd, const struct sockaddr *client, struct ip6 guest)
 {
-	struct nat_inbound inbound = {.guest = guest};
-	struct sockaddr_storage client = {.ss_family = AF_UNSPEC};
-	int fd = socket_accept_from(socket->fd, &client);
+	struct gw_network *network = socket->forward->network;
+	const struct dialler *dialler = dialler_find(network, guest);
+
+	return dialler && dialler_is_loopback(client) &&
+	       dialler_take(network, dialler, fd, client, socket->guest_port) >= 0;
+}
+
+/* The guest's side of what one turn accepts. */
+struct forward_turn {
+	int found; /* as forward_find() says */
+	struct nat_address guest;
+	struct neighbour_place place;
+};
+
+/* True: there may be more. */
+static bool forward_accept(struct forward_socket *socket, const struct forward_turn *turn)
+{
+	struct nat_inbound inbound = {.guest = turn->guest};
+	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+	const struct sockaddr *client = (const struct sockaddr *)&from;
+	int fd = socket_accept_from(socket->fd, &from);
 
 	if (fd < 0) {
 		if (fd != -EAGAIN)
@@ -138,34 +157,41 @@ static bool forward_accept(struct forward_socket *socket, struct nat_address gue
 		return false;
 	}
 	socket->connections++;
+	if (forward_splice(socket, fd, client, turn->guest.ip))
+		return true;
 	inbound.guest.port = socket->guest_port;
-	forward_show_client(socket, (const struct sockaddr *)&client, &inbound);
-	if (found == 0)
-		forward_hand_over(socket, fd, &inbound, place);
-	else if (found == -EINPROGRESS)
+	forward_show_client(socket, client, &inbound);
+	if (turn->found == 0)
+		forward_hand_over(socket, fd, &inbound, &turn->place);
+	else if (turn->found == -EINPROGRESS)
 		forward_wait_begin(socket, fd, &inbound);
 	else
 		forward_refuse_client(fd);
 	return true;
 }
 
+static void forward_look(struct forward_socket *socket, struct forward_turn *ret_turn)
+{
+	memset(ret_turn, 0, sizeof(*ret_turn));
+	ret_turn->found = forward_find(socket->forward, &ret_turn->guest, &ret_turn->place);
+}
+
 static void forward_on_ready(void *owner, unsigned events)
 {
 	struct forward_socket *socket = owner;
 	const struct forward_table *table = &socket->forward->network->forwards;
-	struct neighbour_place place;
-	struct nat_address guest;
-	int found = forward_find(socket->forward, &guest, &place);
+	struct forward_turn turn;
 
 	(void)events;
+	forward_look(socket, &turn);
 	for (int i = 0; i < FORWARD_TURN; i++) {
-		if (found == -EINPROGRESS && i > 0)
-			found = forward_find(socket->forward, &guest, &place);
-		if (found == -EAGAIN || (found == -EINPROGRESS && table->waits.taken == FORWARD_WAITS)) {
+		if (turn.found == -EINPROGRESS && i > 0)
+			forward_look(socket, &turn);
+		if (turn.found == -EAGAIN || (turn.found == -EINPROGRESS && table->waits.taken == FORWARD_WAITS)) {
 			forward_pause(socket);
 			return;
 		}
-		if (!forward_accept(socket, guest, &place, found))
+		if (!forward_accept(socket, &turn))
 			return;
 	}
 }

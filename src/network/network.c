@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "network/dialler.h"
+#include "network/dial.h"
 #include "network/event.h"
 #include "network/guest.h"
 #include "network/inprocess.h"
@@ -473,6 +474,7 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 	list_init(&network->guests);
 	list_init(&network->ports);
 	list_init(&network->watches);
+	list_init(&network->dials);
 	list_init(&network->diallers);
 	list_init(&network->passages);
 	list_init(&network->guests_gone);
@@ -519,6 +521,7 @@ void gw_network_free(struct gw_network *network)
 	splice_table_free(network->splices);
 	list_for_each_safe (at, &network->watches)
 		watch_end(at);
+	dial_done(network);
 	forward_table_done(&network->forwards);
 	neighbours_free(network->neighbours);
 	if (network->user) {

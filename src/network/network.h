@@ -58,6 +58,7 @@ struct gw_network {
 	struct list guests;  /* struct gw_guest */
 	struct list ports;   /* struct gw_port */
 	struct list watches; /* struct gw_watch */
+	struct list dials;   /* struct gw_dial */
 	/* A callback may end anything but the network; the memory goes when no callback is on the stack. */
 	struct list guests_gone;
 	struct list ports_gone;
