@@ -69,6 +69,9 @@ struct datagram_ops {
 	/* Bound to nothing until it sends. A descriptor, or -EACCES: this user may not. */
 	int (*open)(void *owner, enum datagram_kind kind, bool is6);
 	void (*close)(void *owner, int fd);
+	/* Much will come: room for it, and several at once where the system can. Once, and not for those that are asked one
+	 * question: it costs several calls, and on Linux the first such socket and the last patch the kernel's text. */
+	void (*set_stream)(void *owner, int fd);
 	/* 0, or the errno of what the system does not know. `was` is how it sent so far. */
 	int (*set_way)(void *owner, int fd, bool is6, const struct datagram_way *was, const struct datagram_way *now);
 	/* How many of them, at least 1; or the errno of the first. At most DATAGRAM_BATCH. */

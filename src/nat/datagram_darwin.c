@@ -40,8 +40,6 @@ static int datagram_open(void *owner, enum datagram_kind kind, bool is6)
 	option_set(fd, is6 ? IPPROTO_IPV6 : IPPROTO_IP, is6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
 	if (is6)
 		option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (kind == DATAGRAM_UDP)
-		socket_raise_receive_buffer(fd, DATAGRAM_BUFFER_BYTES);
 	return fd;
 }
 
@@ -49,6 +47,12 @@ static void datagram_close(void *owner, int fd)
 {
 	(void)owner;
 	close(fd);
+}
+
+static void datagram_set_stream(void *owner, int fd)
+{
+	(void)owner;
+	socket_raise_receive_buffer(fd, DATAGRAM_BUFFER_BYTES);
 }
 
 static int datagram_set_way(void *owner, int fd, bool is6, const struct datagram_way *was,
@@ -142,6 +146,7 @@ static int datagram_error(void *owner, int fd, bool is6, struct datagram_error *
 const struct datagram_ops datagram_system = {
 	.open = datagram_open,
 	.close = datagram_close,
+	.set_stream = datagram_set_stream,
 	.set_way = datagram_set_way,
 	.send = datagram_send,
 	.receive = datagram_receive,

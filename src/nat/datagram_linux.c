@@ -46,10 +46,6 @@ static void datagram_wish(int fd, enum datagram_kind kind, bool is6)
 		if (kind == DATAGRAM_ECHO)
 			option_set(fd, IPPROTO_IP, IP_RECVTTL, 1);
 	}
-	if (kind == DATAGRAM_UDP) {
-		option_set(fd, DATAGRAM_SOL_UDP, DATAGRAM_UDP_GRO, 1);
-		socket_raise_receive_buffer(fd, DATAGRAM_BUFFER_BYTES);
-	}
 }
 
 static int datagram_open(void *owner, enum datagram_kind kind, bool is6)
@@ -68,6 +64,13 @@ static void datagram_close(void *owner, int fd)
 {
 	(void)owner;
 	close(fd);
+}
+
+static void datagram_set_stream(void *owner, int fd)
+{
+	(void)owner;
+	option_set(fd, DATAGRAM_SOL_UDP, DATAGRAM_UDP_GRO, 1);
+	socket_raise_receive_buffer(fd, DATAGRAM_BUFFER_BYTES);
 }
 
 static int datagram_set_way(void *owner, int fd, bool is6, const struct datagram_way *was,
@@ -247,6 +250,7 @@ static int datagram_error(void *owner, int fd, bool is6, struct datagram_error *
 const struct datagram_ops datagram_system = {
 	.open = datagram_open,
 	.close = datagram_close,
+	.set_stream = datagram_set_stream,
 	.set_way = datagram_set_way,
 	.send = datagram_send,
 	.receive = datagram_receive,

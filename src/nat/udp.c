@@ -64,6 +64,8 @@ void udp_used(struct udp_flow *flow, bool from_guest, uint32_t bytes)
 {
 	uint32_t *datagrams = from_guest ? &flow->datagrams_from_guest : &flow->datagrams_to_guest;
 
+	if (!from_guest && *datagrams == 1)
+		flow->udp->ops->set_stream(flow->udp->ops_owner, flow->watch.fd);
 	*datagrams += *datagrams < 2;
 	*(from_guest ? &flow->bytes_from_guest : &flow->bytes_to_guest) += bytes;
 	flow->used_us = nat_now_us(flow->flow.nat);

@@ -50,6 +50,35 @@ def udp4(source, target, source_port, target_port, payload):
     return ipv4(source, target, 17, struct.pack("!HHHH", source_port, target_port, 8 + len(payload), total) + payload)
 
 
+def ipv6(source, target, next_header, payload, hops=64):
+    return struct.pack("!IHBB", 6 << 28, len(payload), next_header, hops) + packed(source) + packed(target) + payload
+
+
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def pseudo(source, target, protocol, count):
+    """What a transport's checksum covers besides the transport, of either family."""
+    return packed(source) + packed(target) + (struct.pack("!II", count, protocol) if ":" in source else struct.pack("!HH", protocol, count))
+
+
+def tcp(source, target, source_port, target_port, flags, sequence, acknowledgement=0, payload=b"", options=b"", urgent=0, window=65535):
+    """A segment without its IP header; `options` are padded to whole words."""
+    options += b"\0" * (-len(options) % 4)
+    head = struct.pack("!HHIIBBHHH", source_port, target_port, sequence & 0xffffffff, acknowledgement & 0xffffffff,
+                       (20 + len(options)) // 4 << 4, flags, window, 0, urgent) + options
+    total = checksum(pseudo(source, target, 6, len(head) + len(payload)) + head + payload)
+    return head[:16] + struct.pack("!H", total) + head[18:] + payload
+
+
+def udp(source, target, source_port, target_port, payload):
+    """A datagram without its IP header."""
+    head = struct.pack("!HHHH", source_port, target_port, 8 + len(payload), 0)
+    total = checksum(pseudo(source, target, 17, len(head) + len(payload)) + head + payload) or 0xffff
+    return head[:6] + struct.pack("!H", total) + payload
+
+
 def echo4(source, target, number, payload=b"guestwire"):
     head = struct.pack("!BBHHH", 8, 0, 0, 1, number)
     return ipv4(source, target, 1, head[:2] + struct.pack("!H", checksum(head + payload)) + head[4:] + payload)

@@ -47,6 +47,18 @@ static void datagrams_that_came_together_are_one_frame(void **state)
 	assert_counts_up(payload, 5050, 3);
 }
 
+static void a_socket_is_prepared_for_a_stream_with_the_second_answer(void **state)
+{
+	struct world *world = *state;
+
+	guest_says(world, plain, 4000, 53, 10);
+	for (size_t i = 0; i < 3; i++) {
+		script_will_receive(world, FAR, 53, 100, 0, 3);
+		script_ready(world, world->script.last_fd);
+		assert_int_equal(world->script.streams, i > 0);
+	}
+}
+
 static void they_are_cut_for_a_guest_without_uso(void **state)
 {
 	struct world *world = *state;
@@ -133,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scripted(datagrams_that_came_together_are_one_frame),
+		scripted(a_socket_is_prepared_for_a_stream_with_the_second_answer),
 		scripted(they_are_cut_for_a_guest_without_uso),
 		scripted(a_datagram_larger_than_the_link_is_cut_into_fragments),
 		scripted(dscp_and_ecn_come_to_the_guest),

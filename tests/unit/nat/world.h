@@ -58,7 +58,7 @@ struct script {
 	struct datagram_way ways[1024]; /* by descriptor */
 	int open_error;
 	size_t open_most; /* at once; 0: any number */
-	size_t opened, closed;
+	size_t opened, closed, streams;
 	int last_fd;
 	struct datagram_ops ops;
 };
@@ -107,6 +107,14 @@ static inline void script_close(void *owner, int fd)
 
 	script->closed++;
 	close(fd);
+}
+
+static inline void script_set_stream(void *owner, int fd)
+{
+	struct script *script = owner;
+
+	(void)fd;
+	script->streams++;
 }
 
 static inline int script_set_way(void *owner, int fd, bool is6, const struct datagram_way *was,
@@ -292,6 +300,7 @@ static inline void world_use_script(struct world *world)
 	world->script.ops = (struct datagram_ops){
 		.open = script_open,
 		.close = script_close,
+		.set_stream = script_set_stream,
 		.set_way = script_set_way,
 		.send = script_send,
 		.receive = script_receive,
