@@ -18,6 +18,7 @@
 
 enum {
 	CONNECTIONS = 64,
+	TRUTH_EVERY = 16, /* what is true costs the kernel's sockets, and is no lie */
 	FRAME_MOST = 1600,
 	BUFFER_BYTES = 1 << 16,
 	IN_BYTES = 1 << 18,
@@ -258,7 +259,7 @@ static void mutate(struct frame *frame)
 	uint32_t times = 1 + draw(3);
 
 	for (uint32_t i = 0; i < times; i++) {
-		uint32_t end = draw(4) ? frame->l4 + 20 : frame->length, at = 12 + draw(end - 12);
+		uint32_t end = draw(16) ? frame->l4 + 20 : frame->length, at = 12 + draw(end - 12);
 
 		at = at < frame->length ? at : frame->length - 1;
 		switch (draw(6)) {
@@ -399,10 +400,10 @@ int main(int count, char **argument)
 		bool lies;
 
 		make(&frame);
-		lies = draw(4) > 0;
+		lies = draw(TRUTH_EVERY) > 0;
 		if (lies)
 			mutate(&frame);
-		if (!lies || draw(4) > 0)
+		if (!lies || draw(2) > 0)
 			finish_sums(&frame);
 		send_frame(&frame);
 	}
