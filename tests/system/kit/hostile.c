@@ -240,7 +240,7 @@ static void make(struct frame *frame)
 	bool is6 = draw(2);
 	uint32_t kind = draw(32);
 
-	if (kind < 16)
+	if (kind < 20)
 		make_tcp(frame, is6);
 	else if (kind < 26)
 		make_udp(frame, is6);
