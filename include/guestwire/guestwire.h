@@ -227,8 +227,8 @@ struct gw_forward_info {
 	const char *listening; /* "0.0.0.0:2222", "[::1]:2222", "/run/web.sock": with the port that was really taken */
 	const char *guest;     /* "vm1", "10.0.2.15", "fd00::15" */
 	uint16_t guest_port;
-	bool everywhere; /* every interface of this machine: others can reach it */
-	bool spliced;
+	bool everywhere;      /* every interface of this machine: others can reach it */
+	bool spliced;         /* for clients of this machine's loopback: gw_dialler */
 	uint64_t connections; /* or UDP peers */
 };
 

@@ -26,6 +26,7 @@
 
 #include "base/error.h"
 #include "daemon/fate.h"
+#include "daemon/insider.h"
 #include "daemon/userns.h"
 #include "hostnet/rtnetlink.h"
 #include "os/tap.h"
@@ -383,9 +384,8 @@ __attribute__((noreturn)) static void namespace_inside(const struct namespace_re
 		namespace_settle(&addresses, report.ifname, &report.error);
 		namespace_send(channel, &report, NULL, 0);
 	}
-	/* Nothing is asked of it but that it stays until the other end closes. */
-	while (recv(channel, &addresses, sizeof(addresses), 0) > 0)
-		;
+	/* It stays until the other end closes, and makes the sockets that it is asked for. */
+	insider_serve(channel);
 	_exit(0);
 }
 

@@ -519,6 +519,7 @@ void gw_network_free(struct gw_network *network)
 	passage_done(network);
 	dialler_done(network);
 	splice_table_free(network->splices);
+	relay_table_free(network->relays);
 	list_for_each_safe (at, &network->watches)
 		watch_end(at);
 	dial_done(network);

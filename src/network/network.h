@@ -19,6 +19,7 @@
 #include "network/gateway.h"
 #include "network/lease_file.h"
 #include "network/record.h"
+#include "network/relay.h"
 #include "network/splice.h"
 #include "network/user.h"
 
@@ -52,8 +53,9 @@ struct gw_network {
 	struct timer advertisement; /* the next, while somebody is there: the lifetimes in it run out otherwise */
 
 	struct splice_table *splices;
-	struct list diallers; /* struct gw_dialler */
-	struct list passages; /* struct gw_passage */
+	struct relay_table *relays; /* NULL: none was needed yet */
+	struct list diallers;       /* struct gw_dialler */
+	struct list passages;       /* struct gw_passage */
 
 	struct list guests;  /* struct gw_guest */
 	struct list ports;   /* struct gw_port */

@@ -160,18 +160,22 @@ static void passage_on_ready(void *owner, unsigned events)
 
 /* ---- life ---- */
 
+/* The first passage of datagrams makes the network's table. */
 static int passage_make_relay(struct gw_passage *passage)
 {
-	struct relay_config config = {.loop = passage->network->loop,
-				      .fd = passage->fd,
-				      .dialler = passage->dialler,
-				      .to = passage->to,
-				      .to_bytes = passage->to_bytes,
-				      .on_notice = passage_on_notice,
-				      .owner = passage->network};
-	int error = entropy_fill(&config.key, sizeof(config.key));
+	struct gw_network *network = passage->network;
+	struct relay_table_config config = {.loop = network->loop, .on_notice = passage_on_notice, .owner = network};
+	int error = 0;
 
-	return error < 0 ? error : relay_new(&config, &passage->relay);
+	if (!network->relays) {
+		error = entropy_fill(&config.key, sizeof(config.key));
+		if (error >= 0)
+			error = relay_table_new(&config, &network->relays);
+	}
+	if (error < 0)
+		return error;
+	return relay_new(network->relays, passage->fd, passage->dialler, (struct sockaddr *)&passage->to,
+			 passage->to_bytes, &passage->relay);
 }
 
 static int passage_start(struct gw_passage *passage)

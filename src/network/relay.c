@@ -16,11 +16,11 @@
 #include "base/list.h"
 #include "os/mmsg.h"
 
-enum { RELAY_BUCKETS = 1024, RELAY_TURNS = 4 /* batches of one socket, before others have their turn */ };
+enum { RELAY_KEY_BYTES = 20 };
 
 struct client {
 	struct list bucket;
-	struct list age; /* of the relay's shorts or longs */
+	struct list age; /* of the table's shorts or longs */
 	struct relay *relay;
 	struct watch watch; /* of its socket at the far side */
 	struct sockaddr_storage address;
@@ -29,16 +29,24 @@ struct client {
 	unsigned to_far, from_far; /* both stop at 2: then it is a stream */
 };
 
+/* One listening socket's. */
 struct relay {
-	struct relay_config config;
+	struct relay_table *table;
+	const struct dialler *dialler;
+	struct sockaddr_storage to;
+	socklen_t to_bytes;
 	struct watch watch;
+	struct relay_counters counters;
+};
+
+struct relay_table {
+	struct relay_table_config config;
 	struct timer timer;
 	struct list shorts, longs;
 	size_t count;
-	struct relay_counters counters;
 	uint64_t noticed_us;
 	struct list buckets[RELAY_BUCKETS];
-	/* of one turn */
+	/* of one turn of one relay */
 	struct mmsg messages[RELAY_BATCH];
 	struct iovec pieces[RELAY_BATCH];
 	struct sockaddr_storage froms[RELAY_BATCH];
@@ -48,7 +56,7 @@ struct relay {
 /* ---- clients ---- */
 
 /* What two datagrams of one client share: a sockaddr_in's padding is not among it. */
-static size_t relay_key(const struct sockaddr_storage *address, uint8_t key[20])
+static size_t relay_key(const struct sockaddr_storage *address, uint8_t key[RELAY_KEY_BYTES])
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
@@ -63,21 +71,30 @@ static size_t relay_key(const struct sockaddr_storage *address, uint8_t key[20])
 	return 18;
 }
 
-static struct list *relay_bucket(struct relay *relay, const uint8_t *key, size_t bytes)
+/* The relay's own address is part of it: a client may talk to several. */
+static struct list *relay_bucket(const struct relay *relay, const uint8_t *key, size_t bytes)
 {
-	return &relay->buckets[hash_bytes(&relay->config.key, key, bytes) % RELAY_BUCKETS];
+	struct {
+		const struct relay *relay;
+		uint8_t key[RELAY_KEY_BYTES + 4];
+	} whole;
+
+	memset(&whole, 0, sizeof(whole));
+	whole.relay = relay;
+	memcpy(whole.key, key, bytes);
+	return &relay->table->buckets[hash_bytes(&relay->table->config.key, &whole, sizeof(whole)) % RELAY_BUCKETS];
 }
 
 static struct client *relay_find(struct relay *relay, const struct sockaddr_storage *address)
 {
-	uint8_t wanted[20], key[20];
+	uint8_t wanted[RELAY_KEY_BYTES], key[RELAY_KEY_BYTES];
 	size_t bytes = relay_key(address, wanted);
 
 	list_for_each (at, relay_bucket(relay, wanted, bytes)) {
 		struct client *client = container_of(at, struct client, bucket);
 
-		if (client->address.ss_family == address->ss_family && relay_key(&client->address, key) == bytes &&
-		    memcmp(key, wanted, bytes) == 0)
+		if (client->relay == relay && client->address.ss_family == address->ss_family &&
+		    relay_key(&client->address, key) == bytes && memcmp(key, wanted, bytes) == 0)
 			return client;
 	}
 	return NULL;
@@ -85,11 +102,11 @@ static struct client *relay_find(struct relay *relay, const struct sockaddr_stor
 
 static void client_end(struct client *client)
 {
-	loop_unwatch(client->relay->config.loop, &client->watch);
+	loop_unwatch(client->relay->table->config.loop, &client->watch);
 	close(client->watch.fd);
 	list_remove(&client->bucket);
 	list_remove(&client->age);
-	client->relay->count--;
+	client->relay->table->count--;
 	free(client);
 }
 
@@ -100,46 +117,46 @@ static uint64_t client_due_us(const struct client *client)
 
 static void client_use(struct client *client, unsigned *way)
 {
-	struct relay *relay = client->relay;
+	struct relay_table *table = client->relay->table;
 
 	*way += *way < 2;
-	client->used_us = loop_now_us(relay->config.loop);
+	client->used_us = loop_now_us(table->config.loop);
 	list_remove(&client->age);
-	list_append(client->to_far >= 2 && client->from_far >= 2 ? &relay->longs : &relay->shorts, &client->age);
-	if (!relay->timer.set)
-		timer_set(loop_timers(relay->config.loop), &relay->timer, client_due_us(client));
+	list_append(client->to_far >= 2 && client->from_far >= 2 ? &table->longs : &table->shorts, &client->age);
+	if (!table->timer.set)
+		timer_set(loop_timers(table->config.loop), &table->timer, client_due_us(client));
 }
 
-static struct client *relay_first(const struct list *ages)
+static struct client *relay_oldest(const struct list *ages)
 {
 	return list_empty(ages) ? NULL : container_of(ages->next, struct client, age);
 }
 
-static void relay_on_timer(void *owner, uint64_t now_us)
+static void relay_table_on_timer(void *owner, uint64_t now_us)
 {
-	struct relay *relay = owner;
-	struct list *ages[2] = {&relay->shorts, &relay->longs};
+	struct relay_table *table = owner;
+	struct list *ages[2] = {&table->shorts, &table->longs};
 	uint64_t next_us = TIMER_NEVER;
 	struct client *client;
 
 	for (int i = 0; i < 2; i++) {
-		while ((client = relay_first(ages[i])) && client_due_us(client) <= now_us)
+		while ((client = relay_oldest(ages[i])) && client_due_us(client) <= now_us)
 			client_end(client);
 		if (client && client_due_us(client) < next_us)
 			next_us = client_due_us(client);
 	}
 	if (next_us != TIMER_NEVER)
-		timer_set(loop_timers(relay->config.loop), &relay->timer, next_us);
+		timer_set(loop_timers(table->config.loop), &table->timer, next_us);
 }
 
-static void relay_notice(struct relay *relay)
+static void relay_table_notice(struct relay_table *table)
 {
-	const uint64_t pause_us = (uint64_t)60 * 1000 * 1000, now_us = loop_now_us(relay->config.loop);
+	const uint64_t pause_us = (uint64_t)60 * 1000 * 1000, now_us = loop_now_us(table->config.loop);
 
-	if (!relay->config.on_notice || (relay->noticed_us && now_us - relay->noticed_us < pause_us))
+	if (!table->config.on_notice || (table->noticed_us && now_us - table->noticed_us < pause_us))
 		return;
-	relay->noticed_us = now_us ? now_us : 1;
-	relay->config.on_notice(relay->config.owner, "no descriptor is left for another client over UDP: its datagrams "
+	table->noticed_us = now_us ? now_us : 1;
+	table->config.on_notice(table->config.owner, "no descriptor is left for another client over UDP: its datagrams "
 						     "are lost; raise the limit of open files (ulimit -n)");
 }
 
@@ -147,13 +164,13 @@ static void client_on_ready(void *owner, unsigned events);
 
 static int relay_open(struct relay *relay)
 {
-	const struct sockaddr *to = (const struct sockaddr *)&relay->config.to;
-	int fd = relay->config.dialler->open(relay->config.dialler->owner, to->sa_family, SOCK_DGRAM);
+	const struct sockaddr *to = (const struct sockaddr *)&relay->to;
+	int fd = relay->dialler->open(relay->dialler->owner, to->sa_family, SOCK_DGRAM);
 	int error;
 
 	if (fd == -EMFILE || fd == -ENFILE)
-		relay_notice(relay);
-	if (fd < 0 || connect(fd, to, relay->config.to_bytes) == 0)
+		relay_table_notice(relay->table);
+	if (fd < 0 || connect(fd, to, relay->to_bytes) == 0)
 		return fd;
 	error = -errno;
 	close(fd);
@@ -163,12 +180,12 @@ static int relay_open(struct relay *relay)
 /* NULL: there is none now. A far side that makes its sockets ready beforehand has one for the next datagram. */
 static struct client *relay_new_client(struct relay *relay, const struct sockaddr_storage *address, socklen_t bytes)
 {
-	struct client *client = relay_first(&relay->shorts);
-	uint8_t key[20];
+	struct client *client = relay_oldest(&relay->table->shorts);
+	uint8_t key[RELAY_KEY_BYTES];
 	int fd;
 
-	if (relay->count >= relay->config.most)
-		client_end(client ? client : relay_first(&relay->longs));
+	if (relay->table->count >= relay->table->config.most)
+		client_end(client ? client : relay_oldest(&relay->table->longs));
 	fd = relay_open(relay);
 	if (fd < 0)
 		return NULL;
@@ -182,13 +199,13 @@ static struct client *relay_new_client(struct relay *relay, const struct sockadd
 	client->address_bytes = bytes;
 	list_init(&client->age);
 	watch_init(&client->watch, fd, client_on_ready, client);
-	if (loop_watch(relay->config.loop, &client->watch, LOOP_READ) < 0) {
+	if (loop_watch(relay->table->config.loop, &client->watch, LOOP_READ) < 0) {
 		close(fd);
 		free(client);
 		return NULL;
 	}
 	list_append(relay_bucket(relay, key, relay_key(address, key)), &client->bucket);
-	relay->count++;
+	relay->table->count++;
 	relay->counters.clients++;
 	return client;
 }
@@ -198,11 +215,12 @@ static struct client *relay_new_client(struct relay *relay, const struct sockadd
 static void relay_prepare(struct relay *relay, bool named)
 {
 	for (unsigned i = 0; i < RELAY_BATCH; i++) {
-		relay->pieces[i] = (struct iovec){relay->bytes[i], RELAY_DATAGRAM_BYTES};
-		relay->messages[i] = (struct mmsg){.header = {.msg_iov = &relay->pieces[i], .msg_iovlen = 1}};
+		relay->table->pieces[i] = (struct iovec){relay->table->bytes[i], RELAY_DATAGRAM_BYTES};
+		relay->table->messages[i] =
+			(struct mmsg){.header = {.msg_iov = &relay->table->pieces[i], .msg_iovlen = 1}};
 		if (named) {
-			relay->messages[i].header.msg_name = &relay->froms[i];
-			relay->messages[i].header.msg_namelen = sizeof(relay->froms[i]);
+			relay->table->messages[i].header.msg_name = &relay->table->froms[i];
+			relay->table->messages[i].header.msg_namelen = sizeof(relay->table->froms[i]);
 		}
 	}
 }
@@ -214,9 +232,9 @@ static unsigned relay_send(struct relay *relay, int fd, unsigned first, unsigned
 	unsigned done = 0, errors = 0;
 
 	for (unsigned i = first; i < first + count; i++)
-		relay->pieces[i].iov_len = relay->messages[i].bytes;
+		relay->table->pieces[i].iov_len = relay->table->messages[i].bytes;
 	while (done < count && errors < 2) {
-		int sent = mmsg_send(fd, &relay->messages[first + done], count - done);
+		int sent = mmsg_send(fd, &relay->table->messages[first + done], count - done);
 
 		if (sent > 0)
 			done += (unsigned)sent;
@@ -230,30 +248,31 @@ static unsigned relay_send(struct relay *relay, int fd, unsigned first, unsigned
 /* How many messages from `first` on are of one client. */
 static unsigned relay_run(const struct relay *relay, unsigned first, unsigned count)
 {
-	uint8_t wanted[20], key[20];
-	size_t bytes = relay_key(&relay->froms[first], wanted);
+	uint8_t wanted[RELAY_KEY_BYTES], key[RELAY_KEY_BYTES];
+	size_t bytes = relay_key(&relay->table->froms[first], wanted);
 	unsigned next = first + 1;
 
-	while (next < count && relay->froms[next].ss_family == relay->froms[first].ss_family &&
-	       relay_key(&relay->froms[next], key) == bytes && memcmp(key, wanted, bytes) == 0)
+	while (next < count && relay->table->froms[next].ss_family == relay->table->froms[first].ss_family &&
+	       relay_key(&relay->table->froms[next], key) == bytes && memcmp(key, wanted, bytes) == 0)
 		next++;
 	return next - first;
 }
 
 static void relay_to_far(struct relay *relay, unsigned first, unsigned count)
 {
-	struct client *client = relay_find(relay, &relay->froms[first]);
+	struct client *client = relay_find(relay, &relay->table->froms[first]);
 	unsigned sent;
 
 	if (!client)
-		client = relay_new_client(relay, &relay->froms[first], relay->messages[first].header.msg_namelen);
+		client = relay_new_client(relay, &relay->table->froms[first],
+					  relay->table->messages[first].header.msg_namelen);
 	if (!client) {
 		relay->counters.dropped += count;
 		return;
 	}
 	for (unsigned i = first; i < first + count; i++) {
-		relay->messages[i].header.msg_name = NULL;
-		relay->messages[i].header.msg_namelen = 0;
+		relay->table->messages[i].header.msg_name = NULL;
+		relay->table->messages[i].header.msg_namelen = 0;
 	}
 	sent = relay_send(relay, client->watch.fd, first, count);
 	relay->counters.to_far += sent;
@@ -269,7 +288,7 @@ static void relay_on_ready(void *owner, unsigned events)
 		int got;
 
 		relay_prepare(relay, true);
-		got = mmsg_receive(relay->watch.fd, relay->messages, RELAY_BATCH);
+		got = mmsg_receive(relay->watch.fd, relay->table->messages, RELAY_BATCH);
 		if (got <= 0)
 			return;
 		for (unsigned at = 0, run; at < (unsigned)got; at += run) {
@@ -290,12 +309,12 @@ static void client_on_ready(void *owner, unsigned events)
 
 	(void)events;
 	relay_prepare(relay, false);
-	got = mmsg_receive(client->watch.fd, relay->messages, RELAY_BATCH);
+	got = mmsg_receive(client->watch.fd, relay->table->messages, RELAY_BATCH);
 	if (got <= 0)
 		return;
 	for (int i = 0; i < got; i++) {
-		relay->messages[i].header.msg_name = &client->address;
-		relay->messages[i].header.msg_namelen = client->address_bytes;
+		relay->table->messages[i].header.msg_name = &client->address;
+		relay->table->messages[i].header.msg_namelen = client->address_bytes;
 	}
 	relay->counters.from_far += relay_send(relay, relay->watch.fd, 0, (unsigned)got);
 	client_use(client, &client->from_far);
@@ -303,26 +322,60 @@ static void client_on_ready(void *owner, unsigned events)
 
 /* ---- life ---- */
 
-int relay_new(const struct relay_config *config, struct relay **ret_relay)
+int relay_table_new(const struct relay_table_config *config, struct relay_table **ret_table)
+{
+	struct relay_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return -ENOMEM;
+	table->bytes = malloc(RELAY_BATCH * sizeof(*table->bytes));
+	if (!table->bytes) {
+		free(table);
+		return -ENOMEM;
+	}
+	table->config = *config;
+	if (table->config.most == 0)
+		table->config.most = RELAY_CLIENTS_MAX;
+	list_init(&table->shorts);
+	list_init(&table->longs);
+	for (int i = 0; i < RELAY_BUCKETS; i++)
+		list_init(&table->buckets[i]);
+	timer_init(&table->timer, relay_table_on_timer, table);
+	*ret_table = table;
+	return 0;
+}
+
+void relay_table_free(struct relay_table *table)
+{
+	if (!table)
+		return;
+	assert(table->count == 0);
+	timer_clear(loop_timers(table->config.loop), &table->timer);
+	free(table->bytes);
+	free(table);
+}
+
+size_t relay_table_count(const struct relay_table *table)
+{
+	return table->count;
+}
+
+int relay_new(struct relay_table *table, int fd, const struct dialler *dialler, const struct sockaddr *to,
+	      socklen_t to_bytes, struct relay **ret_relay)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 	int error;
 
 	if (!relay)
 		return -ENOMEM;
-	relay->config = *config;
-	if (relay->config.most == 0)
-		relay->config.most = RELAY_CLIENTS_MAX;
-	list_init(&relay->shorts);
-	list_init(&relay->longs);
-	for (int i = 0; i < RELAY_BUCKETS; i++)
-		list_init(&relay->buckets[i]);
-	timer_init(&relay->timer, relay_on_timer, relay);
-	watch_init(&relay->watch, config->fd, relay_on_ready, relay);
-	relay->bytes = malloc(RELAY_BATCH * sizeof(*relay->bytes));
-	error = relay->bytes ? loop_watch(config->loop, &relay->watch, LOOP_READ) : -ENOMEM;
+	assert(to_bytes <= sizeof(relay->to));
+	relay->table = table;
+	relay->dialler = dialler;
+	memcpy(&relay->to, to, to_bytes);
+	relay->to_bytes = to_bytes;
+	watch_init(&relay->watch, fd, relay_on_ready, relay);
+	error = loop_watch(table->config.loop, &relay->watch, LOOP_READ);
 	if (error < 0) {
-		free(relay->bytes);
 		free(relay);
 		return error;
 	}
@@ -330,23 +383,24 @@ int relay_new(const struct relay_config *config, struct relay **ret_relay)
 	return 0;
 }
 
-void relay_free(struct relay *relay)
+static void relay_end_clients(const struct relay *relay, struct list *ages)
 {
-	struct client *client;
+	list_for_each_safe (at, ages) {
+		struct client *client = container_of(at, struct client, age);
 
-	if (!relay)
-		return;
-	while ((client = relay_first(&relay->shorts)) || (client = relay_first(&relay->longs)))
-		client_end(client);
-	loop_unwatch(relay->config.loop, &relay->watch);
-	timer_clear(loop_timers(relay->config.loop), &relay->timer);
-	free(relay->bytes);
-	free(relay);
+		if (client->relay == relay)
+			client_end(client);
+	}
 }
 
-size_t relay_count(const struct relay *relay)
+void relay_free(struct relay *relay)
 {
-	return relay->count;
+	if (!relay)
+		return;
+	relay_end_clients(relay, &relay->table->shorts);
+	relay_end_clients(relay, &relay->table->longs);
+	loop_unwatch(relay->table->config.loop, &relay->watch);
+	free(relay);
 }
 
 const struct relay_counters *relay_counters(const struct relay *relay)

@@ -41,6 +41,9 @@ uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes);
  * ends a guest too that is only stopped and whose system answers with a closed window. */
 void socket_keep_alive(int fd);
 
+/* Only what comes by this interface, and before bind(). 0 or negative errno (-ENODEV). */
+int socket_bind_device(int fd, const char *ifname);
+
 /* What was sent and not read by the far ends yet, in bytes of the buffer that it takes up. 0 or negative errno. */
 int socket_unread(int fd, uint32_t *ret_bytes);
 

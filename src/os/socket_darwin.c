@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -128,6 +129,21 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPALIVE, &idle, sizeof(idle));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
+}
+
+int socket_bind_device(int fd, const char *ifname)
+{
+	unsigned index = if_nametoindex(ifname);
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	if (index == 0)
+		return -ENODEV;
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		return -errno;
+	if (address.ss_family == AF_INET6)
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_BOUND_IF, &index, sizeof(index)) < 0 ? -errno : 0;
+	return setsockopt(fd, IPPROTO_IP, IP_BOUND_IF, &index, sizeof(index)) < 0 ? -errno : 0;
 }
 
 int socket_unread(int fd, uint32_t *ret_bytes)

@@ -101,6 +101,11 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
 }
 
+int socket_bind_device(int fd, const char *ifname)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0 ? -errno : 0;
+}
+
 int socket_unread(int fd, uint32_t *ret_bytes)
 {
 	int bytes = 0;

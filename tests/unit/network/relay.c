@@ -23,6 +23,7 @@
 struct bench {
 	struct loop *loop;
 	uint64_t now_us;
+	struct relay_table *table;
 	struct relay *relay;
 	int near, server, notices;
 	int refuse; /* what the dialler says; 0: a socket */
@@ -65,7 +66,7 @@ static int bench_bind(struct sockaddr_in *ret_address)
 static int setup(void **state)
 {
 	struct bench *bench = calloc(1, sizeof(*bench));
-	struct relay_config config = {.most = 3, .on_notice = bench_on_notice, .owner = bench};
+	struct relay_table_config config = {.most = 3, .on_notice = bench_on_notice, .owner = bench};
 
 	bench->now_us = 1000;
 	bench->dialler = (struct dialler){.open = bench_open, .owner = bench};
@@ -73,11 +74,11 @@ static int setup(void **state)
 	bench->near = bench_bind(&bench->near_address);
 	bench->server = bench_bind(&bench->server_address);
 	config.loop = bench->loop;
-	config.fd = bench->near;
-	config.dialler = &bench->dialler;
-	memcpy(&config.to, &bench->server_address, sizeof(bench->server_address));
-	config.to_bytes = sizeof(bench->server_address);
-	assert_int_equal(relay_new(&config, &bench->relay), 0);
+	assert_int_equal(relay_table_new(&config, &bench->table), 0);
+	assert_int_equal(relay_new(bench->table, bench->near, &bench->dialler,
+				   (struct sockaddr *)&bench->server_address, sizeof(bench->server_address),
+				   &bench->relay),
+			 0);
 	*state = bench;
 	return 0;
 }
@@ -87,6 +88,8 @@ static int teardown(void **state)
 	struct bench *bench = *state;
 
 	relay_free(bench->relay);
+	assert_int_equal(relay_table_count(bench->table), 0);
+	relay_table_free(bench->table);
 	loop_free(bench->loop);
 	close(bench->near);
 	if (bench->server >= 0)
@@ -153,7 +156,7 @@ static void answers_find_their_client(void **state)
 	assert_int_equal(send(clients[1], "first of 1", 10, 0), 10);
 	assert_int_equal(send(clients[0], "second of 0", 11, 0), 11);
 	bench_turn(bench);
-	assert_int_equal(relay_count(bench->relay), 2);
+	assert_int_equal(relay_table_count(bench->table), 2);
 	assert_int_equal(bench_echo(bench), 3);
 	assert_answer(clients[0], "first of 0");
 	assert_answer(clients[0], "second of 0");
@@ -204,16 +207,16 @@ static void a_question_ends_sooner_than_a_stream(void **state)
 		bench_ask(bench, talks, "!");
 		bench_echo(bench);
 	}
-	assert_int_equal(relay_count(bench->relay), 2);
+	assert_int_equal(relay_table_count(bench->table), 2);
 	bench->now_us += RELAY_SHORT_US - 1;
 	bench_turn(bench);
-	assert_int_equal(relay_count(bench->relay), 2);
+	assert_int_equal(relay_table_count(bench->table), 2);
 	bench->now_us += 2;
 	bench_turn(bench);
-	assert_int_equal(relay_count(bench->relay), 1);
+	assert_int_equal(relay_table_count(bench->table), 1);
 	bench->now_us += RELAY_LONG_US;
 	bench_turn(bench);
-	assert_int_equal(relay_count(bench->relay), 0);
+	assert_int_equal(relay_table_count(bench->table), 0);
 	assert_int_equal(loop_timeout_us(bench->loop), -1);
 	close(asks);
 	close(talks);
@@ -233,7 +236,7 @@ static void a_full_one_gives_up_the_oldest_question(void **state)
 		bench->now_us += 1000;
 		bench_ask(bench, asks[i], "?");
 	}
-	assert_int_equal(relay_count(bench->relay), 3);
+	assert_int_equal(relay_table_count(bench->table), 3);
 	bench_echo(bench);
 	assert_int_equal(recv(asks[0], &(char){0}, 1, MSG_DONTWAIT), -1);
 	assert_answer(asks[1], "?");
