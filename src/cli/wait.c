@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/guestport.h"
 #include "cli/member.h"
 
 enum {
@@ -17,11 +18,16 @@ enum {
 	WAIT_JSON,
 };
 
+enum {
+	WAIT_GRACE_MS = 500,
+};
+
 static const struct argument wait_options[] = {
 	[WAIT_TIMEOUT] = {"timeout", 't', true}, [WAIT_FOR] = {"for", 0, true}, [WAIT_JSON] = {"json", 0, false}, {0}};
 
 struct wait {
 	const char *plain[2];
+	char guest[GUESTPORT_GUEST_BYTES];
 	int plain_count;
 	int timeout_ms;
 	bool json;
@@ -36,6 +42,23 @@ static int wait_timeout(struct wait *wait, const char *text, struct error *ret_e
 	if (end == text || *end || !(seconds >= 0) || seconds > 1e6)
 		return error_set(ret_error, -EINVAL, "wait: --timeout %.40s: must be seconds, 0 to 1000000", text);
 	wait->timeout_ms = (int)(seconds * 1000);
+	return 0;
+}
+
+static int wait_read_guest(struct wait *wait, struct error *ret_error)
+{
+	uint16_t port;
+	int result = guestport_parse(wait->plain[wait->plain_count - 1], wait->guest, &port, ret_error);
+
+	if (result < 0)
+		return result;
+	if (port && wait->request.until != REQUEST_UNTIL_EITHER)
+		return error_set(ret_error, -EINVAL, "wait: --for is of a guest alone, and %.60s:%u has a port",
+				 wait->guest, port);
+	wait->request.guest = wait->guest;
+	wait->request.port = port;
+	if (wait->timeout_ms >= 0)
+		wait->request.timeout_ms = wait->timeout_ms > 0 ? (uint64_t)wait->timeout_ms : 1;
 	return 0;
 }
 
@@ -61,9 +84,7 @@ static int wait_read(struct wait *wait, struct arguments *arguments, struct erro
 	}
 	if (result == 0 && wait->plain_count == 0)
 		result = error_set(ret_error, -EINVAL, "wait: for which guest? guestwire help wait says more");
-	if (result == 0)
-		wait->request.guest = wait->plain[wait->plain_count - 1];
-	return result;
+	return result == 0 ? wait_read_guest(wait, ret_error) : result;
 }
 
 static void wait_print(const struct wait *wait, const struct answer *answer)
@@ -71,15 +92,19 @@ static void wait_print(const struct wait *wait, const struct answer *answer)
 	const json_t *guest = json_object_get(answer->object, "guest");
 	const char *address = json_string_value(json_array_get(json_object_get(guest, "addresses"), 0));
 
+	if (*member_text(answer->object, "address"))
+		address = member_text(answer->object, "address"); /* where it was dialled */
 	if (wait->json)
 		member_print(guest);
 	else if (address)
 		puts(address);
 }
 
-static const char *wait_goal(enum request_until until)
+static const char *wait_goal(const struct request *request)
 {
-	switch (until) {
+	if (request->port)
+		return "held a lease";
+	switch (request->until) {
 	case REQUEST_UNTIL_LEASE:
 		return "held a lease";
 	case REQUEST_UNTIL_CONNECTED:
@@ -88,6 +113,12 @@ static const char *wait_goal(enum request_until until)
 		break;
 	}
 	return "held a lease or was connected";
+}
+
+/* Of a port the network itself says what is in the way when the time is over. */
+static int wait_patience_ms(const struct wait *wait)
+{
+	return wait->request.port && wait->timeout_ms >= 0 ? wait->timeout_ms + WAIT_GRACE_MS : wait->timeout_ms;
 }
 
 static int wait_for(struct wait *wait, struct error *ret_error)
@@ -99,13 +130,13 @@ static int wait_for(struct wait *wait, struct error *ret_error)
 
 	if (result < 0)
 		return result;
-	result = connection_ask(&connection, &wait->request, wait->timeout_ms, &answer, ret_error);
+	result = connection_ask(&connection, &wait->request, wait_patience_ms(wait), &answer, ret_error);
 	if (result == -ETIMEDOUT)
 		error_set(ret_error, result,
 			  "wait: no guest %.200s on network %s that %s within %g s; guestwire show %s lists those "
 			  "there are",
-			  wait->request.guest, connection.name, wait_goal(wait->request.until),
-			  wait->timeout_ms / 1000.0, connection.name);
+			  wait->request.guest, connection.name, wait_goal(&wait->request), wait->timeout_ms / 1000.0,
+			  connection.name);
 	connection_done(&connection);
 	if (result < 0)
 		return result;
@@ -133,12 +164,14 @@ static int wait_run(int count, char **words)
 const struct command wait_command = {
 	.name = "wait",
 	.run = wait_run,
-	.line = "waits until a guest has an address",
-	.help = "guestwire wait [NAME] GUEST [--timeout S] [--for lease|connected] [--json]\n"
+	.line = "waits until a guest has an address, or accepts at a port",
+	.help = "guestwire wait [NAME] GUEST[:PORT] [--timeout S] [--for lease|connected] [--json]\n"
 		"\n"
 		"Returns when the guest holds a lease, and prints its address. GUEST is its host name, its MAC or IP "
 		"address;\n"
-		"or the name of its port, and then being connected is enough.\n"
+		"or the name of its port, and then being connected is enough. With PORT: when the guest accepts TCP "
+		"connections\n"
+		"there ([fd00::15]:22); why it does not is said when the time is over.\n"
 		"\n"
 		"  --timeout S, -t S   gives up after S seconds, with exit status 1; else it waits without end\n"
 		"  --for lease         only a lease will do\n"

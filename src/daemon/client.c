@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/capture.h"
+#include "daemon/wait.h"
 #include "guestwire/guestwire.h"
 
 #ifndef MSG_NOSIGNAL
@@ -65,7 +66,7 @@ void client_free(struct client *client)
 	list_remove(&client->ready);
 	gw_watch_free(client->watch);
 	capture_free(client->capture);
-	request_done(&client->request);
+	wait_free(client->wait);
 	lines_done(&client->lines);
 	free(client->answer);
 	close(client->fd);

@@ -9,11 +9,11 @@
 
 #include "base/list.h"
 #include "control/line.h"
-#include "control/request.h"
 
 struct capture;
 struct gw_network;
 struct gw_watch;
+struct wait;
 
 enum client_state {
 	CLIENT_ASKING,    /* reads requests; answers at once */
@@ -35,7 +35,7 @@ struct client {
 	enum client_state state;
 	bool ended; /* its side is shut */
 	struct lines lines;
-	struct request request; /* WAITING */
+	struct wait *wait; /* WAITING */
 	struct capture *capture;
 	char *answer; /* being sent */
 	size_t answer_sent, answer_bytes;

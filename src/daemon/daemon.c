@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "daemon/child.h"
 #include "daemon/config.h"
 #include "daemon/detach.h"
+#include "daemon/files.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/publish.h"
@@ -35,13 +35,12 @@ struct running {
 	struct gw_network *network;
 	struct server *server;
 	struct spawn spawn;
-	bool pidfile; /* it is ours to remove */
+	bool pidfile;   /* it is ours to remove */
+	uint64_t files; /* how many may be open */
 };
 
-static void daemon_prepare(void)
+static void daemon_prepare(struct running *running)
 {
-	struct rlimit files;
-
 	signals_clear();
 	signals_catch(SIGTERM, false);
 	signals_catch(SIGINT, false);
@@ -51,10 +50,7 @@ static void daemon_prepare(void)
 	signal(SIGPIPE, SIG_IGN);
 	/* Sockets are private from the moment they exist; mode= opens them afterwards. */
 	umask(077);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	running->files = files_raise();
 }
 
 static void daemon_on_event(void *owner, const struct gw_event *event)
@@ -223,6 +219,15 @@ static void daemon_notify(const struct running *running, const char *text)
 		log_line(&running->log, "NOTIFY_SOCKET=%s: %s", running->daemon->notify_socket, error_name(result));
 }
 
+static void daemon_on_table(void *owner, const struct gw_network_info *info)
+{
+	struct running *running = owner;
+	char text[300];
+
+	if (files_low(running->files, info->flows_max, text, sizeof(text)))
+		log_line(&running->log, "%s", text);
+}
+
 static int daemon_start(struct running *running, struct error *ret_error)
 {
 	const struct daemon *daemon = running->daemon;
@@ -240,6 +245,7 @@ static int daemon_start(struct running *running, struct error *ret_error)
 	    (result = server_new(running->network, path, &running->log, &running->server, ret_error)) < 0 ||
 	    (result = daemon_write_pid(running, ret_error)) < 0)
 		return result;
+	gw_network_describe(running->network, daemon_on_table, running);
 	daemon->on_up(daemon->owner, running->network, path);
 	if ((result = detach_ready(daemon->detach, ret_error)) < 0)
 		return result;
@@ -316,7 +322,7 @@ int daemon_run(const struct daemon *daemon, struct error *ret_error)
 	struct running running = {.daemon = daemon, .runtime.lock = -1, .log.fd = -1};
 	int result;
 
-	daemon_prepare();
+	daemon_prepare(&running);
 	result = daemon_start(&running, ret_error);
 	if (result == 0)
 		result = daemon_loop(&running, ret_error);

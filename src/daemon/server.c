@@ -22,6 +22,7 @@
 #include "daemon/log.h"
 #include "daemon/respond.h"
 #include "daemon/target.h"
+#include "daemon/wait.h"
 #include "guestwire/guestwire.h"
 
 struct server {
@@ -204,18 +205,35 @@ static void server_capture(struct server *server, struct client *client, const s
 	client_answer(client, answer_encode_ok(json_object()));
 }
 
-/* Takes the request when it is kept. */
+static void server_on_waited(void *owner)
+{
+	struct client *client = owner;
+
+	client->on_ready(client->owner, client);
+}
+
+/* Answers what is waited for when it is so. */
+static void server_look(struct client *client)
+{
+	char *line = client->state == CLIENT_WAITING ? wait_answer(client->wait) : NULL;
+
+	if (!line)
+		return;
+	wait_free(client->wait);
+	client->wait = NULL;
+	client->state = CLIENT_ASKING;
+	client_answer(client, line);
+}
+
+/* Takes the request. */
 static void server_wait(struct server *server, struct client *client, struct request *request)
 {
-	char *line = respond_wait(server->network, request);
-
-	if (line) {
-		client_answer(client, line);
+	if (wait_new(server->network, request, server_on_waited, client, &client->wait) < 0) {
+		client_answer(client, answer_encode_error(ANSWER_FAILED, "wait: no memory"));
 		return;
 	}
-	client->request = *request;
-	*request = (struct request){.command = REQUEST_WAIT};
 	client->state = CLIENT_WAITING;
+	server_look(client);
 }
 
 static void server_request(struct server *server, struct client *client, const char *line, size_t length)
@@ -274,6 +292,7 @@ static void server_serve(struct server *server, struct client *client)
 	list_append(&server->clients, &client->link);
 	client_read(client);
 	client->events = 0;
+	server_look(client);
 	server_go_on(server, client);
 }
 
@@ -281,14 +300,12 @@ static void server_tell(struct server *server)
 {
 	list_for_each_safe (at, &server->clients) {
 		struct client *client = container_of(at, struct client, link);
-		char *line = client->state == CLIENT_WAITING ? respond_wait(server->network, &client->request) : NULL;
 
-		if (!line)
+		if (client->state != CLIENT_WAITING)
 			continue;
-		request_done(&client->request);
-		client->state = CLIENT_ASKING;
-		client_answer(client, line);
-		server_go_on(server, client);
+		server_look(client);
+		if (client->state != CLIENT_WAITING)
+			server_go_on(server, client);
 	}
 }
 

@@ -2,11 +2,13 @@
 """The commands about uplink=user as a person uses them: what guests talk about with the world, which sockets of this
 machine lead to them, and whether they answer; and the mistakes a person makes."""
 import json
+import resource
 import socket
+import subprocess
 
 import pytest
 
-from kit import eventually
+from kit import PROGRAM, eventually
 from kit.frames import StreamGuest, ethernet, udp4
 
 pytestmark = pytest.mark.asan
@@ -45,3 +47,22 @@ def test_a_network_without_flows_says_so(wire):
     assert json.loads(lab.command("flows", "--json").stdout) == []
     assert lab.command("flows").stdout == "0 flows: 0 tcp, 0 udp, 0 icmp; 0B from guests, 0B to guests\n"
     assert "nat" not in lab.show() and "flows:" not in lab.command("show").stdout
+
+
+def test_few_files_are_worth_a_line_and_many_are_not(tmp_path):
+    def line(files, *options):
+        done = subprocess.run([PROGRAM, "up", "t", "-d", *options], env={"XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, text=True,
+                              timeout=20, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files // 2, files)))
+        subprocess.run([PROGRAM, "down", "t"], env={"XDG_RUNTIME_DIR": str(tmp_path)}, timeout=20, check=True)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+    assert line(500).count("\n") == 1 and "may have 500 files open" in line(500) and "ulimit -Hn 16448" in line(500)
+    assert line(500, "--uplink", "user,flows=400") == line(500, "--uplink", "none") == ""
+
+
+def test_a_port_without_a_way_out_cannot_be_waited_for(wire):
+    lab = wire("--uplink", "none")
+    done = lab.command("wait", "t", "10.0.2.15:22", "--timeout", "5", check=False)
+    assert done.returncode == 1 and done.stderr == "guestwire: guest 10.0.2.15 at 10.0.2.15: port 22 cannot be asked for: that needs --uplink user\n"
+    done = lab.command("wait", "t", "vm1:22", "--timeout", "0.1", check=False)
+    assert done.returncode == 1 and "no guest vm1 on network t that held a lease within 0.1 s" in done.stderr
