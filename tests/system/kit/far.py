@@ -35,8 +35,8 @@ class Far:
         self.closing, self.folder, self.mtu = closing, folder, mtu
         self.host, self.world, self.box = namespace(), namespace(), namespace()
         self.host.run("ip", "link", "add", "host0", "type", "veth", "peer", "name", "world0", "netns", str(self.world.holder.pid))
-        self._link(self.host, "host0", "1", ip6)
-        self._link(self.world, "world0", "2", ip6)
+        self.link(self.host, "host0", 1, ip6)
+        self.link(self.world, "world0", 2, ip6)
         self.host.run("ip", "route", "add", "default", "via", WORLD[4])
         if ip6:
             self.host.run("ip", "-6", "route", "add", "default", "via", WORLD[6])
@@ -50,9 +50,9 @@ class Far:
         self._box()
 
     @staticmethod
-    def _link(space, name, number, ip6):
+    def link(space, name, number, ip6=True):
         # the two know each other, since a question that is asked too early costs a second
-        other = 3 - int(number)
+        other = 3 - number
         space.run("ip", "link", "set", name, "address", f"02:00:00:00:00:0{number}")
         space.run("ip", "addr", "add", f"192.0.2.{number}/24", "dev", name)
         if ip6:
