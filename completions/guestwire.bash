@@ -50,12 +50,12 @@ _guestwire() {
 	netns:--attach)
 		mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- "$current")
 		return ;;
-	netns:--mtu | netns:-m | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
+	netns:--publish | netns:-p | netns:--mtu | netns:-m | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
 		return ;;
 	esac
 	case $command:$current in
 	up:-*) words='--uplink --guest --dhcp-host --publish --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
-	netns:-*) words='--uplink --mtu --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
+	netns:-*) words='--uplink --mtu --publish --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
 	guest:-* | forward:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;

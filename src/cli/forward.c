@@ -43,7 +43,7 @@ static int forward_ask(const struct forward *forward, const char *name, const st
 	else if (list && request->command == REQUEST_FORWARD_LIST)
 		forwardline_print_table(list);
 	else
-		forwardline_print(list);
+		forwardline_print(list, stdout);
 	if (list && !forward->json && request->command == REQUEST_FORWARD_LIST && !json_array_size(list))
 		fputs("no forwards\n", stderr);
 	answer_done(&answer);

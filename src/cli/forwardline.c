@@ -23,7 +23,7 @@ const char *forwardline_private(const json_t *forward, char *text, size_t room)
 	return text;
 }
 
-void forwardline_print(const json_t *forwards)
+void forwardline_print(const json_t *forwards, FILE *to)
 {
 	long long told = -1;
 	const json_t *forward;
@@ -34,13 +34,14 @@ void forwardline_print(const json_t *forwards)
 	{
 		long long id = member_number(forward, "id");
 
-		printf("forward %s %s -> %s:%lld", member_text(forward, "protocol"), member_text(forward, "listening"),
-		       member_text(forward, "guest"), member_number(forward, "guest_port"));
+		fprintf(to, "forward %s %s -> %s:%lld", member_text(forward, "protocol"),
+			member_text(forward, "listening"), member_text(forward, "guest"),
+			member_number(forward, "guest_port"));
 		if (member_truth(forward, "everywhere") && id != told)
-			printf(" (others can reach it; -p %s keeps it to this machine)",
-			       forwardline_private(forward, text, sizeof(text)));
+			fprintf(to, " (others can reach it; -p %s keeps it to this machine)",
+				forwardline_private(forward, text, sizeof(text)));
 		told = id;
-		putchar('\n');
+		fputc('\n', to);
 	}
 }
 

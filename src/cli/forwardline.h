@@ -5,9 +5,10 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* A line for each listening socket, and how to keep those to oneself that others can reach. */
-void forwardline_print(const json_t *forwards);
+void forwardline_print(const json_t *forwards, FILE *to);
 void forwardline_print_table(const json_t *forwards);
 /* How `-p` would have it for this machine alone: "127.0.0.1:2222:22". Returns `text`. */
 const char *forwardline_private(const json_t *forward, char *text, size_t room);

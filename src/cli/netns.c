@@ -16,10 +16,12 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
+#include "cli/forwardline.h"
 #include "cli/place.h"
 #include "daemon/child.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
+#include "daemon/describe.h"
 #include "daemon/detach.h"
 #include "daemon/holder.h"
 #include "daemon/namespace.h"
@@ -30,6 +32,7 @@
 enum {
 	NETNS_UPLINK,
 	NETNS_MTU_BYTES,
+	NETNS_PUBLISH,
 	NETNS_NAME,
 	NETNS_IFNAME,
 	NETNS_ATTACH,
@@ -41,6 +44,7 @@ enum {
 static const struct argument netns_options[] = {
 	[NETNS_UPLINK] = {"uplink", 'u', true},
 	[NETNS_MTU_BYTES] = {"mtu", 'm', true},
+	[NETNS_PUBLISH] = {"publish", 'p', true},
 	[NETNS_NAME] = {"name", 0, true},
 	[NETNS_IFNAME] = {"ifname", 0, true},
 	[NETNS_ATTACH] = {"attach", 0, true},
@@ -83,6 +87,8 @@ static int netns_option(struct netns *netns, int option, const char *value, stru
 	case NETNS_MTU_BYTES:
 		netns->mtu = value;
 		break;
+	case NETNS_PUBLISH:
+		return config_add(&netns->config.forwards, value, NULL, ret_error);
 	case NETNS_NAME:
 		return netns_set(&netns->config.name, "--name", value, ret_error);
 	case NETNS_IFNAME:
@@ -248,13 +254,17 @@ static int netns_on_network(void *owner, struct gw_network *network, struct erro
 static void netns_on_up(void *owner, struct gw_network *network, const char *control_path)
 {
 	const struct netns *netns = owner;
+	json_t *forwards;
 
-	(void)network;
 	(void)control_path;
-	if (netns->request.attach || netns->verbose)
-		fprintf(stderr, "guestwire: network %s serves %s as %s %s %s\n", netns->config.name,
-			netns->request.attach ? netns->request.attach : netns->words[0], netns->namespace.ifname,
-			netns->addresses.address4, netns->addresses.address6);
+	if (!netns->request.attach && !netns->verbose)
+		return;
+	fprintf(stderr, "guestwire: network %s serves %s as %s %s %s\n", netns->config.name,
+		netns->request.attach ? netns->request.attach : netns->words[0], netns->namespace.ifname,
+		netns->addresses.address4, netns->addresses.address6);
+	forwards = describe_forwards(network, 0);
+	forwardline_print(forwards, stderr);
+	json_decref(forwards);
 }
 
 /* In the command's process. */
@@ -345,6 +355,11 @@ const struct command netns_command = {
 		"\n"
 		"  --uplink KIND,…, -u    how it reaches the world, and its addresses: user, none, as for up\n"
 		"  --mtu M, -m            of the namespace's interface; 65520\n"
+		"  --publish SPEC, -p     leads a port of this machine to it, may be given many times:\n"
+		"                           [ADDR:]HOST:PORT[/udp]; 2222:22 is at every interface, 127.0.0.1:2222:22 "
+		"is "
+		"this\n"
+		"                           machine's own; HOST empty: any that is free, which forward ls shows\n"
 		"  --name NAME            of the network, for show, flows, capture …; netns-PID\n"
 		"  --ifname I             of the interface in the namespace; eth0\n"
 		"  --attach PID|PATH|NAME serves this namespace until it is told to end, or the namespace's holder "

@@ -208,7 +208,7 @@ static void up_print_forwards(struct gw_network *network)
 {
 	json_t *list = describe_forwards(network, 0);
 
-	forwardline_print(list);
+	forwardline_print(list, stdout);
 	json_decref(list);
 }
 
