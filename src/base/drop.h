@@ -94,7 +94,7 @@
 	X(NAT_HOP_LIMIT,            "nat-hop-limit",            "its hops are used up (RFC 1812 5.3.1, RFC 8200 3)") \
 	X(NAT_REPLIES_FULL,         "nat-replies-full",         "more refusals than are kept for a turn") \
 	X(TCP_SEQUENCE,             "tcp-sequence",             "outside the TCP window (RFC 9293 3.10.7.4)") \
-	X(TCP_OUT_OF_ORDER,         "tcp-out-of-order",         "ahead of what is missing: answered by a duplicate acknowledgement") \
+	X(TCP_OUT_OF_ORDER,         "tcp-out-of-order",         "ahead of what is missing, and no room to keep it: sent again later") \
 	X(TCP_ACKNOWLEDGEMENT,      "tcp-acknowledgement",      "acknowledges what was never sent (RFC 5961 5.2)") \
 	X(TCP_FLAGS,                "tcp-flags",                "TCP flags that mean nothing in the flow's state") \
 	X(TCP_TAIL_FULL,            "tcp-tail-full",            "the host's socket and the pool behind it are full") \

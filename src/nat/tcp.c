@@ -15,8 +15,9 @@
  * into the flow's tail, out of a pool that all flows share, and is acknowledged too: it is promised and kept (dropping it
  * costs a factor of ten, because the guest must find out by retransmission). So that the tail is bounded the window is W
  * less the tail; the edge that was once told never moves back. The tail goes when the socket is writable again. With the
- * pool empty what found no place is simply not acknowledged. What comes ahead of a gap is thrown away and answered by
- * duplicate ACKs, which make the guest send it again at once.
+ * pool empty what found no place is simply not acknowledged. What comes ahead of a gap is kept in blocks of the same pool,
+ * while half of it is free (tcp_early.c), and told by duplicate ACKs with SACK, so that the guest sends the gap alone again
+ * at once. (Thrown away instead, 2 MiB over a wire with 1 % loss, duplication and 10 % reordering took 39 s; now 0.3 s.)
  *
  * To the guest. Bytes stay in the kernel until the guest acknowledges them. We peek from an offset straight into the room
  * that the guest's port lends, up to 64 KiB behind one header, and consume what is acknowledged. Sending again is peeking
@@ -33,7 +34,7 @@
  * reset. When both FINs are acknowledged the socket closes; if ours came first the flow stays in TIME_WAIT, without a
  * socket, to acknowledge the guest's FIN again, and makes way for a new SYN or a full table.
  *
- * What is not done: timestamps, ECN, out-of-order queues, Nagle, congestion control beyond slow start after a loss; urgent
+ * What is not done: timestamps, ECN, duplicate SACKs, Nagle, congestion control beyond slow start after a loss; urgent
  * data is data. */
 #include "nat/tcp.h"
 
@@ -54,6 +55,7 @@ static void tcp_close(struct tcp_flow *flow, bool reset)
 	tcp_gather_forget(flow);
 	list_remove(&flow->poor);
 	tcp_chain_clear(&flow->from_guest.tail, &tcp->pool);
+	tcp_early_clear(&flow->from_guest.early, &tcp->pool);
 	tcp_source_stop(flow);
 	if (flow->fd >= 0) {
 		tcp->sockets->unwatch(tcp->sockets_owner, tcp->nat->config.loop, &flow->watch);

@@ -10,6 +10,7 @@
 #include "nat/flow.h"
 #include "nat/nat_state.h"
 #include "nat/tcp_chain.h"
+#include "nat/tcp_early.h"
 #include "nat/tcp_socket.h"
 #include "wire/tcp.h"
 
@@ -89,6 +90,7 @@ struct tcp_from_guest {
 	uint32_t gathered;
 
 	struct tcp_chain tail;
+	struct tcp_early *early; /* behind a gap; NULL: nothing */
 	uint64_t bytes;
 };
 

@@ -7,7 +7,8 @@
 #include "nat/tcp.h"
 
 enum {
-	TCP_FRAME_PIECES = FRAME_PIECES_MAX + 1, /* a body's, and the head's own share */
+	TCP_FRAME_PIECES = FRAME_PIECES_MAX + 1,               /* a body's, and the head's own share */
+	TCP_TAKE_PIECES = TCP_FRAME_PIECES + TCP_EARLY_PIECES, /* of a segment, and of what it makes due */
 	TCP_DRAIN_PIECES = 64,
 	TCP_POOR_BLOCKS = 64, /* as many must be free before flows that wait for them are woken: one window */
 };
@@ -175,6 +176,20 @@ static void tcp_take_back(struct tcp_flow *flow, uint32_t bytes)
 		list_append(&tcp->poor, &flow->poor);
 }
 
+/* What was kept and is not wanted any more; none of it is gathered. */
+static void tcp_release_early(struct tcp_flow *flow)
+{
+	struct tcp *tcp = tcp_state_of(flow);
+	struct tcp_from_guest *from = &flow->from_guest;
+
+	if (!from->early)
+		return;
+	if (from->ended || from->broken)
+		tcp_early_clear(&from->early, &tcp->pool);
+	else
+		tcp_early_consume(&from->early, &tcp->pool, from->next);
+}
+
 /* All that one flow gathered. */
 static void tcp_gather_send(struct tcp *tcp, struct tcp_flow *flow)
 {
@@ -193,6 +208,7 @@ static void tcp_gather_send(struct tcp *tcp, struct tcp_flow *flow)
 	if (done < bytes)
 		tcp_take_back(flow, bytes - done);
 	tcp_gather_forget(flow);
+	tcp_release_early(flow);
 	tcp_shut_if_done(flow);
 }
 
@@ -206,12 +222,10 @@ void tcp_gather_flush(struct tcp *tcp)
 	tcp->pieces_used = 0;
 }
 
-static void tcp_gather_add(struct tcp_flow *flow, const struct frame *frame, uint32_t offset, uint32_t bytes)
+static void tcp_gather_pieces(struct tcp_flow *flow, const struct iovec *pieces, int count, uint32_t bytes)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_from_guest *from = &flow->from_guest;
-	struct iovec pieces[TCP_FRAME_PIECES];
-	int count = frame_slice(frame, offset, bytes, pieces, TCP_FRAME_PIECES);
 
 	for (int i = 0; i < count; i++) {
 		uint16_t number = (uint16_t)++tcp->pieces_used;
@@ -226,6 +240,14 @@ static void tcp_gather_add(struct tcp_flow *flow, const struct frame *frame, uin
 	from->gathered += bytes;
 	if (list_empty(&flow->gathering))
 		list_append(&tcp->gathering, &flow->gathering);
+}
+
+static void tcp_gather_add(struct tcp_flow *flow, const struct frame *frame, uint32_t offset, uint32_t bytes)
+{
+	struct iovec pieces[TCP_FRAME_PIECES];
+	int count = frame_slice(frame, offset, bytes, pieces, TCP_FRAME_PIECES);
+
+	tcp_gather_pieces(flow, pieces, count, bytes);
 }
 
 /* ---- segments ---- */
@@ -275,7 +297,7 @@ static enum drop_reason tcp_take_reset(struct tcp_flow *flow, const struct tcp_s
 	return DROP_TCP_SEQUENCE;
 }
 
-static void tcp_take_fin(struct tcp_flow *flow, const struct tcp_segment *segment)
+static void tcp_take_fin(struct tcp_flow *flow)
 {
 	struct tcp_from_guest *from = &flow->from_guest;
 
@@ -284,13 +306,33 @@ static void tcp_take_fin(struct tcp_flow *flow, const struct tcp_segment *segmen
 	from->ended = true;
 	from->gather_ended = from->gathered > 0;
 	tcp_counters(flow)->tcp_half_closes_from_guest++;
-	if (segment->bytes > 0)
-		tcp_counters(flow)->tcp_data_on_fin++;
+	if (from->gathered == 0)
+		tcp_release_early(flow);
 	tcp_shut_if_done(flow);
 }
 
+/* Never more than half of the pool: the tails' promises come first, and a guest that leaves gaps must not starve others. */
+static bool tcp_keep_early(struct tcp_flow *flow, const struct tcp_segment *segment)
+{
+	struct tcp *tcp = tcp_state_of(flow);
+	struct tcp_from_guest *from = &flow->from_guest;
+	struct iovec pieces[TCP_FRAME_PIECES];
+	bool kept = false;
+	int count;
+
+	if (from->broken)
+		return false;
+	if (segment->bytes > 0 && tcp->pool.taken < tcp->pool.count / 2) {
+		count = frame_slice(segment->packet->frame, segment->payload, segment->bytes, pieces, TCP_FRAME_PIECES);
+		kept = tcp_early_keep(&from->early, &tcp->pool, segment->sequence, pieces, count);
+	}
+	if (segment->fin)
+		tcp_early_keep_end(from->early, segment->sequence + segment->bytes);
+	return kept;
+}
+
 /* As many duplicates as a receiver would send that has the segments one by one: three start a fast retransmission. */
-static void tcp_take_early(struct tcp_flow *flow, const struct tcp_segment *segment)
+static enum drop_reason tcp_take_early(struct tcp_flow *flow, const struct tcp_segment *segment)
 {
 	struct tcp_from_guest *from = &flow->from_guest;
 	uint32_t owed = from->duplicates_owed + 1 + segment->bytes / (flow->to_guest.mss + 1U);
@@ -298,6 +340,26 @@ static void tcp_take_early(struct tcp_flow *flow, const struct tcp_segment *segm
 	from->duplicates_owed = (uint8_t)(owed < TCP_DUPLICATES ? owed : TCP_DUPLICATES);
 	tcp_counters(flow)->tcp_out_of_order++;
 	tcp_owe_ack(flow);
+	return tcp_keep_early(flow, segment) ? DROP_NONE : DROP_TCP_OUT_OF_ORDER;
+}
+
+/* A gap may be closed now: what was kept behind it follows. */
+static void tcp_take_kept(struct tcp_flow *flow)
+{
+	struct tcp_from_guest *from = &flow->from_guest;
+	struct iovec pieces[TCP_EARLY_PIECES];
+	uint32_t bytes;
+	int count;
+
+	bytes = tcp_early_slice(from->early, from->next, pieces, &count);
+	if (bytes > 0 && !from->broken)
+		tcp_gather_pieces(flow, pieces, count, bytes);
+	from->next += bytes;
+	from->bytes += bytes;
+	if (tcp_early_is_end(from->early, from->next))
+		tcp_take_fin(flow);
+	else if (from->gathered == 0)
+		tcp_release_early(flow);
 }
 
 static enum drop_reason tcp_take_payload(struct tcp_flow *flow, const struct tcp_segment *segment)
@@ -308,16 +370,18 @@ static enum drop_reason tcp_take_payload(struct tcp_flow *flow, const struct tcp
 		tcp_owe_ack(flow);
 		return DROP_TCP_SEQUENCE; /* behind its own FIN */
 	}
-	if (segment->sequence != from->next) {
-		tcp_take_early(flow, segment);
-		return DROP_TCP_OUT_OF_ORDER;
-	}
+	if (segment->sequence != from->next)
+		return tcp_take_early(flow, segment);
 	if (segment->bytes > 0 && !from->broken)
 		tcp_gather_add(flow, segment->packet->frame, segment->payload, segment->bytes);
 	from->next += segment->bytes;
 	from->bytes += segment->bytes;
-	if (segment->fin)
-		tcp_take_fin(flow, segment);
+	if (segment->fin) {
+		tcp_counters(flow)->tcp_data_on_fin += segment->bytes > 0;
+		tcp_take_fin(flow);
+	} else if (from->early) {
+		tcp_take_kept(flow);
+	}
 	tcp_owe_ack(flow);
 	return DROP_NONE;
 }
@@ -328,7 +392,7 @@ enum drop_reason tcp_take(struct tcp_flow *flow, struct tcp_segment *segment)
 	enum drop_reason reason = DROP_NONE;
 
 	/* Before anything is decided by `next`: an early flush may take some of it back. */
-	if (TCP_GATHER_PIECES - tcp->pieces_used < TCP_FRAME_PIECES)
+	if (TCP_GATHER_PIECES - tcp->pieces_used < TCP_TAKE_PIECES)
 		tcp_gather_flush(tcp);
 	if (segment->header.flags & TCP_RST)
 		return tcp_take_reset(flow, segment);

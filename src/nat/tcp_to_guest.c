@@ -70,9 +70,11 @@ static uint32_t tcp_header_bytes(const struct tcp_flow *flow)
 	return nat_head_bytes(&head) + TCP_HEADER_BYTES;
 }
 
-/* The guest was told all that there is to tell. */
-static void tcp_told(struct tcp_flow *flow)
+/* The guest was told all that there is to tell; but data has no room to say what is kept behind a gap. */
+static void tcp_told(struct tcp_flow *flow, bool by_data)
 {
+	if (by_data && flow->from_guest.early)
+		return;
 	flow->from_guest.ack_owed = false;
 	flow->from_guest.duplicates_owed = 0;
 }
@@ -98,7 +100,7 @@ static enum tcp_sent tcp_send_control(struct tcp_flow *flow, uint8_t flags, uint
 	if (error < 0)
 		return tcp_no_room(flow, error);
 	nat_commit(&flow->flow, &room, tcp->head, bytes, &offload, budget);
-	tcp_told(flow);
+	tcp_told(flow, false);
 	return TCP_SENT;
 }
 
@@ -213,7 +215,7 @@ static enum tcp_sent tcp_send_data(struct tcp_flow *flow, uint32_t sequence, uin
 	}
 	tcp_sent_to(flow, sequence, sequence + (uint32_t)got);
 	nat_commit(&flow->flow, &room, tcp->head, header_bytes + (uint32_t)got, &offload, budget);
-	tcp_told(flow);
+	tcp_told(flow, true);
 	*ret_bytes = (uint32_t)got;
 	return TCP_SENT;
 }
@@ -341,9 +343,12 @@ static enum tcp_sent tcp_run_acks(struct tcp_flow *flow, struct flow_budget *bud
 	struct tcp_to_guest *to = &flow->to_guest;
 	enum tcp_sent sent = TCP_SENT;
 	int acks = from->duplicates_owed > 0 ? from->duplicates_owed : from->ack_owed;
+	struct tcp_options options = {.sack_count = 0};
 
+	if (to->sack)
+		options.sack_count = tcp_early_sacks(from->early, options.sacks);
 	for (; acks > 0 && sent == TCP_SENT; acks--)
-		sent = tcp_send_control(flow, TCP_ACK, tcp_later(to->next, to->max), NULL, budget);
+		sent = tcp_send_control(flow, TCP_ACK, tcp_later(to->next, to->max), &options, budget);
 	/* A number that the guest has already: it must say what it has, and its window (RFC 9293 3.8.4). */
 	if (to->probe_owed && sent == TCP_SENT) {
 		sent = tcp_send_control(flow, TCP_ACK, to->una - 1, NULL, budget);

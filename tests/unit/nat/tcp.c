@@ -423,12 +423,13 @@ static void segments_are_taken_by_their_place_in_the_window(void **state)
 		{"all old", 0, 1000, 0, DROP_TCP_SEQUENCE, 1000},
 		{"old and new", 900, 200, 0, DROP_NONE, 1100},
 		{"old but for its FIN", 900, 100, TCP_FIN, DROP_NONE, 1000},
-		{"ahead of a gap", 1001, 100, 0, DROP_TCP_OUT_OF_ORDER, 1000},
-		{"the window's last byte, ahead", TCP_WINDOW_BYTES - 1, 1, 0, DROP_TCP_OUT_OF_ORDER, 1000},
+		{"ahead of a gap", 1001, 100, 0, DROP_NONE, 1000},
+		{"the window's last byte, ahead", TCP_WINDOW_BYTES - 1, 1, 0, DROP_NONE, 1000},
 		{"the first byte behind the window", TCP_WINDOW_BYTES, 1, 0, DROP_TCP_SEQUENCE, 1000},
 		{"half the numbers away", INT32_MIN + 1000, 1, 0, DROP_TCP_SEQUENCE, 1000},
 		{"nothing, where it should be", 1000, 0, 0, DROP_NONE, 1000},
 		{"nothing, one byte early", 999, 0, 0, DROP_TCP_SEQUENCE, 1000},
+		{"a FIN alone, ahead of a gap", 1001, 0, TCP_FIN, DROP_TCP_OUT_OF_ORDER, 1000},
 		{"a SYN", 1000, 0, TCP_SYN, DROP_TCP_FLAGS, 1000},
 		{"a reset that is near", 1001, 0, TCP_RST, DROP_TCP_SEQUENCE, 1000},
 		{"a reset that is far", 1000 + 400000, 0, TCP_RST, DROP_TCP_SEQUENCE, 1000},
@@ -454,10 +455,73 @@ static void segments_are_taken_by_their_place_in_the_window(void **state)
 		if (world->verdict != rows[i / 5].verdict || socket->taken != rows[i / 5].taken)
 			fail_msg("%s: %s, %u taken", rows[i / 5].what, drop_name(world->verdict),
 				 (unsigned)socket->taken);
-		assert_int_equal(last_ack(), start + rows[i / 5].taken + (rows[i / 5].flags & TCP_FIN ? 1 : 0));
+		assert_int_equal(last_ack(), start + rows[i / 5].taken +
+						     (rows[i / 5].flags & TCP_FIN && rows[i / 5].verdict == DROP_NONE));
 		assert_int_equal(nat_flow_count(world->nat), 1);
 		i + 1 < sizeof(rows) / sizeof(rows[0]) * 5 ? tear_down(state) : 0;
 	}
+}
+
+static void give_bytes(uint32_t offset, uint32_t bytes, uint8_t flags)
+{
+	give((struct hand){.flags = TCP_ACK | flags,
+			   .sequence = 11 + offset,
+			   .ack = world->far + 1,
+			   .window = 60000,
+			   .bytes = bytes,
+			   .offset = offset});
+}
+
+/* RFC 2018 4: the block that was touched last comes first. */
+static void what_comes_ahead_of_a_gap_is_told_by_sack_and_follows_when_it_is_closed(void **state)
+{
+	struct tcp_options options;
+	struct tcp_header header;
+	uint32_t bytes;
+
+	(void)state;
+	open_flow(10, 60000);
+	give_bytes(5000, 1400, 0);
+	assert_true(take(&header, &bytes, &options));
+	assert_int_equal(header.acknowledgement, 11);
+	assert_int_equal(options.sack_count, 1);
+	assert_int_equal(options.sacks[0].left, 11 + 5000);
+	assert_int_equal(options.sacks[0].right, 11 + 6400);
+	give_bytes(2000, 1000, 0);
+	assert_true(take(&header, &bytes, &options));
+	assert_int_equal(options.sack_count, 2);
+	assert_int_equal(options.sacks[0].left, 11 + 2000);
+	assert_int_equal(options.sacks[1].left, 11 + 5000);
+	give_bytes(6400, 100, TCP_FIN);
+	give_bytes(3000, 1400, 0);
+	give_bytes(4400, 700, 0);
+	assert_int_equal(the_socket()->taken, 0);
+	give_bytes(0, 1400, 0);
+	assert_int_equal(the_socket()->taken, 1400);
+	give_bytes(1400, 700, 0);
+	assert_int_equal(the_socket()->taken, 6500); /* the model knows each byte */
+	assert_int_equal(last_ack(), 11 + 6500 + 1);
+	assert_true(the_socket()->shut);
+}
+
+static void a_guest_without_sack_gets_plain_duplicates(void **state)
+{
+	struct tcp_options options;
+	struct tcp_header header;
+	uint32_t bytes;
+
+	(void)state;
+	give((struct hand){
+		.flags = TCP_SYN, .sequence = 10, .window = 60000, .options = {.has_mss = true, .mss = MSS}});
+	assert_true(take(&header, &bytes, &options));
+	world->far = header.sequence;
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1, .window = 60000});
+	give_bytes(1000, 1000, 0);
+	assert_true(take(&header, &bytes, &options));
+	assert_int_equal(header.acknowledgement, 11);
+	assert_int_equal(options.sack_count, 0);
+	give_bytes(0, 1000, 0);
+	assert_int_equal(the_socket()->taken, 2000);
 }
 
 static void segments_of_a_batch_are_one_send_and_one_acknowledgement(void **state)
@@ -711,6 +775,8 @@ int main(void)
 		TEST(a_connect_that_fails_is_told_as_the_host_was_told),
 		TEST(a_segment_of_no_flow_is_reset),
 		TEST(segments_are_taken_by_their_place_in_the_window),
+		TEST(what_comes_ahead_of_a_gap_is_told_by_sack_and_follows_when_it_is_closed),
+		TEST(a_guest_without_sack_gets_plain_duplicates),
 		TEST(segments_of_a_batch_are_one_send_and_one_acknowledgement),
 		TEST(what_a_socket_does_not_take_is_acknowledged_and_kept),
 		TEST(urgent_data_is_data),
