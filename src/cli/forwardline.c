@@ -23,47 +23,90 @@ const char *forwardline_private(const json_t *forward, char *text, size_t room)
 	return text;
 }
 
-void forwardline_print(const json_t *forwards, FILE *to)
+/* The two families of one port at every interface are one line: "*:2222". The second comes behind the first. */
+static bool forwardline_is_pair(const json_t *one, const json_t *other)
 {
-	long long told = -1;
+	const char *first = member_text(one, "listening"), *second = member_text(other, "listening");
+
+	return member_number(one, "id") == member_number(other, "id") && strncmp(first, "0.0.0.0:", 8) == 0 &&
+	       strncmp(second, "[::]:", 5) == 0 && strcmp(first + 8, second + 5) == 0;
+}
+
+/* Calls for each line: the socket, the other one of its pair or NULL, and where it listens. */
+static void forwardline_each(const json_t *forwards,
+			     void (*on_line)(void *owner, const json_t *forward, const json_t *pair,
+					     const char *listening),
+			     void *owner)
+{
 	const json_t *forward;
-	char text[200];
+	char listening[32];
 	size_t i;
 
 	json_array_foreach(forwards, i, forward)
 	{
-		long long id = member_number(forward, "id");
+		const json_t *next = json_array_get(forwards, i + 1);
 
-		fprintf(to, "forward %s %s -> %s:%lld", member_text(forward, "protocol"),
-			member_text(forward, "listening"), member_text(forward, "guest"),
-			member_number(forward, "guest_port"));
-		if (member_truth(forward, "everywhere") && id != told)
-			fprintf(to, " (others can reach it; -p %s keeps it to this machine)",
-				forwardline_private(forward, text, sizeof(text)));
-		told = id;
-		fputc('\n', to);
+		if (i > 0 && forwardline_is_pair(json_array_get(forwards, i - 1), forward))
+			continue;
+		if (!next || !forwardline_is_pair(forward, next)) {
+			on_line(owner, forward, NULL, member_text(forward, "listening"));
+			continue;
+		}
+		snprintf(listening, sizeof(listening), "*%s", strrchr(member_text(forward, "listening"), ':'));
+		on_line(owner, forward, next, listening);
 	}
+}
+
+struct forwardline {
+	FILE *to;
+	long long told; /* the rule that was said how to keep private */
+};
+
+static void forwardline_on_line(void *owner, const json_t *forward, const json_t *pair, const char *listening)
+{
+	struct forwardline *line = owner;
+	long long id = member_number(forward, "id");
+	char text[200];
+
+	(void)pair;
+	fprintf(line->to, "forward %s %s -> %s:%lld", member_text(forward, "protocol"), listening,
+		member_text(forward, "guest"), member_number(forward, "guest_port"));
+	if (member_truth(forward, "everywhere") && id != line->told)
+		fprintf(line->to, " (others can reach it; -p %s keeps it to this machine)",
+			forwardline_private(forward, text, sizeof(text)));
+	line->told = id;
+	fputc('\n', line->to);
+}
+
+void forwardline_print(const json_t *forwards, FILE *to)
+{
+	struct forwardline line = {.to = to, .told = -1};
+
+	forwardline_each(forwards, forwardline_on_line, &line);
+}
+
+static void forwardline_on_row(void *owner, const json_t *forward, const json_t *pair, const char *listening)
+{
+	struct table *table = owner;
+	bool everywhere = member_truth(forward, "everywhere"), spliced = member_truth(forward, "spliced");
+
+	table_row(table);
+	table_cell(table, "%lld", member_number(forward, "id"));
+	table_cell(table, "%s", member_text(forward, "protocol"));
+	table_cell(table, "%s", listening);
+	table_cell(table, "%s", member_text(forward, "guest"));
+	table_cell(table, "%lld", member_number(forward, "guest_port"));
+	table_cell(table, "%lld", member_number(forward, "connections") + member_number(pair, "connections"));
+	table_cell(table, "%s%s%s", everywhere ? "every interface" : "", everywhere && spliced ? ", " : "",
+		   spliced ? "spliced" : "");
 }
 
 void forwardline_print_table(const json_t *forwards)
 {
 	struct table table;
-	const json_t *forward;
-	size_t i;
 
 	table_init(&table, "FORWARD\tPROTOCOL\tLISTENING\tGUEST\tPORT\tCONNECTIONS\t");
-	json_array_foreach(forwards, i, forward)
-	{
-		table_row(&table);
-		table_cell(&table, "%lld", member_number(forward, "id"));
-		table_cell(&table, "%s", member_text(forward, "protocol"));
-		table_cell(&table, "%s", member_text(forward, "listening"));
-		table_cell(&table, "%s", member_text(forward, "guest"));
-		table_cell(&table, "%lld", member_number(forward, "guest_port"));
-		table_cell(&table, "%lld", member_number(forward, "connections"));
-		table_cell(&table, "%s%s", member_truth(forward, "everywhere") ? "every interface " : "",
-			   member_truth(forward, "spliced") ? "spliced" : "");
-	}
+	forwardline_each(forwards, forwardline_on_row, &table);
 	table_print(&table, stdout);
 	table_done(&table);
 }

@@ -176,6 +176,7 @@ static int publish_check(const struct publish *publish, struct error *ret_error)
 int publish_spec(const char *text, char spec[PUBLISH_SPEC_BYTES], struct error *ret_error)
 {
 	struct publish publish = {.text = text};
+	bool brackets;
 	int result;
 
 	if (strncmp(text, "tcp:", 4) == 0 || strncmp(text, "udp:", 4) == 0 || strncmp(text, "unix:", 5) == 0) {
@@ -187,7 +188,10 @@ int publish_spec(const char *text, char spec[PUBLISH_SPEC_BYTES], struct error *
 	if ((result = publish_split(&publish, ret_error)) < 0 || (result = publish_sort(&publish, ret_error)) < 0 ||
 	    (result = publish_check(&publish, ret_error)) < 0)
 		return result;
-	snprintf(spec, PUBLISH_SPEC_BYTES, "%s:%s:%s-%s:%s", publish.protocol, publish.address,
-		 *publish.host ? publish.host : "0", publish.guest, publish.port);
+	/* "8-ball" behind a port and '-' would be the end of a range. */
+	brackets = isdigit((unsigned char)*publish.guest) && strchr(publish.guest, '-');
+	snprintf(spec, PUBLISH_SPEC_BYTES, "%s:%s:%s-%s%s%s:%s", publish.protocol, publish.address,
+		 *publish.host ? publish.host : "0", brackets ? "[" : "", publish.guest, brackets ? "]" : "",
+		 publish.port);
 	return 0;
 }

@@ -96,6 +96,8 @@ MISTAKES = [
     (["up", "t", "-p", "localhost:2222:22"], 2, r"-p localhost:2222:22: localhost is neither a port nor an address"),
     (["up", "t", "-p", "2222:22/sctp"], 2, r"sctp: tcp or udp would do"),
     (["up", "t", "-p"], 2, r"-p needs a value"),
+    (["up", "t", "-p", "127.0.0.1:2222:22", "--uplink", "none"], 1, r"tcp:127\.0\.0\.1:2222-:22.*uplink=user"),
+    (["up", "t", "-p", "203.0.113.9:2222:22"], 1, r"203\.0\.113\.9"),
     (["guest"], 2, r"add KIND,…, or rm GUEST"),
     (["guest", "add"], 2, r"add KIND,…, or rm GUEST"),
     (["guest", "rm", "a", "b", "c"], 2, r"c is one word too many"),

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/error.h"
 #include "cli/forwardline.h"
 #include "daemon/publish.h"
@@ -40,9 +43,35 @@ static void a_forward_is_made_private_with_the_port_that_was_taken(void **state)
 	}
 }
 
+static void the_two_families_of_a_port_are_one_line(void **state)
+{
+	static const char *const listening[] = {"0.0.0.0:80", "[::]:80", "0.0.0.0:81", "[::]:82", "[::]:81"};
+	json_t *list = json_array();
+	char *text = NULL;
+	size_t length;
+	FILE *to = open_memstream(&text, &length);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(listening) / sizeof(*listening); i++)
+		json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:b}", "id", 1, "spec",
+						      "tcp::80-:80", "protocol", "tcp", "listening", listening[i],
+						      "guest", "10.0.2.15", "guest_port", 80, "everywhere", 1));
+	forwardline_print(list, to);
+	fclose(to);
+	assert_string_equal(text,
+			    "forward tcp *:80 -> 10.0.2.15:80 (others can reach it; -p 127.0.0.1:80:80 keeps it to "
+			    "this machine)\n"
+			    "forward tcp 0.0.0.0:81 -> 10.0.2.15:80\n"
+			    "forward tcp [::]:82 -> 10.0.2.15:80\n"
+			    "forward tcp [::]:81 -> 10.0.2.15:80\n");
+	free(text);
+	json_decref(list);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_two_families_of_a_port_are_one_line),
 		cmocka_unit_test(a_forward_is_made_private_with_the_port_that_was_taken),
 	};
 

@@ -270,6 +270,91 @@ static void one_that_hangs_up_while_it_waits_is_forgotten(void **state)
 	run(fixture);
 }
 
+/* Until the answer is there; the dial's patience is real time. */
+static void wait_answer(struct fixture *fixture, int fd, char *text, size_t room)
+{
+	for (int i = 0; i < 500 && hear(fd, text, room) < 0; i++) {
+		run(fixture);
+		usleep(10 * 1000);
+	}
+}
+
+static void a_port_that_nobody_opens_is_told_when_the_time_is_over(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"wait\",\"guest\":\"10.0.2.77\",\"port\":22,\"timeout_ms\":50}\n");
+	assert_int_equal(hear(fd, text, sizeof(text)), -1);
+	wait_answer(fixture, fd, text, sizeof(text));
+	assert_string_equal(text, "{\"ok\":false,\"error\":\"guest 10.0.2.77 at 10.0.2.77: nobody answers for that "
+				  "address\",\"code\":\"failed\"}\n");
+	/* And the connection goes on. */
+	say(fixture, fd, "{\"command\":\"status\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	close(fd);
+}
+
+static void a_guest_without_an_address_is_not_dialled(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	add_port(fixture, "vm1");
+	say(fixture, fd, "{\"command\":\"wait\",\"guest\":\"vm1\",\"port\":22,\"timeout_ms\":1}\n");
+	server_news(fixture->server);
+	run(fixture);
+	assert_int_equal(hear(fd, text, sizeof(text)), -1);
+	close(fd);
+	run(fixture);
+}
+
+static void one_that_hangs_up_cancels_its_dial(void **state)
+{
+	struct fixture *fixture = *state;
+	int fds[50];
+
+	for (size_t i = 0; i < 50; i++) {
+		fds[i] = enter(fixture);
+		say(fixture, fds[i], "{\"command\":\"wait\",\"guest\":\"10.0.2.77\",\"port\":22,\"timeout_ms\":20}\n");
+	}
+	for (size_t i = 0; i < 50; i++)
+		close(fds[i]);
+	run(fixture);
+	usleep(30 * 1000);
+	run(fixture);
+	/* Some may still be dialled when the network ends, too. */
+	fds[0] = enter(fixture);
+	say(fixture, fds[0], "{\"command\":\"wait\",\"guest\":\"10.0.2.77\",\"port\":22}\n");
+	close(fds[0]);
+}
+
+static void forwards_are_added_listed_and_removed(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"forward-list\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_string_equal(text, "{\"ok\":true,\"forwards\":[]}\n");
+	say(fixture, fd, "{\"command\":\"forward-add\",\"spec\":\"tcp:127.0.0.1:0-vm1:22\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "{\"ok\":true,\"forwards\":[{\"id\":1,\"spec\":\"tcp:127.0.0.1:0-vm1:22\","
+				     "\"protocol\":\"tcp\",\"listening\":\"127.0.0.1:"));
+	say(fixture, fd, "{\"command\":\"forward-add\",\"spec\":\"tcp:nonsense\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "\"code\":\"usage\""));
+	say(fixture, fd, "{\"command\":\"forward-rm\",\"id\":1}\n{\"command\":\"forward-rm\",\"id\":1}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_string_equal(text,
+			    "{\"ok\":true}\n{\"ok\":false,\"error\":\"no forward 1; guestwire forward ls lists those "
+			    "there are\",\"code\":\"not-found\"}\n");
+	close(fd);
+}
+
 static void capture_goes_on_as_pcapng_and_ends_with_statistics(void **state)
 {
 	static uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0, 0, 1, 0x88, 0xb5};
@@ -352,6 +437,10 @@ int main(void)
 		TEST(one_that_never_reads_keeps_nobody_from_an_answer),
 		TEST(wait_is_answered_when_it_is_so),
 		TEST(one_that_hangs_up_while_it_waits_is_forgotten),
+		TEST(a_port_that_nobody_opens_is_told_when_the_time_is_over),
+		TEST(a_guest_without_an_address_is_not_dialled),
+		TEST(one_that_hangs_up_cancels_its_dial),
+		TEST(forwards_are_added_listed_and_removed),
 		TEST(capture_goes_on_as_pcapng_and_ends_with_statistics),
 		TEST(capture_of_a_guest_that_is_not_there_is_refused),
 		TEST(the_one_that_was_silent_for_longest_makes_room),
