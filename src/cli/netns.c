@@ -65,7 +65,8 @@ struct netns {
 	struct namespace namespace;
 	struct namespace_addresses addresses;
 	struct holder holder;
-	bool over; /* the holder is gone */
+	bool over;         /* the holder is gone */
+	char folder[4096]; /* where relative paths begin */
 	char base[RUNTIME_PATH_BYTES];
 	char resolv_conf[RUNTIME_PATH_BYTES];
 	char *resolv_text;
@@ -79,6 +80,19 @@ static int netns_set(char **field, const char *what, const char *value, struct e
 	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
 }
 
+/* A path in it counts from where it was typed. */
+static int netns_publish(struct netns *netns, const char *value, struct error *ret_error)
+{
+	char *placed;
+	int result = place_forward(value, netns->folder, &placed, ret_error);
+
+	if (result < 0)
+		return result;
+	result = config_add(&netns->config.forwards, placed, NULL, ret_error);
+	free(placed);
+	return result;
+}
+
 static int netns_option(struct netns *netns, int option, const char *value, struct error *ret_error)
 {
 	switch (option) {
@@ -88,7 +102,7 @@ static int netns_option(struct netns *netns, int option, const char *value, stru
 		netns->mtu = value;
 		break;
 	case NETNS_PUBLISH:
-		return config_add(&netns->config.forwards, value, NULL, ret_error);
+		return netns_publish(netns, value, ret_error);
 	case NETNS_NAME:
 		return netns_set(&netns->config.name, "--name", value, ret_error);
 	case NETNS_IFNAME:
@@ -254,15 +268,13 @@ static int netns_on_network(void *owner, struct gw_network *network, struct erro
 static void netns_on_up(void *owner, struct gw_network *network, const char *control_path)
 {
 	const struct netns *netns = owner;
-	json_t *forwards;
+	json_t *forwards = describe_forwards(network, 0);
 
 	(void)control_path;
-	if (!netns->request.attach && !netns->verbose)
-		return;
-	fprintf(stderr, "guestwire: network %s serves %s as %s %s %s\n", netns->config.name,
-		netns->request.attach ? netns->request.attach : netns->words[0], netns->namespace.ifname,
-		netns->addresses.address4, netns->addresses.address6);
-	forwards = describe_forwards(network, 0);
+	if (netns->request.attach || netns->verbose)
+		fprintf(stderr, "guestwire: network %s serves %s as %s %s %s\n", netns->config.name,
+			netns->request.attach ? netns->request.attach : netns->words[0], netns->namespace.ifname,
+			netns->addresses.address4, netns->addresses.address6);
 	forwardline_print(forwards, stderr);
 	json_decref(forwards);
 }
@@ -288,12 +300,10 @@ static int netns_serve(struct netns *netns, struct error *ret_error)
 				.on_up = netns_on_up,
 				.owner = netns,
 				.over = &netns->over};
-	char folder[4096], *log_file = NULL;
+	char *log_file = NULL;
 	int result = connection_base(netns->base, ret_error);
 
-	if (!getcwd(folder, sizeof(folder)))
-		folder[0] = '\0';
-	if (result < 0 || (result = place_path(netns->log_file, folder, &log_file, ret_error)) < 0)
+	if (result < 0 || (result = place_path(netns->log_file, netns->folder, &log_file, ret_error)) < 0)
 		return result;
 	daemon.log_file = log_file;
 	if (!netns->request.attach)
@@ -316,6 +326,8 @@ static int netns_run(int count, char **words)
 	struct error error = {0};
 	int code = EXIT_OK, result;
 
+	if (!getcwd(netns.folder, sizeof(netns.folder)))
+		netns.folder[0] = '\0';
 	config_init(&netns.config);
 	namespace_init(&netns.namespace);
 	arguments_init(&arguments, netns_options, count, words);
@@ -359,7 +371,7 @@ const struct command netns_command = {
 		"                           [ADDR:]HOST:PORT[/udp]; 2222:22 is at every interface, 127.0.0.1:2222:22 "
 		"is "
 		"this\n"
-		"                           machine's own; HOST empty: any that is free, which forward ls shows\n"
+		"                           machine's own; HOST empty: any that is free\n"
 		"  --name NAME            of the network, for show, flows, capture …; netns-PID\n"
 		"  --ifname I             of the interface in the namespace; eth0\n"
 		"  --attach PID|PATH|NAME serves this namespace until it is told to end, or the namespace's holder "

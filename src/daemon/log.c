@@ -112,10 +112,10 @@ void log_event(const struct log *log, const struct gw_event *event)
 	case GW_EVENT_GUEST_JOINED:
 	case GW_EVENT_GUEST_LEFT:
 	case GW_EVENT_LEASE:
+	case GW_EVENT_FIRST_DROP:
 		quiet = log->quiet;
 		break;
 	case GW_EVENT_CONFLICT:
-	case GW_EVENT_FIRST_DROP:
 	case GW_EVENT_NOTICE:
 		break;
 	}

@@ -13,7 +13,7 @@ struct log {
 	int fd;       /* -1: nowhere */
 	bool stamped; /* it is a file */
 	bool verbose;
-	bool quiet; /* joining, leaving and leases only when it is verbose; set after log_open() */
+	bool quiet; /* joining, leaving, leases and drops only when it is verbose; set after log_open() */
 	bool made;  /* the file was not there before */
 };
 

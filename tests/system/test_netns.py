@@ -298,6 +298,22 @@ def test_down_kills_a_command_that_takes_no_notice(person):
     assert down(person, "box", process) == 137
 
 
+def test_a_port_of_the_host_leads_to_the_command(person, machine):
+    process = person.start("netns", "-p", "127.0.0.1::8080", "-p", "[::1]::8080", "--", sys.executable, "-c", SERVER, "8080",
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(2):
+        place = process.stderr.readline().split()[2]
+        assert machine.run(*fetch(f"http://{place}/")).stdout.strip() == hashlib.sha256(PAGE).hexdigest()
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=10) == ("", "") and process.returncode == 143
+
+
+def test_a_port_that_is_taken_is_one_line_and_the_command_is_not_started(person):
+    done = person.guestwire("netns", "-p", "8000:80", "--", "echo", "started")
+    assert done.returncode == 1 and done.stdout == "" and "8000" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
 # ---- a namespace that is there ----
 
 @pytest.fixture
