@@ -22,6 +22,15 @@ enum datagram_limits {
 enum datagram_kind {
 	DATAGRAM_UDP,
 	DATAGRAM_ECHO,
+	DATAGRAM_FORWARD, /* UDP, and each receipt tells which address of this machine it was sent to */
+};
+
+/* An address of this machine. No padding, and zeroed before it is filled in: compared as bytes. All zero: not known, and
+ * for sending the system's choice. */
+struct datagram_here {
+	uint32_t interface; /* where the address means something on its link alone */
+	uint32_t ip_bytes;  /* 4 or 16 */
+	uint8_t ip[16];
 };
 
 /* How a socket sends. All zero: as the system does by itself, but that it may fragment. */
@@ -38,6 +47,7 @@ struct datagram_send {
 	uint32_t segment_bytes; /* less than `bytes`: several datagrams of this size, the last may be shorter */
 	const struct sockaddr *to;
 	socklen_t to_bytes;
+	const struct datagram_here *from; /* may be NULL */
 };
 
 struct datagram_receipt {
@@ -50,6 +60,7 @@ struct datagram_receipt {
 	uint8_t hop_limit; /* of echoes; 0: not known */
 	bool truncated;
 	struct sockaddr_storage from;
+	struct datagram_here here; /* DATAGRAM_FORWARD */
 };
 
 /* What became of a datagram sent earlier. */

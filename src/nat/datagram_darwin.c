@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* macOS: one datagram a message, and no queue of errors: what a router says reaches nobody but a connected socket, which
- * these are not. */
+ * these are not. A forward's answers leave from the address that the routes choose. */
 /* The options of RFC 3542 are hidden without it. */
 #define __APPLE_USE_RFC_3542 1
 
@@ -26,7 +26,7 @@ static int option_set(int fd, int level, int name, int value)
 
 static int datagram_open(void *owner, enum datagram_kind kind, bool is6)
 {
-	int protocol = kind == DATAGRAM_UDP ? IPPROTO_UDP : is6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	int protocol = kind != DATAGRAM_ECHO ? IPPROTO_UDP : is6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 	int fd = socket(is6 ? AF_INET6 : AF_INET, SOCK_DGRAM, protocol), error;
 
 	(void)owner;
@@ -94,6 +94,7 @@ static void receipt_read(struct msghdr *header, uint32_t bytes, struct datagram_
 	receipt->segment_bytes = 0;
 	receipt->service = receipt->hop_limit = 0;
 	receipt->truncated = header->msg_flags & MSG_TRUNC;
+	memset(&receipt->here, 0, sizeof(receipt->here));
 	for (struct cmsghdr *at = CMSG_FIRSTHDR(header); at; at = CMSG_NXTHDR(header, at)) {
 		int value = 0;
 

@@ -46,11 +46,13 @@ static void datagram_wish(int fd, enum datagram_kind kind, bool is6)
 		if (kind == DATAGRAM_ECHO)
 			option_set(fd, IPPROTO_IP, IP_RECVTTL, 1);
 	}
+	if (kind == DATAGRAM_FORWARD)
+		option_set(fd, is6 ? IPPROTO_IPV6 : IPPROTO_IP, is6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
 }
 
 static int datagram_open(void *owner, enum datagram_kind kind, bool is6)
 {
-	int protocol = kind == DATAGRAM_UDP ? IPPROTO_UDP : is6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	int protocol = kind != DATAGRAM_ECHO ? IPPROTO_UDP : is6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 	int fd = socket(is6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
 	(void)owner;
@@ -95,10 +97,37 @@ static int datagram_set_way(void *owner, int fd, bool is6, const struct datagram
 	return error;
 }
 
+/* One more control message; `header->msg_controllen` is how far they go. */
+static void control_add(struct msghdr *header, void *control, int level, int type, const void *value, size_t bytes)
+{
+	struct cmsghdr *message = (struct cmsghdr *)(void *)((uint8_t *)control + header->msg_controllen);
+
+	header->msg_control = control;
+	header->msg_controllen += CMSG_SPACE(bytes);
+	message->cmsg_level = level;
+	message->cmsg_type = type;
+	message->cmsg_len = CMSG_LEN(bytes);
+	memcpy(CMSG_DATA(message), value, bytes);
+}
+
+static void control_add_here(struct msghdr *header, void *control, const struct datagram_here *here)
+{
+	if (here->ip_bytes == sizeof(struct in_addr)) {
+		struct in_pktinfo info = {.ipi_ifindex = (int)here->interface};
+
+		memcpy(&info.ipi_spec_dst, here->ip, sizeof(info.ipi_spec_dst));
+		control_add(header, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	} else if (here->ip_bytes == sizeof(struct in6_addr)) {
+		struct in6_pktinfo info = {.ipi6_ifindex = here->interface};
+
+		memcpy(&info.ipi6_addr, here->ip, sizeof(info.ipi6_addr));
+		control_add(header, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	}
+}
+
 static void send_header(const struct datagram_send *send, void *control, struct msghdr *header)
 {
 	uint16_t segment = (uint16_t)send->segment_bytes;
-	struct cmsghdr *message;
 
 	*header = (struct msghdr){
 		.msg_name = (void *)(uintptr_t)send->to,
@@ -106,22 +135,17 @@ static void send_header(const struct datagram_send *send, void *control, struct 
 		.msg_iov = (struct iovec *)(uintptr_t)send->pieces,
 		.msg_iovlen = send->piece_count,
 	};
-	if (send->segment_bytes == 0 || send->segment_bytes >= send->bytes)
-		return;
-	header->msg_control = control;
-	header->msg_controllen = CMSG_SPACE(sizeof(segment));
-	message = CMSG_FIRSTHDR(header);
-	message->cmsg_level = DATAGRAM_SOL_UDP;
-	message->cmsg_type = DATAGRAM_UDP_SEGMENT;
-	message->cmsg_len = CMSG_LEN(sizeof(segment));
-	memcpy(CMSG_DATA(message), &segment, sizeof(segment));
+	if (send->segment_bytes > 0 && send->segment_bytes < send->bytes)
+		control_add(header, control, DATAGRAM_SOL_UDP, DATAGRAM_UDP_SEGMENT, &segment, sizeof(segment));
+	if (send->from)
+		control_add_here(header, control, send->from);
 }
 
 static int datagram_send(void *owner, int fd, const struct datagram_send *sends, unsigned count)
 {
 	union {
 		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+		uint8_t bytes[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	} controls[DATAGRAM_BATCH];
 	struct mmsg messages[DATAGRAM_BATCH];
 
@@ -129,7 +153,8 @@ static int datagram_send(void *owner, int fd, const struct datagram_send *sends,
 	if (count > DATAGRAM_BATCH)
 		count = DATAGRAM_BATCH;
 	for (unsigned i = 0; i < count; i++) {
-		memset(&controls[i], 0, sizeof(controls[i]));
+		if (sends[i].from || sends[i].segment_bytes > 0)
+			memset(&controls[i], 0, sizeof(controls[i]));
 		send_header(&sends[i], &controls[i], &messages[i].header);
 	}
 	return mmsg_send(fd, messages, count);
@@ -146,12 +171,33 @@ static int control_int(const struct cmsghdr *message)
 	return value;
 }
 
+/* What came to a group or to everybody is answered from an address of the system's choice. */
+static void receipt_read_here(const struct cmsghdr *message, struct datagram_here *here)
+{
+	struct in6_pktinfo info6;
+	struct in_pktinfo info;
+
+	if (message->cmsg_level == IPPROTO_IP && message->cmsg_len >= CMSG_LEN(sizeof(info))) {
+		memcpy(&info, CMSG_DATA(message), sizeof(info));
+		here->ip_bytes = sizeof(info.ipi_spec_dst);
+		memcpy(here->ip, &info.ipi_spec_dst, sizeof(info.ipi_spec_dst));
+	} else if (message->cmsg_level == IPPROTO_IPV6 && message->cmsg_len >= CMSG_LEN(sizeof(info6))) {
+		memcpy(&info6, CMSG_DATA(message), sizeof(info6));
+		if (IN6_IS_ADDR_MULTICAST(&info6.ipi6_addr))
+			return;
+		here->interface = IN6_IS_ADDR_LINKLOCAL(&info6.ipi6_addr) ? info6.ipi6_ifindex : 0;
+		here->ip_bytes = sizeof(info6.ipi6_addr);
+		memcpy(here->ip, &info6.ipi6_addr, sizeof(info6.ipi6_addr));
+	}
+}
+
 static void receipt_read(struct msghdr *header, uint32_t bytes, struct datagram_receipt *receipt)
 {
 	receipt->bytes = bytes;
 	receipt->segment_bytes = 0;
 	receipt->service = receipt->hop_limit = 0;
 	receipt->truncated = header->msg_flags & MSG_TRUNC;
+	memset(&receipt->here, 0, sizeof(receipt->here));
 	for (struct cmsghdr *at = CMSG_FIRSTHDR(header); at; at = CMSG_NXTHDR(header, at)) {
 		int level = at->cmsg_level, type = at->cmsg_type;
 
@@ -161,6 +207,8 @@ static void receipt_read(struct msghdr *header, uint32_t bytes, struct datagram_
 			receipt->service = (uint8_t)control_int(at);
 		else if ((level == IPPROTO_IP && type == IP_TTL) || (level == IPPROTO_IPV6 && type == IPV6_HOPLIMIT))
 			receipt->hop_limit = (uint8_t)control_int(at);
+		else if ((level == IPPROTO_IP && type == IP_PKTINFO) || (level == IPPROTO_IPV6 && type == IPV6_PKTINFO))
+			receipt_read_here(at, &receipt->here);
 	}
 }
 

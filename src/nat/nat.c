@@ -229,8 +229,9 @@ bool nat_has_flow(const struct nat *nat, const struct frame *frame)
 	struct reader reader;
 	enum drop_reason reason;
 
+	/* whose it is only the whole of it tells */
 	if (frame->layout.fragment)
-		return false;
+		return nat->udp_peers > 0;
 	reader_init(&reader, frame->head + packet.l3, frame->head_bytes - packet.l3);
 	reason = frame->layout.type == ETHERTYPE_IPV4 ? nat_read4(&reader, &packet) : nat_read6(&reader, &packet);
 	if (reason || (packet.protocol != IP_PROTOCOL_TCP && packet.protocol != IP_PROTOCOL_UDP) ||

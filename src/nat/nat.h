@@ -170,7 +170,32 @@ struct nat_inbound {
 int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound);
 /* A guest that has not answered by now is not asked any more, and the descriptor closed. Outside a delivery. */
 void nat_call_end(struct nat_call *call);
-/* Is this frame of a conversation that is there already? TCP and UDP. */
+/* A UDP socket whose datagrams go to one guest's port, each sender shown as whom nat_far_address() says, with another port
+ * where two would be the same. What the guest answers leaves by it, from the address that the sender had sent to. Stands
+ * inside its owner, zeroed but for what is said here to be given. */
+struct nat_udp_forward {
+	int fd; /* of nat_udp_open(), bound: given, and the owner's all the time */
+	bool is6;
+	struct nat_address guest; /* given, as are these two: the guest's, as the owner resolved it */
+	struct port *port;
+	struct mac mac;
+	/* Asked now and then while it is used: is that the guest's place still? */
+	bool (*on_check)(void *owner);
+	/* NAT does not look at the socket any more: its guest went or moved, or nobody was there for a while. Perhaps in a
+	 * delivery. The owner begins again when the socket is readable. */
+	void (*on_end)(void *owner);
+	void *owner;
+	uint64_t peers;    /* so far */
+	struct flow *flow; /* NAT's own */
+};
+
+/* A socket for such a forward, to be bound; negative errno. */
+int nat_udp_open(struct nat *nat, bool is6);
+/* NAT reads it from now on. 0; -ENFILE: the table is full. Outside a delivery. */
+int nat_udp_forward(struct nat *nat, struct nat_udp_forward *forward);
+/* Without on_end(). May be called twice. */
+void nat_udp_forward_end(struct nat_udp_forward *forward);
+/* Is this frame of a conversation that is there already? TCP and UDP; a fragment may be. */
 bool nat_has_flow(const struct nat *nat, const struct frame *frame);
 
 /* Whom a guest sees for this host-side address: itself, or the gateway for the host's loopback. */

@@ -79,6 +79,7 @@ struct nat {
 	struct nat_counters counters;
 	void *protocols[NAT_PROTOCOLS];
 	struct fragments *fragments; /* of guests' packets */
+	size_t udp_peers;            /* clients of forwards: with none of them nobody looks for one */
 	struct framequeue replies;   /* small whole frames, to be sent first in nat_run() */
 	uint64_t refused_us;         /* when the allowance of refusals would be whole again, less their pauses */
 	struct flow *running;        /* whose run() is on the stack: it may be freed by itself alone */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* UDP flows: their life, who may answer them, and what guests send. Gathering and sending is udp_send.c, the way to guests
- * udp_receive.c.
+ * udp_receive.c, what comes in by forwards udp_forward.c.
  *
  * How a datagram goes. udp_input() finds or makes its flow and appends it to the batch; a datagram of another flow, or one
  * that must be sent another way (hop limit, DSCP, may be fragmented), sends what is gathered first, because these are the
@@ -28,7 +28,9 @@ static void udp_on_due(struct flow *base, uint64_t now_us)
 	struct udp_flow *flow = container_of(base, struct udp_flow, flow);
 	uint64_t limit_us = udp_idle_limit_us(flow);
 
-	if (now_us - flow->used_us >= limit_us)
+	if (flow->role == UDP_LISTENER)
+		udp_listener_on_due(flow);
+	else if (now_us - flow->used_us >= limit_us)
 		udp_end(base);
 	else
 		flow_set_timer(base, flow->used_us + limit_us);
@@ -38,7 +40,9 @@ static void udp_look(const struct flow *base, struct nat_flow_info *ret_info)
 {
 	const struct udp_flow *flow = container_of(base, const struct udp_flow, flow);
 
-	ret_info->state = flow->forward ? "forward" : udp_idle_limit_us(flow) == UDP_LONG_US ? "stream" : "request";
+	ret_info->state = flow->role == UDP_LISTENER               ? "listening"
+			  : udp_idle_limit_us(flow) == UDP_LONG_US ? "stream"
+								   : "request";
 	ret_info->from_guest_bytes = flow->bytes_from_guest;
 	ret_info->to_guest_bytes = flow->bytes_to_guest;
 	ret_info->idle_us = nat_now_us(base->nat) - flow->used_us;
@@ -53,7 +57,11 @@ void udp_end(struct flow *base)
 
 	if (udp->batch.flow == flow)
 		udp_send(udp); /* given up for another in the middle of a delivery */
-	if (flow->watch.fd >= 0) {
+	if (flow->role == UDP_PEER)
+		udp_peer_end(flow);
+	if (flow->role == UDP_LISTENER) {
+		udp_listener_end(flow);
+	} else if (flow->watch.fd >= 0) {
 		loop_unwatch(base->nat->config.loop, &flow->watch);
 		udp->ops->close(udp->ops_owner, flow->watch.fd);
 	}
@@ -64,12 +72,12 @@ void udp_used(struct udp_flow *flow, bool from_guest, uint32_t bytes)
 {
 	uint32_t *datagrams = from_guest ? &flow->datagrams_from_guest : &flow->datagrams_to_guest;
 
-	if (!from_guest && *datagrams == 1)
+	if (!from_guest && *datagrams == 1 && flow->role == UDP_MAPPING)
 		flow->udp->ops->set_stream(flow->udp->ops_owner, flow->watch.fd);
 	*datagrams += *datagrams < 2;
 	*(from_guest ? &flow->bytes_from_guest : &flow->bytes_to_guest) += bytes;
 	flow->used_us = nat_now_us(flow->flow.nat);
-	if (!flow->forward)
+	if (flow->role != UDP_LISTENER)
 		flow_set_spare(&flow->flow, FLOW_SPARE_IDLE);
 }
 
@@ -82,14 +90,14 @@ static void udp_on_ready(void *owner, unsigned events)
 }
 
 /* By edge: who has read to the end is told of what comes then. */
-static int udp_adopt(struct udp_flow *flow, int fd)
+int udp_adopt(struct udp_flow *flow, int fd)
 {
 	watch_init(&flow->watch, fd, udp_on_ready, flow);
 	return loop_watch(flow->flow.nat->config.loop, &flow->watch, LOOP_READ | LOOP_EDGE);
 }
 
-static struct udp_flow *udp_flow_new(struct udp *udp, const struct flow_key *key, struct port *port, struct mac mac,
-				     uint16_t vlan)
+struct udp_flow *udp_flow_new(struct udp *udp, const struct flow_key *key, struct port *port, struct mac mac,
+			      uint16_t vlan)
 {
 	struct flow *base = flow_new(&udp->nat->flows, key, &udp_flow_ops, port, mac, vlan);
 	struct udp_flow *flow;
@@ -99,6 +107,7 @@ static struct udp_flow *udp_flow_new(struct udp *udp, const struct flow_key *key
 	flow = container_of(base, struct udp_flow, flow);
 	flow->udp = udp;
 	flow->watch.fd = -1;
+	flow->is6 = key->is6;
 	flow->segment_most = UINT32_MAX;
 	flow->used_us = nat_now_us(udp->nat);
 	return flow;
@@ -243,7 +252,7 @@ static void udp_turn_to(struct udp *udp, struct udp_flow *flow, const struct dat
 	if (same)
 		return;
 	/* A wish of the guest's; what the system does not do is sent as it does. */
-	udp->ops->set_way(udp->ops_owner, flow->watch.fd, flow->flow.key.is6, &flow->way, way);
+	udp->ops->set_way(udp->ops_owner, flow->watch.fd, flow->is6, &flow->way, way);
 	flow->way = *way;
 }
 
@@ -290,19 +299,67 @@ static enum drop_reason udp_read(const struct nat_packet *packet, struct udp_hea
 	return offload->csum == CSUM_UNKNOWN ? udp_verify(packet, ret_header->bytes) : DROP_NONE;
 }
 
-/* Where it may go. Under restrict=on only a forward's guest answers, and only those who asked. */
-static enum drop_reason udp_route(const struct udp *udp, const struct udp_flow *flow, const struct nat_address *far,
-				  struct sockaddr_storage *ret_to, socklen_t *ret_bytes)
-{
-	if (flow && flow->forward && udp->nat->config.restricted && udp_knows(flow, far))
-		return nat_host_address_of(udp->nat, far, ret_to, ret_bytes);
-	return nat_host_address(udp->nat, far, ret_to, ret_bytes);
-}
-
 static enum drop_reason udp_refuse_route(struct udp *udp, const struct nat_packet *packet, enum drop_reason reason)
 {
 	nat_refuse_packet(udp->nat, packet, reason == DROP_NAT_RESTRICTED ? NAT_REFUSE_PROHIBITED : NAT_REFUSE_HOST, 0);
 	return reason;
+}
+
+/* `used` is the mapping, or the peer whose listener's socket it leaves by. */
+static void udp_take(struct udp *udp, const struct nat_packet *packet, struct udp_outgoing *out, struct udp_flow *used)
+{
+	struct datagram_way way;
+
+	out->segment_bytes = out->frame->offload.gso == GSO_UDP ? out->frame->offload.segment_bytes : out->bytes;
+	way = udp_way(packet, out->segment_bytes, ethswitch_mtu(udp->nat->config.ethswitch));
+	udp_turn_to(udp, out->flow, &way);
+	udp_append(udp, out);
+	udp_used(used, true, out->bytes);
+}
+
+/* To a client of a forward, whatever restrict= says. */
+static enum drop_reason udp_input_peer(struct udp *udp, const struct nat_packet *packet, struct udp_outgoing *out,
+				       struct udp_flow *peer)
+{
+	const struct udp_client *client = &peer->peer.client;
+	struct sockaddr_storage to = {.ss_family = AF_UNSPEC};
+
+	if (!flow_is_owner(&peer->flow, packet->from, packet->mac, packet->vlan))
+		return DROP_NAT_FLOW_OWNER;
+	if (!peer->peer.listener)
+		return DROP_NAT_NO_FLOW;
+	memcpy(&to, client->address, client->address_bytes);
+	out->flow = peer->peer.listener;
+	out->to = &to;
+	out->to_bytes = client->address_bytes;
+	out->here = client->here;
+	udp_take(udp, packet, out, peer);
+	return DROP_NONE;
+}
+
+static enum drop_reason udp_input_mapping(struct udp *udp, const struct nat_packet *packet, struct udp_outgoing *out,
+					  const struct nat_address *guest)
+{
+	struct flow_key key = udp_key(guest, packet->is6);
+	struct flow *found = flow_find(&udp->nat->flows, &key);
+	struct sockaddr_storage to;
+	enum drop_reason reason;
+
+	if (found && !flow_is_owner(found, packet->from, packet->mac, packet->vlan))
+		return DROP_NAT_FLOW_OWNER;
+	reason = nat_host_address(udp->nat, &out->far, &to, &out->to_bytes);
+	if (reason)
+		return udp_refuse_route(udp, packet, reason);
+	out->to = &to;
+	if (found)
+		out->flow = container_of(found, struct udp_flow, flow);
+	else
+		reason = udp_make(udp, packet, &key, &out->flow);
+	if (reason)
+		return reason;
+	udp_remember(out->flow, &out->far);
+	udp_take(udp, packet, out, out->flow);
+	return DROP_NONE;
 }
 
 static enum drop_reason udp_input(void *state, const struct nat_packet *packet)
@@ -310,37 +367,16 @@ static enum drop_reason udp_input(void *state, const struct nat_packet *packet)
 	struct udp *udp = state;
 	struct nat_address guest = packet->guest;
 	struct udp_outgoing out = {.frame = packet->frame, .at = packet->l4 + UDP_HEADER_BYTES, .far = packet->far};
-	struct sockaddr_storage to;
-	struct datagram_way way;
 	struct udp_header header;
 	enum drop_reason reason = udp_read(packet, &header, &out.bytes);
-	struct flow_key key;
-	struct flow *found;
+	struct udp_flow *peer;
 
 	if (reason)
 		return reason;
 	guest.port = header.from_port;
 	out.far.port = header.to_port;
-	key = udp_key(&guest, packet->is6);
-	found = flow_find(&udp->nat->flows, &key);
-	out.flow = found ? container_of(found, struct udp_flow, flow) : NULL;
-	if (found && !flow_is_owner(found, packet->from, packet->mac, packet->vlan))
-		return DROP_NAT_FLOW_OWNER;
-	reason = udp_route(udp, out.flow, &out.far, &to, &out.to_bytes);
-	if (reason)
-		return udp_refuse_route(udp, packet, reason);
-	if (!out.flow)
-		reason = udp_make(udp, packet, &key, &out.flow);
-	if (reason)
-		return reason;
-	out.to = &to;
-	out.segment_bytes = packet->frame->offload.gso == GSO_UDP ? packet->frame->offload.segment_bytes : out.bytes;
-	way = udp_way(packet, out.segment_bytes, ethswitch_mtu(udp->nat->config.ethswitch));
-	udp_turn_to(udp, out.flow, &way);
-	udp_remember(out.flow, &out.far);
-	udp_append(udp, &out);
-	udp_used(out.flow, true, out.bytes);
-	return DROP_NONE;
+	peer = udp_peer_find(udp, packet->is6, &guest, &out.far);
+	return peer ? udp_input_peer(udp, packet, &out, peer) : udp_input_mapping(udp, packet, &out, &guest);
 }
 
 static void udp_flush(void *state)
@@ -349,36 +385,6 @@ static void udp_flush(void *state)
 
 	if (udp->batch.flow)
 		udp_send(udp);
-}
-
-/* ---- forwards ---- */
-
-int udp_forward(struct udp *udp, int fd, const struct nat_inbound *inbound)
-{
-	struct flow_key key = udp_key(&inbound->guest, !nat_address_is4(&inbound->guest));
-	struct udp_flow *flow;
-	int error;
-
-	udp_forward_end(udp, &inbound->guest);
-	flow = udp_flow_new(udp, &key, inbound->port, inbound->mac, inbound->vlan);
-	if (!flow)
-		return -ENFILE;
-	flow->forward = true;
-	error = udp_adopt(flow, fd);
-	if (error < 0) {
-		flow->watch.fd = -1; /* still the caller's */
-		udp_end(&flow->flow);
-	}
-	return error;
-}
-
-void udp_forward_end(struct udp *udp, const struct nat_address *guest)
-{
-	struct flow_key key = udp_key(guest, !nat_address_is4(guest));
-	struct flow *found = flow_find(&udp->nat->flows, &key);
-
-	if (found)
-		udp_end(found);
 }
 
 /* ---- life ---- */

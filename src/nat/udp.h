@@ -8,6 +8,10 @@
  * where the kernel takes no more segments, and where it takes none each datagram goes alone.
  * To guests: several messages are received by one call into lent frames; what the kernel put together (UDP_GRO) becomes one
  * USO frame. A datagram larger than the network's MTU is cut into fragments.
+ * Forwards: a socket that listens is one flow, a listener, which receives for all its clients as a mapping does for the far
+ * ends of one guest's port; each client is a flow of its own, a peer, which has no socket and keeps who it is and where it
+ * sent to. What the guest sends to that client leaves by the listener's socket, whatever restrict= says; the rest of what it
+ * sends from the same port is a mapping's. A peer outlives its listener, which comes back with the next datagram.
  * Errors come from the socket's queue and reach the guest as the ICMP errors that they were. */
 #ifndef NAT_UDP_H
 #define NAT_UDP_H
@@ -24,6 +28,7 @@ enum udp_limits {
 	UDP_REMOTES = 8,                 /* addresses that a flow remembers by itself … */
 	UDP_REMOTES_MORE = 32768,        /* … and those of all flows beyond that */
 	UDP_REMOTE_WAYS = 4,
+	UDP_PEER_TRIES = 16,   /* ports that a client may be shown with */
 	UDP_PIECES_MAX = 1024, /* IOV_MAX, of one message and of all gathered */
 };
 
@@ -31,12 +36,5 @@ struct udp;
 
 /* As udp_protocol.start(), with other sockets than the system's. */
 int udp_start(struct nat *nat, const struct datagram_ops *ops, void *ops_owner, struct udp **ret_udp);
-
-/* A forward: a mapping that stays, whose socket was bound by somebody else and is the flow's when this returns 0. Anybody
- * may send to it; what the guest sends from this address and port leaves by it, under restrict=on only to those whom it
- * heard from. A mapping that the guest made before ends. -ENFILE: the table is full. It ends with the guest's port, or by
- * udp_forward_end(). Outside a delivery. */
-int udp_forward(struct udp *udp, int fd, const struct nat_inbound *inbound);
-void udp_forward_end(struct udp *udp, const struct nat_address *guest);
 
 #endif

@@ -203,24 +203,37 @@ static bool udp_must_be_cut(const struct udp_flow *flow, const struct datagram_r
 	return headers + bytes > ethswitch_mtu(flow->flow.nat->config.ethswitch);
 }
 
+/* Who sent it, as the guest sees it; DROP_NONE: and it may, and `ret_used` is its mapping, or its peer. */
+static enum drop_reason udp_sender(struct udp_flow *flow, const struct datagram_receipt *receipt,
+				   struct nat_address *ret_far, struct udp_flow **ret_used)
+{
+	if (flow->role == UDP_LISTENER) {
+		*ret_used = udp_peer_of(flow, receipt, ret_far);
+		return *ret_used ? DROP_NONE : DROP_NAT_FLOWS_FULL;
+	}
+	*ret_used = flow;
+	nat_far_address(flow->udp->nat, (const struct sockaddr *)(const void *)&receipt->from, flow->flow.key.is6,
+			ret_far);
+	return flow->udp->nat->config.udp_filter_none || udp_knows(flow, ret_far) ? DROP_NONE : DROP_UDP_FILTERED;
+}
+
 /* What was received into room `index`; false: the flow waits for room. */
 static bool udp_deliver(struct udp_flow *flow, struct udp *udp, unsigned index, struct flow_budget *budget)
 {
 	const struct datagram_receipt *receipt = &udp->receipts[index];
 	struct nat_head head = udp_head(flow);
+	struct udp_flow *used;
 	struct nat_address far;
-	bool known;
+	enum drop_reason reason = udp_sender(flow, receipt, &far, &used);
 
-	nat_far_address(udp->nat, (const struct sockaddr *)(const void *)&receipt->from, flow->flow.key.is6, &far);
-	known = flow->forward || udp->nat->config.udp_filter_none || udp_knows(flow, &far);
-	if (!known || receipt->truncated) {
+	if (!reason && receipt->truncated)
+		reason = DROP_DATAGRAM_TRUNCATED;
+	if (reason) {
 		nat_cancel(&flow->flow, &udp->rooms[index]);
-		port_drop(flow->flow.port, known ? DROP_DATAGRAM_TRUNCATED : DROP_UDP_FILTERED, NULL);
+		port_drop(flow->flow.port, reason, NULL);
 		return true;
 	}
-	if (flow->forward)
-		udp_remember(flow, &far);
-	udp_used(flow, false, receipt->bytes);
+	udp_used(used, false, receipt->bytes);
 	head.from = far.ip;
 	head.service = receipt->service;
 	head.id = udp->id;

@@ -57,7 +57,7 @@ unsigned udp_errors(struct udp_flow *flow)
 	udp->local_mtu = 0;
 	for (int i = 0;; i++) {
 		flow->has_errors = i == UDP_ERRORS_TURN;
-		if (flow->has_errors || udp->ops->error(udp->ops_owner, flow->watch.fd, flow->flow.key.is6, error) < 0)
+		if (flow->has_errors || udp->ops->error(udp->ops_owner, flow->watch.fd, flow->is6, error) < 0)
 			break;
 		/* What this host itself refuses is told where it was sent. */
 		if (!error->icmp) {
@@ -141,7 +141,10 @@ static bool udp_send_apart(struct udp_flow *flow, const struct datagram_send *se
 
 	for (uint32_t offset = 0; offset < send->bytes; offset += send->segment_bytes) {
 		uint32_t left = send->bytes - offset;
-		struct datagram_send part = {.pieces = pieces, .to = send->to, .to_bytes = send->to_bytes};
+		struct datagram_send part = {.pieces = pieces,
+					     .to = send->to,
+					     .to_bytes = send->to_bytes,
+					     .from = send->from};
 		int count;
 
 		part.bytes = left < send->segment_bytes ? left : send->segment_bytes;
@@ -229,7 +232,8 @@ static uint32_t udp_may_grow(const struct udp *udp, const struct udp_outgoing *o
 		return 0;
 	last = &batch->sends[batch->count - 1];
 	if (last->to_bytes != out->to_bytes || memcmp(last->to, out->to, out->to_bytes) != 0 ||
-	    out->segment_bytes > last->segment_bytes || last->segment_bytes > out->flow->segment_most)
+	    out->segment_bytes > last->segment_bytes || last->segment_bytes > out->flow->segment_most ||
+	    memcmp(&batch->targets[batch->count - 1].here, &out->here, sizeof(out->here)) != 0)
 		return 0;
 	/* A shorter one may only be the last. */
 	if (out->segment_bytes < last->segment_bytes && left > out->segment_bytes)
@@ -285,6 +289,7 @@ static bool udp_append_new(struct udp *udp, const struct udp_outgoing *out, uint
 	target->far = out->far;
 	target->address = *out->to;
 	target->bytes = out->to_bytes;
+	target->here = out->here;
 	*send = (struct datagram_send){
 		.pieces = pieces,
 		.piece_count = count,
@@ -292,6 +297,7 @@ static bool udp_append_new(struct udp *udp, const struct udp_outgoing *out, uint
 		.segment_bytes = out->segment_bytes,
 		.to = (const struct sockaddr *)(const void *)&target->address,
 		.to_bytes = target->bytes,
+		.from = target->here.ip_bytes > 0 ? &target->here : NULL,
 	};
 	batch->count++;
 	batch->open = bytes > 0 && bytes % out->segment_bytes == 0;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What is inside UDP: for udp.c (flows), udp_send.c (from guests) and udp_receive.c (to guests), and nobody else. */
+/* What is inside UDP: for udp.c (flows), udp_send.c (from guests), udp_receive.c (to guests) and udp_forward.c (forwards),
+ * and nobody else. */
 #ifndef NAT_UDP_STATE_H
 #define NAT_UDP_STATE_H
+
+#include <netinet/in.h>
 
 #include "nat/udp.h"
 
@@ -10,19 +13,44 @@ enum {
 	UDP_SPILL_BYTES = 64,
 };
 
+enum udp_role {
+	UDP_MAPPING,
+	UDP_LISTENER,
+	UDP_PEER,
+};
+
+/* What a peer is known by. No padding, and zeroed before it is filled in: compared as bytes. */
+struct udp_client {
+	uint8_t address[sizeof(struct sockaddr_in6)];
+	uint32_t address_bytes;
+	struct datagram_here here;
+};
+
 struct udp_flow {
 	struct flow flow; /* the first member: flow.h */
 	struct udp *udp;
+	enum udp_role role;
 	struct watch watch;
 	struct datagram_way way; /* how its socket sends now */
-	bool forward;            /* it stays */
+	bool is6;                /* its socket */
 	bool has_errors;         /* the loop said so */
 	uint8_t remote_count, remote_next;
 	uint32_t segment_most; /* larger datagrams are not sent several at once: refused, or not supported (0) */
 	uint32_t datagrams_from_guest, datagrams_to_guest; /* both stop at 2: then it is a stream */
 	uint64_t bytes_from_guest, bytes_to_guest;
 	uint64_t used_us;
-	struct ip6 remotes[UDP_REMOTES]; /* addresses on the guest's side: nat_far_address() */
+	union {
+		struct ip6 remotes[UDP_REMOTES]; /* of a mapping: addresses on the guest's side, nat_far_address() */
+		struct {
+			struct nat_udp_forward *forward;
+			struct list peers;
+		} listener;
+		struct {
+			struct udp_flow *listener; /* NULL: it is not there now */
+			struct list link;
+			struct udp_client client;
+		} peer;
+	};
 };
 
 _Static_assert(sizeof(struct udp_flow) <= FLOW_BYTES, "flow.h");
@@ -38,6 +66,7 @@ struct udp_batch {
 		struct nat_address far;
 		struct sockaddr_storage address;
 		socklen_t bytes;
+		struct datagram_here here;
 	} targets[DATAGRAM_BATCH];
 	struct iovec pieces[UDP_PIECES_MAX];
 };
@@ -75,6 +104,7 @@ struct udp_outgoing {
 	struct nat_address far;
 	const struct sockaddr_storage *to;
 	socklen_t to_bytes;
+	struct datagram_here here; /* of a forward: where it leaves from */
 };
 
 /* All of it goes into the batch of its flow, which is sent in between when it is full. */
@@ -87,8 +117,26 @@ void udp_remember(struct udp_flow *flow, const struct nat_address *far);
 /* A datagram went by, this way: its mapping lives on. */
 void udp_used(struct udp_flow *flow, bool from_guest, uint32_t bytes);
 void udp_end(struct flow *flow);
+/* A new flow without a socket; NULL: the table is full. */
+struct udp_flow *udp_flow_new(struct udp *udp, const struct flow_key *key, struct port *port, struct mac mac,
+			      uint16_t vlan);
+/* Its socket is looked at from now on. */
+int udp_adopt(struct udp_flow *flow, int fd);
 /* Reads the queue of errors and tells the guest. How many there were of ICMP's. */
 unsigned udp_errors(struct udp_flow *flow);
+
+/* udp_forward.c: the peer that sent this to a listener, found or made, and `ret_far` whom the guest sees; NULL: none can be. */
+struct udp_flow *udp_peer_of(struct udp_flow *listener, const struct datagram_receipt *receipt,
+			     struct nat_address *ret_far);
+/* The peer to whom the guest's datagram is; NULL. */
+struct udp_flow *udp_peer_find(const struct udp *udp, bool is6, const struct nat_address *guest,
+			       const struct nat_address *far);
+/* Of their ends: they are off every list, and the listener's socket is its owner's. */
+void udp_peer_end(struct udp_flow *peer);
+void udp_listener_end(struct udp_flow *listener);
+/* A listener's timer. */
+void udp_listener_on_due(struct udp_flow *listener);
+
 /* ops->run() of a flow. */
 bool udp_run(struct flow *flow, struct flow_budget *budget);
 

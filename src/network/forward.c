@@ -41,23 +41,57 @@ int forward_find(struct forward *forward, struct nat_address *ret_guest, struct 
 	return error < 0 ? error : neighbour_find(forward->network->neighbours, ret_guest->ip, ret_place);
 }
 
+/* ---- a socket that is left alone for a while ---- */
+
+static void forward_on_pause_over(void *owner, uint64_t now_us)
+{
+	struct forward_socket *socket = owner;
+
+	(void)now_us;
+	(void)loop_watch(socket->forward->network->loop, &socket->watch, LOOP_READ);
+}
+
+void forward_pause(struct forward_socket *socket)
+{
+	struct gw_network *network = socket->forward->network;
+
+	loop_unwatch(network->loop, &socket->watch);
+	timer_set(loop_timers(network->loop), &socket->pause, loop_now_us(network->loop) + FORWARD_PAUSE_US);
+}
+
 /* ---- a rule's life ---- */
+
+static void forward_socket_stop(struct forward_socket *socket)
+{
+	struct gw_network *network = socket->forward->network;
+
+	if (socket->forward->spec.protocol == FORWARD_UDP)
+		forward_udp_stop(socket);
+	else
+		forward_stream_stop(socket);
+	loop_unwatch(network->loop, &socket->watch);
+	timer_clear(loop_timers(network->loop), &socket->pause);
+}
 
 static void forward_stop(struct forward *forward)
 {
 	for (size_t i = 0; i < forward->socket_count; i++)
-		forward_stream_stop(&forward->sockets[i]);
+		forward_socket_stop(&forward->sockets[i]);
 }
 
 static int forward_start(struct forward *forward, struct error *ret_error)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < forward->socket_count && error >= 0; i++)
-		error = forward_stream_start(&forward->sockets[i]);
+	for (size_t i = 0; i < forward->socket_count && error >= 0; i++) {
+		struct forward_socket *socket = &forward->sockets[i];
+
+		timer_init(&socket->pause, forward_on_pause_over, socket);
+		error = forward->spec.protocol == FORWARD_UDP ? forward_udp_start(socket)
+							      : forward_stream_start(socket);
+	}
 	if (error >= 0)
 		return 0;
-	forward_stop(forward);
 	return error_set(ret_error, error, "forward '%.200s': %s", forward->text, error_name(error));
 }
 
@@ -84,8 +118,6 @@ static int forward_make(struct forward *forward, struct error *ret_error)
 
 	if (error < 0)
 		return error;
-	if (forward->spec.protocol == FORWARD_UDP)
-		return error_set(ret_error, -EOPNOTSUPP, "forward '%.200s': this version has no UDP", forward->text);
 	error = forward_stream_prepare(&forward->network->forwards);
 	if (error < 0)
 		return error_set(ret_error, error, "forward '%.200s': %s", forward->text, error_name(error));
@@ -165,7 +197,7 @@ static void forward_show(const struct forward *forward,
 		info.guest_port = socket->guest_port;
 		info.everywhere = forward->spec.everywhere;
 		info.spliced = spliced && forward->spec.protocol != FORWARD_UDP;
-		info.connections = socket->connections;
+		info.connections = socket->connections + socket->udp.peers;
 		on_forward(owner, &info);
 	}
 }

@@ -47,7 +47,9 @@ struct forward_socket {
 	uint64_t connections;
 	struct watch watch;
 	struct timer pause;
-	struct list waits; /* struct forward_wait */
+	struct list waits;              /* struct forward_wait */
+	struct neighbour_waiter waiter; /* FORWARD_UDP, these two */
+	struct nat_udp_forward udp;
 };
 
 struct forward {
@@ -83,9 +85,16 @@ void forward_close(struct forward *forward);
 
 /* The guest's place: as neighbour_find() has it, and `ret_guest` its address without a port; -ENOENT: nobody has that name. */
 int forward_find(struct forward *forward, struct nat_address *ret_guest, struct neighbour_place *ret_place);
+/* The socket is not looked at for a while. */
+void forward_pause(struct forward_socket *socket);
+
 /* forward_stream.c: connections. prepare: a place for those that wait; once. */
 int forward_stream_prepare(struct forward_table *table);
 int forward_stream_start(struct forward_socket *socket);
 void forward_stream_stop(struct forward_socket *socket);
+
+/* forward_udp.c: datagrams. */
+int forward_udp_start(struct forward_socket *socket);
+void forward_udp_stop(struct forward_socket *socket);
 
 #endif

@@ -112,7 +112,8 @@ static int forward_socket_open(const struct forward *forward, bool is6)
 	const int on = 1;
 	int fd;
 
-	(void)forward;
+	if (forward->spec.protocol == FORWARD_UDP)
+		return nat_udp_open(user_nat(forward->network->user), is6);
 	fd = socket_open(is6 ? AF_INET6 : AF_INET, SOCK_STREAM);
 	if (fd < 0)
 		return fd;

@@ -82,22 +82,6 @@ static void forward_wait_begin(struct forward_socket *socket, int fd, const stru
 
 /* ---- accepting ---- */
 
-static void forward_on_pause_over(void *owner, uint64_t now_us)
-{
-	struct forward_socket *socket = owner;
-
-	(void)now_us;
-	(void)loop_watch(socket->forward->network->loop, &socket->watch, LOOP_READ);
-}
-
-static void forward_pause(struct forward_socket *socket)
-{
-	struct gw_network *network = socket->forward->network;
-
-	(void)loop_watch(network->loop, &socket->watch, 0);
-	timer_set(loop_timers(network->loop), &socket->pause, loop_now_us(network->loop) + FORWARD_PAUSE_US);
-}
-
 static void forward_on_accept_failed(struct forward_socket *socket, int error)
 {
 	struct forward_table *table = &socket->forward->network->forwards;
@@ -200,17 +184,12 @@ static void forward_on_ready(void *owner, unsigned events)
 
 int forward_stream_start(struct forward_socket *socket)
 {
-	timer_init(&socket->pause, forward_on_pause_over, socket);
 	watch_init(&socket->watch, socket->fd, forward_on_ready, socket);
 	return loop_watch(socket->forward->network->loop, &socket->watch, LOOP_READ);
 }
 
 void forward_stream_stop(struct forward_socket *socket)
 {
-	struct gw_network *network = socket->forward->network;
-
-	loop_unwatch(network->loop, &socket->watch);
-	timer_clear(loop_timers(network->loop), &socket->pause);
 	list_for_each_safe (at, &socket->waits) {
 		struct forward_wait *wait = container_of(at, struct forward_wait, link);
 

@@ -181,3 +181,98 @@ def test_nobody_there_ends_within_seconds(far):
     start = time.monotonic()
     assert ask(far, far.host, "127.0.0.1", 2222) == "ECONNRESET", far.drops()
     assert 2 < time.monotonic() - start < 6
+
+
+# Answers each datagram with who sent it, its length, and the datagram.
+UDP_WHO = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], int(sys.argv[2])))
+print("ready", flush=True)
+while True:
+    data, who = s.recvfrom(65536)
+    s.sendto(who[0].encode() + b" %d " % who[1] + data, who)
+"""
+# Several clients at once, each asking thrice; the answers must come from where they asked, since they are connected.
+UDP_ASK = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+clients = []
+for i in range(int(sys.argv[3])):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.connect((sys.argv[1], int(sys.argv[2])))
+    clients.append(s)
+seen = set()
+for size in (1, 1000, 4000):
+    for i, s in enumerate(clients):
+        s.send(bytes([i % 251]) * size)
+    for i, s in enumerate(clients):
+        address, port, data = s.recv(65536).split(b" ", 2)
+        assert data == bytes([i % 251]) * size, (i, size)
+        seen.add((i, address.decode(), int(port) == s.getsockname()[1]))
+assert len(seen) == len(clients), seen
+print(sorted({(address, same) for _, address, same in seen}))
+"""
+
+
+def test_datagrams_reach_the_guest_and_their_answers_who_asked(far):
+    far = far(",restrict=on,hostfwd=udp::5353-:53,hostfwd=udp:[::]:5354-[fd00::15]:54,hostfwd=udp:127.0.0.1:5355-:53")
+    # a second address of the host: the answer must come from the one that was asked
+    far.host.run("ip", "addr", "add", "192.0.2.9/24", "dev", "host0")
+    far.world.run("ip", "neigh", "replace", "192.0.2.9", "lladdr", "02:00:00:00:00:01", "nud", "permanent", "dev", "world0")
+    far.server(far.box, UDP_WHO, "0.0.0.0", 53)
+    far.server(far.box, UDP_WHO, "fd00::15", 54)
+    for space, address, port, seen in ((far.world, HOST4, 5353, "192.0.2.2"), (far.world, "192.0.2.9", 5353, "192.0.2.2"),
+                                       (far.world, HOST6, 5353, "10.0.2.2"), (far.world, HOST6, 5354, "2001:db8::2"),
+                                       (far.host, "127.0.0.1", 5353, "10.0.2.2"), (far.host, "::1", 5354, "fd00::2"),
+                                       (far.host, "127.0.0.1", 5355, "10.0.2.2")):
+        assert far.python(space, UDP_ASK, address, port, 10) == f"[('{seen}', True)]", (address, far.drops())
+
+
+SAME_PORT = """
+import socket, sys
+asked = []
+for address, port in (("127.0.0.1", 5353), ("::1", 5353), ("127.0.0.1", 5355)):
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((address, 40000))
+    s.settimeout(5)
+    s.connect((address, port))
+    asked.append(s)
+for s in asked:
+    s.send(b"x")
+print(len({s.recv(100) for s in asked}))
+"""
+
+
+def test_clients_with_the_same_port_are_told_apart(far):
+    far = far(",hostfwd=udp::5353-:53,hostfwd=udp:127.0.0.1:5355-:53")
+    far.server(far.box, UDP_WHO, "0.0.0.0", 53)
+    assert far.python(far.host, SAME_PORT) == "3", far.drops()
+
+
+def test_datagrams_for_a_guest_that_comes_back_find_it(far):
+    far = far(",hostfwd=udp::5353-10.0.2.50:53")
+    ask_once = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.connect(("127.0.0.1", 5353))
+s.send(b"x")
+print(s.recv(100).decode())
+"""
+
+    def serve(guest):
+        frame = answering(guest, "10.0.2.50", 8, lambda f: f[12:14] == b"\x08\x00" and f[23] == 17 and f[36:38] == b"\0\x35")
+        assert frame, far.drops()
+        source, target = socket.inet_ntoa(frame[26:30]), socket.inet_ntoa(frame[30:34])
+        guest.send(ethernet(frame[6:12], guest.mac, 0x0800, udp4(target, source, 53, struct.unpack("!H", frame[34:36])[0], b"here")))
+
+    for _ in range(2):
+        client = far.start(far.host, sys.executable, "-c", ask_once, stdout=subprocess.PIPE, text=True)
+        guest = StreamGuest(os.path.join(str(far.folder), "s.sock"))
+        guest.hello()
+        serve(guest)
+        assert client.stdout.read() == "here\n"
+        guest.close()
