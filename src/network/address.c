@@ -51,13 +51,15 @@ static struct lease_client address_client6(struct mac mac)
 	return client;
 }
 
+/* The first of the range is wanted by its name: with dhcp=off no other is given out. */
 static int address_lease(struct gw_network *network, bool is6, struct mac mac, const char *name,
 			 struct lease **ret_lease)
 {
+	const struct service_config *service = &network->description.service;
 	uint64_t now_us = ethswitch_now_us(network->ethswitch);
 	struct lease_client client = is6 ? address_client6(mac) : address_client4(mac);
-	struct lease *lease = is6 ? lease_offer6(network->leases, &client, (struct ip6){{0}}, now_us)
-				  : lease_offer4(network->leases, &client, (struct ip4){{0}}, now_us);
+	struct lease *lease = is6 ? lease_offer6(network->leases, &client, service->dhcp6_first, now_us)
+				  : lease_offer4(network->leases, &client, service->dhcp4_first, now_us);
 
 	if (!lease)
 		return -EADDRNOTAVAIL;

@@ -59,7 +59,7 @@ static void all_that_the_description_says_is_told(void **state)
 		 "24,dhcpstart=10.1.0.40,dns=10.1.0.9,dns=1.1.1.1,dnssearch=a.org,dnssearch=b.org,ipv6=off,"
 		 "route=10.8.0.0/16,route=10.9.0.0/16@10.1.0.77",
 		 "10.1.0.40/24||||10.8.0.0/16@10.1.0.2 10.9.0.0/16@10.1.0.77|10.1.0.9 1.1.1.1|a.org b.org|1500"},
-		{"none,ipv6=off,domainname=c.org,dhcp=off", "10.0.2.15/24||||||c.org|1500"},
+		{"none,domainname=c.org,dhcp=off", "10.0.2.15/24|fd00::1000/64|||||c.org|1500"},
 		{"user,ipv6=off", "10.0.2.15/24||10.0.2.2|||10.0.2.3||1500"},
 		{"user,router=on,mtu=65520", "10.0.2.15/24|fd00::1000/64|10.0.2.2|fd00::2||10.0.2.3 fd00::3||65520"},
 	};
