@@ -11,7 +11,7 @@ _guestwire_plain() {
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--timeout | --for | --guest | --publish | --write | --count | --seconds | -[gpwcst]) ((i++)) ;;
+		--timeout | --for | --guest | --publish | --write | --count | --seconds | --tcp-ports | --udp-ports | --tcp-ns | --udp-ns | -[gpwcstuTU]) ((i++)) ;;
 		-*) ;;
 		*) ((count++)) ;;
 		esac
@@ -36,7 +36,7 @@ _guestwire() {
 	up:--state-dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return ;;
-	up:--uplink | up:-u | netns:--uplink | netns:-u)
+	up:--uplink | up:-u | netns:--uplink)
 		compopt -o nospace
 		mapfile -t COMPREPLY < <(compgen -W 'user user,net= user,restrict=on none none,net= none,mtu=' -- "$current")
 		return ;;
@@ -50,12 +50,12 @@ _guestwire() {
 	netns:--attach)
 		mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- "$current")
 		return ;;
-	netns:--publish | netns:-p | netns:--mtu | netns:-m | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
+	netns:--publish | netns:-p | netns:--mtu | netns:-m | netns:--tcp-ports | netns:--udp-ports | netns:--tcp-ns | netns:--udp-ns | netns:-[tuTU] | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
 		return ;;
 	esac
 	case $command:$current in
 	up:-*) words='--uplink --guest --dhcp-host --publish --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
-	netns:-*) words='--uplink --mtu --publish --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
+	netns:-*) words='--uplink --mtu --publish --tcp-ports --udp-ports --tcp-ns --udp-ns --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
 	guest:-* | forward:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;

@@ -273,7 +273,7 @@ GW_API int gw_dialler_new(struct gw_network *network, const struct gw_dialler_co
 			  struct gw_dialler **ret_dialler, struct gw_error *ret_error);
 /* There are sockets again. */
 GW_API void gw_dialler_ready(struct gw_dialler *dialler);
-/* Ends the passages that lead through it. */
+/* What leads through it is refused from then on. */
 GW_API void gw_dialler_free(struct gw_dialler *dialler);
 
 /* A passage: what comes in at one socket is taken to an address elsewhere. */

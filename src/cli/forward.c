@@ -28,6 +28,16 @@ struct forward {
 	bool json;
 };
 
+static void forward_print(const json_t *forwards, const json_t *passages)
+{
+	forwardline_print_table(forwards);
+	if (json_array_size(forwards) && json_array_size(passages))
+		putchar('\n');
+	forwardline_print_passages(passages);
+	if (!json_array_size(forwards) && !json_array_size(passages))
+		fputs("no forwards\n", stderr);
+}
+
 static int forward_ask(const struct forward *forward, const char *name, const struct request *request,
 		       struct error *ret_error)
 {
@@ -41,11 +51,9 @@ static int forward_ask(const struct forward *forward, const char *name, const st
 	if (list && forward->json)
 		member_print(list);
 	else if (list && request->command == REQUEST_FORWARD_LIST)
-		forwardline_print_table(list);
+		forward_print(list, json_object_get(answer.object, "passages"));
 	else
 		forwardline_print(list, stdout);
-	if (list && !forward->json && request->command == REQUEST_FORWARD_LIST && !json_array_size(list))
-		fputs("no forwards\n", stderr);
 	answer_done(&answer);
 	return 0;
 }

@@ -110,3 +110,25 @@ void forwardline_print_table(const json_t *forwards)
 	table_print(&table, stdout);
 	table_done(&table);
 }
+
+void forwardline_print_passages(const json_t *passages)
+{
+	struct table table;
+	const json_t *passage;
+	size_t i;
+
+	if (json_array_size(passages) == 0)
+		return;
+	table_init(&table, "PASSAGE\tPROTOCOL\tLISTENING\tTO\tCONNECTIONS");
+	json_array_foreach(passages, i, passage)
+	{
+		table_row(&table);
+		table_cell(&table, "%s", member_truth(passage, "to_guest") ? "in" : "out");
+		table_cell(&table, "%s", member_text(passage, "protocol"));
+		table_cell(&table, "%s", member_text(passage, "listening"));
+		table_cell(&table, "%s", member_text(passage, "to"));
+		table_cell(&table, "%lld", member_number(passage, "connections"));
+	}
+	table_print(&table, stdout);
+	table_done(&table);
+}

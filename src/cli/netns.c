@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/connection.h"
 #include "cli/forwardline.h"
+#include "cli/netports.h"
 #include "cli/place.h"
 #include "daemon/child.h"
 #include "daemon/config.h"
@@ -33,6 +34,10 @@ enum {
 	NETNS_UPLINK,
 	NETNS_MTU_BYTES,
 	NETNS_PUBLISH,
+	NETNS_TCP_IN, /* these four as enum portmap_way */
+	NETNS_UDP_IN,
+	NETNS_TCP_OUT,
+	NETNS_UDP_OUT,
 	NETNS_NAME,
 	NETNS_IFNAME,
 	NETNS_ATTACH,
@@ -42,9 +47,13 @@ enum {
 };
 
 static const struct argument netns_options[] = {
-	[NETNS_UPLINK] = {"uplink", 'u', true},
+	[NETNS_UPLINK] = {"uplink", 0, true}, /* -u is UDP here, as pasta has it */
 	[NETNS_MTU_BYTES] = {"mtu", 'm', true},
 	[NETNS_PUBLISH] = {"publish", 'p', true},
+	[NETNS_TCP_IN] = {"tcp-ports", 't', true},
+	[NETNS_UDP_IN] = {"udp-ports", 'u', true},
+	[NETNS_TCP_OUT] = {"tcp-ns", 'T', true},
+	[NETNS_UDP_OUT] = {"udp-ns", 'U', true},
 	[NETNS_NAME] = {"name", 0, true},
 	[NETNS_IFNAME] = {"ifname", 0, true},
 	[NETNS_ATTACH] = {"attach", 0, true},
@@ -64,6 +73,7 @@ struct netns {
 
 	struct namespace namespace;
 	struct namespace_addresses addresses;
+	struct netports netports;
 	struct holder holder;
 	bool over;         /* the holder is gone */
 	char folder[4096]; /* where relative paths begin */
@@ -103,6 +113,11 @@ static int netns_option(struct netns *netns, int option, const char *value, stru
 		break;
 	case NETNS_PUBLISH:
 		return netns_publish(netns, value, ret_error);
+	case NETNS_TCP_IN:
+	case NETNS_UDP_IN:
+	case NETNS_TCP_OUT:
+	case NETNS_UDP_OUT:
+		return netports_add(&netns->netports, (enum portmap_way)(option - NETNS_TCP_IN), value, ret_error);
 	case NETNS_NAME:
 		return netns_set(&netns->config.name, "--name", value, ret_error);
 	case NETNS_IFNAME:
@@ -257,6 +272,8 @@ static int netns_on_network(void *owner, struct gw_network *network, struct erro
 		return error_set(ret_error, error.code, "%s", error.text);
 	netns->namespace.tap = -1; /* the network's now */
 	result = namespace_configure(&netns->namespace, &netns->addresses, ret_error);
+	if (result == 0)
+		result = netports_start(&netns->netports, network, &netns->namespace, &netns->addresses, ret_error);
 	if (result < 0)
 		return result;
 	if (netns->request.attach)
@@ -279,6 +296,11 @@ static void netns_on_up(void *owner, struct gw_network *network, const char *con
 	json_decref(forwards);
 }
 
+static void netns_on_down(void *owner)
+{
+	netports_stop(&((struct netns *)owner)->netports);
+}
+
 /* In the command's process. */
 static int netns_prepare(void *owner, struct error *ret_error)
 {
@@ -298,6 +320,7 @@ static int netns_serve(struct netns *netns, struct error *ret_error)
 				.quiet = true,
 				.on_network = netns_on_network,
 				.on_up = netns_on_up,
+				.on_down = netns_on_down,
 				.owner = netns,
 				.over = &netns->over};
 	char *log_file = NULL;
@@ -348,6 +371,7 @@ static int netns_run(int count, char **words)
 	if (netns.child.code)
 		code = netns.child.code;
 	free(netns.resolv_text);
+	netports_done(&netns.netports);
 	config_done(&netns.config);
 	return code;
 }
@@ -365,13 +389,20 @@ const struct command netns_command = {
 		"own 127.0.0.1\n"
 		"unless --uplink user,host-loopback=on. With --attach it serves a namespace that is there already.\n"
 		"\n"
-		"  --uplink KIND,…, -u    how it reaches the world, and its addresses: user, none, as for up\n"
+		"  --uplink KIND,…        how it reaches the world, and its addresses: user, none, as for up\n"
 		"  --mtu M, -m            of the namespace's interface; 65520\n"
 		"  --publish SPEC, -p     leads a port of this machine to it, may be given many times:\n"
 		"                           [ADDR:]HOST:PORT[/udp]; 2222:22 is at every interface, 127.0.0.1:2222:22 "
 		"is "
 		"this\n"
 		"                           machine's own; HOST empty: any that is free\n"
+		"  --tcp-ports PORTS, -t  leads TCP ports of this machine to it, in pasta's words: none, auto, all, "
+		"22, "
+		"22-80,443,\n"
+		"                         8080:80, 127.0.0.1/22, %eth0/22, ~25\n"
+		"  --udp-ports PORTS, -u  the same for UDP\n"
+		"  --tcp-ns PORTS, -T     leads its TCP ports to this machine's 127.0.0.1 and ::1, in the same words\n"
+		"  --udp-ns PORTS, -U     the same for UDP\n"
 		"  --name NAME            of the network, for show, flows, capture …; netns-PID\n"
 		"  --ifname I             of the interface in the namespace; eth0\n"
 		"  --attach PID|PATH|NAME serves this namespace until it is told to end, or the namespace's holder "

@@ -236,11 +236,14 @@ static void show_drops(const json_t *object)
 	json_decref(sums);
 }
 
-static void show_forwards(const json_t *forwards)
+static void show_forwards(const json_t *forwards, const json_t *passages)
 {
 	if (json_array_size(forwards))
 		putchar('\n');
 	forwardline_print_table(forwards);
+	if (json_array_size(passages))
+		putchar('\n');
+	forwardline_print_passages(passages);
 }
 
 /* How full the table of flows is, and the counters that are not 0. */
@@ -272,7 +275,7 @@ static void show_print(json_t *object)
 	show_guests(json_object_get(object, "guests"));
 	show_ports(ports, leases);
 	show_leases(leases, ports);
-	show_forwards(json_object_get(object, "forwards"));
+	show_forwards(json_object_get(object, "forwards"), json_object_get(object, "passages"));
 	show_nat(json_object_get(object, "nat"));
 	show_drops(object);
 }

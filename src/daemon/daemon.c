@@ -312,6 +312,8 @@ static void daemon_stop(struct running *running)
 	server_free(running->server);
 	running->server = NULL;
 	signals_wake(NULL);
+	if (running->network && running->daemon->on_down)
+		running->daemon->on_down(running->daemon->owner);
 	gw_network_free(running->network);
 	runtime_release(&running->runtime);
 	log_close(&running->log);

@@ -26,6 +26,8 @@ struct daemon {
 	int (*on_network)(void *owner, struct gw_network *network, struct error *ret_error);
 	/* Everything is served: what a person wants to see goes to standard output. */
 	void (*on_up)(void *owner, struct gw_network *network, const char *control_path);
+	/* The network ends next, and is whole still. May be NULL. */
+	void (*on_down)(void *owner);
 	void *owner;
 	struct child *child; /* a command: started last, and the network ends with it; or NULL */
 	const bool *over;    /* or NULL: a callback of the owner's sets it, and the network ends after that turn */

@@ -193,6 +193,21 @@ json_t *describe_forwards(struct gw_network *network, unsigned id)
 	return forwards.list;
 }
 
+static void describe_on_passage(void *owner, const struct gw_passage_info *info)
+{
+	json_array_append_new(owner, json_pack("{s:s, s:s, s:s, s:b, s:o}", "protocol", info->protocol, "listening",
+					       info->listening, "to", info->to, "to_guest", (int)info->to_guest,
+					       "connections", describe_count(info->connections)));
+}
+
+json_t *describe_passages(struct gw_network *network)
+{
+	json_t *list = json_array();
+
+	gw_network_each_passage(network, describe_on_passage, list);
+	return list;
+}
+
 static void describe_on_flow(void *owner, const struct gw_flow_info *info)
 {
 	json_array_append_new(owner,

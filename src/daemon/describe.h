@@ -24,6 +24,8 @@ json_t *describe_nat(struct gw_network *network);
 json_t *describe_flows(struct gw_network *network, size_t from, size_t most, size_t *ret_next);
 /* Each listening socket; `id` 0: of every rule. */
 json_t *describe_forwards(struct gw_network *network, unsigned id);
+/* Sockets of, or into, a namespace. */
+json_t *describe_passages(struct gw_network *network);
 json_t *describe_target(const struct target *target);
 
 #endif

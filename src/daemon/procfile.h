@@ -23,6 +23,9 @@ int procfile_read(int fd, int type, struct procfile_ports *ports);
 /* One line of such a table, without its newline; 0: none, or not listening. Pure. */
 uint16_t procfile_parse(const char *line, int type);
 
+/* The ports that the system chooses from where nobody says one. */
+void procfile_ephemeral(uint16_t *ret_first, uint16_t *ret_last);
+
 bool procfile_has(const struct procfile_ports *ports, uint16_t port);
 void procfile_put(struct procfile_ports *ports, uint16_t port, bool there);
 

@@ -32,6 +32,12 @@ uint16_t procfile_parse(const char *line, int type)
 	return 0;
 }
 
+void procfile_ephemeral(uint16_t *ret_first, uint16_t *ret_last)
+{
+	*ret_first = 49152;
+	*ret_last = UINT16_MAX;
+}
+
 bool procfile_has(const struct procfile_ports *ports, uint16_t port)
 {
 	(void)ports;

@@ -79,6 +79,22 @@ int procfile_read(int fd, int type, struct procfile_ports *ports)
 	return got < 0 ? -errno : 0;
 }
 
+void procfile_ephemeral(uint16_t *ret_first, uint16_t *ret_last)
+{
+	unsigned first = 32768, last = 60999; /* the kernel's own */
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+
+	if (file) {
+		if (fscanf(file, "%u %u", &first, &last) != 2 || first > UINT16_MAX || last > UINT16_MAX) {
+			first = 32768;
+			last = 60999;
+		}
+		fclose(file);
+	}
+	*ret_first = (uint16_t)first;
+	*ret_last = (uint16_t)last;
+}
+
 bool procfile_has(const struct procfile_ports *ports, uint16_t port)
 {
 	return ports->bits[port / 8] >> (port % 8) & 1;

@@ -41,6 +41,7 @@ static char *respond_show(struct gw_network *network, const char *control_path)
 	json_object_set_new(object, "leases", describe_leases(network));
 	json_object_set_new(object, "drops", describe_drops_total(network));
 	json_object_set_new(object, "forwards", describe_forwards(network, 0));
+	json_object_set_new(object, "passages", describe_passages(network));
 	respond_set_nat(object, network);
 	return answer_encode_ok(object);
 }
@@ -162,7 +163,8 @@ char *respond(struct gw_network *network, const char *control_path, const struct
 	case REQUEST_FORWARD_REMOVE:
 		return respond_forward_remove(network, request);
 	case REQUEST_FORWARD_LIST:
-		return answer_encode_ok(json_pack("{s:o}", "forwards", describe_forwards(network, 0)));
+		return answer_encode_ok(json_pack("{s:o, s:o}", "forwards", describe_forwards(network, 0), "passages",
+						  describe_passages(network)));
 	case REQUEST_FLOWS:
 		return respond_flows(network, request);
 	case REQUEST_DOWN:

@@ -26,7 +26,16 @@ static int dialler_open_here(void *owner, int family, int type)
 	return socket_open(family, type);
 }
 
+static int dialler_open_nowhere(void *owner, int family, int type)
+{
+	(void)owner;
+	(void)family;
+	(void)type;
+	return -ECONNREFUSED;
+}
+
 const struct dialler dialler_here = {.open = dialler_open_here};
+const struct dialler dialler_nowhere = {.open = dialler_open_nowhere};
 
 const struct dialler *dialler_of(const struct gw_dialler *dialler)
 {

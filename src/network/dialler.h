@@ -23,6 +23,8 @@ struct dialler {
 
 /* This machine's own sockets. */
 extern const struct dialler dialler_here;
+/* Nobody's. */
+extern const struct dialler dialler_nowhere;
 
 /* The guest's that has this address (IPv4 as ::ffff:a.b.c.d); NULL: it has none. */
 const struct dialler *dialler_find(const struct gw_network *network, struct ip6 address);

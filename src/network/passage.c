@@ -246,11 +246,14 @@ void gw_passage_free(struct gw_passage *passage)
 
 void passage_forget(struct gw_network *network, const struct dialler *dialler)
 {
-	list_for_each_safe (at, &network->passages) {
+	list_for_each (at, &network->passages) {
 		struct gw_passage *passage = container_of(at, struct gw_passage, link);
 
-		if (passage->dialler == dialler)
-			gw_passage_free(passage);
+		if (passage->dialler != dialler)
+			continue;
+		passage->dialler = &dialler_nowhere;
+		if (passage->relay)
+			relay_redirect(passage->relay, &dialler_nowhere);
 	}
 }
 

@@ -22,7 +22,7 @@ int passage_parse(const char *text, struct sockaddr_storage *ret_address, sockle
 		  struct error *ret_error);
 /* The same, the other way. `text` has PASSAGE_TEXT_BYTES. */
 void passage_format(const struct sockaddr_storage *address, char *text);
-/* Ends those that lead through it. */
+/* Those that lead through it lead nowhere from now on. */
 void passage_forget(struct gw_network *network, const struct dialler *dialler);
 /* Ends all of them. */
 void passage_done(struct gw_network *network);

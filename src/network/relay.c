@@ -383,6 +383,11 @@ int relay_new(struct relay_table *table, int fd, const struct dialler *dialler, 
 	return 0;
 }
 
+void relay_redirect(struct relay *relay, const struct dialler *dialler)
+{
+	relay->dialler = dialler;
+}
+
 static void relay_end_clients(const struct relay *relay, struct list *ages)
 {
 	list_for_each_safe (at, ages) {

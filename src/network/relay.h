@@ -49,6 +49,8 @@ size_t relay_table_count(const struct relay_table *table);
 /* `fd`, bound and non-blocking, is the caller's until after relay_free(). */
 int relay_new(struct relay_table *table, int fd, const struct dialler *dialler, const struct sockaddr *to,
 	      socklen_t to_bytes, struct relay **ret_relay);
+/* Those who come from now on are taken by another. */
+void relay_redirect(struct relay *relay, const struct dialler *dialler);
 /* Ends its clients. */
 void relay_free(struct relay *relay);
 const struct relay_counters *relay_counters(const struct relay *relay);
