@@ -81,6 +81,22 @@ int nat_new(const struct nat_config *config, struct nat **ret_nat)
 	return 0;
 }
 
+void nat_readdress(struct nat *nat, const struct nat_config *config)
+{
+	struct nat_config *own = &nat->config;
+
+	own->net4 = config->net4;
+	own->prefix4 = config->prefix4;
+	own->host4 = config->host4;
+	own->loopback4 = config->loopback4;
+	own->shared4 = config->shared4;
+	own->net6 = config->net6;
+	own->prefix6 = config->prefix6;
+	own->host6 = config->host6;
+	own->loopback6 = config->loopback6;
+	own->shared6 = config->shared6;
+}
+
 void nat_free(struct nat *nat)
 {
 	if (!nat)

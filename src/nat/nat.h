@@ -66,7 +66,9 @@ struct nat_config {
 	struct ip6 host6;
 	struct ip6 net6;
 	unsigned prefix6;
-	bool shares_net;      /* address=host: the rest of net4 and net6 is beyond the host, and may be reached */
+	bool shares_net;    /* address=host: the rest of net4 and net6 is beyond the host, and may be reached, */
+	struct ip4 shared4; /* but for these, which are the guest's and the host's at once */
+	struct ip6 shared6;
 	bool restricted;      /* nothing goes out but what divert() takes and what came in by a forward */
 	bool host_loopback;   /* the next two lead to the host's loopback; off: nowhere */
 	struct ip4 loopback4; /* host4, or map-host= */
@@ -132,6 +134,9 @@ struct nat_flow_info {
 
 /* 0 or negative errno. The config is copied; what it points to outlives NAT. */
 int nat_new(const struct nat_config *config, struct nat **ret_nat);
+/* The network has other addresses from now on: net4, prefix4, host4, loopback4, shared4 and those of IPv6, as given. What
+ * is under way goes on under those that it began with. */
+void nat_readdress(struct nat *nat, const struct nat_config *config);
 /* Host sockets are closed; the guests are told nothing. */
 void nat_free(struct nat *nat);
 

@@ -122,7 +122,8 @@ static void nat_far_gateway(const struct nat_config *config, bool is6, uint16_t 
 static bool nat_is_on_guests_net(const struct nat_config *config, const struct nat_address *far)
 {
 	if (config->shares_net)
-		return false;
+		return nat_address_is4(far) ? ip4_equal(nat_address_ip4(far), config->shared4)
+					    : ip6_equal(far->ip, config->shared6);
 	return nat_address_is4(far) ? config->ip4 && ip4_in_net(nat_address_ip4(far), config->net4, config->prefix4)
 				    : config->ip6 && ip6_in_net(far->ip, config->net6, config->prefix6);
 }

@@ -24,9 +24,6 @@ static const char *const ip4_words[] = {"net",    "host",  "dhcpstart", "dhcpend
 					"router", "route", "lease",     "dhcp"};
 static const char *const ip6_words[] = {"ipv6-net", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns", "dhcp6"};
 
-/* QEMU's words for the user network that are not here yet; they would be misunderstood in silence otherwise. */
-static const char *const user_words_later[] = {"address", "map-host"};
-
 static int description_check_family(struct spec *spec, const char *family, const char *const *words, size_t count,
 				    struct error *ret_error)
 {
@@ -76,7 +73,7 @@ static int description_read_switches(struct description *description, struct spe
 }
 
 /* Without mac=: 52:55 and the gateway's IPv4 address, as QEMU's user network has it. */
-static int description_read_mac(struct service_config *service, struct spec *spec, struct error *ret_error)
+int description_read_mac(struct service_config *service, struct spec *spec, struct error *ret_error)
 {
 	const char *given = spec_string(spec, "mac");
 
@@ -156,18 +153,17 @@ static int description_read_forwards(struct description *description, struct spe
 /* What only a way out has. */
 static int description_read_user(struct description *description, struct spec *spec, struct error *ret_error)
 {
+	const char *address;
 	int error;
 
 	if ((error = description_refuse_smb(spec, ret_error)) < 0)
 		return error;
-	for (size_t i = 0; i < sizeof(user_words_later) / sizeof(*user_words_later); i++) {
-		const char *given = spec_string(spec, user_words_later[i]);
-
-		if (given)
-			return error_set(ret_error, -EOPNOTSUPP,
-					 "%s,%s=%s: not available in this version; leave it out", spec->kind,
-					 user_words_later[i], given);
-	}
+	address = spec_string(spec, "address");
+	description->wears_host = address && strcmp(address, "host") == 0;
+	if (address && !description->wears_host)
+		return error_set(ret_error, -EINVAL,
+				 "%s,address=%s: must be host; net= and dhcpstart= choose addresses", spec->kind,
+				 address);
 	description->host_loopback = true;
 	description->service.router4 = true;
 	description->router_given = spec_string(spec, "router") != NULL;
@@ -180,6 +176,19 @@ static int description_read_user(struct description *description, struct spec *s
 	return error < 0 ? error : description_read_forwards(description, spec, ret_error);
 }
 
+static int description_read_addresses(struct description *description, struct spec *spec, struct error *ret_error)
+{
+	int error = 0;
+
+	if (description->wears_host)
+		return description_read_host(description, spec, ret_error);
+	if (description->service.ip4)
+		error = description_read_ip4(description, spec, ret_error);
+	if (error >= 0 && description->service.ip6)
+		error = description_read_ip6(description, spec, ret_error);
+	return error;
+}
+
 static int description_read(struct description *description, struct spec *spec, struct error *ret_error)
 {
 	struct service_config *service = &description->service;
@@ -189,14 +198,15 @@ static int description_read(struct description *description, struct spec *spec, 
 	if ((error = description_check_kind(spec->kind, ret_error)) < 0 ||
 	    (error = description_read_switches(description, spec, ret_error)) < 0 ||
 	    (description->user && (error = description_read_user(description, spec, ret_error)) < 0) ||
-	    (service->ip4 && (error = description_read_ip4(description, spec, ret_error)) < 0) ||
-	    (service->ip6 && (error = description_read_ip6(description, spec, ret_error)) < 0) ||
+	    (error = description_read_addresses(description, spec, ret_error)) < 0 ||
+	    (description->user && (error = description_read_map(description, spec, ret_error)) < 0) ||
 	    (description->user && (error = description_read_guestfwds(description, spec, ret_error)) < 0) ||
 	    (error = description_read_names(service, spec, ret_error)) < 0 ||
 	    (error = description_read_mac(service, spec, ret_error)) < 0)
 		return error;
 	/* Who has the files is said along with them. */
-	if (description->tftp[0] && service->ip4 && !service->boot_server[0])
+	description->boots_here = description->tftp[0] && service->ip4 && !service->boot_server[0];
+	if (description->boots_here)
 		ip4_format(service->host4, service->boot_server);
 	return spec_finish(spec, ret_error);
 }

@@ -167,7 +167,7 @@ static int description_resolver4(struct service_config *service, const struct sp
 	return 0;
 }
 
-static int description_read_dns4(struct service_config *service, struct spec *spec, struct error *ret_error)
+int description_read_dns4(struct service_config *service, struct spec *spec, struct error *ret_error)
 {
 	const char *given;
 	size_t at = 0;
@@ -208,7 +208,7 @@ static int description_route4(struct service_config *service, const struct spec 
 	return description_check_ip4(service, spec, "route", ret_route->via, ret_error);
 }
 
-static int description_read_routes4(struct service_config *service, struct spec *spec, struct error *ret_error)
+int description_read_routes4(struct service_config *service, struct spec *spec, struct error *ret_error)
 {
 	const char *given;
 	size_t at = 0;
@@ -223,6 +223,11 @@ static int description_read_routes4(struct service_config *service, struct spec 
 	return error;
 }
 
+int description_read_lease(struct service_config *service, struct spec *spec, struct error *ret_error)
+{
+	return spec_u32(spec, "lease", LEASE_LEAST_S, UINT32_MAX, &service->lease_s, ret_error);
+}
+
 int description_read_ip4(struct description *description, struct spec *spec, struct error *ret_error)
 {
 	struct service_config *service = &description->service;
@@ -234,7 +239,7 @@ int description_read_ip4(struct description *description, struct spec *spec, str
 	service->lease_s = DESCRIPTION_LEASE_S;
 	if ((error = description_ip4(spec, "host", &service->host4, ret_error)) < 0 ||
 	    (error = description_check_ip4(service, spec, "host", service->host4, ret_error)) < 0 ||
-	    (error = spec_u32(spec, "lease", LEASE_LEAST_S, UINT32_MAX, &service->lease_s, ret_error)) < 0 ||
+	    (error = description_read_lease(service, spec, ret_error)) < 0 ||
 	    (error = description_read_range4(service, spec, ret_error)) < 0 ||
 	    (error = description_read_dns4(service, spec, ret_error)) < 0)
 		return error;

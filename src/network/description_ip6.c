@@ -92,11 +92,25 @@ static void description_resolver6(struct service_config *service)
 	service->dns6[service->dns6_count++] = service->resolver6 = third;
 }
 
+int description_read_dns6(struct service_config *service, struct spec *spec, struct error *ret_error)
+{
+	const char *given;
+	size_t at = 0;
+
+	while ((given = spec_next(spec, "ipv6-dns", &at))) {
+		if (service->dns6_count == SERVICE_DNS_MAX)
+			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: more than %d; leave some out", spec->kind,
+					 given, SERVICE_DNS_MAX);
+		if (!ip6_parse(given, &service->dns6[service->dns6_count++]))
+			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: not an IPv6 address; dns= takes IPv4",
+					 spec->kind, given);
+	}
+	return 0;
+}
+
 int description_read_ip6(struct description *description, struct spec *spec, struct error *ret_error)
 {
 	struct service_config *service = &description->service;
-	const char *given;
-	size_t at = 0;
 	int error;
 
 	if ((error = description_read_net6(service, spec, ret_error)) < 0)
@@ -108,16 +122,9 @@ int description_read_ip6(struct description *description, struct spec *spec, str
 	if (!service->ip4)
 		service->lease_s = DESCRIPTION_LEASE_S;
 	if ((error = description_ip6(spec, "ipv6-host", &service->host6, ret_error)) < 0 ||
-	    (error = description_check_host6(service, spec, ret_error)) < 0)
+	    (error = description_check_host6(service, spec, ret_error)) < 0 ||
+	    (error = description_read_dns6(service, spec, ret_error)) < 0)
 		return error;
-	while ((given = spec_next(spec, "ipv6-dns", &at))) {
-		if (service->dns6_count == SERVICE_DNS_MAX)
-			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: more than %d; leave some out", spec->kind,
-					 given, SERVICE_DNS_MAX);
-		if (!ip6_parse(given, &service->dns6[service->dns6_count++]))
-			return error_set(ret_error, -EINVAL, "%s,ipv6-dns=%s: not an IPv6 address; dns= takes IPv4",
-					 spec->kind, given);
-	}
 	if (description->user)
 		description_resolver6(service);
 	return 0;

@@ -8,6 +8,16 @@
 #include "base/spec.h"
 #include "network/description.h"
 
+/* address=host: all addresses are this machine's. */
+int description_read_host(struct description *description, struct spec *spec, struct error *ret_error);
+/* map-host= */
+int description_read_map(struct description *description, struct spec *spec, struct error *ret_error);
+int description_read_mac(struct service_config *service, struct spec *spec, struct error *ret_error);
+int description_read_lease(struct service_config *service, struct spec *spec, struct error *ret_error);
+int description_read_dns4(struct service_config *service, struct spec *spec, struct error *ret_error);
+int description_read_dns6(struct service_config *service, struct spec *spec, struct error *ret_error);
+int description_read_routes4(struct service_config *service, struct spec *spec, struct error *ret_error);
+
 enum description_defaults {
 	DESCRIPTION_LEASE_S = 86400,
 };

@@ -128,6 +128,8 @@ static enum drop_reason gateway_serve(struct gateway *gateway, const uint8_t *by
 {
 	enum drop_reason reason;
 
+	if (gateway->config.on_serve)
+		gateway->config.on_serve(gateway->config.owner);
 	if (gateway->user && user_ask(gateway->user, bytes, length, &reason))
 		return reason;
 	reason = service_input(gateway->config.service, gateway->config.leases, bytes, length, now_us, &gateway->reply);

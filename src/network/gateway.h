@@ -18,6 +18,8 @@ struct gateway_config {
 	const struct service_config *service; /* these three outlive it */
 	struct lease_table *leases;
 	struct ethswitch *ethswitch;
+	/* A guest has it answer something, now; may be NULL. The configuration may become another here. */
+	void (*on_serve)(void *owner);
 	/* A guest spoke of its own address, in ARP (::ffff:a.b.c.d) or neighbour discovery; in a delivery. May be NULL. */
 	void (*on_address)(void *owner, struct mac mac, struct ip6 address);
 	void *owner;

@@ -256,6 +256,11 @@ static void network_on_address(void *owner, struct mac mac, struct ip6 address)
 		neighbour_hear(network->neighbours, address, mac);
 }
 
+static void network_on_serve(void *owner)
+{
+	hostwatch_look(owner);
+}
+
 static void network_on_lease(void *owner, const struct lease *lease, enum lease_state was)
 {
 	struct gw_network *network = owner;
@@ -383,6 +388,7 @@ static int network_make_gateway(struct gw_network *network, struct error *ret_er
 	struct gateway_config config = {.service = &network->description.service,
 					.leases = network->leases,
 					.ethswitch = network->ethswitch,
+					.on_serve = network_on_serve,
 					.on_address = network_on_address,
 					.owner = network};
 	int error = gateway_new(&config, &network->gateway);

@@ -17,6 +17,7 @@
 #include "network/description.h"
 #include "network/forward.h"
 #include "network/gateway.h"
+#include "network/hostwatch.h"
 #include "network/lease_file.h"
 #include "network/record.h"
 #include "network/relay.h"
@@ -44,6 +45,7 @@ struct gw_network {
 	struct lease_table *leases;
 	struct lease_file lease_file;
 	struct gateway *gateway;
+	struct hostwatch hostwatch;
 	struct user *user;             /* NULL: uplink=none; these three too */
 	struct neighbours *neighbours; /* who has which address, as far as was asked */
 	struct forward_table forwards;

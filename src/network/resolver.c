@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,15 +17,13 @@
 
 #include "base/list.h"
 #include "network/dnsstream.h"
+#include "network/resolvfile.h"
 #include "os/entropy.h"
 #include "os/socket.h"
 #include "service/dns.h"
 #include "service/resolvconf.h"
 
-#define RESOLVER_FILE "/etc/resolv.conf"
-
 enum {
-	RESOLVER_FILE_BYTES = 16 * 1024,
 	RESOLVER_PORT = 53,
 	RESOLVER_MESSAGE_BYTES = 65535,
 	RESOLVER_TURN = 32, /* answers of one socket, before others get their turn */
@@ -53,6 +50,7 @@ struct resolver {
 	struct resolver_config config;
 	char domain[128];
 	const char *also[SERVICE_SEARCH_MAX + 1];
+	size_t also_count;
 	struct dns *dns;
 	struct timer timer;
 	struct upstream upstreams[DNS_RESOLVERS_MAX];
@@ -63,7 +61,7 @@ struct resolver {
 	struct list clients;
 	size_t client_count;
 	uint64_t last_stream;
-	char text[RESOLVER_FILE_BYTES]; /* of the file */
+	char text[RESOLVFILE_BYTES]; /* of the file */
 	uint8_t message[RESOLVER_MESSAGE_BYTES];
 };
 
@@ -262,20 +260,6 @@ static void upstream_set(struct upstream *upstream, const struct resolvconf_serv
 	upstream->address_bytes = sizeof(in6);
 }
 
-static size_t resolver_read_file(char *text, size_t room)
-{
-	int fd = open(RESOLVER_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t used = 0;
-	ssize_t got;
-
-	if (fd < 0)
-		return 0;
-	while (used < room && (got = read(fd, text + used, room - used)) > 0)
-		used += (size_t)got;
-	close(fd);
-	return used;
-}
-
 /* A file that was just written may be written once more within the second that its time names. */
 static bool resolver_file_is_same(const struct stat *a, const struct stat *b)
 {
@@ -286,19 +270,19 @@ static bool resolver_file_is_same(const struct stat *a, const struct stat *b)
 /* Reads the file where it is another than last time. Without one libc asks this machine, and so do we. */
 static void resolver_look(struct resolver *resolver)
 {
-	char text[RESOLVER_FILE_BYTES];
+	char text[RESOLVFILE_BYTES];
 	struct resolvconf conf;
 	struct stat file;
 	size_t bytes;
 
 	if (resolver->config.alone)
 		return;
-	if (stat(RESOLVER_FILE, &file) < 0)
+	if (stat(RESOLVFILE_PATH, &file) < 0)
 		memset(&file, 0, sizeof(file));
 	if (resolver->known && resolver_file_is_same(&file, &resolver->file))
 		return;
 	resolver->file = file;
-	bytes = resolver_read_file(text, sizeof(text));
+	bytes = resolvfile_read(text, sizeof(text));
 	if (resolver->known && bytes == resolver->text_bytes && memcmp(text, resolver->text, bytes) == 0)
 		return;
 	resolver->known = true;
@@ -462,33 +446,49 @@ static void resolver_on_answer(void *owner, const struct asker *asker, const voi
 
 /* ---- life ---- */
 
+/* A net that is shared with the host is not ours to speak for: of its addresses we know the guest's alone. */
+static struct names_config resolver_names(struct resolver *resolver)
+{
+	const struct service_config *service = resolver->config.service;
+
+	return (struct names_config){.domain = resolver->domain,
+				     .also = resolver->also,
+				     .also_count = resolver->also_count,
+				     .ip4 = service->ip4,
+				     .ip6 = service->ip6,
+				     .host4 = *resolver->config.home4,
+				     .host6 = *resolver->config.home6,
+				     .net4 = service->shares_net ? service->dhcp4_first : service->net4,
+				     .prefix4 = service->shares_net ? 32 : service->prefix4,
+				     .net6 = service->shares_net ? service->dhcp6_first : service->net6,
+				     .prefix6 = service->shares_net ? 128 : service->prefix6,
+				     .find_name = resolver_find_name,
+				     .find_ip4 = resolver_find_ip4,
+				     .find_ip6 = resolver_find_ip6,
+				     .owner = resolver};
+}
+
+void resolver_readdress(struct resolver *resolver)
+{
+	struct names_config names = resolver_names(resolver);
+
+	dns_set_names(resolver->dns, &names);
+}
+
 static int resolver_make_dns(struct resolver *resolver)
 {
 	const struct service_config *service = resolver->config.service;
-	struct dns_config config = {.names = {.domain = resolver->domain,
-					      .ip4 = service->ip4,
-					      .ip6 = service->ip6,
-					      .host4 = service->host4,
-					      .host6 = service->host6,
-					      .net4 = service->net4,
-					      .prefix4 = service->prefix4,
-					      .net6 = service->net6,
-					      .prefix6 = service->prefix6,
-					      .find_name = resolver_find_name,
-					      .find_ip4 = resolver_find_ip4,
-					      .find_ip6 = resolver_find_ip6,
-					      .owner = resolver},
-				    .random = resolver_on_random,
+	struct dns_config config = {.random = resolver_on_random,
 				    .send_query = resolver_on_query,
 				    .send_answer = resolver_on_answer,
 				    .mtu_bytes = service->mtu_bytes,
 				    .owner = resolver};
 
-	config.names.also = resolver->also;
 	if (service->domain[0])
-		resolver->also[config.names.also_count++] = service->domain;
+		resolver->also[resolver->also_count++] = service->domain;
 	for (size_t i = 0; i < service->search_count; i++)
-		resolver->also[config.names.also_count++] = service->search[i];
+		resolver->also[resolver->also_count++] = service->search[i];
+	config.names = resolver_names(resolver);
 	return dns_new(&config, &resolver->dns);
 }
 

@@ -22,6 +22,8 @@ enum resolver_limits {
 struct resolver_config {
 	struct loop *loop;
 	const struct service_config *service; /* these two outlive it */
+	const struct ip4 *home4;              /* what host.guestwire.internal is; these two, as well */
+	const struct ip6 *home6;
 	const struct lease_table *leases;
 	const char *network; /* its name: guests are NAME.network.internal */
 	bool alone;          /* nothing is passed on: our own names alone */
@@ -35,6 +37,8 @@ struct resolver_config {
 /* 0 or negative errno. */
 int resolver_new(const struct resolver_config *config, struct resolver **ret_resolver);
 void resolver_free(struct resolver *resolver);
+/* The service's addresses have become others. */
+void resolver_readdress(struct resolver *resolver);
 /* A guest's datagram. */
 enum drop_reason resolver_input(struct resolver *resolver, const struct asker *asker, const uint8_t *message,
 				size_t bytes);

@@ -26,8 +26,16 @@
 #include "wire/icmp.h"
 #include "wire/udp.h"
 
+/* The gateway's addresses of one family; IPv4 as ::ffff:a.b.c.d, zero for none. */
+struct user_place {
+	struct ip6 host;
+	struct ip6 resolver;
+	struct ip6 home; /* leads to the host's loopback */
+};
+
 struct user {
 	struct user_config config;
+	struct user_place places[2]; /* of IPv4 and IPv6 */
 	const struct service_config *service;
 	struct nat *nat;
 	struct resolver *resolver;
@@ -66,25 +74,31 @@ static bool user_is_echo(const struct frame *frame, uint8_t request)
 	return frame->layout.l4 && frame->layout.l4 < frame->head_bytes && frame->head[frame->layout.l4] == request;
 }
 
-static bool user_leads_home(const struct user *user)
+/* Does what is sent there go on? Under address=host the gateway's address is a router's of the host's, too. */
+static bool user_leads_on(const struct user *user, const struct user_place *place, struct ip6 to)
 {
-	return user->config.description->host_loopback && !user->config.description->restricted;
+	const struct description *description = user->config.description;
+
+	if (ip6_equal(to, place->home) && description->host_loopback)
+		return !description->restricted;
+	return ip6_equal(to, place->host) && description->wears_host && !description->restricted;
 }
 
 /* To one of the gateway's addresses. What is diverted by TCP, the resolver and guestfwd=, is NAT's. */
-static bool user_is_nats(const struct user *user, const struct frame *frame, struct nat_address to, bool is_resolver,
-			 bool is_host, uint16_t dhcp_port)
+static bool user_is_nats(const struct user *user, const struct frame *frame, struct nat_address to, bool is6)
 {
+	const struct user_place *place = &user->places[is6];
+	bool resolver = ip6_equal(to.ip, place->resolver);
+
 	to.port = user_port(frame);
 	if (frame->layout.protocol == IP_PROTOCOL_TCP &&
-	    ((is_resolver && to.port == DNS_PORT) || guestfwd_find(&user->config.description->guestfwds, &to)))
+	    ((resolver && to.port == DNS_PORT) || guestfwd_find(&user->config.description->guestfwds, &to)))
 		return true;
 	if (frame->layout.protocol == IP_PROTOCOL_UDP &&
-	    (to.port == dhcp_port || (is_resolver && to.port == DNS_PORT) ||
-	     (is_host && user->fileserver && fileserver_has_port(user->fileserver, to.port))))
+	    (to.port == (is6 ? DHCP6_SERVER_PORT : DHCP4_SERVER_PORT) || (resolver && to.port == DNS_PORT) ||
+	     (user->fileserver && ip6_equal(to.ip, place->host) && fileserver_has_port(user->fileserver, to.port))))
 		return false;
-	/* what came from the host itself by a forward is answered to the gateway's address, wherever that leads */
-	return is_host && (user_leads_home(user) || nat_has_flow(user->nat, frame));
+	return user_leads_on(user, place, to.ip);
 }
 
 static bool user_wants4(const struct user *user, const struct frame *frame)
@@ -103,8 +117,7 @@ static bool user_wants4(const struct user *user, const struct frame *frame)
 	if (frame->layout.protocol == IP_PROTOCOL_ICMP && user_is_echo(frame, ICMP4_ECHO_REQUEST) &&
 	    !frame->layout.fragment)
 		return false;
-	return user_is_nats(user, frame, nat_address4(to, 0), ip4_equal(to, service->resolver4),
-			    ip4_equal(to, service->host4), DHCP4_SERVER_PORT);
+	return user_is_nats(user, frame, nat_address4(to, 0), false);
 }
 
 static bool user_wants6(const struct user *user, const struct frame *frame)
@@ -122,8 +135,7 @@ static bool user_wants6(const struct user *user, const struct frame *frame)
 	/* neighbour discovery among it */
 	if (frame->layout.protocol == IP_PROTOCOL_ICMP6)
 		return false;
-	return user_is_nats(user, frame, nat_address6(to, 0), ip6_equal(to, service->resolver6),
-			    ip6_equal(to, service->host6), DHCP6_SERVER_PORT);
+	return user_is_nats(user, frame, nat_address6(to, 0), true);
 }
 
 /* Tagged frames are nobody's here: ARP and DHCP do not speak to them either. */
@@ -195,7 +207,7 @@ static struct ip6 user_ip6_of(struct ip4 ip)
 	return nat_address4(ip, 0).ip;
 }
 
-/* Who asks, if it is a neighbour. */
+/* Who asks, if it is a neighbour; under address=host it may have the host's last address still. */
 static bool user_read_asker(const struct user *user, const struct packet *packet, const struct udp_header *header,
 			    struct asker *ret_asker)
 {
@@ -208,12 +220,12 @@ static bool user_read_asker(const struct user *user, const struct packet *packet
 	if (packet->is6) {
 		ret_asker->guest = packet->ip6.from;
 		ret_asker->asked = packet->ip6.to;
-		return ip6_in_net(packet->ip6.from, service->net6, service->prefix6) &&
+		return (service->shares_net || ip6_in_net(packet->ip6.from, service->net6, service->prefix6)) &&
 		       !service_is_ours6(service, packet->ip6.from);
 	}
 	ret_asker->guest = user_ip6_of(packet->ip4.from);
 	ret_asker->asked = user_ip6_of(packet->ip4.to);
-	return ip4_in_net(packet->ip4.from, service->net4, service->prefix4) &&
+	return (service->shares_net || ip4_in_net(packet->ip4.from, service->net4, service->prefix4)) &&
 	       !service_is_ours4(service, packet->ip4.from);
 }
 
@@ -324,6 +336,47 @@ static void user_on_notice(void *owner, const char *text)
 
 /* ---- life ---- */
 
+/* What of NAT's is an address of the network's. */
+static void user_nat_addresses(const struct user *user, struct nat_config *config)
+{
+	const struct description *description = user->config.description;
+	const struct service_config *service = &description->service;
+
+	config->host4 = service->host4;
+	config->net4 = service->net4;
+	config->prefix4 = service->prefix4;
+	config->loopback4 = description->map4;
+	config->shared4 = service->dhcp4_first;
+	config->host6 = service->host6;
+	config->net6 = service->net6;
+	config->prefix6 = service->prefix6;
+	config->loopback6 = description->map6;
+	config->shared6 = service->dhcp6_first;
+}
+
+static void user_set_places(struct user *user)
+{
+	const struct description *description = user->config.description;
+	const struct service_config *service = &description->service;
+
+	user->places[0] =
+		(struct user_place){.host = user_ip6_of(service->host4), .home = user_ip6_of(description->map4)};
+	if (!ip4_is_zero(service->resolver4))
+		user->places[0].resolver = user_ip6_of(service->resolver4);
+	user->places[1] =
+		(struct user_place){.host = service->host6, .resolver = service->resolver6, .home = description->map6};
+}
+
+void user_readdress(struct user *user)
+{
+	struct nat_config config = {0};
+
+	user_set_places(user);
+	user_nat_addresses(user, &config);
+	nat_readdress(user->nat, &config);
+	resolver_readdress(user->resolver);
+}
+
 static int user_make_nat(struct user *user)
 {
 	const struct description *description = user->config.description;
@@ -334,16 +387,9 @@ static int user_make_nat(struct user *user)
 				    .mac = service->mac,
 				    .ip4 = service->ip4,
 				    .ip6 = service->ip6,
-				    .host4 = service->host4,
-				    .net4 = service->net4,
-				    .prefix4 = service->prefix4,
-				    .host6 = service->host6,
-				    .net6 = service->net6,
-				    .prefix6 = service->prefix6,
+				    .shares_net = service->shares_net,
 				    .restricted = description->restricted,
 				    .host_loopback = description->host_loopback,
-				    .loopback4 = service->host4,
-				    .loopback6 = service->host6,
 				    .udp_filter_none = description->udp_filter_none,
 				    .flows = description->flows,
 				    .divert = user_on_divert,
@@ -351,6 +397,7 @@ static int user_make_nat(struct user *user)
 				    .owner = user};
 	int error = entropy_fill(&config.key, sizeof(config.key));
 
+	user_nat_addresses(user, &config);
 	return error < 0 ? error : nat_new(&config, &user->nat);
 }
 
@@ -383,6 +430,8 @@ int user_new(const struct user_config *config, struct user **ret_user, struct er
 	struct user *user = calloc(1, sizeof(*user));
 	struct resolver_config resolver = {.loop = config->loop,
 					   .service = &config->description->service,
+					   .home4 = &config->description->map4,
+					   .home6 = &config->description->map6,
 					   .leases = config->leases,
 					   .network = config->network,
 					   .alone = config->description->restricted,
@@ -397,6 +446,7 @@ int user_new(const struct user_config *config, struct user **ret_user, struct er
 	}
 	user->config = *config;
 	user->service = &config->description->service;
+	user_set_places(user);
 	error = user_make_fileserver(user, ret_error);
 	if (error >= 0)
 		error = resolver_new(&resolver, &user->resolver);

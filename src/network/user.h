@@ -50,6 +50,9 @@ void user_port_gone(struct user *user, struct port *port);
 /* The way itself, for looking and for what comes in. */
 struct nat *user_nat(const struct user *user);
 
+/* The description has other addresses from now on. */
+void user_readdress(struct user *user);
+
 /* Has this machine a way to the IPv6 internet? Nothing is sent. */
 bool user_host_has_ip6(void);
 

@@ -44,7 +44,10 @@ enum drop_reason arp_input(const struct service_config *config, const uint8_t *f
 		return DROP_ARP_SENDER;
 	if (question.operation != ARP_REQUEST)
 		return DROP_NONE;
-	if (!service_is_ours4(config, question.target))
+	/* who tries an address, or says its own, asks nobody (RFC 5227 1.1, 3) */
+	if (!service_is_ours4(config, question.target) &&
+	    (!service_stands_for4(config, question.target) || ip4_is_zero(question.sender) ||
+	     ip4_equal(question.sender, question.target)))
 		return mac_is_group(ethernet.to) ? DROP_NONE : DROP_ARP_NOT_OURS;
 	arp_send(config, ethernet.from,
 		 &(struct arp){.operation = ARP_REPLY,

@@ -462,15 +462,22 @@ size_t book_label_bytes(const char *name, size_t bytes)
 	return count;
 }
 
+static void book_begin(struct book *book)
+{
+	const struct service_config *config = book->config;
+
+	book->first = book->is6 ? book_number6(config->dhcp6_first) : ip4_value(config->dhcp4_first);
+	book->last = book->is6 ? book_number6(config->dhcp6_last) : ip4_value(config->dhcp4_last);
+	book->fresh = book->first;
+	book->fresh_ended = book->first > book->last || !(book->is6 ? config->dhcp6 : config->dhcp4);
+	list_init(&book->free);
+	timers_init(&book->timers);
+}
+
 int book_init(struct book *book, const struct service_config *config, bool is6)
 {
 	*book = (struct book){.config = config, .is6 = is6};
-	book->first = is6 ? book_number6(config->dhcp6_first) : ip4_value(config->dhcp4_first);
-	book->last = is6 ? book_number6(config->dhcp6_last) : ip4_value(config->dhcp4_last);
-	book->fresh = book->first;
-	book->fresh_ended = book->first > book->last || !(is6 ? config->dhcp6 : config->dhcp4);
-	list_init(&book->free);
-	timers_init(&book->timers);
+	book_begin(book);
 	book->entries = calloc(LEASES_MAX, sizeof(*book->entries));
 	if (!book->entries)
 		return -ENOMEM;
@@ -480,6 +487,15 @@ int book_init(struct book *book, const struct service_config *config, bool is6)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+void book_restart(struct book *book)
+{
+	memset(book->entries, 0, book->used * sizeof(*book->entries));
+	book->used = 0;
+	for (int i = 0; i < BOOK_CHAINS; i++)
+		memset(book->buckets[i], 0, BUCKETS * sizeof(*book->buckets[i]));
+	book_begin(book);
 }
 
 void book_done(struct book *book)

@@ -350,6 +350,11 @@ void dns_stream_gone(struct dns *dns, uint64_t stream)
 	}
 }
 
+void dns_set_names(struct dns *dns, const struct names_config *names)
+{
+	dns->config.names = *names;
+}
+
 void dns_set_resolvers(struct dns *dns, unsigned count, uint64_t now_us)
 {
 	dns->resolvers = count < DNS_RESOLVERS_MAX ? count : DNS_RESOLVERS_MAX;

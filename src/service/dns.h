@@ -48,6 +48,8 @@ struct dns;
 int dns_new(const struct dns_config *config, struct dns **ret_dns);
 void dns_free(struct dns *dns);
 
+/* The names are others from now on. */
+void dns_set_names(struct dns *dns, const struct names_config *names);
 /* How many there are now. Their numbers may mean others than before: what is under way starts again with the first. */
 void dns_set_resolvers(struct dns *dns, unsigned count, uint64_t now_us);
 /* One message from a guest (TCP: without its length). DROP_NONE: answered, or passed on. Otherwise the reason; it may

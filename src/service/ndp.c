@@ -111,7 +111,9 @@ static enum drop_reason ndp_answer_neighbour(const struct service_config *config
 		.target_mac = config->mac,
 	};
 
-	if (!service_is_ours6(config, target))
+	/* who has no address yet tries one (RFC 4862 5.4.2) */
+	if (!service_is_ours6(config, target) &&
+	    (!service_stands_for6(config, target) || ip6_is_zero(packet->ip6.from)))
 		return DROP_NDP_NOT_OURS;
 	ndp_send(config, packet->ethernet.from, target, ndp_asker(packet), &advert, ret_reply);
 	return DROP_NONE;

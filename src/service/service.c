@@ -57,6 +57,13 @@ bool service_is_ours4(const struct service_config *config, struct ip4 address)
 	return ip4_equal(address, config->host4) || (!ip4_is_zero(address) && ip4_equal(address, config->resolver4));
 }
 
+bool service_stands_for4(const struct service_config *config, struct ip4 address)
+{
+	return config->shares_net && ip4_in_net(address, config->net4, config->prefix4) &&
+	       !ip4_equal(address, config->dhcp4_first) && !ip4_equal(address, config->net4) &&
+	       !ip4_is_net_broadcast(config, address);
+}
+
 /* RFC 1122 3.2.1.3. "This host" is for DHCP alone, and a sender with our address is a conflict that ARP will show. */
 static bool source4_may_be(const struct service_config *config, struct ip4 from, bool may_be_zero)
 {
@@ -191,12 +198,20 @@ bool service_is_ours6(const struct service_config *config, struct ip6 address)
 	       (!ip6_is_zero(address) && ip6_equal(address, config->resolver6));
 }
 
+bool service_stands_for6(const struct service_config *config, struct ip6 address)
+{
+	return config->shares_net && ip6_in_net(address, config->net6, config->prefix6) &&
+	       !ip6_equal(address, config->dhcp6_first);
+}
+
 static bool ip6_is_our_group(const struct service_config *config, struct ip6 address)
 {
 	for (size_t i = 0; i < config->also6_count; i++) {
 		if (ip6_equal(address, ip6_solicited_node(config->also6[i])))
 			return true;
 	}
+	if (config->shares_net && ip6_in_net(address, ip6_solicited_node((struct ip6){{0}}), 104))
+		return true;
 	return ip6_equal(address, IP6_ALL_NODES) || ip6_equal(address, IP6_ALL_ROUTERS) ||
 	       (config->dhcp6 && ip6_equal(address, DHCP6_SERVERS)) ||
 	       ip6_equal(address, ip6_solicited_node(config->host6)) ||

@@ -20,7 +20,7 @@ enum service_limits {
 	SERVICE_DNS_MAX = 4,
 	SERVICE_SEARCH_MAX = 8,
 	SERVICE_ROUTES_MAX = 8,
-	SERVICE_ALSO_MAX = 16,
+	SERVICE_ALSO_MAX = 17,            /* each guestfwd= and map-host= */
 	SERVICE_NAME_BYTES = 254,         /* RFC 1035 2.3.4 */
 	SERVICE_REPLY_BYTES = 14 + 65535, /* an echo is as large as its request; all else fits 576 or 1280 or the MTU */
 	SERVICE_ADVERTISE_S = 1800,       /* at least so often ndp_advertise() is to be sent (RFC 4861 6.2.1) */
@@ -36,6 +36,10 @@ struct service_route4 {
 struct service_config {
 	uint32_t mtu_bytes;
 	struct mac mac; /* the gateway's own */
+
+	/* The net is the host's own: the first address that is leased is the guest's, and all others are beyond the gateway,
+	 * which answers for them. */
+	bool shares_net;
 
 	bool ip4;
 	struct ip4 net4;
@@ -97,6 +101,9 @@ enum drop_reason service_input(const struct service_config *config, struct lease
 /* The gateway's own: host4, resolver4 and also4; host6, resolver6, also6 and the link-local address. */
 bool service_is_ours4(const struct service_config *config, struct ip4 address);
 bool service_is_ours6(const struct service_config *config, struct ip6 address);
+/* Does the gateway answer for it, on behalf of whoever it is? */
+bool service_stands_for4(const struct service_config *config, struct ip4 address);
+bool service_stands_for6(const struct service_config *config, struct ip6 address);
 
 /* The advertisement sent without being asked, at start and when something changed; to all nodes. */
 void ndp_advertise(const struct service_config *config, struct reply *ret_reply);

@@ -434,3 +434,200 @@ def test_guests_know_each_other_by_names_of_every_kind(named):
         file.write("search lab.test t.internal\nnameserver 10.0.2.3\n")
     found = far.box.run("unshare", "-m", "sh", "-c", f"mount --bind {script}.resolv /etc/resolv.conf && getent ahostsv4 vm1").stdout
     assert found.split()[0] == address
+
+
+# ---- what cannot be reached ----
+
+UDP_ERROR = """
+import errno, socket, sys, time
+six = ":" in sys.argv[1]
+s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(3)
+s.setsockopt(*((socket.IPPROTO_IPV6, 25) if six else (socket.IPPROTO_IP, 11)), 1)  # what Linux keeps to itself otherwise
+s.connect((sys.argv[1], int(sys.argv[2])))
+start = time.monotonic()
+s.send(b"x")
+try:
+    s.recv(10)
+    said = "answered"
+except TimeoutError:
+    said = "timeout"
+except OSError as error:
+    said = errno.errorcode[error.errno]
+print(said, time.monotonic() - start)
+"""
+
+
+def tries(far, address, port):
+    """What connect() and a datagram are told, and how long the slower took."""
+    said = [far.python(far.box, code, address, port).split() for code in (CONNECT, UDP_ERROR)]
+    return said[0][0], said[1][0], max(float(words[1]) for words in said)
+
+
+def test_a_host_without_ipv6_is_no_router_for_it_and_says_so_at_once(far):
+    far = far(ip6=False)
+    far.box.run("sh", "-c", "ip -6 route del default; sysctl -qw net.ipv6.conf.tap0.accept_ra=2")
+    need("rdisc6")
+    said = far.box.run("rdisc6", "-1", "-w", "2000", "tap0", timeout=10).stdout
+    assert "Router lifetime           :            0" in said, said
+    assert "default" not in far.box.run("ip", "-6", "route").stdout
+    far.box.run("ip", "-6", "route", "add", "default", "via", "fd00::2")
+    connected, datagram, seconds = tries(far, WORLD[6], 80)
+    assert (connected, datagram) == ("ENETUNREACH", "ENETUNREACH") and seconds < 0.1
+    # and as the host has a way again, so have its guests
+    far.host.run("ip", "addr", "add", "2001:db8::1/64", "dev", "host0", "nodad")
+    far.host.run("ip", "-6", "route", "add", "default", "via", WORLD[6])
+    time.sleep(1.1)
+    said = far.box.run("rdisc6", "-1", "-w", "2000", "tap0", timeout=10).stdout
+    assert "Router lifetime           :            0" not in said, said
+
+
+def test_without_a_route_the_net_is_unreachable(far):
+    far = far()
+    far.host.run("ip", "route", "del", "default")
+    connected, datagram, seconds = tries(far, "203.0.113.1", 80)
+    assert (connected, datagram) == ("ENETUNREACH", "ENETUNREACH") and seconds < 0.1
+
+
+@pytest.mark.parametrize("options", [",host-loopback=off", ",restrict=on"])
+def test_a_gateway_that_leads_nowhere_refuses(far, options):
+    far = far(options)
+    for family in (4, 6):
+        connected, datagram, seconds = tries(far, HOST[family], 80)
+        assert (connected, datagram) == ("ECONNREFUSED", "ECONNREFUSED") and seconds < 0.1
+
+
+def test_an_address_of_the_net_that_nobody_has_is_no_way_out(far):
+    far = far()
+    far.box.run("ip", "neigh", "replace", "10.0.2.77", "lladdr", "52:55:0a:00:02:02", "dev", "tap0")
+    connected, datagram, seconds = tries(far, "10.0.2.77", 80)
+    assert (connected, datagram) == ("EHOSTUNREACH", "EHOSTUNREACH") and seconds < 0.1
+
+
+TAGGED = """
+import fcntl, socket, struct
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("tap0", 0))
+own = fcntl.ioctl(s, 0x8927, struct.pack("256s", b"tap0"))[18:24]
+s.send(bytes.fromhex("52550a000202") + own + bytes.fromhex("810000070800") + bytes(46))
+"""
+
+
+def test_tagged_frames_for_the_gateway_are_dropped_by_name(far):
+    far = far()
+    far.python(far.box, TAGGED)
+    eventually(lambda: far.lab.port("gateway")["drops"].get("vlan-tagged", 0) == 1, 5, what="the drop")
+
+
+# ---- address=host ----
+
+LEASE = """#!/bin/sh
+[ "$1" = bound ] || exit 0
+echo "$ip/$mask $router $dns $siaddr" > "$0.out"
+ip addr flush dev tap0 scope global
+ip addr add "$ip/$mask" dev tap0
+ip route add default via $router
+"""
+
+
+# Tells whoever comes what its address is.
+PEER = """
+import socket, sys
+s = socket.create_server((sys.argv[1], int(sys.argv[2])), family=socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+print("ready", flush=True)
+while True:
+    c, who = s.accept()
+    c.sendall(who[0].encode())
+    c.close()
+"""
+ASK_PEER = """
+import socket, sys
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+print(c.recv(100).decode())
+"""
+
+
+class Worn:
+    """A far with address=host, whose box has taken its lease and its advertisement."""
+
+    def __init__(self, far):
+        self.far = far
+        self.script = os.path.join(far.folder, "script")
+        with open(self.script, "w", encoding="utf8") as file:
+            file.write(LEASE)
+        os.chmod(self.script, 0o755)
+        far.box.run("sh", "-c", "ip addr flush dev tap0 scope global; ip route flush default; sysctl -qw net.ipv6.conf.tap0.accept_ra=2")
+        self.lease()
+
+    def lease(self):
+        self.far.box.run(busybox(), "udhcpc", "-i", "tap0", "-n", "-q", "-s", self.script, timeout=20)
+        with open(self.script + ".out", encoding="utf8") as file:
+            return file.read().split()
+
+    def advertised(self):
+        # it needs its link-local address first
+        eventually(lambda: self.far.box.run("rdisc6", "-1", "-w", "1000", "tap0", timeout=10, check=False).returncode == 0, what="rdisc6")
+        addresses = lambda: self.far.box.run("ip", "-6", "addr", "show", "dev", "tap0", "scope", "global", "-tentative").stdout
+        return eventually(addresses, 5, what="an address of the advertised net")
+
+
+def test_the_guest_wears_the_hosts_address_router_and_name_servers(far):
+    need("rdisc6")
+    far = far(",address=host,guestfwd=tcp:192.0.2.50:80-cmd:tr a-z A-Z")
+    worn = Worn(far)
+    assert worn.lease() == ["192.0.2.1/24", WORLD[4], WORLD[4]]
+    assert "2001:db8:" in worn.advertised()
+    # the world is in the guest's own net, and reached: it is the router too, whose address leads to the host's loopback
+    far.world.run("ip", "addr", "add", "192.0.2.3/24", "dev", "world0")
+    far.world.run("ip", "addr", "add", "203.0.113.1/32", "dev", "world0")
+    far.world.run("ip", "addr", "add", "2001:db8::3/64", "dev", "world0", "nodad")
+    for number, address in enumerate(("192.0.2.3", "203.0.113.1", "2001:db8::3")):
+        far.server(far.world, PEER, address, 8000 + number)
+        shown = "2001:db8::1" if ":" in address else "192.0.2.1"
+        assert far.python(far.box, ASK_PEER, address, 8000 + number) == shown, far.drops()
+    far.server(far.host, PEER, "127.0.0.1", 8100)
+    assert far.python(far.box, ASK_PEER, WORLD[4], 8100) == "127.0.0.1"
+    assert talk(far, "192.0.2.50", 80) == "5 WORDS"
+    # duplicate address detection finds nobody, and the guest's own address is not answered for
+    assert far.box.run(busybox(), "arping", "-D", "-I", "tap0", "-c", "1", "-w", "1", "192.0.2.1", check=False).returncode == 0
+
+
+def test_map_host_leads_to_the_loopback_and_leaves_the_router_alone(far):
+    far = far(",address=host,map-host=192.0.2.99,map-host=2001:db8::99")
+    Worn(far).advertised()
+    far.server(far.host, PEER, "127.0.0.1", 8100)
+    far.server(far.host, PEER, "::1", 8100)
+    far.server(far.world, PEER, WORLD[4], 8100)
+    assert far.python(far.box, ASK_PEER, "192.0.2.99", 8100) == "127.0.0.1"
+    assert far.python(far.box, ASK_PEER, "2001:db8::99", 8100) == "::1"
+    assert far.python(far.box, ASK_PEER, WORLD[4], 8100) == "192.0.2.1"
+
+
+def test_map_host_works_with_a_net_of_its_own(far):
+    far = far(",map-host=10.0.2.200")
+    far.server(far.host, PEER, "127.0.0.1", 8100)
+    assert far.python(far.box, ASK_PEER, "10.0.2.200", 8100) == "127.0.0.1"
+    assert far.python(far.box, CONNECT, HOST[4], 8100).split()[0] == "ECONNREFUSED"
+
+
+def test_a_host_whose_address_changes_gives_the_new_one_to_the_next_lease(far):
+    far = far(",address=host")
+    worn = Worn(far)
+    far.host.run("sh", "-c", "ip addr del 192.0.2.1/24 dev host0 && ip addr add 198.51.100.7/24 dev host0 && "
+                 "ip route add default via 198.51.100.2")
+    far.world.run("sh", "-c", "ip addr add 198.51.100.2/24 dev world0")
+    # a flow begun with the old address goes out by the new one
+    far.server(far.world, PEER, "198.51.100.2", 8000)
+    assert far.python(far.box, ASK_PEER, "198.51.100.2", 8000) == "198.51.100.7"
+    time.sleep(1.1)
+    assert worn.lease()[:2] == ["198.51.100.7/24", "198.51.100.2"]
+    assert "addresses are 198.51.100.7 and 2001:db8::1 now, 192.0.2.1 and 2001:db8::1 before" in far.lab.errors()
+    far.world.run("ip", "addr", "add", "198.51.100.3/24", "dev", "world0")
+    far.server(far.world, PEER, "198.51.100.3", 8001)
+    assert far.python(far.box, ASK_PEER, "198.51.100.3", 8001) == "198.51.100.7"
+
+
+def test_a_machine_without_a_default_route_has_no_address_to_wear(wire, namespace):
+    lab = wire("--uplink", "user,address=host", inside=namespace(), check=False)
+    assert lab.process.wait(20) != 0
+    assert "address=host: this machine has no default route" in lab.errors()

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* What has changed is put into the description, in which everybody looks; NAT, the resolver and the leases have copies and
+ * are told. Flows go on: a guest keeps its old address until it renews the lease, and is refused it then. */
+#include "network/hostwatch.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "network/event.h"
+#include "network/network.h"
+#include "service/lease.h"
+
+static void hostwatch_describe(const struct hostaddress *host, char *text, size_t room)
+{
+	char ip4[INET_ADDRSTRLEN] = "none", ip6[INET6_ADDRSTRLEN] = "none";
+
+	if (host->ip4.found)
+		inet_ntop(AF_INET, &host->ip4.address, ip4, sizeof(ip4));
+	if (host->ip6.found)
+		inet_ntop(AF_INET6, &host->ip6.address, ip6, sizeof(ip6));
+	snprintf(text, room, "%s and %s", ip4, ip6);
+}
+
+/* A family that is gone keeps its last address: it may well be back in a moment. */
+static bool hostwatch_has_changed(const struct hostaddress *was, const struct hostaddress *now)
+{
+	return (now->ip4.found && memcmp(&was->ip4, &now->ip4, sizeof(was->ip4)) != 0) ||
+	       (now->ip6.found && memcmp(&was->ip6, &now->ip6, sizeof(was->ip6)) != 0);
+}
+
+static void hostwatch_look_at_address(struct gw_network *network)
+{
+	struct description *description = &network->description;
+	char was[128], is[128];
+	struct hostaddress host;
+	struct resolvconf conf;
+
+	if (description_look(&host, &conf) < 0 || !hostwatch_has_changed(&description->worn, &host))
+		return;
+	if (!host.ip4.found)
+		host.ip4 = description->worn.ip4;
+	if (!host.ip6.found)
+		host.ip6 = description->worn.ip6;
+	hostwatch_describe(&description->worn, was, sizeof(was));
+	hostwatch_describe(&host, is, sizeof(is));
+	gateway_withdraw(network->gateway);
+	description_wear(description, &host, &conf);
+	lease_table_restart(network->leases);
+	user_readdress(network->user);
+	gateway_advertise(network->gateway);
+	event_send(network, GW_EVENT_NOTICE, NULL, NULL,
+		   "this machine's addresses are %s now, %s before: guests wear them from their next lease on", is,
+		   was);
+}
+
+static void hostwatch_look_at_ip6(struct gw_network *network)
+{
+	struct service_config *service = &network->description.service;
+	bool has = user_host_has_ip6();
+
+	if (network->description.router_given || !service->ip6 || service->router6 == has)
+		return;
+	service->router6 = has;
+	gateway_advertise(network->gateway);
+}
+
+void hostwatch_look(struct gw_network *network)
+{
+	struct hostwatch *watch = &network->hostwatch;
+	uint64_t now_us = loop_now_us(network->loop);
+
+	if (!network->user || (watch->looked_us && now_us - watch->looked_us < HOSTWATCH_PAUSE_US))
+		return;
+	watch->looked_us = now_us;
+	hostwatch_look_at_ip6(network);
+	if (network->description.wears_host)
+		hostwatch_look_at_address(network);
+}
