@@ -118,6 +118,14 @@ void nat_port_gone(struct nat *nat, struct port *port)
 	flow_port_gone(&nat->flows, port);
 }
 
+void nat_address_lost(struct nat *nat)
+{
+	for (int i = 0; i < NAT_PROTOCOLS; i++) {
+		if (nat_protocols[i] && nat_protocols[i]->address_lost)
+			nat_protocols[i]->address_lost(nat->protocols[i]);
+	}
+}
+
 /* ---- from guests ---- */
 
 static bool nat_may_send4(struct ip4 from)

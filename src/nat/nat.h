@@ -149,6 +149,8 @@ void nat_flush(struct nat *nat);
 bool nat_run(struct nat *nat);
 /* The guest's port is about to be detached: its flows end. May be called in a delivery. */
 void nat_port_gone(struct nat *nat, struct port *port);
+/* Outside a delivery. This machine has lost an address: TCP flows whose sockets had it are reset. */
+void nat_address_lost(struct nat *nat);
 
 /* For who wants to know what the guest answers to a connection. Stands inside its owner until on_answer() was called or
  * nat_call_end(). */

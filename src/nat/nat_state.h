@@ -61,6 +61,8 @@ struct nat_protocol {
 	enum drop_reason (*input)(void *state, const struct nat_packet *packet);
 	/* In a delivery, at its end: forget the frames. May be NULL. */
 	void (*flush)(void *state);
+	/* nat_address_lost(). May be NULL. */
+	void (*address_lost)(void *state);
 };
 
 extern const struct nat_protocol tcp_protocol;

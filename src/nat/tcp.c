@@ -339,6 +339,20 @@ static void tcp_flush(void *state)
 	tcp_gather_flush(state);
 }
 
+/* The kernel would go on trying to send from there for a quarter of an hour. */
+static void tcp_address_lost(void *state)
+{
+	struct tcp *tcp = state;
+
+	list_for_each_safe (at, &tcp->nat->flows.all) {
+		struct flow *flow = container_of(at, struct flow, all);
+
+		if (flow->ops == &tcp_flow_ops && tcp_of(flow)->fd >= 0 &&
+		    tcp->sockets->is_homeless(tcp->sockets_owner, tcp_of(flow)->fd))
+			tcp_abort(tcp_of(flow));
+	}
+}
+
 /* ---- the protocol ---- */
 
 static int tcp_start(struct nat *nat, void **ret_state)
@@ -372,4 +386,10 @@ static void tcp_stop(void *state)
 }
 
 const struct nat_protocol tcp_protocol = {
-	.name = "tcp", .start = tcp_start, .stop = tcp_stop, .input = tcp_input, .flush = tcp_flush};
+	.name = "tcp",
+	.start = tcp_start,
+	.stop = tcp_stop,
+	.input = tcp_input,
+	.flush = tcp_flush,
+	.address_lost = tcp_address_lost,
+};

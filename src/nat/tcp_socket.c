@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include "os/own_address.h"
 #include "os/peek.h"
 #include "os/socket.h"
 
@@ -91,6 +92,16 @@ static ssize_t tcp_socket_consume(void *owner, int fd, uint32_t bytes)
 	return peek_consume(fd, bytes);
 }
 
+static bool tcp_socket_is_homeless(void *owner, int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t bytes = sizeof(address);
+
+	(void)owner;
+	return getsockname(fd, (struct sockaddr *)&address, &bytes) == 0 &&
+	       !own_address_is((const struct sockaddr *)&address, bytes);
+}
+
 static int tcp_socket_shut(void *owner, int fd)
 {
 	(void)owner;
@@ -130,6 +141,7 @@ const struct nat_socket_ops tcp_socket_system = {
 	.peek_seek = tcp_socket_peek_seek,
 	.peek = tcp_socket_peek,
 	.consume = tcp_socket_consume,
+	.is_homeless = tcp_socket_is_homeless,
 	.shut = tcp_socket_shut,
 	.close = tcp_socket_close,
 	.watch = tcp_socket_watch,

@@ -28,6 +28,8 @@ struct nat_socket_ops {
 	int (*peek_seek)(void *owner, int fd, uint32_t offset);
 	ssize_t (*peek)(void *owner, int fd, const struct iovec *pieces, int count);
 	ssize_t (*consume)(void *owner, int fd, uint32_t bytes);
+	/* Has this machine lost the address that the connection is from? */
+	bool (*is_homeless)(void *owner, int fd);
 	/* The end of what we send. */
 	int (*shut)(void *owner, int fd);
 	/* `reset`: the far end sees a reset, whatever was still on its way. */

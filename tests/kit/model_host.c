@@ -338,6 +338,11 @@ static ssize_t model_consume(void *owner, int fd, uint32_t bytes)
 	return (ssize_t)bytes;
 }
 
+static bool model_is_homeless(void *owner, int fd)
+{
+	return socket_at(owner, fd)->homeless;
+}
+
 static int model_shut(void *owner, int fd)
 {
 	struct model_socket *socket = socket_at(owner, fd);
@@ -399,6 +404,7 @@ const struct nat_socket_ops model_socket_ops = {
 	.peek_seek = model_peek_seek,
 	.peek = model_peek,
 	.consume = model_consume,
+	.is_homeless = model_is_homeless,
 	.shut = model_shut,
 	.close = model_close,
 	.watch = model_watch,

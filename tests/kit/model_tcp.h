@@ -59,6 +59,7 @@ struct model_socket {
 	uint32_t unsent;
 	uint32_t sends;
 	bool shut, closed, closed_by_reset;
+	bool homeless;
 	struct watch *watch;
 	unsigned told;
 	struct timer tell, remote, drain;

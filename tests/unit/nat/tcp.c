@@ -605,6 +605,20 @@ static void a_reset_of_the_guests_resets_the_socket(void **state)
 	expect_nothing();
 }
 
+static void a_connection_whose_own_address_the_host_has_lost_is_reset(void **state)
+{
+	(void)state;
+	open_flow(5, 1000);
+	nat_address_lost(world->nat);
+	pass(100);
+	expect_nothing();
+	the_socket()->homeless = true;
+	nat_address_lost(world->nat);
+	pass(100);
+	expect(TCP_RST | TCP_ACK, 0, 0);
+	assert_true(the_socket()->closed && nat_flow_count(world->nat) == 0);
+}
+
 static void a_port_that_goes_resets_its_sockets(void **state)
 {
 	(void)state;
@@ -782,6 +796,7 @@ int main(void)
 		TEST(urgent_data_is_data),
 		TEST(another_port_may_not_speak_for_a_flow),
 		TEST(a_reset_of_the_guests_resets_the_socket),
+		TEST(a_connection_whose_own_address_the_host_has_lost_is_reset),
 		TEST(a_port_that_goes_resets_its_sockets),
 		TEST(the_end_stands_behind_data_that_is_not_acknowledged),
 		TEST(data_before_a_reset_reaches_the_guest_first),

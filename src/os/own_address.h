@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Which addresses are this machine's own, and when it loses one: a network is left, a lease is not renewed. */
+#ifndef OS_OWN_ADDRESS_H
+#define OS_OWN_ADDRESS_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* A descriptor that is readable when an address has gone, or negative errno. No privilege is needed. */
+int own_address_watch(void);
+/* Reads all that is there. True: an address has gone, or more happened than the system could tell. */
+bool own_address_has_gone(int fd);
+/* Of either family, its port is of no account; any other family: true. */
+bool own_address_is(const struct sockaddr *address, socklen_t bytes);
+
+#endif
