@@ -108,8 +108,9 @@ static void flows_print_totals(const json_t *list)
 		from_guest += member_number(flow, "from_guest");
 		to_guest += member_number(flow, "to_guest");
 	}
-	printf("%zu flows: %zu tcp, %zu udp, %zu icmp; %s from guests, %s to guests\n", json_array_size(list),
-	       counts[0], counts[1], counts[2], quantity_bytes(from_guest, from), quantity_bytes(to_guest, to));
+	printf("%zu flow%s: %zu tcp, %zu udp, %zu icmp; %s from guests, %s to guests\n", json_array_size(list),
+	       json_array_size(list) == 1 ? "" : "s", counts[0], counts[1], counts[2], quantity_bytes(from_guest, from),
+	       quantity_bytes(to_guest, to));
 }
 
 static int flows_print(const json_t *list, struct error *ret_error)

@@ -21,7 +21,8 @@ static int help_list(void)
 	for (size_t i = 0; commands[i]; i++)
 		printf("  %-9s %s\n", commands[i]->name, commands[i]->line);
 	puts("\nguestwire help COMMAND, or guestwire COMMAND --help, says more; guestwire(1) says all.\n"
-	     "guestwire help drops lists the reasons for which frames are dropped.\n"
+	     "guestwire help drops lists the reasons for which frames are dropped, help counters what the way out "
+	     "counts.\n"
 	     "guestwire --version says which this is.");
 	return EXIT_OK;
 }

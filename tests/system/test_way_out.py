@@ -82,6 +82,23 @@ while True:
     c.sendall(b"hello")
     c.close()
 """
+ECHO = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", int(sys.argv[1])))
+print("ready", flush=True)
+while True:
+    data, who = s.recvfrom(2000)
+    s.sendto(data + b" back", who)
+"""
+ASK = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.connect((sys.argv[1], int(sys.argv[2])))
+s.send(b"hello")
+print(s.recv(100).decode())
+"""
 HEAR = """
 import socket, sys
 s = socket.socket(socket.AF_UNIX) if "/" in sys.argv[1] else socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
@@ -110,12 +127,17 @@ def test_forwards_are_added_listed_and_removed_while_it_runs(far, tmp_path):
     assert far.python(far.host, HEAR, "::1", chosen[0]["listening"].rsplit(":", 1)[1]) == "hello", far.drops()
     lab.command("forward", "add", f"unix:{tmp_path}/web.sock-:8080")
     assert far.python(far.host, HEAR, f"{tmp_path}/web.sock", 0) == "hello", far.drops()
+    far.server(far.box, ECHO, 5300)
+    assert lab.command("forward", "add", "127.0.0.1:53:5300/udp").stdout == "forward udp 127.0.0.1:53 -> 10.0.2.15:5300\n"
+    assert far.python(far.host, ASK, "127.0.0.1", 53) == "hello back", far.drops()
     listed = json.loads(lab.command("forward", "ls", "t", "--json").stdout)
-    assert listed == lab.show()["forwards"] and {forward["id"] for forward in listed} == {1, 2, 3, 4}
-    assert sum(forward["connections"] for forward in listed) == 5
+    assert listed == lab.show()["forwards"] and {forward["id"] for forward in listed} == {1, 2, 3, 4, 5}
+    assert sum(forward["connections"] for forward in listed) == 6
+    states = {(flow["protocol"], flow["state"]) for flow in json.loads(lab.command("flows", "--json").stdout)}
+    assert ("udp", "listening") in states, states
     table = lab.command("show").stdout
     assert "every interface" in table and f"{tmp_path}/web.sock" in table
-    for word in ("1", "t 8081:8080", f"unix:{tmp_path}/web.sock-:8080", "3"):
+    for word in ("1", "t 8081:8080", f"unix:{tmp_path}/web.sock-:8080", "3", "127.0.0.1:53:5300/udp"):
         assert lab.command("forward", "rm", *word.split()).stdout == ""
     assert json.loads(lab.command("forward", "ls", "--json").stdout) == []
     assert far.python(far.host, HEAR, "127.0.0.1", 2222) == "ConnectionRefusedError"
