@@ -134,8 +134,8 @@ static bool user_wants6(const struct user *user, const struct frame *frame)
 		return false;
 	if (!service_is_ours6(service, to))
 		return true;
-	/* neighbour discovery among it */
-	if (frame->layout.protocol == IP_PROTOCOL_ICMP6)
+	/* neighbour discovery among it; in fragments it may not come (RFC 6980 5), but an echo request may */
+	if (frame->layout.protocol == IP_PROTOCOL_ICMP6 && !frame->layout.fragment)
 		return false;
 	return user_is_nats(user, frame, nat_address6(to, 0), true);
 }
