@@ -42,7 +42,7 @@ _guestwire() {
 		return ;;
 	up:--guest | up:-g)
 		compopt -o nospace
-		mapfile -t COMPREPLY < <(compgen -W 'stream,path= stream,tcp= stream,connect= dgram,path= seqpacket,path= tap,ifname=' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'stream,path= stream,tcp= stream,connect= dgram,path= seqpacket,path= tap,ifname= vhost-user,path=' -- "$current")
 		return ;;
 	wait:--for)
 		mapfile -t COMPREPLY < <(compgen -W 'lease connected' -- "$current")

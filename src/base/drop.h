@@ -143,6 +143,17 @@
 	X(RING_LENGTH,              "ring-length",              "a buffer of no bytes, or a chain of more than 4 GiB") \
 	X(RING_AVAIL_INDEX,         "ring-avail-index",         "more buffers offered than the ring holds") \
 	X(RING_HEADER,              "ring-header",              "a chain shorter than the virtio-net header") \
+	X(RING_OFF,                 "ring-off",                 "on a queue that the guest's driver has switched off, or for a guest that has none on") \
+	/* vhost-user's messages: the guest that sends one of these is closed */ \
+	X(VHOST_VERSION,            "vhost-version",            "a vhost-user message of another version, or an answer to nothing") \
+	X(VHOST_REQUEST,            "vhost-request",            "a vhost-user request that is unknown or was not negotiated") \
+	X(VHOST_SIZE,               "vhost-size",               "a vhost-user message longer or shorter than its request") \
+	X(VHOST_DESCRIPTORS,        "vhost-descriptors",        "a vhost-user message with too many or too few descriptors") \
+	X(VHOST_RING,               "vhost-ring",               "a vhost-user message about a ring that is not there, or whose size or place cannot be") \
+	X(VHOST_MEMORY,             "vhost-memory",             "memory regions that overlap, overflow or are not shared memory of their size") \
+	X(VHOST_EVENT,              "vhost-event",              "a kick, call or err descriptor that is no eventfd") \
+	X(VHOST_STUCK,              "vhost-stuck",              "the front end does not read its answers") \
+	X(VHOST_FAULT,              "vhost-fault",              "memory that went away while it was in use") \
 	/* DNS at the gateway, RFC 1035 */ \
 	X(DNS_SHORT,                "dns-short",                "ends inside the DNS header or question (RFC 1035 4.1)") \
 	X(DNS_NAME,                 "dns-name",                 "a name that is too long, loops or leaves the DNS message (RFC 1035 4.1.4)") \

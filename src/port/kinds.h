@@ -8,6 +8,7 @@
 extern const struct endpoint_kind stream_kind;
 extern const struct endpoint_kind dgram_kind;
 extern const struct endpoint_kind seqpacket_kind;
-extern const struct endpoint_kind tap_kind; /* Linux only */
+extern const struct endpoint_kind tap_kind;
+extern const struct endpoint_kind vhost_user_kind; /* Linux only */
 
 #endif

@@ -3,5 +3,5 @@
 #include "port/kinds.h"
 
 const struct endpoint_kind *const endpoint_kinds[] = {
-	&stream_kind, &dgram_kind, &seqpacket_kind, &tap_kind, NULL,
+	&stream_kind, &dgram_kind, &seqpacket_kind, &tap_kind, &vhost_user_kind, NULL,
 };

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors that another process handed over, of which nothing is trusted: memory that may shrink or block, and events
+ * that may be anything. Checked here before they are used, and used so that they cannot block us. */
+#ifndef OS_HANDED_H
+#define OS_HANDED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct handed_memory {
+	uint8_t *at;        /* where the wanted offset stands */
+	void *map;          /* whole pages around it */
+	uint64_t map_bytes; /* 0: nothing is mapped */
+};
+
+/* Maps `bytes` bytes at `offset` of a file that lives in memory (memfd, tmpfs, huge pages): any other could block a read
+ * for ever. The file is sealed against shrinking where it can be. 0; -EINVAL: another kind of file, or one that ends
+ * before; negative errno. The descriptor stays the caller's. */
+int handed_map(int fd, uint64_t offset, uint64_t bytes, struct handed_memory *ret_memory);
+void handed_unmap(struct handed_memory *memory);
+/* For a handler of SIGBUS: empty pages in its place, so that the access that faulted can go on. 0 or negative errno. */
+int handed_empty(const struct handed_memory *memory);
+
+/* An eventfd to be read, or to be written; made non-blocking. A pipe is as good for writing (User Mode Linux has
+ * them): then the descriptor is replaced by one whose flags are ours alone. 0, or -EINVAL for anything else. */
+int handed_event_in(int fd);
+int handed_event_out(int *fd);
+/* False when it cannot be read: it is no eventfd after all. */
+bool handed_event_clear(int fd);
+/* What does not go at once has been said already. */
+void handed_event_signal(int fd);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* See handed.h. What surprises: flags of a file belong to everybody who has it open, so a descriptor that was made
+ * non-blocking may be made blocking again by who handed it over; therefore a look before each write. */
+#include "os/handed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static bool handed_lives_in_memory(int fd)
+{
+	struct statfs system;
+
+	if (fstatfs(fd, &system) < 0)
+		return false;
+	return system.f_type == TMPFS_MAGIC || system.f_type == HUGETLBFS_MAGIC;
+}
+
+int handed_map(int fd, uint64_t offset, uint64_t bytes, struct handed_memory *ret_memory)
+{
+	struct stat status;
+	uint64_t page_bytes, slack, map_bytes;
+	void *map;
+
+	if (bytes == 0 || offset > INT64_MAX / 2 || bytes > INT64_MAX / 2 || !handed_lives_in_memory(fd) ||
+	    fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (uint64_t)status.st_size < offset + bytes)
+		return -EINVAL;
+	/* Without sealing allowed this fails, and a fault is what tells. */
+	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
+	/* The file system's own pages: 2 MiB and more with huge ones, whose mappings begin and end with one. */
+	page_bytes = (uint64_t)status.st_blksize;
+	if (page_bytes == 0 || (page_bytes & (page_bytes - 1)) || page_bytes > (1u << 30))
+		return -EINVAL;
+	slack = offset & (page_bytes - 1);
+	map_bytes = (bytes + slack + page_bytes - 1) & ~(page_bytes - 1);
+	map = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)(offset - slack));
+	if (map == MAP_FAILED)
+		return -errno;
+	(void)madvise(map, map_bytes, MADV_DONTDUMP);
+	*ret_memory = (struct handed_memory){.at = (uint8_t *)map + slack, .map = map, .map_bytes = map_bytes};
+	return 0;
+}
+
+void handed_unmap(struct handed_memory *memory)
+{
+	if (memory->map_bytes > 0)
+		munmap(memory->map, memory->map_bytes);
+	*memory = (struct handed_memory){0};
+}
+
+int handed_empty(const struct handed_memory *memory)
+{
+	void *map = mmap(memory->map, memory->map_bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+
+	return map == MAP_FAILED ? -errno : 0;
+}
+
+/* Eventfds and a few others that have no type of their own: of those an eventfd alone can be written 8 bytes. */
+static bool handed_is_event(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
+}
+
+static int handed_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+int handed_event_in(int fd)
+{
+	return handed_is_event(fd) ? handed_set_nonblocking(fd) : -EINVAL;
+}
+
+/* The same pipe, opened once more. */
+static int handed_reopen_pipe(int *fd)
+{
+	char path[32];
+	struct stat status;
+	int own;
+
+	if (fstat(*fd, &status) < 0 || !S_ISFIFO(status.st_mode))
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (own < 0)
+		return -EINVAL;
+	close(*fd);
+	*fd = own;
+	return 0;
+}
+
+int handed_event_out(int *fd)
+{
+	return handed_is_event(*fd) ? handed_set_nonblocking(*fd) : handed_reopen_pipe(fd);
+}
+
+bool handed_event_clear(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	uint64_t count;
+
+	if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLIN))
+		return true;
+	return read(fd, &count, sizeof(count)) == sizeof(count) || errno == EAGAIN || errno == EINTR;
+}
+
+void handed_event_signal(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLOUT};
+	uint64_t one = 1;
+	ssize_t written;
+
+	if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLOUT))
+		return;
+	written = write(fd, &one, sizeof(one));
+	(void)written;
+}

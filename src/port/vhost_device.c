@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: MIT */
+/* See vhost_device.h. One function for each request, and a table of them. */
+#include "port/vhost_device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "fabric/ethswitch.h"
+#include "wire/ethernet.h"
+
+#define VHOST_BIT(number) (UINT64_C(1) << (number))
+#define VHOST_FEATURES                                                                             \
+	(VIRTNET_FEATURES | VIRTNET_FEATURE(MTU) | VIRTNET_FEATURE(STATUS) | VIRTNET_FEATURE(MQ) | \
+	 VHOST_BIT(VHOST_F_LOG_ALL) | VHOST_BIT(VHOST_F_PROTOCOL_FEATURES))
+#define VHOST_PROTOCOL_FEATURES                                                                                 \
+	(VHOST_BIT(VHOST_P_MQ) | VHOST_BIT(VHOST_P_LOG_SHMFD) | VHOST_BIT(VHOST_P_RARP) |                       \
+	 VHOST_BIT(VHOST_P_REPLY_ACK) | VHOST_BIT(VHOST_P_NET_MTU) | VHOST_BIT(VHOST_P_BACKEND_REQ) |           \
+	 VHOST_BIT(VHOST_P_CONFIG) | VHOST_BIT(VHOST_P_RESET_DEVICE) | VHOST_BIT(VHOST_P_CONFIGURE_MEM_SLOTS) | \
+	 VHOST_BIT(VHOST_P_STATUS))
+
+enum { VHOST_ADDRESS_LOG = 1 };
+
+static struct vhost_device *vhost_device_of(const struct virtnet *virtnet)
+{
+	return container_of((uintptr_t)virtnet, struct vhost_device, virtnet);
+}
+
+static void vhost_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The message's only descriptor, or -1; it is the caller's from now on. */
+static int vhost_take(struct vhost_exchange *exchange)
+{
+	int fd = exchange->descriptor_count > 0 ? exchange->descriptors[0] : -1;
+
+	exchange->descriptors[0] = -1;
+	return fd;
+}
+
+/* ---- the dirty log ---- */
+
+static bool vhost_device_logs(const struct vhost_device *device)
+{
+	return device->virtnet.features & VHOST_BIT(VHOST_F_LOG_ALL) && device->log.bytes > 0;
+}
+
+static void vhost_on_written(struct virtnet *virtnet, const struct iovec *pieces, uint32_t count, uint32_t bytes)
+{
+	struct vhost_device *device = vhost_device_of(virtnet);
+	uint64_t guest;
+
+	for (uint32_t i = 0; i < count && bytes > 0; i++) {
+		uint32_t part = pieces[i].iov_len < bytes ? (uint32_t)pieces[i].iov_len : bytes;
+
+		if (vhost_memory_guest(&device->memory, pieces[i].iov_base, &guest))
+			vhost_log_mark(&device->log, guest, part);
+		bytes -= part;
+	}
+}
+
+/* Which entries were written is not worth knowing: a ring is a few pages. */
+static void vhost_on_returned(struct virtnet *virtnet, uint32_t number)
+{
+	struct vhost_device *device = vhost_device_of(virtnet);
+	const struct ring *ring = &virtnet->rings[number].ring;
+	bool packed = virtnet->features & VIRTNET_FEATURE(RING_PACKED);
+	uint64_t guest;
+
+	if (packed && vhost_memory_guest(&device->memory, ring->packed.desc, &guest))
+		vhost_log_mark(&device->log, guest, packed_desc_bytes(ring->size));
+	if (packed && vhost_memory_guest(&device->memory, ring->packed.device, &guest))
+		vhost_log_mark(&device->log, guest, sizeof(struct packed_event));
+	if (!packed && device->rings[number].address.flags & VHOST_ADDRESS_LOG)
+		vhost_log_mark(&device->log, device->rings[number].address.log, split_used_bytes(ring->size));
+}
+
+/* ---- what the data plane says ---- */
+
+static void vhost_on_call(struct virtnet *virtnet, uint32_t number)
+{
+	int call = vhost_device_of(virtnet)->rings[number].call;
+
+	if (call >= 0)
+		handed_event_signal(call);
+}
+
+static void vhost_on_broken(struct virtnet *virtnet, uint32_t number, enum drop_reason reason)
+{
+	int err = vhost_device_of(virtnet)->rings[number].err;
+
+	(void)reason;
+	if (err >= 0)
+		handed_event_signal(err);
+}
+
+static void vhost_look(const struct virtnet *virtnet, struct port_status *ret_status)
+{
+	snprintf(ret_status->far_end, sizeof(ret_status->far_end), "%s", vhost_device_of(virtnet)->far_end);
+}
+
+const struct virtnet_owner vhost_device_owner = {
+	.call = vhost_on_call,
+	.on_broken = vhost_on_broken,
+	.look = vhost_look,
+};
+
+static const struct virtnet_owner vhost_device_logging_owner = {
+	.call = vhost_on_call,
+	.on_broken = vhost_on_broken,
+	.on_written = vhost_on_written,
+	.on_returned = vhost_on_returned,
+	.look = vhost_look,
+};
+
+static void vhost_device_watch_writes(struct vhost_device *device)
+{
+	device->virtnet.owner = vhost_device_logs(device) ? &vhost_device_logging_owner : &vhost_device_owner;
+}
+
+/* ---- rings ---- */
+
+static uint32_t vhost_ring_number(const struct vhost_ring *ring)
+{
+	return (uint32_t)(ring - ring->device->rings);
+}
+
+static bool vhost_ring_runs(const struct vhost_ring *ring)
+{
+	return ring->device->virtnet.rings[vhost_ring_number(ring)].started;
+}
+
+static void vhost_ring_stop(struct vhost_ring *ring)
+{
+	if (vhost_ring_runs(ring))
+		ring->base = virtnet_stop(&ring->device->virtnet, vhost_ring_number(ring));
+}
+
+/* DROP_NONE too when something is still to come. */
+static enum drop_reason vhost_ring_start(struct vhost_ring *ring)
+{
+	struct vhost_device *device = ring->device;
+	struct ring_setup setup = {.size = (uint16_t)ring->size, .base = ring->base};
+
+	if (vhost_ring_runs(ring) || ring->size == 0 || !ring->has_address || ring->kick < 0)
+		return DROP_NONE;
+	if (!vhost_memory_find(&device->memory, ring->address.desc, &setup.desc) ||
+	    !vhost_memory_find(&device->memory, ring->address.avail, &setup.driver) ||
+	    !vhost_memory_find(&device->memory, ring->address.used, &setup.device) ||
+	    virtnet_start(&device->virtnet, vhost_ring_number(ring), &setup) < 0)
+		return DROP_VHOST_RING;
+	return DROP_NONE;
+}
+
+/* All that run, over a change of what they stand on. */
+static enum drop_reason vhost_rings_again(struct vhost_device *device, const bool *ran)
+{
+	enum drop_reason reason = DROP_NONE;
+
+	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX && reason == DROP_NONE; i++) {
+		if (ran[i])
+			reason = vhost_ring_start(&device->rings[i]);
+	}
+	return reason;
+}
+
+static void vhost_rings_pause(struct vhost_device *device, bool *ret_ran)
+{
+	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++) {
+		ret_ran[i] = vhost_ring_runs(&device->rings[i]);
+		vhost_ring_stop(&device->rings[i]);
+	}
+}
+
+static void vhost_on_kick(void *owner, unsigned events)
+{
+	struct vhost_ring *ring = owner;
+	struct vhost_device *device = ring->device;
+	enum drop_reason reason;
+
+	(void)events;
+	if (!handed_event_clear(ring->kick)) {
+		device->on_lost(device, DROP_VHOST_EVENT);
+		return;
+	}
+	reason = vhost_ring_start(ring);
+	if (reason != DROP_NONE) {
+		device->on_lost(device, reason);
+		return;
+	}
+	virtnet_kick(&device->virtnet, vhost_ring_number(ring));
+}
+
+static void vhost_ring_forget(struct vhost_ring *ring)
+{
+	vhost_ring_stop(ring);
+	if (ring->kick >= 0)
+		loop_unwatch(ring->device->loop, &ring->watch);
+	vhost_close(&ring->kick);
+	vhost_close(&ring->call);
+	vhost_close(&ring->err);
+	ring->has_address = false;
+	ring->size = 0;
+	ring->base = (struct ring_base){0};
+}
+
+static struct vhost_ring *vhost_ring_at(struct vhost_device *device, uint64_t number)
+{
+	return number < VIRTNET_RINGS_MAX ? &device->rings[number] : NULL;
+}
+
+/* ---- requests: features ---- */
+
+static enum drop_reason vhost_get_features(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)device;
+	exchange->payload.number = VHOST_FEATURES;
+	exchange->answer_bytes = sizeof(uint64_t);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_set_features(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	uint64_t features = exchange->payload.number;
+
+	if (features & ~VHOST_FEATURES)
+		return DROP_VHOST_REQUEST;
+	virtnet_set_features(&device->virtnet, features, device->mtu_bytes);
+	vhost_device_watch_writes(device);
+	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX && !(features & VHOST_BIT(VHOST_F_PROTOCOL_FEATURES)); i++)
+		virtnet_switch(&device->virtnet, i, true);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_get_protocol_features(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)device;
+	exchange->payload.number = VHOST_PROTOCOL_FEATURES;
+	exchange->answer_bytes = sizeof(uint64_t);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_set_protocol_features(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	if (exchange->payload.number & ~VHOST_PROTOCOL_FEATURES)
+		return DROP_VHOST_REQUEST;
+	device->protocol = exchange->payload.number;
+	return DROP_NONE;
+}
+
+/* Pairs to QEMU, single queues to cloud-hypervisor and crosvm: the number of pairs is right for all that have up to half
+ * as many. */
+static enum drop_reason vhost_get_queue_num(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)device;
+	exchange->payload.number = VIRTNET_PAIRS_MAX;
+	exchange->answer_bytes = sizeof(uint64_t);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_set_owner(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)device;
+	(void)exchange;
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_reset(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)exchange;
+	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++) {
+		vhost_ring_stop(&device->rings[i]);
+		virtnet_switch(&device->virtnet, i, false);
+	}
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_set_status(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	device->status = (uint8_t)exchange->payload.number;
+	return device->status == 0 ? vhost_reset(device, exchange) : DROP_NONE;
+}
+
+static enum drop_reason vhost_get_status(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	exchange->payload.number = device->status;
+	exchange->answer_bytes = sizeof(uint64_t);
+	return DROP_NONE;
+}
+
+/* ---- requests: memory ---- */
+
+static enum drop_reason vhost_set_mem_table(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	const struct vhost_table *table = &exchange->payload.table;
+	bool ran[VIRTNET_RINGS_MAX];
+
+	vhost_rings_pause(device, ran);
+	vhost_memory_clear(&device->memory, &device->virtnet.memory);
+	for (uint32_t i = 0; i < table->count; i++) {
+		if (vhost_memory_add(&device->memory, &device->virtnet.memory, &table->regions[i],
+				     exchange->descriptors[i]) < 0)
+			return DROP_VHOST_MEMORY;
+	}
+	return vhost_rings_again(device, ran);
+}
+
+static enum drop_reason vhost_get_max_mem_slots(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)device;
+	exchange->payload.number = MEMORY_REGIONS_MAX;
+	exchange->answer_bytes = sizeof(uint64_t);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_add_mem_reg(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	bool ran[VIRTNET_RINGS_MAX];
+
+	vhost_rings_pause(device, ran);
+	if (vhost_memory_add(&device->memory, &device->virtnet.memory, &exchange->payload.region.region,
+			     exchange->descriptors[0]) < 0)
+		return DROP_VHOST_MEMORY;
+	return vhost_rings_again(device, ran);
+}
+
+static enum drop_reason vhost_rem_mem_reg(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	bool ran[VIRTNET_RINGS_MAX];
+
+	vhost_rings_pause(device, ran);
+	if (vhost_memory_remove(&device->memory, &device->virtnet.memory, &exchange->payload.region.region) < 0)
+		return DROP_VHOST_MEMORY;
+	return vhost_rings_again(device, ran);
+}
+
+static enum drop_reason vhost_set_log_base(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	if (vhost_log_set(&device->log, &exchange->payload.log, exchange->descriptors[0]) < 0)
+		return DROP_VHOST_MEMORY;
+	vhost_device_watch_writes(device);
+	exchange->payload.number = 0;
+	exchange->answer_bytes = sizeof(uint64_t);
+	return DROP_NONE;
+}
+
+/* It would be told that something is dirty: nobody listens, all look at the log itself. */
+static enum drop_reason vhost_set_log_fd(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)device;
+	(void)exchange;
+	return DROP_NONE;
+}
+
+/* ---- requests: rings ---- */
+
+static enum drop_reason vhost_set_vring_num(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	const struct vhost_state *state = &exchange->payload.state;
+	struct vhost_ring *ring = vhost_ring_at(device, state->ring);
+
+	if (!ring || vhost_ring_runs(ring) || state->number == 0 || state->number > VIRTNET_RING_SIZE_MAX)
+		return DROP_VHOST_RING;
+	ring->size = state->number;
+	return DROP_NONE;
+}
+
+/* Also while the ring runs, when logging begins or ends. */
+static enum drop_reason vhost_set_vring_addr(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.address.ring);
+	const struct vhost_address *address = &exchange->payload.address;
+	bool runs;
+
+	if (!ring)
+		return DROP_VHOST_RING;
+	runs = vhost_ring_runs(ring);
+	if (runs && (address->desc != ring->address.desc || address->avail != ring->address.avail ||
+		     address->used != ring->address.used))
+		vhost_ring_stop(ring);
+	ring->address = *address;
+	ring->has_address = true;
+	return runs ? vhost_ring_start(ring) : DROP_NONE;
+}
+
+static enum drop_reason vhost_set_vring_base(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	const struct vhost_state *state = &exchange->payload.state;
+	struct vhost_ring *ring = vhost_ring_at(device, state->ring);
+
+	if (!ring || vhost_ring_runs(ring))
+		return DROP_VHOST_RING;
+	ring->base.avail = ring->base.used = (uint16_t)state->number;
+	if (device->virtnet.features & VIRTNET_FEATURE(RING_PACKED))
+		ring->base.used = (uint16_t)(state->number >> 16);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_get_vring_base(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	struct vhost_state *state = &exchange->payload.state;
+	struct vhost_ring *ring = vhost_ring_at(device, state->ring);
+
+	if (!ring)
+		return DROP_VHOST_RING;
+	vhost_ring_stop(ring);
+	state->number = ring->base.avail;
+	if (device->virtnet.features & VIRTNET_FEATURE(RING_PACKED))
+		state->number |= (uint32_t)ring->base.used << 16;
+	exchange->answer_bytes = sizeof(*state);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_set_vring_kick(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.number & VHOST_RING_MASK);
+	int fd = vhost_take(exchange);
+
+	/* a ring without one would have to be polled */
+	if (!ring || fd < 0 || handed_event_in(fd) < 0) {
+		vhost_close(&fd);
+		return ring ? DROP_VHOST_EVENT : DROP_VHOST_RING;
+	}
+	if (ring->kick >= 0)
+		loop_unwatch(device->loop, &ring->watch);
+	vhost_close(&ring->kick);
+	ring->kick = fd;
+	watch_init(&ring->watch, fd, vhost_on_kick, ring);
+	if (loop_watch(device->loop, &ring->watch, LOOP_READ) < 0) {
+		vhost_close(&ring->kick);
+		return DROP_VHOST_EVENT;
+	}
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_set_event(struct vhost_exchange *exchange, const struct vhost_ring *ring, int *to)
+{
+	int fd = vhost_take(exchange);
+
+	if (!ring || (fd >= 0 && handed_event_out(&fd) < 0)) {
+		vhost_close(&fd);
+		return ring ? DROP_VHOST_EVENT : DROP_VHOST_RING;
+	}
+	vhost_close(to);
+	*to = fd;
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_set_vring_call(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.number & VHOST_RING_MASK);
+	enum drop_reason reason = vhost_set_event(exchange, ring, ring ? &ring->call : NULL);
+
+	/* What was returned under the old one may not have been told. */
+	if (reason == DROP_NONE && ring->call >= 0 && vhost_ring_runs(ring))
+		handed_event_signal(ring->call);
+	return reason;
+}
+
+static enum drop_reason vhost_set_vring_err(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.number & VHOST_RING_MASK);
+
+	return vhost_set_event(exchange, ring, ring ? &ring->err : NULL);
+}
+
+static enum drop_reason vhost_set_vring_enable(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	const struct vhost_state *state = &exchange->payload.state;
+
+	if (!vhost_ring_at(device, state->ring))
+		return DROP_VHOST_RING;
+	virtnet_switch(&device->virtnet, state->ring, state->number != 0);
+	return DROP_NONE;
+}
+
+/* ---- requests: the network ---- */
+
+/* The guest has moved here: a frame in its name tells the switch where it is now. */
+static enum drop_reason vhost_send_rarp(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	static const uint8_t request[] = {0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3}; /* RFC 903: reverse, who am I */
+	uint8_t bytes[60] = {0};
+	struct frame frame;
+
+	memset(bytes, 0xff, 6);
+	memcpy(bytes + 6, exchange->payload.bytes, 6);
+	memcpy(bytes + 12, request, sizeof(request));
+	memcpy(bytes + 22, exchange->payload.bytes, 6);
+	memcpy(bytes + 32, exchange->payload.bytes, 6);
+	frame_init(&frame, bytes, sizeof(bytes));
+	ethswitch_input(&device->virtnet.port, &frame, 1);
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_net_set_mtu(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	return exchange->payload.number <= device->mtu_bytes ? DROP_NONE : DROP_VHOST_REQUEST;
+}
+
+static enum drop_reason vhost_set_backend_req_fd(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	vhost_close(&device->backend);
+	device->backend = vhost_take(exchange);
+	return DROP_NONE;
+}
+
+/* struct virtio_net_config (virtio 1.2, 5.1.4): the address is the front end's own to choose. */
+static enum drop_reason vhost_get_config(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	struct vhost_config *config = &exchange->payload.config;
+	uint8_t all[VHOST_CONFIG_BYTES] = {0};
+
+	all[6] = 1; /* the link is up */
+	all[8] = VIRTNET_PAIRS_MAX;
+	all[10] = (uint8_t)device->mtu_bytes;
+	all[11] = (uint8_t)(device->mtu_bytes >> 8);
+	memcpy(config->data, all + config->offset, config->bytes);
+	exchange->answer_bytes = VHOST_CONFIG_HEADER_BYTES + config->bytes;
+	return DROP_NONE;
+}
+
+/* There is nothing that a driver may write. */
+static enum drop_reason vhost_set_config(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	(void)device;
+	(void)exchange;
+	return DROP_NONE;
+}
+
+static enum drop_reason (*const vhost_requests[VHOST_REQUESTS])(struct vhost_device *, struct vhost_exchange *) = {
+	[VHOST_GET_FEATURES] = vhost_get_features,
+	[VHOST_SET_FEATURES] = vhost_set_features,
+	[VHOST_SET_OWNER] = vhost_set_owner,
+	[VHOST_RESET_OWNER] = vhost_reset,
+	[VHOST_SET_MEM_TABLE] = vhost_set_mem_table,
+	[VHOST_SET_LOG_BASE] = vhost_set_log_base,
+	[VHOST_SET_LOG_FD] = vhost_set_log_fd,
+	[VHOST_SET_VRING_NUM] = vhost_set_vring_num,
+	[VHOST_SET_VRING_ADDR] = vhost_set_vring_addr,
+	[VHOST_SET_VRING_BASE] = vhost_set_vring_base,
+	[VHOST_GET_VRING_BASE] = vhost_get_vring_base,
+	[VHOST_SET_VRING_KICK] = vhost_set_vring_kick,
+	[VHOST_SET_VRING_CALL] = vhost_set_vring_call,
+	[VHOST_SET_VRING_ERR] = vhost_set_vring_err,
+	[VHOST_GET_PROTOCOL_FEATURES] = vhost_get_protocol_features,
+	[VHOST_SET_PROTOCOL_FEATURES] = vhost_set_protocol_features,
+	[VHOST_GET_QUEUE_NUM] = vhost_get_queue_num,
+	[VHOST_SET_VRING_ENABLE] = vhost_set_vring_enable,
+	[VHOST_SEND_RARP] = vhost_send_rarp,
+	[VHOST_NET_SET_MTU] = vhost_net_set_mtu,
+	[VHOST_SET_BACKEND_REQ_FD] = vhost_set_backend_req_fd,
+	[VHOST_GET_CONFIG] = vhost_get_config,
+	[VHOST_SET_CONFIG] = vhost_set_config,
+	[VHOST_RESET_DEVICE] = vhost_reset,
+	[VHOST_GET_MAX_MEM_SLOTS] = vhost_get_max_mem_slots,
+	[VHOST_ADD_MEM_REG] = vhost_add_mem_reg,
+	[VHOST_REM_MEM_REG] = vhost_rem_mem_reg,
+	[VHOST_SET_STATUS] = vhost_set_status,
+	[VHOST_GET_STATUS] = vhost_get_status,
+};
+
+enum drop_reason vhost_device_request(struct vhost_device *device, struct vhost_exchange *exchange)
+{
+	exchange->answer_bytes = 0;
+	return vhost_requests[exchange->header.request](device, exchange);
+}
+
+void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t mtu_bytes,
+		       void (*on_lost)(struct vhost_device *device, enum drop_reason reason))
+{
+	device->loop = loop;
+	device->mtu_bytes = mtu_bytes;
+	device->on_lost = on_lost;
+	device->backend = -1;
+	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
+		device->rings[i] = (struct vhost_ring){.device = device, .kick = -1, .call = -1, .err = -1};
+	virtnet_set_features(&device->virtnet, 0, mtu_bytes);
+}
+
+void vhost_device_done(struct vhost_device *device)
+{
+	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
+		vhost_ring_forget(&device->rings[i]);
+	vhost_memory_clear(&device->memory, &device->virtnet.memory);
+	vhost_log_clear(&device->log);
+	vhost_close(&device->backend);
+}

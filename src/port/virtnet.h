@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* The data plane of a virtio network device as a port of the switch: pairs of rings in a guest's memory, the even ones to
+ * the guest and the odd ones from it (virtio 1.2, 5.1.2). Its owner (vhost-user's messages, an emulator's registers) says
+ * where memory and rings are, which are on, and when the guest kicked; it says when the guest is to be told.
+ *
+ * States of a ring: absent -> started (its addresses are known and the guest has kicked once) -> absent. A started ring
+ * is on or off: one from the guest that is off is emptied and what was in it counted, one to the guest is not filled.
+ * A ring whose guest lied is broken until it is started anew; the others go on.
+ *
+ * The hot path. From the guest: descriptors are walked into one array of pieces, 256 bytes of each frame are copied and
+ * believed, the rest is read from the guest's memory by whoever the frame goes to; the chains go back when the batch is
+ * delivered, and the guest is told once. To the guest: a producer writes into the chains themselves, or a frame is
+ * copied there; what finds no room waits in a bounded queue, and the guest is asked to kick only then. */
+#ifndef PORT_VIRTNET_H
+#define PORT_VIRTNET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fabric/framequeue.h"
+#include "fabric/port.h"
+#include "virtio/memory.h"
+#include "virtio/ring.h"
+
+enum virtnet_limits {
+	VIRTNET_PAIRS_MAX = 8,
+	VIRTNET_RINGS_MAX = 2 * VIRTNET_PAIRS_MAX,
+	VIRTNET_RING_SIZE_MAX = 1024, /* virtio-net drivers and front ends use 256 to 1024 */
+	VIRTNET_PIECES = 4 * RING_PIECES_MAX,
+};
+
+/* virtio 1.2, 5.1.3 and 6. */
+enum virtnet_feature {
+	VIRTNET_F_CSUM = 0,
+	VIRTNET_F_GUEST_CSUM = 1,
+	VIRTNET_F_MTU = 3,
+	VIRTNET_F_MAC = 5,
+	VIRTNET_F_GUEST_TSO4 = 7,
+	VIRTNET_F_GUEST_TSO6 = 8,
+	VIRTNET_F_GUEST_ECN = 9,
+	VIRTNET_F_HOST_TSO4 = 11,
+	VIRTNET_F_HOST_TSO6 = 12,
+	VIRTNET_F_HOST_ECN = 13,
+	VIRTNET_F_MRG_RXBUF = 15,
+	VIRTNET_F_STATUS = 16,
+	VIRTNET_F_MQ = 22,
+	VIRTNET_F_INDIRECT_DESC = 28,
+	VIRTNET_F_EVENT_IDX = 29,
+	VIRTNET_F_VERSION_1 = 32,
+	VIRTNET_F_RING_PACKED = 34,
+	VIRTNET_F_GUEST_USO4 = 54,
+	VIRTNET_F_GUEST_USO6 = 55,
+	VIRTNET_F_HOST_USO = 56,
+};
+
+#define VIRTNET_FEATURE(name) (UINT64_C(1) << VIRTNET_F_##name)
+
+/* All that the data plane can do; what else a device offers (MAC, MTU, STATUS, MQ) is its owner's. */
+#define VIRTNET_FEATURES                                                                            \
+	(VIRTNET_FEATURE(CSUM) | VIRTNET_FEATURE(GUEST_CSUM) | VIRTNET_FEATURE(GUEST_TSO4) |        \
+	 VIRTNET_FEATURE(GUEST_TSO6) | VIRTNET_FEATURE(GUEST_ECN) | VIRTNET_FEATURE(HOST_TSO4) |    \
+	 VIRTNET_FEATURE(HOST_TSO6) | VIRTNET_FEATURE(HOST_ECN) | VIRTNET_FEATURE(MRG_RXBUF) |      \
+	 VIRTNET_FEATURE(INDIRECT_DESC) | VIRTNET_FEATURE(EVENT_IDX) | VIRTNET_FEATURE(VERSION_1) | \
+	 VIRTNET_FEATURE(RING_PACKED) | VIRTNET_FEATURE(GUEST_USO4) | VIRTNET_FEATURE(GUEST_USO6) | \
+	 VIRTNET_FEATURE(HOST_USO))
+
+struct virtnet;
+
+struct virtnet_owner {
+	/* The guest wants to be told about this ring. During a delivery too. */
+	void (*call)(struct virtnet *virtnet, uint32_t ring);
+	/* The guest lied; counted already. Not the place to end the guest: a delivery may be under way. */
+	void (*on_broken)(struct virtnet *virtnet, uint32_t ring, enum drop_reason reason);
+	/* So many bytes from the front of these pieces of the guest's memory were written; NULL while nobody asks. */
+	void (*on_written)(struct virtnet *virtnet, const struct iovec *pieces, uint32_t count, uint32_t bytes);
+	/* The ring's own memory was written, by a return; NULL while nobody asks. */
+	void (*on_returned)(struct virtnet *virtnet, uint32_t ring);
+	/* For show. */
+	void (*look)(const struct virtnet *virtnet, struct port_status *ret_status);
+};
+
+struct virtnet_ring {
+	struct ring ring;
+	bool started;
+	bool on;
+	bool told_broken;
+	bool dirty; /* returned to, and not flushed yet */
+};
+
+/* What all virtio ports of a thread share for the time of one call. */
+struct virtnet_scratch;
+
+struct virtnet {
+	struct port port;
+	const struct virtnet_owner *owner;
+	struct virtnet_scratch *scratch;
+	struct memory memory;
+	uint64_t features; /* as negotiated */
+	struct virtnet_ring rings[VIRTNET_RINGS_MAX];
+	struct framequeue queue; /* what found no room in the rings */
+	uint32_t next;           /* the pair whose turn it is */
+	uint32_t lent;           /* the ring whose room is out */
+};
+
+/* NULL: no memory. Outlives its ports. */
+struct virtnet_scratch *virtnet_scratch_new(void);
+void virtnet_scratch_free(struct virtnet_scratch *scratch);
+
+/* The caller's memory; then the port's options, then ethswitch_attach(). */
+void virtnet_init(struct virtnet *virtnet, const struct virtnet_owner *owner, struct virtnet_scratch *scratch,
+		  const char *name, struct pool *blocks, size_t queue_bytes);
+/* What is queued is dropped by name. Before the port is detached. */
+void virtnet_done(struct virtnet *virtnet);
+
+/* What the guest accepted; `mtu_bytes` is the network's. Rings that are started keep what they have. */
+void virtnet_set_features(struct virtnet *virtnet, uint64_t features, uint32_t mtu_bytes);
+/* The setup's memory and features are filled in here. As ring_init(); -EINVAL too for a ring that is too large. */
+int virtnet_start(struct virtnet *virtnet, uint32_t ring, struct ring_setup *setup);
+/* Where it would go on. */
+struct ring_base virtnet_stop(struct virtnet *virtnet, uint32_t ring);
+void virtnet_switch(struct virtnet *virtnet, uint32_t ring, bool on);
+/* The guest offers more. Outside a delivery. */
+void virtnet_kick(struct virtnet *virtnet, uint32_t ring);
+
+static inline bool virtnet_is_to_guest(uint32_t ring)
+{
+	return ring % 2 == 0;
+}
+
+#endif
