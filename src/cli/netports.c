@@ -40,7 +40,7 @@ static int netports_make_map(struct netports *netports, struct gw_network *netwo
 {
 	const struct portmap_config config = {.network = network,
 					      .inside = netports->inside,
-					      .guest = "netns",
+					      .guest = "",
 					      .on_notice = netports_on_notice};
 	int error = portmap_new(&config, &netports->portmap, ret_error);
 

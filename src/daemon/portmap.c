@@ -32,8 +32,9 @@ struct portmap_entry {
 	uint16_t port, to;
 	unsigned forward; /* its number; 0: none */
 	struct gw_passage *passages[2];
-	bool seen;  /* in this round of auto */
-	bool ended; /* it goes when nothing is asked any more */
+	int here[2]; /* sockets of passages in, -1: none; the passages' */
+	bool seen;   /* in this round of auto */
+	bool ended;  /* it goes when nothing is asked any more */
 	unsigned asked;
 	int error; /* the worst answer */
 	struct portmap_ask {
@@ -107,6 +108,7 @@ static struct portmap_entry *portmap_entry_new(struct portmap *map, struct portm
 	entry->way = way;
 	entry->port = port;
 	entry->to = to;
+	entry->here[0] = entry->here[1] = -1;
 	list_append(&rule->entries, &entry->link);
 	return entry;
 }
@@ -206,24 +208,35 @@ static int portmap_ask_out(struct portmap_entry *entry, const struct portspec *s
 static int portmap_listen_here(struct portmap_entry *entry, const struct portspec *spec, int family)
 {
 	struct gw_dialler *through = inside_dialler(entry->map->config.inside);
-	const int on = 1, off = 0;
+	const int on = 1;
 	struct sockaddr_storage address;
 	socklen_t bytes = portmap_address(spec, family, entry->port, &address);
 	int fd = socket_open(family, SOCK_DGRAM), error = 0;
 
 	if (fd < 0)
 		return fd;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	socket_share_address(fd, true);
 	if (family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&address, bytes) < 0)
 		error = -errno;
-	/* From now on nobody else can have it, whatever they set. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off));
-	if (error == 0 && through)
-		return portmap_pass(entry, family, fd, through);
-	close(fd);
-	return error == 0 ? -EPIPE : error;
+	if (error == 0 && !through)
+		error = -EPIPE;
+	if (error < 0) {
+		close(fd);
+		return error;
+	}
+	entry->here[family == AF_INET6] = fd;
+	return portmap_pass(entry, family, fd, through);
+}
+
+/* Once the forward is bound beside them nobody else shall be. */
+static void portmap_unshare(const struct portmap_entry *entry)
+{
+	for (int i = 0; i < 2; i++) {
+		if (entry->passages[i] && entry->here[i] >= 0)
+			socket_share_address(entry->here[i], false);
+	}
 }
 
 static bool portmap_is_loopback(const struct portspec *spec)
@@ -262,10 +275,14 @@ static int portmap_make_in(struct portmap_entry *entry, const struct portspec *s
 		if (error.code < 0)
 			return error_set(ret_error, error.code, "%s %u: %s", portmap_options[entry->way], entry->port,
 					 error_name(error.code));
-		if (portmap_is_loopback(spec))
+		if (portmap_is_loopback(spec)) {
+			portmap_unshare(entry);
 			return 0;
+		}
 	}
-	if (portmap_forward(entry, spec, last, &error) < 0)
+	error.code = portmap_forward(entry, spec, last, &error);
+	portmap_unshare(entry);
+	if (error.code < 0)
 		return error_set(ret_error, error.code, "%s: %s", portmap_options[entry->way], error.text);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "network/dialler.h"
 #include "network/forward.h"
 #include "network/network.h"
 #include "os/socket.h"
@@ -123,19 +124,40 @@ static int forward_socket_open(const struct forward *forward, bool is6)
 	return fd;
 }
 
+/* A passage for the datagrams of this machine's loopback may have the port already. Sockets that share an address so do it
+ * only while they are bound: whoever comes later may not. */
+static bool forward_stands_beside(const struct forward *forward)
+{
+	struct ip6 guest;
+
+	return forward->spec.protocol == FORWARD_UDP &&
+	       addressee_find(forward->network, &forward->spec.guest, &guest) == 0 &&
+	       dialler_find(forward->network, guest);
+}
+
 /* Bound, and listening where it is TCP; the port that was asked for, or the system's choice. A descriptor. */
 static int forward_socket_bind(const struct forward *forward, struct ip6 ip, uint16_t port, bool is6)
 {
 	struct sockaddr_storage address;
 	socklen_t bytes = forward_sockaddr(ip, port, is6, &address);
 	int fd = forward_socket_open(forward, is6), error;
+	bool beside = forward_stands_beside(forward);
 
 	if (fd < 0)
 		return fd;
-	if (bind(fd, (const struct sockaddr *)&address, bytes) == 0 &&
-	    (forward->spec.protocol == FORWARD_UDP || listen(fd, FORWARD_BACKLOG) == 0))
+	if (forward->spec.ifname[0] && (error = socket_bind_device(fd, forward->spec.ifname)) < 0) {
+		close(fd);
+		return error;
+	}
+	if (beside)
+		socket_share_address(fd, true);
+	error = bind(fd, (const struct sockaddr *)&address, bytes) < 0 ? -errno : 0;
+	if (beside)
+		socket_share_address(fd, false);
+	if (error == 0 && forward->spec.protocol != FORWARD_UDP && listen(fd, FORWARD_BACKLOG) < 0)
+		error = -errno;
+	if (error == 0)
 		return fd;
-	error = -errno;
 	close(fd);
 	return error;
 }

@@ -81,14 +81,32 @@ static bool forward_is_any4(struct ip6 address)
 	return ip6_equal(address, nat_address4((struct ip4){{0}}, 0).ip);
 }
 
+/* "ADDR%INTERFACE" to ADDR. */
+static int forward_cut_interface(const char *text, size_t *length, struct forward_spec *spec)
+{
+	const char *percent = memchr(text, '%', *length);
+	size_t bytes = percent ? *length - (size_t)(percent - text) - 1 : 0;
+
+	if (!percent)
+		return 0;
+	if (bytes == 0 || bytes >= sizeof(spec->ifname))
+		return -EINVAL;
+	memcpy(spec->ifname, percent + 1, bytes);
+	spec->ifname[bytes] = '\0';
+	*length = (size_t)(percent - text);
+	return 0;
+}
+
 static int forward_set_address(struct forward_reader *reader, struct forward_spec *spec, const char *text,
 			       size_t length, bool brackets)
 {
 	char address[IP6_TEXT_BYTES];
 	struct ip4 ip4;
-	bool right = length < sizeof(address);
+	bool right = true;
 
-	if (!right)
+	if (forward_cut_interface(text, &length, spec) < 0)
+		return forward_wrong(reader, "the name of an interface has 1 to 15 letters");
+	if (length >= sizeof(address))
 		return forward_wrong(reader, "the host's address is too long");
 	memcpy(address, text, length);
 	address[length] = '\0';
@@ -111,9 +129,12 @@ static int forward_read_address(struct forward_reader *reader, struct forward_sp
 {
 	bool brackets = *reader->at == '[';
 	const char *text = reader->at + brackets;
-	size_t length = strcspn(text, brackets ? "]" : ":-");
+	size_t length = strcspn(text, brackets ? "]" : ":-%");
 	int error;
 
+	/* an interface's name may have a '-' */
+	if (!brackets && text[length] == '%')
+		length += strcspn(text + length, ":");
 	if (!brackets && text[length] != ':')
 		length = 0; /* QEMU lets the address go with its colon */
 	else if (strncmp(text + length, brackets ? "]:" : ":", brackets ? 2 : 1) != 0)

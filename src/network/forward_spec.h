@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a person says of a forward, in QEMU's words: "tcp:[ADDR]:PORT[-PORT]-[GUEST]:PORT[-PORT]", "udp:…" alike,
- * "unix:PATH-[GUEST]:PORT". IPv6 addresses stand in brackets, and a guest's name may. Without a protocol it is tcp.
+ * "unix:PATH-[GUEST]:PORT". IPv6 addresses stand in brackets, and a guest's name may. Behind ADDR, or in its place, may stand
+ * %INTERFACE. Without a protocol it is tcp.
  *
  * '-' is in names and paths, too. Behind a port it begins a range when a number and another '-' follow; a unix socket's
  * path ends at the last one before the guest, so that a guest's name with '-' stands in brackets there. */
@@ -17,6 +18,7 @@
 enum forward_spec_limits {
 	FORWARD_RANGE_MAX = 4096,
 	FORWARD_PATH_BYTES = 108,
+	FORWARD_IFNAME_BYTES = 16,
 };
 
 enum forward_protocol {
@@ -30,8 +32,9 @@ struct forward_spec {
 	bool everywhere;    /* no address, or the one that means every one of its family */
 	struct ip6 address; /* IPv4 as ::ffff:a.b.c.d; zero: every address of both families, unless only6 */
 	bool only6;         /* [::] */
-	uint16_t port;      /* 0: the system's choice */
-	uint16_t count;     /* ports from `port` on, to as many from `guest_port` on */
+	char ifname[FORWARD_IFNAME_BYTES]; /* "": from any; else only what comes by this interface */
+	uint16_t port;                     /* 0: the system's choice */
+	uint16_t count;                    /* ports from `port` on, to as many from `guest_port` on */
 	char path[FORWARD_PATH_BYTES];
 	struct addressee guest;
 	uint16_t guest_port;

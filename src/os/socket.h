@@ -6,6 +6,7 @@
 #ifndef OS_SOCKET_H
 #define OS_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -41,6 +42,8 @@ uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes);
  * ends a guest too that is only stopped and whose system answers with a closed window. */
 void socket_keep_alive(int fd);
 
+/* While it is on at both, two sockets may have one port, the one with the more precise address first; of datagrams. */
+void socket_share_address(int fd, bool on);
 /* Only what comes by this interface, and before bind(). 0 or negative errno (-ENODEV). */
 int socket_bind_device(int fd, const char *ifname);
 
