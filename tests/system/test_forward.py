@@ -276,3 +276,111 @@ print(s.recv(100).decode())
         serve(guest)
         assert client.stdout.read() == "here\n"
         guest.close()
+
+
+def test_rules_come_and_go_while_another_ones_bytes_move(far, move):
+    far = far(",hostfwd=tcp:127.0.0.1:9000-:9000")
+    size = 96 << 20
+    far.server(far.box, WHO, 22)
+    taker = far.start(far.box, move, "take", "9000", str(size), "7", stdout=subprocess.PIPE, text=True)
+    assert taker.stdout.readline() == "listening\n"
+    sender = far.start(far.host, move, "send", "127.0.0.1", "9000", str(size), "7")
+    rounds = 0
+    while sender.process.poll() is None or rounds < 3:
+        far.lab.command("forward", "add", "t", "tcp:127.0.0.1:2000-2020-:22-42")
+        far.lab.command("forward", "add", "t", "udp:127.0.0.1:2000-:53")
+        assert ask(far, far.host, "127.0.0.1", 2000) == "10.0.2.2 22"
+        # taken away while its connection is open, even that of the bytes
+        far.lab.command("forward", "rm", "t", "tcp:127.0.0.1:2000-2020-:22-42")
+        far.lab.command("forward", "rm", "t", "udp:127.0.0.1:2000-:53")
+        if rounds == 1:
+            far.lab.command("forward", "rm", "t", "tcp:127.0.0.1:9000-:9000")
+        assert ask(far, far.host, "127.0.0.1", 2000) == "ECONNREFUSED"
+        rounds += 1
+    assert sender.wait() == 0 and taker.stdout.read() == "right\n", far.drops()
+
+
+BURST = """
+import socket, sys
+ends = [socket.create_connection(("127.0.0.1", 2222), 10) for _ in range(int(sys.argv[1]))]
+said = [s.makefile().readline().strip() for s in ends]
+print(len(said), set(said))
+"""
+
+
+def test_more_at_once_than_may_wait_for_an_address_are_served(far):
+    far = far(",hostfwd=tcp:127.0.0.1:2222-:22")
+    far.server(far.box, WHO, 22)
+    assert far.python(far.host, BURST, 150) == "150 {'10.0.2.2 22'}", far.drops()
+
+
+def test_connections_wait_for_a_descriptor_and_one_line_says_so(far):
+    far = far(",hostfwd=tcp:127.0.0.1:2222-:22")
+    far.server(far.box, HOLD, 22)
+    pid = str(eventually(lambda: guestwire_pid(far), what="the process"))
+    used = len(os.listdir(f"/proc/{pid}/fd"))
+    subprocess.run(["prlimit", "--pid", pid, f"--nofile={used + 20}:{used + 20}"], check=True)
+    client = far.start(far.host, sys.executable, "-c", MANY, "40", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    eventually(lambda: "no descriptor is left for connections" in far.lab.errors(), what="the line")
+    before = cpu(pid)
+    time.sleep(1)
+    # it waits, and does not spin
+    assert cpu(pid) - before < 0.3
+    client.process.stdin.write("close\n")
+    client.process.stdin.close()
+    assert client.stdout.readline() == "40 answered\n", far.drops()
+    assert far.lab.errors().count("no descriptor is left for connections") == 1, far.lab.errors()
+
+
+HOLD = """
+import socket, threading
+s = socket.create_server(("0.0.0.0", 22), backlog=256)
+print("ready", flush=True)
+def serve(c):
+    c.sendall(b"here\\n")
+    c.recv(1)
+    c.close()
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+MANY = """
+import socket, sys
+ends = [socket.create_connection(("127.0.0.1", 2222), 10) for _ in range(int(sys.argv[1]))]
+sys.stdin.readline()
+answered = 0
+for s in ends:
+    s.settimeout(20)
+    answered += s.recv(10) == b"here\\n"
+    s.close()
+print(answered, "answered")
+"""
+
+
+def guestwire_pid(far):
+    """Of the program itself, behind what entered the namespaces for it."""
+    pids = [far.lab.pid]
+    for pid in pids:
+        with open(f"/proc/{pid}/comm", encoding="utf8") as comm:
+            if comm.read() == "guestwire\n":
+                return pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="utf8") as children:
+            pids += [int(child) for child in children.read().split()]
+    return None
+
+
+def cpu(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf8") as stat:
+        fields = stat.read().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_guest_that_leaves_ends_its_connections(far):
+    far = far(",dhcpstart=10.0.2.40,hostfwd=tcp:127.0.0.1:2222-10.0.2.40:80")
+    guest = StreamGuest(os.path.join(str(far.folder), "s.sock"))
+    assert guest.dhcp() == "10.0.2.40"
+    client = far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", "2222", stdout=subprocess.PIPE, text=True)
+    assert answering(guest, "10.0.2.40", 5, is_syn(80)), far.drops()
+    guest.close()
+    start = time.monotonic()
+    assert client.stdout.read() in ("ECONNRESET\n", "nothing\n")
+    assert time.monotonic() - start < 2
