@@ -38,7 +38,7 @@ _guestwire() {
 		return ;;
 	up:--uplink | up:-u | netns:--uplink)
 		compopt -o nospace
-		mapfile -t COMPREPLY < <(compgen -W 'user user,net= user,restrict=on none none,net= none,mtu=' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'user user,net= user,restrict=on user,tftp= user,guestfwd= user,address=host none none,net= none,mtu=' -- "$current")
 		return ;;
 	up:--guest | up:-g)
 		compopt -o nospace

@@ -85,7 +85,7 @@ struct gw_network_config {
 	size_t size;
 	const char *name; /* NULL: "default" */
 	/* "user" (out through this machine's own sockets) or "none", "[,key=value…]": restrict= host-loopback= udp-filter=
-	 * flows= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
+	 * flows= guestfwd= tftp= address= map-host= hostfwd= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
 	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= dhcp6= bootfile= tftp-server-name=
 	 * mac-move= isolated=; guestwire(1) has them all. NULL: "user". */
 	const char *uplink;

@@ -15,13 +15,14 @@ import pytest
 from kit import eventually, need
 from kit.far import HOST, WORLD
 
-pytestmark = pytest.mark.asan
-
 
 def busybox():
     """One with tftp: the distribution's, unpacked."""
     path = os.path.join(os.path.dirname(__file__), "..", "..", "build", "peers", "bin", "busybox")
-    return path if os.path.exists(path) else need("busybox")
+    if os.path.exists(path):
+        return path
+    need("busybox")
+    return "busybox"
 
 
 # ---- tftp= ----
@@ -54,6 +55,7 @@ def fetch(far, name, *options, server=HOST[4], timeout=60, check=True):
         return file.read()
 
 
+@pytest.mark.asan
 @pytest.mark.parametrize("family", [4, 6])
 def test_files_of_every_length_are_fetched(far, files, family):
     far = far(f",tftp={files}")
@@ -62,6 +64,7 @@ def test_files_of_every_length_are_fetched(far, files, family):
             assert fetch(far, name, *options, server=HOST[family]) == (files / name.lstrip("/")).read_bytes()
 
 
+@pytest.mark.asan
 def test_what_lies_outside_of_the_directory_is_not_served(far, files):
     far = far(f",tftp={files}")
     for name in ("../secret", "/../secret", "sub/../../secret", "out", "none", "sub"):
@@ -84,6 +87,7 @@ def test_40_mib_come_whole_with_windows_and_with_large_blocks(far, files):
         assert time.monotonic() - start < 60
 
 
+@pytest.mark.asan
 def test_ten_transfers_at_once_are_kept_apart(far, files):
     far = far(f",tftp={files}")
     for number in range(10):
@@ -135,6 +139,7 @@ def test_a_slow_client_gets_its_block_again_and_one_that_vanished_is_forgotten(f
     assert copies <= 5 and (kind, block) == (0, 0)
 
 
+@pytest.mark.asan
 def test_a_directory_that_vanished_is_an_error_and_serves_again_when_it_is_back(far, files):
     far = far(f",tftp={files}")
     files.rename(files.parent / "away")
@@ -144,12 +149,14 @@ def test_a_directory_that_vanished_is_an_error_and_serves_again_when_it_is_back(
     assert fetch(far, "small") == b"small\n"
 
 
+@pytest.mark.asan
 def test_a_directory_that_is_not_there_at_the_start_is_one_clear_line(wire, tmp_path):
     lab = wire("--uplink", f"user,tftp={tmp_path}/none", check=False)
     assert lab.process.wait(20) != 0
     assert f"tftp={tmp_path}/none: No such file or directory; name a directory that can be read" in lab.errors()
 
 
+@pytest.mark.asan
 def test_dhcp_says_where_to_boot_from(far, files):
     far = far(f",tftp={files},bootfile=sub/block")
     got = os.path.join(far.folder, "script")
@@ -210,6 +217,7 @@ def talk(far, address, port, text="words"):
     return far.python(far.box, TALK, address, port, text)
 
 
+@pytest.mark.asan
 @pytest.mark.parametrize("options", ["", ",restrict=on"])
 def test_connections_of_guests_are_handed_to_sockets_and_commands(far, tmp_path, options):
     path = tmp_path / "target.sock"
@@ -227,6 +235,7 @@ def test_connections_of_guests_are_handed_to_sockets_and_commands(far, tmp_path,
         assert far.python(far.box, CONNECT, WORLD[4], 80).split()[0] in ("EACCES", "EHOSTUNREACH", "EPERM")
 
 
+@pytest.mark.asan
 def test_a_target_that_is_not_there_refuses_the_guest(far, tmp_path):
     far = far(f",guestfwd=tcp:10.0.2.100:80-unix:{tmp_path}/none,guestfwd=tcp:10.0.2.100:81-tcp:127.0.0.1:9"
               ",guestfwd=tcp:10.0.2.100:82-cmd:exit 1")
@@ -236,6 +245,7 @@ def test_a_target_that_is_not_there_refuses_the_guest(far, tmp_path):
     assert talk(far, "10.0.2.100", 82, "") == "0"
 
 
+@pytest.mark.asan
 def test_commands_leave_neither_descriptors_nor_children_behind(far):
     far = far(",guestfwd=tcp:10.0.2.100:80-cmd:cat")
 
@@ -304,6 +314,7 @@ def dig(far, *words, server="10.0.2.3"):
             [line.split()[-1] for line in lines if line and not line.startswith(";")])
 
 
+@pytest.mark.asan
 @pytest.mark.parametrize("server", ["10.0.2.3", "fd00::3"])
 def test_an_answer_beyond_the_datagram_is_cut_and_comes_whole_by_tcp(named, server):
     far = named()
@@ -318,6 +329,7 @@ def test_an_answer_beyond_the_datagram_is_cut_and_comes_whole_by_tcp(named, serv
     assert status == "NOERROR" and sorted(answers) == sorted(addresses)
 
 
+@pytest.mark.asan
 def test_an_answer_that_fits_goes_by_udp_and_respects_what_the_guest_takes(named):
     far = named()
     addresses = [f"198.51.100.{number}" for number in range(1, 61)]
@@ -328,6 +340,7 @@ def test_an_answer_that_fits_goes_by_udp_and_respects_what_the_guest_takes(named
     assert sorted(dig(far, "some.test", "+noedns")[2]) == sorted(addresses)
 
 
+@pytest.mark.asan
 def test_resolv_conf_replaced_by_rename_is_used_from_the_next_query_on(named):
     far = named()
     far.world.run("ip", "addr", "add", "192.0.2.3/24", "dev", "world0")
@@ -340,6 +353,7 @@ def test_resolv_conf_replaced_by_rename_is_used_from_the_next_query_on(named):
     assert dig(far, "answer.test", "+tcp")[2] == ["198.51.100.7"]
 
 
+@pytest.mark.asan
 def test_without_any_resolver_the_answer_is_servfail_at_once(named):
     far = named(servers=())
     start = time.monotonic()
@@ -380,6 +394,7 @@ def test_the_second_resolver_answers_for_a_silent_first_one_and_is_asked_first_t
     assert time.monotonic() - start < 0.5
 
 
+@pytest.mark.asan
 def test_a_name_server_that_is_not_the_gateways_is_asked_by_the_guest_itself(named):
     far = named(f",dns={WORLD[4]}")
     serve(far, WORLD[4], "--address=/answer.test/198.51.100.7")
@@ -401,14 +416,16 @@ while True:
 """
 
 
+@pytest.mark.asan
 def test_answers_to_what_was_not_asked_are_counted_and_not_believed(named):
     far = named()
     far.server(far.world, lie(WORLD[4]))
-    assert dig(far, "answer.test", "+tries=1", "+time=10")[0] == "SERVFAIL"
+    assert dig(far, "answer.test", "+tries=1", "+time=1")[0] == "none"
     drops = far.lab.port("gateway")["drops"]
     assert drops.get("dns-unasked", 0) >= 1, drops
 
 
+@pytest.mark.asan
 def test_guests_know_each_other_by_names_of_every_kind(named):
     far = named(",domainname=lab.test,dnssearch=lab.test,dnssearch=t.internal,hostname=box")
     serve(far, WORLD[4], "--address=/www.lab.test/198.51.100.9")
@@ -464,6 +481,7 @@ def tries(far, address, port):
     return said[0][0], said[1][0], max(float(words[1]) for words in said)
 
 
+@pytest.mark.asan
 def test_a_host_without_ipv6_is_no_router_for_it_and_says_so_at_once(far):
     far = far(ip6=False)
     far.box.run("sh", "-c", "ip -6 route del default; sysctl -qw net.ipv6.conf.tap0.accept_ra=2")
@@ -482,6 +500,7 @@ def test_a_host_without_ipv6_is_no_router_for_it_and_says_so_at_once(far):
     assert "Router lifetime           :            0" not in said, said
 
 
+@pytest.mark.asan
 def test_without_a_route_the_net_is_unreachable(far):
     far = far()
     far.host.run("ip", "route", "del", "default")
@@ -489,6 +508,7 @@ def test_without_a_route_the_net_is_unreachable(far):
     assert (connected, datagram) == ("ENETUNREACH", "ENETUNREACH") and seconds < 0.1
 
 
+@pytest.mark.asan
 @pytest.mark.parametrize("options", [",host-loopback=off", ",restrict=on"])
 def test_a_gateway_that_leads_nowhere_refuses(far, options):
     far = far(options)
@@ -497,6 +517,7 @@ def test_a_gateway_that_leads_nowhere_refuses(far, options):
         assert (connected, datagram) == ("ECONNREFUSED", "ECONNREFUSED") and seconds < 0.1
 
 
+@pytest.mark.asan
 def test_an_address_of_the_net_that_nobody_has_is_no_way_out(far):
     far = far()
     far.box.run("ip", "neigh", "replace", "10.0.2.77", "lladdr", "52:55:0a:00:02:02", "dev", "tap0")
@@ -513,6 +534,7 @@ s.send(bytes.fromhex("52550a000202") + own + bytes.fromhex("810000070800") + byt
 """
 
 
+@pytest.mark.asan
 def test_tagged_frames_for_the_gateway_are_dropped_by_name(far):
     far = far()
     far.python(far.box, TAGGED)
@@ -571,6 +593,7 @@ class Worn:
         return eventually(addresses, 5, what="an address of the advertised net")
 
 
+@pytest.mark.asan
 def test_the_guest_wears_the_hosts_address_router_and_name_servers(far):
     need("rdisc6")
     far = far(",address=host,guestfwd=tcp:192.0.2.50:80-cmd:tr a-z A-Z")
@@ -592,6 +615,7 @@ def test_the_guest_wears_the_hosts_address_router_and_name_servers(far):
     assert far.box.run(busybox(), "arping", "-D", "-I", "tap0", "-c", "1", "-w", "1", "192.0.2.1", check=False).returncode == 0
 
 
+@pytest.mark.asan
 def test_map_host_leads_to_the_loopback_and_leaves_the_router_alone(far):
     far = far(",address=host,map-host=192.0.2.99,map-host=2001:db8::99")
     Worn(far).advertised()
@@ -603,6 +627,7 @@ def test_map_host_leads_to_the_loopback_and_leaves_the_router_alone(far):
     assert far.python(far.box, ASK_PEER, WORLD[4], 8100) == "192.0.2.1"
 
 
+@pytest.mark.asan
 def test_map_host_works_with_a_net_of_its_own(far):
     far = far(",map-host=10.0.2.200")
     far.server(far.host, PEER, "127.0.0.1", 8100)
@@ -610,6 +635,7 @@ def test_map_host_works_with_a_net_of_its_own(far):
     assert far.python(far.box, CONNECT, HOST[4], 8100).split()[0] == "ECONNREFUSED"
 
 
+@pytest.mark.asan
 def test_a_host_whose_address_changes_gives_the_new_one_to_the_next_lease(far):
     far = far(",address=host")
     worn = Worn(far)
@@ -627,6 +653,7 @@ def test_a_host_whose_address_changes_gives_the_new_one_to_the_next_lease(far):
     assert far.python(far.box, ASK_PEER, "198.51.100.3", 8001) == "198.51.100.7"
 
 
+@pytest.mark.asan
 def test_a_machine_without_a_default_route_has_no_address_to_wear(wire, namespace):
     lab = wire("--uplink", "user,address=host", inside=namespace(), check=False)
     assert lab.process.wait(20) != 0
