@@ -304,6 +304,13 @@ static enum drop_reason icmp_refuse_route(struct icmp *icmp, const struct nat_pa
 	return reason;
 }
 
+static bool icmp_is_unreachable(bool is6, const struct icmp_header *header)
+{
+	if (is6)
+		return header->type == ICMP6_UNREACHABLE;
+	return header->type == ICMP4_UNREACHABLE && header->code != ICMP4_UNREACHABLE_FRAGMENT;
+}
+
 static enum drop_reason icmp_input(void *state, const struct nat_packet *packet)
 {
 	struct icmp *icmp = state;
@@ -319,7 +326,9 @@ static enum drop_reason icmp_input(void *state, const struct nat_packet *packet)
 
 	if (reason)
 		return reason;
-	/* An error about something that came from us: there is nobody to tell. */
+	if (icmp_is_unreachable(packet->is6, &header))
+		tcp_unreachable(icmp->nat, packet);
+	/* For other errors about something that came from us there is nobody to tell. */
 	if (packet->is6 ? icmp6_is_error(header.type) : icmp4_is_error(header.type))
 		return DROP_NONE;
 	if (header.type != icmp_request(packet->is6) || header.code != 0)

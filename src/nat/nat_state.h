@@ -65,6 +65,10 @@ struct nat_protocol {
 	void (*address_lost)(void *state);
 };
 
+/* In a delivery: a guest's ICMP error that says "unreachable", its checksum right. A connection that just calls this guest
+ * is refused by it. */
+void tcp_unreachable(struct nat *nat, const struct nat_packet *packet);
+
 extern const struct nat_protocol tcp_protocol;
 extern const struct nat_protocol udp_protocol;
 extern const struct nat_protocol icmp_protocol;
