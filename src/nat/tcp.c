@@ -34,7 +34,7 @@
  * reset. When both FINs are acknowledged the socket closes; if ours came first the flow stays in TIME_WAIT, without a
  * socket, to acknowledge the guest's FIN again, and makes way for a new SYN or a full table.
  *
- * What is not done: timestamps, ECN, duplicate SACKs, Nagle, congestion control beyond slow start after a loss; urgent
+ * What is not done: timestamps, ECN, Nagle, congestion control beyond slow start after a loss; urgent
  * data is data. */
 #include "nat/tcp.h"
 

@@ -82,6 +82,7 @@ struct tcp_from_guest {
 	bool shut;               /* and the socket knows */
 	bool broken;             /* the socket takes no more: what comes is thrown away */
 	uint8_t duplicates_owed; /* acknowledgements for what came ahead of a gap */
+	bool twice_owed;         /* `twice` is told with the next */
 	bool window_low;         /* told less than a segment: to be opened as soon as there is more */
 
 	/* of this batch, until tcp_flush() */
@@ -91,6 +92,7 @@ struct tcp_from_guest {
 
 	struct tcp_chain tail;
 	struct tcp_early *early; /* behind a gap; NULL: nothing */
+	struct tcp_range twice;  /* came again (RFC 2883) */
 	uint64_t bytes;
 };
 

@@ -206,7 +206,7 @@ void tcp_early_clear(struct tcp_early **early, struct pool *pool)
 	early_free_if_empty(early, pool);
 }
 
-uint8_t tcp_early_sacks(const struct tcp_early *early, struct tcp_sack ret_sacks[TCP_SACKS_MAX])
+uint8_t tcp_early_sacks(const struct tcp_early *early, struct tcp_sack *ret_sacks, uint8_t most)
 {
 	uint8_t used = 0;
 	int newest = -1;
@@ -215,9 +215,9 @@ uint8_t tcp_early_sacks(const struct tcp_early *early, struct tcp_sack ret_sacks
 		if (!early_before(early->recent, early->ranges[i].left) &&
 		    early_before(early->recent, early->ranges[i].right))
 			newest = i;
-	if (newest >= 0)
+	if (newest >= 0 && most > 0)
 		ret_sacks[used++] = (struct tcp_sack){early->ranges[newest].left, early->ranges[newest].right};
-	for (int i = 0; early && i < early->count && used < TCP_SACKS_MAX; i++)
+	for (int i = 0; early && i < early->count && used < most; i++)
 		if (i != newest)
 			ret_sacks[used++] = (struct tcp_sack){early->ranges[i].left, early->ranges[i].right};
 	return used;

@@ -32,7 +32,7 @@ bool tcp_early_is_end(const struct tcp_early *early, uint32_t next);
 /* All before `next` goes. */
 void tcp_early_consume(struct tcp_early **early, struct pool *pool, uint32_t next);
 void tcp_early_clear(struct tcp_early **early, struct pool *pool);
-/* The range that was touched last, then the others from the first on (RFC 2018 4). How many. */
-uint8_t tcp_early_sacks(const struct tcp_early *early, struct tcp_sack ret_sacks[TCP_SACKS_MAX]);
+/* The range that was touched last, then the others from the first on (RFC 2018 4), at most `most`. How many. */
+uint8_t tcp_early_sacks(const struct tcp_early *early, struct tcp_sack *ret_sacks, uint8_t most);
 
 #endif

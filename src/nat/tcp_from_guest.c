@@ -282,6 +282,20 @@ static bool tcp_trim(const struct tcp_flow *flow, struct tcp_segment *segment)
 	return segment->bytes > 0 || segment->fin;
 }
 
+/* RFC 2883: without it a guest takes the probe of a tail that was only late (RFC 8985 7) for the repair of a loss, and
+ * slows down. */
+static void tcp_note_twice(struct tcp_flow *flow, const struct tcp_segment *segment)
+{
+	struct tcp_from_guest *from = &flow->from_guest;
+	uint32_t left = segment->sequence, right = left + segment->bytes;
+
+	if (!flow->to_guest.sack || segment->bytes == 0 || !tcp_before(left, from->next) ||
+	    from->next - left > TCP_WINDOW_BYTES)
+		return;
+	from->twice_owed = true;
+	from->twice = (struct tcp_range){left, tcp_before(from->next, right) ? from->next : right};
+}
+
 /* RFC 5961 3.2: a reset that is exactly where the next byte would be; what is near it is asked about. */
 static enum drop_reason tcp_take_reset(struct tcp_flow *flow, const struct tcp_segment *segment)
 {
@@ -400,6 +414,7 @@ enum drop_reason tcp_take(struct tcp_flow *flow, struct tcp_segment *segment)
 		tcp_owe_ack(flow); /* RFC 5961 4.2 */
 		return DROP_TCP_FLAGS;
 	}
+	tcp_note_twice(flow, segment);
 	if (!tcp_trim(flow, segment)) {
 		tcp_heard(flow);
 		tcp_owe_ack(flow);

@@ -70,13 +70,16 @@ static uint32_t tcp_header_bytes(const struct tcp_flow *flow)
 	return nat_head_bytes(&head) + TCP_HEADER_BYTES;
 }
 
-/* The guest was told all that there is to tell; but data has no room to say what is kept behind a gap. */
+/* The guest was told all that there is to tell; but data has no room for selective acknowledgements. */
 static void tcp_told(struct tcp_flow *flow, bool by_data)
 {
-	if (by_data && flow->from_guest.early)
+	struct tcp_from_guest *from = &flow->from_guest;
+
+	if (by_data && (from->early || from->twice_owed))
 		return;
-	flow->from_guest.ack_owed = false;
-	flow->from_guest.duplicates_owed = 0;
+	from->ack_owed = false;
+	from->duplicates_owed = 0;
+	from->twice_owed = false;
 }
 
 static enum tcp_sent tcp_no_room(struct tcp_flow *flow, int error)
@@ -336,6 +339,20 @@ static bool tcp_run_syn(struct tcp_flow *flow, struct flow_budget *budget)
 	return false;
 }
 
+/* What came twice, then what waits behind a gap (RFC 2883 4). */
+static void tcp_sacks_write(const struct tcp_flow *flow, struct tcp_options *ret_options)
+{
+	const struct tcp_from_guest *from = &flow->from_guest;
+	uint8_t count = 0;
+
+	if (!flow->to_guest.sack)
+		return;
+	if (from->twice_owed)
+		ret_options->sacks[count++] = (struct tcp_sack){from->twice.left, from->twice.right};
+	count += tcp_early_sacks(from->early, ret_options->sacks + count, (uint8_t)(TCP_SACKS_MAX - count));
+	ret_options->sack_count = count;
+}
+
 /* Acknowledgements that no data carried, and probes. */
 static enum tcp_sent tcp_run_acks(struct tcp_flow *flow, struct flow_budget *budget)
 {
@@ -345,8 +362,7 @@ static enum tcp_sent tcp_run_acks(struct tcp_flow *flow, struct flow_budget *bud
 	int acks = from->duplicates_owed > 0 ? from->duplicates_owed : from->ack_owed;
 	struct tcp_options options = {.sack_count = 0};
 
-	if (to->sack)
-		options.sack_count = tcp_early_sacks(from->early, options.sacks);
+	tcp_sacks_write(flow, &options);
 	for (; acks > 0 && sent == TCP_SENT; acks--)
 		sent = tcp_send_control(flow, TCP_ACK, tcp_later(to->next, to->max), &options, budget);
 	/* A number that the guest has already: it must say what it has, and its window (RFC 9293 3.8.4). */

@@ -99,18 +99,20 @@ static void ranges_join_where_they_touch_and_are_told_newest_first(void **state)
 	begin(&store, BLOCKS);
 	for (uint32_t i = 0; i < 6; i++)
 		assert_true(keep(&store, 1000 + i * 200, 100));
-	assert_int_equal(tcp_early_sacks(store.early, sacks), 4);
+	assert_int_equal(tcp_early_sacks(store.early, sacks, TCP_SACKS_MAX), 4);
 	assert_int_equal(sacks[0].left, 2000);
 	assert_int_equal(sacks[1].left, 1000);
 	assert_int_equal(sacks[3].left, 1400);
 	assert_true(keep(&store, 1100, 100)); /* between two */
 	assert_true(keep(&store, 1450, 500)); /* over three and more */
-	assert_int_equal(tcp_early_sacks(store.early, sacks), 3);
+	assert_int_equal(tcp_early_sacks(store.early, sacks, TCP_SACKS_MAX), 3);
 	assert_int_equal(sacks[0].left, 1400);
 	assert_int_equal(sacks[0].right, 1950);
 	assert_int_equal(sacks[1].left, 1000);
 	assert_int_equal(sacks[1].right, 1300);
 	assert_int_equal(sacks[2].left, 2000);
+	assert_int_equal(tcp_early_sacks(store.early, sacks, 2), 2);
+	assert_int_equal(tcp_early_sacks(NULL, sacks, 2), 0);
 	end(&store);
 }
 
