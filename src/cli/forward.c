@@ -54,6 +54,9 @@ static int forward_ask(const struct forward *forward, const char *name, const st
 		forward_print(list, json_object_get(answer.object, "passages"));
 	else
 		forwardline_print(list, stdout);
+	if (json_is_false(json_object_get(answer.object, "known")))
+		fprintf(stderr, "guestwire: no guest %s has an address yet; it is looked up when somebody connects\n",
+			member_text(json_array_get(list, 0), "guest"));
 	answer_done(&answer);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* One function per command. */
 #include "daemon/respond.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -99,14 +100,29 @@ static char *respond_guest_add(struct gw_network *network, const struct request 
 		json_pack("{s:o}", "guest", guest_named(describe_guests(network), gw_guest_name(guest))));
 }
 
+/* Has the guest of these sockets an address now? A name may be one that nobody will ever have. */
+static bool forward_leads_somewhere(struct gw_network *network, const json_t *forwards)
+{
+	const char *guest = json_string_value(json_object_get(json_array_get(forwards, 0), "guest"));
+	unsigned char bytes[16];
+	struct target target;
+
+	if (!guest || inet_pton(AF_INET, guest, bytes) == 1 || inet_pton(AF_INET6, guest, bytes) == 1)
+		return true;
+	return target_find(network, guest, &target) && target.leased;
+}
+
 static char *respond_forward_add(struct gw_network *network, const struct request *request)
 {
 	struct gw_error error = {0};
+	json_t *forwards;
 	unsigned id;
 
 	if (gw_forward_add(network, request->spec, &id, &error) < 0)
 		return answer_encode_error(error.code == -EINVAL ? ANSWER_USAGE : ANSWER_FAILED, error.text);
-	return answer_encode_ok(json_pack("{s:o}", "forwards", describe_forwards(network, id)));
+	forwards = describe_forwards(network, id);
+	return answer_encode_ok(json_pack("{s:b, s:o}", "known", (int)forward_leads_somewhere(network, forwards),
+					  "forwards", forwards));
 }
 
 static char *respond_forward_remove(struct gw_network *network, const struct request *request)

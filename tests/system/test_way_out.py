@@ -143,6 +143,15 @@ def test_forwards_are_added_listed_and_removed_while_it_runs(far, tmp_path):
     assert far.python(far.host, HEAR, "127.0.0.1", 2222) == "ConnectionRefusedError"
 
 
+def test_a_guest_that_nobody_knows_is_told_when_it_is_forwarded_to(wire, closing):
+    lab = wire()
+    done = lab.command("forward", "add", "127.0.0.1::vm1:22")
+    assert done.stderr == "guestwire: no guest vm1 has an address yet; it is looked up when somebody connects\n" and "-> vm1:22" in done.stdout
+    closing(StreamGuest(lab.runtime("stream"))).dhcp(name=b"vm1")
+    assert lab.command("forward", "add", "127.0.0.1::vm1:23").stderr == ""
+    assert lab.command("forward", "add", "127.0.0.1::10.0.2.99:23").stderr == ""
+
+
 def test_mistakes_about_forwards_of_a_running_network(wire, closing):
     lab = wire()
     taken = closing(socket.create_server(("127.0.0.1", 0)))

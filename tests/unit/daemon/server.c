@@ -342,8 +342,9 @@ static void forwards_are_added_listed_and_removed(void **state)
 	assert_string_equal(text, "{\"ok\":true,\"forwards\":[],\"passages\":[]}\n");
 	say(fixture, fd, "{\"command\":\"forward-add\",\"spec\":\"tcp:127.0.0.1:0-vm1:22\"}\n");
 	assert_true(hear(fd, text, sizeof(text)) > 0);
-	assert_non_null(strstr(text, "{\"ok\":true,\"forwards\":[{\"id\":1,\"spec\":\"tcp:127.0.0.1:0-vm1:22\","
-				     "\"protocol\":\"tcp\",\"listening\":\"127.0.0.1:"));
+	assert_non_null(
+		strstr(text, "{\"ok\":true,\"known\":false,\"forwards\":[{\"id\":1,\"spec\":\"tcp:127.0.0.1:0-vm1:22\","
+			     "\"protocol\":\"tcp\",\"listening\":\"127.0.0.1:"));
 	say(fixture, fd, "{\"command\":\"forward-add\",\"spec\":\"tcp:nonsense\"}\n");
 	assert_true(hear(fd, text, sizeof(text)) > 0);
 	assert_non_null(strstr(text, "\"code\":\"usage\""));
