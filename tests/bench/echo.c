@@ -3,7 +3,7 @@
  *   echo serve ADDRESS PORT              answers TCP and UDP with what came, for ever
  *   echo tcp|udp ADDRESS PORT SECONDS    one byte there and back, again and again
  *   echo connect ADDRESS PORT SECONDS    a connection for each byte
- *   echo hold ADDRESS PORT COUNT         COUNT connections that have answered once, held until stdin ends
+ *   echo hold ADDRESS PORT COUNT         COUNT connections that have answered once, held until stdin ends (it tries for 20 s)
  *   echo first ADDRESS                   asks for an ICMP echo each 200 µs until one is answered
  * tcp, udp and connect print "COUNT P50 P99" (µs), hold prints how many it has, first the monotonic clock in seconds. */
 #include <arpa/inet.h>
@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAMPLES_MAX = 2000000, EVENTS = 64, FAILURES_MAX = 100 };
+enum { SAMPLES_MAX = 2000000, EVENTS = 64, FAILURES_MAX = 100, HOLD_SECONDS = 20 };
 
 static float samples[SAMPLES_MAX];
 
@@ -61,8 +61,10 @@ static int open_socket(int kind, bool patient)
 		fail("socket");
 	if (kind == SOCK_STREAM)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (!patient)
+	if (!patient) {
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)); /* of connect() */
+	}
 	return fd;
 }
 
@@ -211,11 +213,12 @@ static int trips(int kind, const struct sockaddr_in *to, double seconds)
 
 static int hold(const struct sockaddr_in *to, int wanted)
 {
+	double end = now_s() + HOLD_SECONDS;
 	int held = 0;
 	char byte;
 
 	raise_limit();
-	for (int i = 0; i < wanted; i++) {
+	while (held < wanted && now_s() < end) {
 		int fd = open_socket(SOCK_STREAM, false);
 
 		if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0 || !round_trip(fd))
