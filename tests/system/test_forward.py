@@ -403,3 +403,37 @@ def test_a_guests_firewall_refuses_at_once(far):
             assert client.process.poll() is None
     assert client.stdout.read() in ("ECONNRESET\n", "nothing\n")
     assert time.monotonic() - start < 2, far.drops()
+
+
+SAME_PORT_TCP = """
+import socket
+ends = []
+for port in (2222, 2223):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 40001))
+    s.settimeout(5)
+    s.connect(("127.0.0.1", port))
+    ends.append(s)
+print([s.recv(10) for s in ends])
+"""
+
+
+def test_connections_with_the_same_port_are_told_apart(far):
+    far = far(",hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:127.0.0.1:2223-:22")
+    far.server(far.box, HOLD, 22)
+    assert far.python(far.host, SAME_PORT_TCP) == "[b'here\\n', b'here\\n']", far.drops()
+
+
+def test_each_of_two_guests_has_its_own(far):
+    far = far(",dhcpstart=10.0.2.40,hostfwd=tcp:127.0.0.1:2001-10.0.2.15:22,hostfwd=tcp:127.0.0.1:2002-second:22,hostfwd=udp:127.0.0.1:2002-second:53")
+    far.server(far.box, WHO, 22)
+    guest = far.closing(StreamGuest(os.path.join(str(far.folder), "s.sock")))
+    ip = guest.dhcp(name=b"second")
+    clients = [far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", "2002", stdout=subprocess.PIPE, text=True)]
+    assert ask(far, far.host, "127.0.0.1", 2001) == "10.0.2.2 22", far.drops()
+    syn = answering(guest, ip, 5, is_syn(22))
+    assert syn and syn[30:34] == socket.inet_aton("10.0.2.40"), far.drops()
+    clients.append(far.start(far.host, sys.executable, "-c", UDP_ASK, "127.0.0.1", "2002", "1"))
+    asked = answering(guest, ip, 5, lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 17)
+    assert asked and asked[30:34] == socket.inet_aton("10.0.2.40") and asked[36:38] == b"\0\x35", far.drops()

@@ -33,6 +33,7 @@ struct script_sent {
 	uint32_t bytes, segment_bytes;
 	struct sockaddr_storage to;
 	struct datagram_way way;
+	struct datagram_here here;
 	uint8_t data[SCRIPT_DATA];
 };
 
@@ -43,6 +44,7 @@ struct script_receipt {
 	uint8_t service, hop_limit;
 	uint8_t first; /* of bytes that count up */
 	const void *data;
+	struct datagram_here here;
 };
 
 struct script {
@@ -152,6 +154,8 @@ static inline int script_send(void *owner, int fd, const struct datagram_send *s
 		*sent = (struct script_sent){.fd = fd, .call = script->calls, .bytes = sends[i].bytes};
 		sent->segment_bytes = sends[i].segment_bytes < sends[i].bytes ? sends[i].segment_bytes : 0;
 		sent->way = script->ways[fd];
+		if (sends[i].from)
+			sent->here = *sends[i].from;
 		memcpy(&sent->to, sends[i].to, sends[i].to_bytes);
 		for (uint32_t at = 0; at < sends[i].piece_count; at++) {
 			size_t left = SCRIPT_DATA - used, bytes = sends[i].pieces[at].iov_len;
@@ -185,6 +189,7 @@ static inline void script_fill(const struct script_receipt *receipt, struct data
 	to->service = receipt->service;
 	to->hop_limit = receipt->hop_limit;
 	to->from = receipt->from;
+	to->here = receipt->here;
 }
 
 static inline int script_receive(void *owner, int fd, struct datagram_receipt *receipts, unsigned count)
