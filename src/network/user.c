@@ -100,7 +100,8 @@ static bool user_is_nats(const struct user *user, const struct frame *frame, str
 	    (to.port == (is6 ? DHCP6_SERVER_PORT : DHCP4_SERVER_PORT) || (resolver && to.port == DNS_PORT) ||
 	     (user->fileserver && ip6_equal(to.ip, place->host) && fileserver_has_port(user->fileserver, to.port))))
 		return false;
-	return user_leads_on(user, place, to.ip);
+	/* what came from the host itself by a forward is answered to the gateway's address, wherever that leads */
+	return user_leads_on(user, place, to.ip) || nat_has_flow(user->nat, frame);
 }
 
 static bool user_wants4(const struct user *user, const struct frame *frame)

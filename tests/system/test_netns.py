@@ -309,6 +309,16 @@ def test_a_port_of_the_host_leads_to_the_command(person, machine):
     assert process.communicate(timeout=10) == ("", "") and process.returncode == 143
 
 
+def test_it_is_waited_for_until_the_command_listens(person):
+    late = f"import time; time.sleep(0.3); exec({SERVER!r})"
+    process = person.start("netns", "--name", "box", "--", sys.executable, "-c", late, "8080", stdout=subprocess.PIPE)
+    eventually(lambda: "box" in person.guestwire("ls").stdout, what="the network")
+    assert person.guestwire("wait", "box", "netns:8080", "--timeout", "10", check=True).stdout == "10.0.2.15\n"
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+
+
 def test_a_port_that_is_taken_is_one_line_and_the_command_is_not_started(person):
     done = person.guestwire("netns", "-p", "8000:80", "--", "echo", "started")
     assert done.returncode == 1 and done.stdout == "" and "8000" in done.stderr and done.stderr.count("\n") == 1, done.stderr
