@@ -131,9 +131,15 @@ int loop_watch(struct loop *loop, struct watch *watch, unsigned events)
 
 void loop_unwatch(struct loop *loop, struct watch *watch)
 {
+	if (watch->watched)
+		backend_remove(loop->backend, watch->fd, watch->events);
+	loop_forget(loop, watch);
+}
+
+void loop_forget(struct loop *loop, struct watch *watch)
+{
 	if (!watch->watched)
 		return;
-	backend_remove(loop->backend, watch->fd, watch->events);
 	slot_release(loop, watch->slot);
 	watch->watched = false;
 	watch->events = 0;

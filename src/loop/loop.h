@@ -51,6 +51,8 @@ void watch_init(struct watch *watch, int fd, void (*on_ready)(void *owner, unsig
 int loop_watch(struct loop *loop, struct watch *watch, unsigned events);
 /* Before the descriptor is closed. No call follows, even for an event already collected. May be called twice. */
 void loop_unwatch(struct loop *loop, struct watch *watch);
+/* The same, and the caller closes the descriptor next, of which there is no duplicate: the system forgets it then. */
+void loop_forget(struct loop *loop, struct watch *watch);
 
 struct timers *loop_timers(struct loop *loop);
 /* The time at the start of this turn. */

@@ -24,7 +24,7 @@
 #include "nat/nat.h"
 
 enum flow_limits {
-	FLOW_BYTES = 640,
+	FLOW_BYTES = 704,
 };
 
 struct flow;

@@ -44,6 +44,16 @@ static void nat_on_late(void *owner, struct port *port, uint16_t vlan, const uin
 	nat_refuse(nat, mac, vlan, head[l3] >> 4 == 6, head + l3, bytes - l3, NAT_REFUSE_REASSEMBLY, 0, NULL);
 }
 
+static void nat_on_linger(void *owner, uint64_t now_us)
+{
+	struct nat *nat = owner;
+
+	for (int i = 0; i < NAT_PROTOCOLS; i++) {
+		if (nat_protocols[i] && nat_protocols[i]->linger)
+			nat_protocols[i]->linger(nat->protocols[i], now_us);
+	}
+}
+
 static int nat_start(struct nat *nat)
 {
 	const struct fragments_config fragments = {.timers = loop_timers(nat->config.loop),
@@ -71,6 +81,7 @@ int nat_new(const struct nat_config *config, struct nat **ret_nat)
 	nat->config = *config;
 	if (!nat->config.sockets)
 		nat->config.sockets = &tcp_socket_system;
+	linger_init(&nat->linger, nat->config.loop, nat_on_linger, nat);
 	framequeue_init(&nat->replies, ethswitch_blocks(config->ethswitch), NAT_REPLIES_BYTES);
 	error = nat_start(nat);
 	if (error < 0) {
@@ -107,6 +118,7 @@ void nat_free(struct nat *nat)
 		if (nat->protocols[i])
 			nat_protocols[i]->stop(nat->protocols[i]);
 	}
+	linger_done(&nat->linger);
 	fragments_free(nat->fragments);
 	framequeue_done(&nat->replies);
 	free(nat);

@@ -15,6 +15,7 @@
 #include "fabric/ethswitch.h"
 #include "fabric/framequeue.h"
 #include "nat/flow.h"
+#include "nat/linger.h"
 #include "nat/nat.h"
 #include "wire/ip.h"
 
@@ -63,6 +64,8 @@ struct nat_protocol {
 	void (*flush)(void *state);
 	/* nat_address_lost(). May be NULL. */
 	void (*address_lost)(void *state);
+	/* In a turn of lingering. May be NULL. */
+	void (*linger)(void *state, uint64_t now_us);
 };
 
 /* In a delivery: a guest's ICMP error that says "unreachable", its checksum right. A connection that just calls this guest
@@ -85,13 +88,14 @@ struct nat {
 	struct nat_counters counters;
 	void *protocols[NAT_PROTOCOLS];
 	struct fragments *fragments; /* of guests' packets */
-	size_t udp_peers;            /* clients of forwards: with none of them nobody looks for one */
-	struct framequeue replies;   /* small whole frames, to be sent first in nat_run() */
-	uint64_t refused_us;         /* when the allowance of refusals would be whole again, less their pauses */
-	struct flow *running;        /* whose run() is on the stack: it may be freed by itself alone */
-	bool doomed;                 /* and its port went meanwhile */
-	bool starved;                /* the switch's frames are all out: nothing can be sent before a flush */
-	uint32_t unflushed_bytes;    /* committed since the last flush, for ports that lend no room */
+	struct lingering linger;
+	size_t udp_peers;          /* clients of forwards: with none of them nobody looks for one */
+	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
+	uint64_t refused_us;       /* when the allowance of refusals would be whole again, less their pauses */
+	struct flow *running;      /* whose run() is on the stack: it may be freed by itself alone */
+	bool doomed;               /* and its port went meanwhile */
+	bool starved;              /* the switch's frames are all out: nothing can be sent before a flush */
+	uint32_t unflushed_bytes;  /* committed since the last flush, for ports that lend no room */
 };
 
 uint64_t nat_now_us(const struct nat *nat);

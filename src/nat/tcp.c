@@ -10,14 +10,15 @@
  * SYN to the guest. Until both have answered the flow may make way for another when the table or the descriptors are used up,
  * so that a flood of SYNs pushes out itself alone. Sequence numbers start at a keyed hash of the addresses plus a clock (RFC 6528).
  *
- * From the guest. In-order payload of a batch is gathered as pieces of the guest's own memory, per flow, and goes to the
- * socket by one sendmsg at the batch's end; then one ACK is owed. A socket takes as much as it likes. What it left is copied
- * into the flow's tail, out of a pool that all flows share, and is acknowledged too: it is promised and kept (dropping it
- * costs a factor of ten, because the guest must find out by retransmission). So that the tail is bounded the window is W
- * less the tail; the edge that was once told never moves back. The tail goes when the socket is writable again. With the
- * pool empty what found no place is simply not acknowledged. What comes ahead of a gap is kept in blocks of the same pool,
- * while half of it is free (tcp_early.c), and told by duplicate ACKs with SACK, so that the guest sends the gap alone again
- * at once. (Thrown away instead, 2 MiB over a wire with 1 % loss, duplication and 10 % reordering took 39 s; now 0.3 s.)
+ * From the guest. In-order payload of a batch is gathered as pieces of the guest's own memory, per flow, and goes to
+ * the socket by one sendmsg at the batch's end; then one ACK is owed, or the answer carries it (tcp_late.c). A socket
+ * takes as much as it likes. What it left is copied into the flow's tail, out of a pool that all flows share, and is
+ * acknowledged too: it is promised and kept (dropping it costs a factor of ten, because the guest must find out by
+ * retransmission). So that the tail is bounded the window is W less the tail; the edge that was once told never moves
+ * back. The tail goes when the socket is writable again. With the pool empty what found no place is simply not
+ * acknowledged. What comes ahead of a gap is kept in blocks of the same pool, while half of it is free (tcp_early.c),
+ * and told by duplicate ACKs with SACK, so that the guest sends the gap alone again at once. (Thrown away instead, 2
+ * MiB over a wire with 1 % loss, duplication and 10 % reordering took 39 s; now 0.3 s.)
  *
  * To the guest. Bytes stay in the kernel until the guest acknowledges them. We peek from an offset straight into the room
  * that the guest's port lends, up to 64 KiB behind one header, and consume what is acknowledged. Sending again is peeking
@@ -54,6 +55,7 @@ static void tcp_close(struct tcp_flow *flow, bool reset)
 	tcp_tell_caller(flow, -ETIMEDOUT);
 	tcp_gather_forget(flow);
 	list_remove(&flow->poor);
+	list_remove(&flow->late);
 	tcp_chain_clear(&flow->from_guest.tail, &tcp->pool);
 	tcp_early_clear(&flow->from_guest.early, &tcp->pool);
 	tcp_source_stop(flow);
@@ -368,6 +370,7 @@ static int tcp_start(struct nat *nat, void **ret_state)
 	tcp->sockets_owner = nat->config.sockets_owner;
 	list_init(&tcp->poor);
 	list_init(&tcp->gathering);
+	list_init(&tcp->late);
 	error = pool_init(&tcp->pool, TCP_CHAIN_BLOCK_BYTES, bytes / TCP_CHAIN_BLOCK_BYTES);
 	if (error < 0) {
 		free(tcp);
@@ -385,11 +388,17 @@ static void tcp_stop(void *state)
 	free(tcp);
 }
 
+static void tcp_linger(void *state, uint64_t now_us)
+{
+	tcp_late_on_turn(state, now_us);
+}
+
 const struct nat_protocol tcp_protocol = {
 	.name = "tcp",
 	.start = tcp_start,
 	.stop = tcp_stop,
 	.input = tcp_input,
 	.flush = tcp_flush,
+	.linger = tcp_linger,
 	.address_lost = tcp_address_lost,
 };

@@ -23,6 +23,7 @@ enum tcp_limits {
 	TCP_GATHER_PIECES = 1024,         /* IOV_MAX: of one batch, all flows together */
 	TCP_SEND_BYTES = 65535 - 40 - 20, /* payload of the largest frame */
 	TCP_SACKED_MAX = 8,               /* ranges remembered; the farthest are forgotten first */
+	TCP_SENDS_SETTLED = 2,            /* the second to a socket is the first that the kernel could hold back */
 	TCP_DUPLICATES = 3,               /* RFC 5681 3.2 */
 	TCP_RETRIES = 10,                 /* without a sign of life: about 100 s */
 	TCP_SYN_RETRIES = 5,
@@ -111,14 +112,17 @@ struct tcp_to_guest {
 
 	/* the source */
 	bool peeks;        /* else the ring */
+	bool seeks;        /* the socket keeps `peek_at`; else it peeks at `base` */
 	bool readable;     /* there may be more: nobody said -EAGAIN since it was last told */
 	bool hangup;       /* told that the end is near: read until it is there */
 	bool ended;        /* the socket's stream ends at `end`, which is the FIN's number */
 	bool reset;        /* by the host: a reset instead of the FIN */
 	bool closed_first; /* our FIN was sent before the guest's came: TIME_WAIT is ours */
 	uint32_t end;
-	uint32_t base;    /* of the socket's first unread byte, or the ring's */
-	uint32_t peek_at; /* where the socket's next peek begins */
+	uint32_t base;      /* of the socket's first unread byte, or the ring's */
+	bool consume_owed;  /* something was acknowledged without a word that goes to the socket */
+	uint8_t unconsumed; /* turns in which what was acknowledged stayed in the socket */
+	uint32_t peek_at;   /* where the socket's next peek begins */
 	struct tcp_chain ring;
 
 	/* recovery, RFC 6675 without its pipe */
@@ -143,7 +147,9 @@ struct tcp_to_guest {
 struct tcp_flow {
 	struct flow flow;
 	enum tcp_state state;
-	int fd; /* -1: none */
+	int fd;        /* -1: none */
+	bool ours;     /* opened here: TCP */
+	uint8_t sends; /* to the socket; stops at TCP_SENDS_SETTLED */
 	bool syn_owed;
 	uint8_t service; /* of the guest's SYN, for what quotes it */
 	enum tcp_timer timer;
@@ -152,7 +158,9 @@ struct tcp_flow {
 	struct watch watch;
 	struct list gathering; /* on tcp->gathering while it has something of the batch */
 	struct list poor;      /* on tcp->poor while the pool keeps its window small */
+	struct list late;      /* on tcp->late while its acknowledgement waits for data to carry it */
 	struct nat_call *call; /* CALLING: who wants to know; may be NULL */
+	struct conversation conversation;
 	struct tcp_from_guest from_guest;
 	struct tcp_to_guest to_guest;
 };
@@ -170,6 +178,7 @@ struct tcp {
 	struct pool pool; /* blocks of tails and rings */
 	struct list poor;
 	struct list gathering;
+	struct list late;
 	uint32_t pieces_used;
 	struct tcp_piece pieces[TCP_GATHER_PIECES];
 	struct iovec iov[TCP_GATHER_PIECES];
@@ -265,6 +274,13 @@ void tcp_owe_ack(struct tcp_flow *flow);
 void tcp_drain(struct tcp_flow *flow);
 /* Blocks came back to the pool. */
 void tcp_feed_poor(struct tcp *tcp);
+
+/* ---- tcp_late.c: acknowledgements that data carries ---- */
+
+void tcp_late_start(struct tcp_flow *flow);
+/* The guest said this much; an acknowledgement is owed, now or when nobody answers. */
+void tcp_late_said(struct tcp_flow *flow, uint32_t bytes);
+void tcp_late_on_turn(struct tcp *tcp, uint64_t now_us);
 
 /* ---- tcp_ack.c ---- */
 

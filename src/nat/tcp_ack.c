@@ -195,6 +195,7 @@ bool tcp_acknowledged(struct tcp_flow *flow, const struct tcp_segment *segment)
 		return true; /* overtaken */
 	changed = tcp_window_take(flow, segment);
 	told = tcp_sacks_take(flow, segment);
+	to->consume_owed |= ack != to->una && segment->bytes == 0;
 	if (ack != to->una)
 		tcp_advance(flow, ack);
 	else if (outstanding && segment->bytes == 0 && !segment->fin && (told || !changed))

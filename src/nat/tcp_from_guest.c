@@ -107,8 +107,11 @@ void tcp_break(struct tcp_flow *flow)
 static uint32_t tcp_send(struct tcp_flow *flow, const struct iovec *pieces, int count, uint32_t bytes)
 {
 	struct tcp *tcp = tcp_state_of(flow);
-	ssize_t sent = tcp->sockets->send(tcp->sockets_owner, flow->fd, pieces, count);
+	ssize_t sent;
 
+	if (flow->sends < TCP_SENDS_SETTLED && ++flow->sends == TCP_SENDS_SETTLED)
+		tcp->sockets->adopt(tcp->sockets_owner, flow->fd);
+	sent = tcp->sockets->send(tcp->sockets_owner, flow->fd, pieces, count);
 	if (sent == -EAGAIN) {
 		tcp_counters(flow)->tcp_full_sockets++;
 		return 0;
@@ -207,6 +210,8 @@ static void tcp_gather_send(struct tcp *tcp, struct tcp_flow *flow)
 		done += tcp_chain_append(&from->tail, &tcp->pool, tcp->iov, count, done);
 	if (done < bytes)
 		tcp_take_back(flow, bytes - done);
+	if (done < bytes || from->tail.bytes > 0)
+		tcp_owe_ack(flow); /* its window is another now */
 	tcp_gather_forget(flow);
 	tcp_release_early(flow);
 	tcp_shut_if_done(flow);
@@ -379,6 +384,7 @@ static void tcp_take_kept(struct tcp_flow *flow)
 static enum drop_reason tcp_take_payload(struct tcp_flow *flow, const struct tcp_segment *segment)
 {
 	struct tcp_from_guest *from = &flow->from_guest;
+	bool gap = from->early; /* it may be closed now, and data would not tell so */
 
 	if (from->ended) {
 		tcp_owe_ack(flow);
@@ -396,7 +402,10 @@ static enum drop_reason tcp_take_payload(struct tcp_flow *flow, const struct tcp
 	} else if (from->early) {
 		tcp_take_kept(flow);
 	}
-	tcp_owe_ack(flow);
+	if (gap)
+		tcp_owe_ack(flow);
+	else
+		tcp_late_said(flow, segment->bytes);
 	return DROP_NONE;
 }
 

@@ -58,6 +58,7 @@ static struct tcp_flow *tcp_new(struct tcp *tcp, const struct flow_key *key, str
 	flow->heard_us = nat_now_us(tcp->nat);
 	list_init(&flow->gathering);
 	list_init(&flow->poor);
+	tcp_late_start(flow);
 	to = &flow->to_guest;
 	to->first = to->una = to->recover = tcp_first_number(tcp->nat, key);
 	to->next = to->max = to->first + 1;
@@ -120,7 +121,7 @@ static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *add
 	while (tcp_is_out_of_sockets(flow->fd) && flow_give_one_up(&tcp->nat->flows));
 	if (flow->fd < 0)
 		return flow->fd;
-	tcp->sockets->adopt(tcp->sockets_owner, flow->fd);
+	flow->ours = true;
 	error = tcp->sockets->connect(tcp->sockets_owner, flow->fd, (const struct sockaddr *)(const void *)address,
 				      bytes);
 	if (error < 0 && error != -EINPROGRESS)
@@ -131,10 +132,7 @@ static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *add
 /* A diverted flow has its socket already; connected or not, the loop says when it can be written to. */
 static int tcp_divert(struct tcp_flow *flow, int fd)
 {
-	struct tcp *tcp = tcp_state_of(flow);
-
 	flow->fd = fd;
-	tcp->sockets->adopt(tcp->sockets_owner, fd);
 	return tcp_watch(flow);
 }
 
@@ -247,7 +245,6 @@ int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound)
 		return -ENFILE;
 	flow->to_guest.our_scale = TCP_WINDOW_SCALE;
 	flow->fd = fd;
-	tcp->sockets->adopt(tcp->sockets_owner, fd);
 	error = tcp_watch(flow);
 	if (error < 0) {
 		flow->fd = -1; /* it is the caller's still */
@@ -329,11 +326,12 @@ static void tcp_on_ready(void *owner, unsigned events)
 	struct tcp *tcp = tcp_state_of(flow);
 
 	if (flow->state == TCP_CONNECTING) {
-		int error;
+		int error = 0;
 
 		if (!(events & (LOOP_WRITE | LOOP_HANGUP)))
 			return;
-		error = tcp->sockets->error(tcp->sockets_owner, flow->fd);
+		if (events & LOOP_HANGUP) /* what failed is told so */
+			error = tcp->sockets->error(tcp->sockets_owner, flow->fd);
 		if (error < 0) {
 			tcp_refused(flow, error);
 			return;

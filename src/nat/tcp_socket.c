@@ -68,10 +68,10 @@ static ssize_t tcp_socket_read(void *owner, int fd, const struct iovec *pieces, 
 	return got < 0 ? -errno : got;
 }
 
-static int tcp_socket_peek_start(void *owner, int fd)
+static int tcp_socket_peek_start(void *owner, int fd, bool is_tcp)
 {
 	(void)owner;
-	return peek_start(fd);
+	return peek_start(fd, is_tcp);
 }
 
 static int tcp_socket_peek_seek(void *owner, int fd, uint32_t offset)
@@ -127,7 +127,7 @@ static int tcp_socket_watch(void *owner, struct loop *loop, struct watch *watch,
 static void tcp_socket_unwatch(void *owner, struct loop *loop, struct watch *watch)
 {
 	(void)owner;
-	loop_unwatch(loop, watch);
+	loop_forget(loop, watch);
 }
 
 const struct nat_socket_ops tcp_socket_system = {

@@ -17,14 +17,14 @@ struct nat_socket_ops {
 	int (*open)(void *owner, int family);
 	/* 0, or -EINPROGRESS and LOOP_WRITE tells when it is over. */
 	int (*connect)(void *owner, int fd, const struct sockaddr *address, socklen_t bytes);
-	/* For one that somebody else opened, and for our own: no delay, keep-alive. */
+	/* No delay, keep-alive: before the second send, which is the first that could be delayed. */
 	void (*adopt)(void *owner, int fd);
 	/* The pending error, which it clears; 0: none. */
 	int (*error)(void *owner, int fd);
 	ssize_t (*send)(void *owner, int fd, const struct iovec *pieces, int count);
 	ssize_t (*read)(void *owner, int fd, const struct iovec *pieces, int count);
 	/* As os/peek.h has them. */
-	int (*peek_start)(void *owner, int fd);
+	int (*peek_start)(void *owner, int fd, bool is_tcp);
 	int (*peek_seek)(void *owner, int fd, uint32_t offset);
 	ssize_t (*peek)(void *owner, int fd, const struct iovec *pieces, int count);
 	ssize_t (*consume)(void *owner, int fd, uint32_t bytes);
@@ -35,6 +35,7 @@ struct nat_socket_ops {
 	/* `reset`: the far end sees a reset, whatever was still on its way. */
 	void (*close)(void *owner, int fd, bool reset);
 	int (*watch)(void *owner, struct loop *loop, struct watch *watch, unsigned events);
+	/* Before close() alone. */
 	void (*unwatch)(void *owner, struct loop *loop, struct watch *watch);
 };
 

@@ -13,28 +13,36 @@ void tcp_source_start(struct tcp_flow *flow)
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_to_guest *to = &flow->to_guest;
 
-	to->peeks =
-		tcp->nat->config.peek == NAT_PEEK_AUTO && tcp->sockets->peek_start(tcp->sockets_owner, flow->fd) == 0;
+	to->peeks = tcp->nat->config.peek == NAT_PEEK_AUTO &&
+		    tcp->sockets->peek_start(tcp->sockets_owner, flow->fd, flow->ours) == 0;
 	to->base = to->peek_at = to->first + 1;
 }
 
-static ssize_t tcp_source_peek(struct tcp_flow *flow, uint32_t sequence, const struct iovec *pieces, int count,
-			       uint32_t bytes)
+/* The next peek begins at this number. False: this socket cannot, and from now on the ring has what it has. A flow of few
+ * bytes never asks: it has consumed all before it peeks again. */
+static bool tcp_source_seek(struct tcp_flow *flow, uint32_t sequence)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_to_guest *to = &flow->to_guest;
+
+	if (sequence == (to->seeks ? to->peek_at : to->base))
+		return true;
+	to->seeks = true;
+	to->peek_at = sequence;
+	to->peeks = tcp->sockets->peek_seek(tcp->sockets_owner, flow->fd, sequence - to->base) == 0;
+	return to->peeks;
+}
+
+static ssize_t tcp_source_peek(struct tcp_flow *flow, const struct iovec *pieces, int count, uint32_t bytes)
+{
+	struct tcp *tcp = tcp_state_of(flow);
+	struct tcp_to_guest *to = &flow->to_guest;
+	uint32_t sequence = to->seeks ? to->peek_at : to->base;
 	ssize_t got;
 
-	if (to->peek_at != sequence) {
-		int error = tcp->sockets->peek_seek(tcp->sockets_owner, flow->fd, sequence - to->base);
-
-		if (error < 0)
-			return error;
-		to->peek_at = sequence;
-	}
 	got = tcp->sockets->peek(tcp->sockets_owner, flow->fd, pieces, count);
 	if (got > 0)
-		to->peek_at += (uint32_t)got;
+		to->peek_at = sequence + (uint32_t)got;
 	/* Less than asked for: there is no more, and the next edge tells of more (epoll(7)), but for an end. */
 	if (got > 0 && (uint32_t)got < bytes && !to->hangup && !tcp_before(to->peek_at, to->max))
 		to->readable = false;
@@ -115,8 +123,8 @@ static ssize_t tcp_source_ring(struct tcp_flow *flow, uint32_t sequence, const s
 
 ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct iovec *pieces, int count, uint32_t bytes)
 {
-	if (flow->to_guest.peeks)
-		return tcp_source_peek(flow, sequence, pieces, count, bytes);
+	if (flow->to_guest.peeks && tcp_source_seek(flow, sequence))
+		return tcp_source_peek(flow, pieces, count, bytes);
 	return tcp_source_ring(flow, sequence, pieces, count, bytes);
 }
 
@@ -130,9 +138,11 @@ void tcp_source_consume(struct tcp_flow *flow)
 	if (!tcp_before(to->base, sequence))
 		return;
 	if (!to->peeks) {
-		tcp_chain_consume(&to->ring, &tcp->pool, sequence - to->base);
-		to->base = sequence;
-		return;
+		uint32_t here = sequence - to->base < to->ring.bytes ? sequence - to->base : to->ring.bytes;
+
+		tcp_chain_consume(&to->ring, &tcp->pool, here);
+		to->base += here;
+		/* The rest was peeked, before the socket said that it does not know offsets. */
 	}
 	while (to->base != sequence) {
 		ssize_t got = tcp->sockets->consume(tcp->sockets_owner, flow->fd, sequence - to->base);

@@ -189,6 +189,8 @@ void tcp_on_due(struct flow *base, uint64_t now_us)
 	case TCP_TIMER_KEEPALIVE:
 		if (tcp_give_up(flow, TCP_KEEPALIVE_RETRIES))
 			return;
+		/* Of a flow that has sent but once: from now on its other end is asked, too. */
+		tcp_state_of(flow)->sockets->adopt(tcp_state_of(flow)->sockets_owner, flow->fd);
 		tcp_counters(flow)->tcp_keepalives++;
 		tcp_probe(flow);
 		break;

@@ -9,6 +9,11 @@
 #include "base/writer.h"
 #include "nat/tcp.h"
 
+enum {
+	TCP_CONSUME_BYTES = 512, /* well below any receive buffer: what is left in it must not shut the window */
+	TCP_CONSUME_TURNS = 16,
+};
+
 enum tcp_sent {
 	TCP_SENT,
 	TCP_NOTHING, /* nothing to send, or nothing that may be sent now */
@@ -80,6 +85,7 @@ static void tcp_told(struct tcp_flow *flow, bool by_data)
 	from->ack_owed = false;
 	from->duplicates_owed = 0;
 	from->twice_owed = false;
+	list_remove(&flow->late);
 }
 
 static enum tcp_sent tcp_no_room(struct tcp_flow *flow, int error)
@@ -219,6 +225,7 @@ static enum tcp_sent tcp_send_data(struct tcp_flow *flow, uint32_t sequence, uin
 	tcp_sent_to(flow, sequence, sequence + (uint32_t)got);
 	nat_commit(&flow->flow, &room, tcp->head, header_bytes + (uint32_t)got, &offload, budget);
 	tcp_told(flow, true);
+	linger_answered(&tcp->nat->linger, &flow->conversation);
 	*ret_bytes = (uint32_t)got;
 	return TCP_SENT;
 }
@@ -381,6 +388,22 @@ static bool tcp_run_reset(struct tcp_flow *flow, struct flow_budget *budget)
 	return false;
 }
 
+/* What the guest has acknowledged goes from the socket, whose kernel may tell its far end so. In a conversation of few
+ * bytes the guest acknowledges an answer with its next question, and the kernel does: then they go later, by one call. */
+static void tcp_consume(struct tcp_flow *flow)
+{
+	struct tcp_to_guest *to = &flow->to_guest;
+
+	if (!to->consume_owed && flow->sends == TCP_SENDS_SETTLED && to->una - to->base < TCP_CONSUME_BYTES &&
+	    to->unconsumed < TCP_CONSUME_TURNS) {
+		to->unconsumed++;
+		return;
+	}
+	to->consume_owed = false;
+	to->unconsumed = 0;
+	tcp_source_consume(flow);
+}
+
 bool tcp_run(struct flow *base, struct flow_budget *budget)
 {
 	struct tcp_flow *flow = tcp_of(base);
@@ -394,7 +417,7 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 	if (flow->state == TCP_RESETTING)
 		return tcp_run_reset(flow, budget);
 	if (flow->state == TCP_OPEN)
-		tcp_source_consume(flow);
+		tcp_consume(flow);
 	while (flow->state == TCP_OPEN && sent == TCP_SENT && !base->nat->doomed) {
 		if (budget->frames <= 0 || budget->bytes <= 0 || budget->bytes <= stop)
 			break;

@@ -77,6 +77,10 @@ void udp_used(struct udp_flow *flow, bool from_guest, uint32_t bytes)
 	*datagrams += *datagrams < 2;
 	*(from_guest ? &flow->bytes_from_guest : &flow->bytes_to_guest) += bytes;
 	flow->used_us = nat_now_us(flow->flow.nat);
+	if (from_guest)
+		(void)linger_asked(&flow->flow.nat->linger, &flow->conversation);
+	else
+		linger_answered(&flow->flow.nat->linger, &flow->conversation);
 	if (flow->role != UDP_LISTENER)
 		flow_set_spare(&flow->flow, FLOW_SPARE_IDLE);
 }

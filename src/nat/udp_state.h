@@ -39,6 +39,7 @@ struct udp_flow {
 	uint32_t datagrams_from_guest, datagrams_to_guest; /* both stop at 2: then it is a stream */
 	uint64_t bytes_from_guest, bytes_to_guest;
 	uint64_t used_us;
+	struct conversation conversation;
 	union {
 		struct ip6 remotes[UDP_REMOTES]; /* of a mapping: addresses on the guest's side, nat_far_address() */
 		struct {

@@ -4,9 +4,10 @@
 
 #include <errno.h>
 
-int peek_start(int fd)
+int peek_start(int fd, bool is_tcp)
 {
 	(void)fd;
+	(void)is_tcp;
 	return -EOPNOTSUPP;
 }
 

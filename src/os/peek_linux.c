@@ -6,16 +6,16 @@
 #include <errno.h>
 #include <stddef.h>
 
-int peek_start(int fd)
+int peek_start(int fd, bool is_tcp)
 {
 	int family = AF_UNSPEC;
 	socklen_t length = sizeof(family);
 
+	if (is_tcp)
+		return 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0)
 		return -errno;
-	if (family != AF_INET && family != AF_INET6)
-		return -EOPNOTSUPP;
-	return peek_seek(fd, 0);
+	return family == AF_INET || family == AF_INET6 ? 0 : -EOPNOTSUPP;
 }
 
 int peek_seek(int fd, uint32_t offset)

@@ -301,15 +301,19 @@ static ssize_t model_read(void *owner, int fd, const struct iovec *pieces, int c
 	return got;
 }
 
-static int model_peek_start(void *owner, int fd)
+/* What cannot be peeked at an offset says so at once, or, as TCP of older kernels, when it is asked for one. */
+static int model_peek_start(void *owner, int fd, bool is_tcp)
 {
-	return socket_at(owner, fd)->script.peeks ? 0 : -EOPNOTSUPP;
+	return socket_at(owner, fd)->script.peeks || is_tcp ? 0 : -EOPNOTSUPP;
 }
 
 static int model_peek_seek(void *owner, int fd, uint32_t offset)
 {
 	struct model_socket *socket = socket_at(owner, fd);
 
+	if (!socket->script.peeks)
+		return -EOPNOTSUPP;
+	socket->seeks = true;
 	socket->peek_at = socket->consumed + offset;
 	if (socket->peek_at > socket->arrived)
 		host_wrong(socket->host, "a peek beyond what has arrived");
@@ -319,9 +323,9 @@ static int model_peek_seek(void *owner, int fd, uint32_t offset)
 static ssize_t model_peek(void *owner, int fd, const struct iovec *pieces, int count)
 {
 	struct model_socket *socket = socket_at(owner, fd);
-	ssize_t got = socket_get(socket, socket->peek_at, pieces, count);
+	ssize_t got = socket_get(socket, socket->seeks ? socket->peek_at : socket->consumed, pieces, count);
 
-	if (got > 0)
+	if (got > 0 && socket->seeks)
 		socket->peek_at += (uint64_t)got;
 	return got;
 }

@@ -55,6 +55,7 @@ struct model_socket {
 	bool used, connected, ended, reset, told_reset, nospace;
 	int error;
 	uint64_t arrived, consumed, peek_at;
+	bool seeks;
 	uint64_t taken; /* of what the guest sent */
 	uint32_t unsent;
 	uint32_t sends;

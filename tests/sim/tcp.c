@@ -310,7 +310,8 @@ static void run_scenario(uint64_t start_us)
 
 		if (timeout_us < 0)
 			break;
-		sim.now_us += (uint64_t)timeout_us;
+		/* turns take time, though the loop does not sleep */
+		sim.now_us += timeout_us > 0 ? (uint64_t)timeout_us : turns % 4 == 0;
 		ethswitch_set_now(sim.ethswitch, sim.now_us);
 		if (loop_turn(sim.loop, 0) < 0)
 			abort();

@@ -100,17 +100,20 @@ static inline void on_work_turn(void *owner)
 		;
 }
 
-/* All that happens within this time. */
+/* All that happens within this time; at its end the loop may still linger. */
 static inline void pass(uint64_t time_us)
 {
 	uint64_t end_us = world->now_us + time_us;
 
-	for (;;) {
+	for (int turns_left = 16; turns_left > 0; turns_left -= world->now_us == end_us) {
 		int64_t timeout_us = loop_timeout_us(world->loop);
 
 		if (timeout_us < 0 || world->now_us + (uint64_t)timeout_us > end_us)
 			break;
 		world->now_us += (uint64_t)timeout_us;
+		/* a turn takes time */
+		if (timeout_us == 0 && world->now_us < end_us)
+			world->now_us++;
 		ethswitch_set_now(world->ethswitch, world->now_us);
 		assert_true(loop_turn(world->loop, 0) >= 0);
 	}
