@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "unit/network/kit.h"
+#include "wire/icmp.h"
+#include "wire/ipv6.h"
 
 #define RESOLVER ((struct ip4){{10, 0, 2, 3}})
 #define GUEST ((struct ip4){{10, 0, 2, 20}})
@@ -192,6 +194,56 @@ static void what_may_not_go_out_is_dropped_at_the_guests_port(void **state)
 	}
 }
 
+/* A piece of an ICMPv6 message to the gateway, `message` being all of it. */
+static void send_fragment6(struct fixture *fixture, const uint8_t *message, uint16_t offset, uint16_t count, bool more)
+{
+	static const struct ip6 from = {{0xfd, [15] = 0x20}}, to = {{0xfd, [15] = 2}};
+	struct ethernet_header header = {.to = {{0x52, 0x55, 0x0a, 0, 2, 2}},
+					 .from = fixture->guest.mac,
+					 .type = be16_from(ETHERTYPE_IPV6)};
+	struct ip6_header ip = {.from = from,
+				.to = to,
+				.payload_bytes = (uint16_t)(8 + count),
+				.next_header = IP_PROTOCOL_FRAGMENT,
+				.hop_limit = 64};
+	struct writer writer;
+
+	writer_init(&writer, fixture->bytes, sizeof(fixture->bytes));
+	writer_copy(&writer, &header, sizeof(header));
+	ip6_header_write(&writer, &ip);
+	ip6_fragment_write(&writer, IP_PROTOCOL_ICMP6, offset, more, 77);
+	writer_copy(&writer, message + offset, count);
+	assert_false(writer.failed);
+	kit_guest_send(&fixture->guest, fixture->bytes, writer_used(&writer));
+	kit_settle(&fixture->kit);
+}
+
+/* An echo request may come in pieces, what belongs to the link may not (RFC 6980 5). */
+static void what_comes_to_the_gateway_in_ipv6_fragments_is_put_together(void **state)
+{
+	static const struct {
+		uint8_t type;
+		uint64_t refused;
+	} rows[] = {{ICMP6_ECHO_REQUEST, 0}, {135, 1}, {133, 1}};
+	static const struct ip6 from = {{0xfd, [15] = 0x20}}, to = {{0xfd, [15] = 2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct fixture *fixture = begin("user");
+		uint8_t message[40] = {rows[i].type};
+		struct checksum pseudo;
+
+		checksum_init(&pseudo);
+		ip6_pseudo(&pseudo, from, to, IP_PROTOCOL_ICMP6, sizeof(message));
+		icmp_checksum_fill(&pseudo, message, sizeof(message));
+		send_fragment6(fixture, message, 0, 24, true);
+		send_fragment6(fixture, message, 24, 16, false);
+		assert_int_equal(kit_drops(&fixture->kit, "gateway", "ip6-fragment"), 0);
+		assert_int_equal(kit_drops(&fixture->kit, "vm1", "fragment-ndp"), rows[i].refused);
+		end(fixture);
+	}
+}
+
 /* "host.guestwire.internal", A, IN; the name is 25 bytes on the wire. */
 static const uint8_t question[] = {
 	0x12, 0x34, 1,   0,   0,   1,   0, 0,   0,   0,   0,   0,   4,   'h', 'o', 's', 't', 9, 'g', 'u', 'e',
@@ -345,6 +397,7 @@ int main(void)
 		cmocka_unit_test(a_datagram_reaches_the_hosts_loopback_and_its_answer_the_guest),
 		cmocka_unit_test(without_a_way_home_the_gateways_services_refuse),
 		cmocka_unit_test(what_may_not_go_out_is_dropped_at_the_guests_port),
+		cmocka_unit_test(what_comes_to_the_gateway_in_ipv6_fragments_is_put_together),
 		cmocka_unit_test(the_resolver_answers_for_names_of_our_own),
 		cmocka_unit_test(a_question_with_a_wrong_sum_or_from_elsewhere_is_none),
 		cmocka_unit_test(dhcp_tells_of_the_router_and_the_resolver),
