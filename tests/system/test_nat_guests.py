@@ -89,7 +89,7 @@ def joined(far, kind, folder, mtu, closing, move, families):
     return lab, guest
 
 
-def moves(lab, guest, move, direction, family, job, seconds=100):
+def moves(lab, guest, move, direction, family, job, seconds=200 if FULL else 100):
     """What the table's cell says: the world listens, the guest connects."""
     size, flows = job
     world, inside = ("take", "send") if direction == "up" else ("give", "fetch")
