@@ -1,105 +1,79 @@
 /* SPDX-License-Identifier: MIT */
-/* See vnet_header.h. */
+/* See vnet_header.h. The header's bytes are virtio/net.c's; this is what they mean to a frame. */
 #include "port/vnet_header.h"
 
-#include <string.h>
+#include "virtio/net.h"
 
-enum vnet_flag {
-	VNET_NEEDS_CSUM = 1,
-	VNET_DATA_VALID = 2,
-};
+_Static_assert((int)VNET_HEADER_BYTES == (int)VIRTIO_NET_HEADER_BYTES, "one header");
 
-enum vnet_gso {
-	VNET_GSO_NONE = 0,
-	VNET_GSO_TCPV4 = 1,
-	VNET_GSO_TCPV6 = 4,
-	VNET_GSO_UDP_L4 = 5,
-	VNET_GSO_ECN = 0x80,
-};
-
-enum vnet_offset {
-	VNET_FLAGS = 0,
-	VNET_GSO_TYPE = 1,
-	VNET_HDR_LEN = 2,
-	VNET_GSO_SIZE = 4,
-	VNET_CSUM_START = 6,
-	VNET_CSUM_OFFSET = 8,
-};
-
-static uint16_t vnet_le16(const uint8_t *at)
+static enum gso_type vnet_gso(enum virtio_net_gso gso)
 {
-	return (uint16_t)(at[0] | at[1] << 8);
+	switch (gso) {
+	case VIRTIO_NET_GSO_NONE:
+	case VIRTIO_NET_GSO_UFO:
+		return GSO_NONE;
+	case VIRTIO_NET_GSO_TCP4:
+		return GSO_TCP4;
+	case VIRTIO_NET_GSO_TCP6:
+		return GSO_TCP6;
+	case VIRTIO_NET_GSO_USO:
+		return GSO_UDP;
+	}
+	return GSO_NONE;
 }
 
-static void vnet_put_le16(uint8_t *at, uint16_t value)
+static enum virtio_net_gso vnet_gso_of(enum gso_type gso)
 {
-	at[0] = (uint8_t)value;
-	at[1] = (uint8_t)(value >> 8);
+	switch (gso) {
+	case GSO_NONE:
+		return VIRTIO_NET_GSO_NONE;
+	case GSO_TCP4:
+		return VIRTIO_NET_GSO_TCP4;
+	case GSO_TCP6:
+		return VIRTIO_NET_GSO_TCP6;
+	case GSO_UDP:
+		return VIRTIO_NET_GSO_USO;
+	}
+	return VIRTIO_NET_GSO_NONE;
 }
 
 enum drop_reason vnet_header_read(const uint8_t header[VNET_HEADER_BYTES], struct offload *ret_offload)
 {
-	struct offload offload = {.csum = CSUM_UNKNOWN, .ecn = header[VNET_GSO_TYPE] & VNET_GSO_ECN};
-	unsigned type = header[VNET_GSO_TYPE] & ~(unsigned)VNET_GSO_ECN;
+	struct virtio_net plain;
+	enum drop_reason reason = virtio_net_read(header, &plain);
 
-	if (type == VNET_GSO_TCPV4)
-		offload.gso = GSO_TCP4;
-	else if (type == VNET_GSO_TCPV6)
-		offload.gso = GSO_TCP6;
-	else if (type == VNET_GSO_UDP_L4)
-		offload.gso = GSO_UDP;
-	else if (type != VNET_GSO_NONE)
-		return DROP_OFFLOAD_GSO_TYPE;
-	if (header[VNET_FLAGS] & VNET_NEEDS_CSUM) {
-		offload.csum = CSUM_PARTIAL;
-		offload.csum_start = vnet_le16(header + VNET_CSUM_START);
-		offload.csum_offset = vnet_le16(header + VNET_CSUM_OFFSET);
-	} else if (header[VNET_FLAGS] & VNET_DATA_VALID) {
-		offload.csum = CSUM_VERIFIED;
-	}
-	if (offload.gso != GSO_NONE)
-		offload.segment_bytes = vnet_le16(header + VNET_GSO_SIZE);
-	*ret_offload = offload;
+	if (reason != DROP_NONE)
+		return reason;
+	*ret_offload = (struct offload){
+		.csum = plain.needs_csum   ? CSUM_PARTIAL
+			: plain.data_valid ? CSUM_VERIFIED
+					   : CSUM_UNKNOWN,
+		.gso = vnet_gso(plain.gso),
+		.ecn = plain.ecn,
+		.csum_start = plain.csum_start,
+		.csum_offset = plain.csum_offset,
+		.segment_bytes = plain.segment_bytes,
+	};
 	return DROP_NONE;
-}
-
-static uint8_t vnet_gso_type(const struct offload *offload)
-{
-	uint8_t ecn = offload->ecn ? VNET_GSO_ECN : 0;
-
-	switch (offload->gso) {
-	case GSO_NONE:
-		return VNET_GSO_NONE;
-	case GSO_TCP4:
-		return VNET_GSO_TCPV4 | ecn;
-	case GSO_TCP6:
-		return VNET_GSO_TCPV6 | ecn;
-	case GSO_UDP:
-		return VNET_GSO_UDP_L4;
-	}
-	return VNET_GSO_NONE;
 }
 
 void vnet_header_write(const struct frame *frame, uint8_t ret_header[VNET_HEADER_BYTES])
 {
 	const struct offload *offload = &frame->offload;
+	struct virtio_net plain = {
+		.needs_csum = offload->csum == CSUM_PARTIAL,
+		.data_valid = offload->csum == CSUM_VERIFIED,
+		.gso = vnet_gso_of(offload->gso),
+	};
 
-	memset(ret_header, 0, VNET_HEADER_BYTES);
-	ret_header[VNET_GSO_TYPE] = vnet_gso_type(offload);
+	if (plain.needs_csum) {
+		plain.csum_start = offload->csum_start;
+		plain.csum_offset = offload->csum_offset;
+	}
 	if (offload->gso != GSO_NONE) {
-		vnet_put_le16(ret_header + VNET_HDR_LEN, frame->layout.payload);
-		vnet_put_le16(ret_header + VNET_GSO_SIZE, offload->segment_bytes);
+		plain.ecn = offload->ecn && offload->gso != GSO_UDP;
+		plain.header_bytes = frame->layout.payload;
+		plain.segment_bytes = offload->segment_bytes;
 	}
-	switch (offload->csum) {
-	case CSUM_UNKNOWN:
-		break;
-	case CSUM_PARTIAL:
-		ret_header[VNET_FLAGS] = VNET_NEEDS_CSUM;
-		vnet_put_le16(ret_header + VNET_CSUM_START, offload->csum_start);
-		vnet_put_le16(ret_header + VNET_CSUM_OFFSET, offload->csum_offset);
-		break;
-	case CSUM_VERIFIED:
-		ret_header[VNET_FLAGS] = VNET_DATA_VALID;
-		break;
-	}
+	virtio_net_write(&plain, ret_header);
 }

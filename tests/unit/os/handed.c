@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "os/handed.h"
+
+enum { PAGE = 4096 };
+
+static int memory_file(size_t bytes, unsigned flags)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC | flags);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	return fd;
+}
+
+static void memory_is_mapped_where_it_was_said(void **state)
+{
+	struct handed_memory memory;
+	int fd = memory_file(4 * PAGE, 0);
+
+	(void)state;
+	assert_int_equal(pwrite(fd, "here", 4, PAGE + 100), 4);
+	/* an offset within a page */
+	assert_int_equal(handed_map(fd, PAGE + 100, 2 * PAGE, &memory), 0);
+	assert_memory_equal(memory.at, "here", 4);
+	handed_unmap(&memory);
+	handed_unmap(&memory);
+	close(fd);
+}
+
+static void only_files_in_memory_that_are_long_enough_are_mapped(void **state)
+{
+	struct handed_memory memory;
+	int ends[2], fd = memory_file(2 * PAGE, 0), disk = open("/proc/self/exe", O_RDONLY);
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(handed_map(fd, 0, 2 * PAGE + 1, &memory), -EINVAL);
+	assert_int_equal(handed_map(fd, PAGE, 2 * PAGE, &memory), -EINVAL);
+	assert_int_equal(handed_map(fd, 0, 0, &memory), -EINVAL);
+	assert_int_equal(handed_map(fd, UINT64_MAX - 1, 2, &memory), -EINVAL);
+	assert_int_equal(handed_map(fd, 2, UINT64_MAX - 1, &memory), -EINVAL);
+	assert_int_equal(handed_map(ends[0], 0, PAGE, &memory), -EINVAL);
+	assert_int_equal(handed_map(disk, 0, PAGE, &memory), -EINVAL);
+	assert_int_equal(handed_map(-1, 0, PAGE, &memory), -EINVAL);
+	close(fd);
+	close(disk);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void memory_that_can_be_sealed_does_not_shrink(void **state)
+{
+	struct handed_memory memory;
+	int fd = memory_file(2 * PAGE, MFD_ALLOW_SEALING);
+
+	(void)state;
+	assert_int_equal(handed_map(fd, 0, 2 * PAGE, &memory), 0);
+	assert_int_equal(ftruncate(fd, PAGE), -1);
+	handed_unmap(&memory);
+	close(fd);
+}
+
+static void memory_that_went_away_is_empty(void **state)
+{
+	struct handed_memory memory;
+	int fd = memory_file(2 * PAGE, 0);
+
+	(void)state;
+	assert_int_equal(handed_map(fd, 0, 2 * PAGE, &memory), 0);
+	memory.at[PAGE] = 7;
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(handed_empty(&memory), 0);
+	assert_int_equal(memory.at[PAGE], 0);
+	handed_unmap(&memory);
+	close(fd);
+}
+
+static void events_pass_and_never_block(void **state)
+{
+	int fd = eventfd(0, 0), out = dup(fd);
+	uint64_t most = UINT64_MAX - 1, count;
+
+	(void)state;
+	assert_int_equal(handed_event_in(fd), 0);
+	assert_int_equal(handed_event_out(&out), 0);
+	assert_true(handed_event_clear(fd));
+	handed_event_signal(out);
+	handed_event_signal(out);
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, 2);
+	/* full, and blocking again by who handed it over */
+	assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+	alarm(10);
+	handed_event_signal(out);
+	assert_true(handed_event_clear(fd));
+	assert_true(handed_event_clear(fd));
+	alarm(0);
+	close(fd);
+	close(out);
+}
+
+static void a_pipe_is_for_writing_alone_and_never_blocks(void **state)
+{
+	int ends[2], fd;
+	static const char full[1 << 16];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	fd = dup(ends[1]);
+	assert_int_equal(handed_event_in(ends[0]), -EINVAL);
+	assert_int_equal(handed_event_out(&fd), 0);
+	assert_int_equal(write(ends[1], full, sizeof(full)), sizeof(full));
+	alarm(10);
+	handed_event_signal(fd);
+	alarm(0);
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
+}
+
+static void what_is_no_event_is_refused(void **state)
+{
+	int null = open("/dev/null", O_RDWR), file = memory_file(PAGE, 0);
+
+	(void)state;
+	assert_int_equal(handed_event_in(null), -EINVAL);
+	assert_int_equal(handed_event_out(&null), -EINVAL);
+	assert_int_equal(handed_event_in(file), -EINVAL);
+	assert_int_equal(handed_event_out(&file), -EINVAL);
+	assert_int_equal(handed_event_in(-1), -EINVAL);
+	close(null);
+	close(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_is_mapped_where_it_was_said),
+		cmocka_unit_test(only_files_in_memory_that_are_long_enough_are_mapped),
+		cmocka_unit_test(memory_that_can_be_sealed_does_not_shrink),
+		cmocka_unit_test(memory_that_went_away_is_empty),
+		cmocka_unit_test(events_pass_and_never_block),
+		cmocka_unit_test(a_pipe_is_for_writing_alone_and_never_blocks),
+		cmocka_unit_test(what_is_no_event_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* Guests whose memory is the wire: a front end of the tests' own, honest and not, against the endpoint. */
+#include "unit/port/fixture.h"
+
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "kit/vhost_front.h"
+#include "os/socket.h"
+#include "virtio/net.h"
+
+#define FEATURES(name) VIRTNET_FEATURE(name)
+
+static const uint64_t plain = VIRTNET_FEATURE(VERSION_1) | VIRTNET_FEATURE(MRG_RXBUF);
+
+static void pump(void *owner)
+{
+	struct fixture *fixture = owner;
+
+	for (int i = 0; i < 8; i++) {
+		fixture_turn(fixture);
+		while (ethswitch_run(fixture->ethswitch))
+			;
+	}
+}
+
+struct bed {
+	struct fixture *fixture;
+	struct vhost_front front;
+	struct port *port;
+};
+
+static void bed_join(struct bed *bed)
+{
+	vhost_front_init(&bed->front, fixture_connect(bed->fixture->path, SOCK_STREAM), pump, bed->fixture);
+	pump(bed->fixture);
+	assert_int_equal(bed->fixture->port_count, 1);
+	bed->port = bed->fixture->ports[0];
+}
+
+static void bed_init(struct bed *bed)
+{
+	bed->fixture = fixture_new();
+	fixture_open(bed->fixture, "vhost-user,path=%s,queue=100000", bed->fixture->path);
+	bed_join(bed);
+}
+
+static void bed_done(struct bed *bed)
+{
+	vhost_front_done(&bed->front);
+	pump(bed->fixture);
+	fixture_free(bed->fixture);
+}
+
+static void frames_pass_both_ways_whatever_was_negotiated(void **state)
+{
+	static const uint64_t more[] = {
+		0,
+		FEATURES(EVENT_IDX),
+		FEATURES(INDIRECT_DESC),
+		FEATURES(RING_PACKED),
+		FEATURES(RING_PACKED) | FEATURES(EVENT_IDX) | FEATURES(INDIRECT_DESC),
+	};
+	static const uint8_t header[VIRTIO_NET_HEADER_BYTES];
+
+	(void)state;
+	for (size_t kind = 0; kind < sizeof(more) / sizeof(more[0]); kind++) {
+		uint8_t bytes[1514], got[2000];
+		struct bed bed;
+
+		bed_init(&bed);
+		vhost_front_start(&bed.front, plain | more[kind]);
+		for (unsigned i = 0; i < 500; i++) {
+			size_t count = 60 + i * 37 % 1454;
+
+			frame_make(bytes, count, 1, 2);
+			vhost_front_frame(&bed.front, header, bytes, count);
+			pump(bed.fixture);
+			assert_int_equal(bed.fixture->probe.frames, i + 1);
+			assert_memory_equal(bed.fixture->probe.last, bytes, count);
+			probe_send(bed.fixture, 2, count);
+			frame_make(bytes, count, 2, 1);
+			assert_int_equal(vhost_front_receive(&bed.front, got, sizeof(got)),
+					 count + VIRTIO_NET_HEADER_BYTES);
+			assert_memory_equal(got + VIRTIO_NET_HEADER_BYTES, bytes, count);
+		}
+		assert_int_equal(fixture_drops(bed.port), 0);
+		assert_int_equal(bed.port->counters.to_guest.frames, 500);
+		bed_done(&bed);
+	}
+}
+
+static void the_guest_is_told_once_a_batch_and_only_if_it_asked(void **state)
+{
+	struct bed bed;
+	eventfd_t count;
+	uint8_t got[2000];
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain);
+	ring_driver_want_interrupt(&bed.front.drivers[0], true);
+	while (eventfd_read(bed.front.call[0], &count) == 0)
+		;
+	probe_send(bed.fixture, 0xffff, 100);
+	assert_int_equal(eventfd_read(bed.front.call[0], &count), 0);
+	assert_int_equal(count, 1);
+	ring_driver_want_interrupt(&bed.front.drivers[0], false);
+	probe_send(bed.fixture, 0xffff, 100);
+	assert_int_equal(eventfd_read(bed.front.call[0], &count), -1);
+	assert_true(vhost_front_receive(&bed.front, got, sizeof(got)) > 0);
+	assert_true(vhost_front_receive(&bed.front, got, sizeof(got)) > 0);
+	bed_done(&bed);
+}
+
+static void a_guest_that_does_not_read_fills_its_rings_and_its_queue_only(void **state)
+{
+	static const unsigned offered = 1000;
+	unsigned received = 0;
+	struct bed bed;
+	uint8_t got[2000];
+	uint64_t dropped;
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain);
+	for (unsigned i = 0; i < offered; i++)
+		probe_send(bed.fixture, 0xffff, 1000);
+	dropped = bed.port->counters.drops.count[DROP_QUEUE_FULL];
+	assert_true(dropped > 0);
+	assert_int_equal(bed.port->counters.to_guest.frames + dropped, offered);
+	assert_true(fixture_look(bed.port).queued_peak_bytes <= 100000);
+	/* what was queued follows, in order, as soon as there is room */
+	for (int rounds = 0; rounds < 200; rounds++) {
+		while (vhost_front_receive(&bed.front, got, sizeof(got)) == 1012)
+			received++;
+		pump(bed.fixture);
+	}
+	assert_int_equal(received, offered - dropped);
+	assert_int_equal(fixture_look(bed.port).queued_bytes, 0);
+	bed_done(&bed);
+}
+
+static void offloads_are_taken_from_the_header_and_told_in_it(void **state)
+{
+	struct virtio_net header = {.needs_csum = true, .csum_start = 34, .csum_offset = 16};
+	uint8_t bytes[200] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 186, 0, 1, 0, 0, 64, 6};
+	uint8_t raw[VIRTIO_NET_HEADER_BYTES], got[2000];
+	struct bed bed;
+	struct frame frame;
+
+	(void)state;
+	bytes[46] = 0x50; /* TCP, no options */
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain | FEATURES(CSUM) | FEATURES(GUEST_CSUM));
+	virtio_net_write(&header, raw);
+	vhost_front_frame(&bed.front, raw, bytes, sizeof(bytes));
+	pump(bed.fixture);
+	assert_int_equal(bed.fixture->probe.frames, 1);
+	assert_int_equal(bed.fixture->probe.offload.csum, CSUM_PARTIAL);
+	assert_true(bed.port->accepts.csum);
+	assert_false(bed.port->accepts.tso4);
+	memcpy(bytes, (uint8_t[]){2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}, 12);
+	frame_init(&frame, bytes, sizeof(bytes));
+	frame.offload = (struct offload){.csum = CSUM_PARTIAL, .csum_start = 34, .csum_offset = 16};
+	ethswitch_input(&bed.fixture->probe.port, &frame, 1);
+	assert_int_equal(vhost_front_receive(&bed.front, got, sizeof(got)), sizeof(bytes) + VIRTIO_NET_HEADER_BYTES);
+	assert_int_equal(virtio_net_read(got, &header), DROP_NONE);
+	assert_true(header.needs_csum);
+	assert_int_equal(header.csum_start, 34);
+	bed_done(&bed);
+}
+
+static void rings_go_on_where_they_were_when_the_memory_is_told_anew(void **state)
+{
+	static const uint8_t header[VIRTIO_NET_HEADER_BYTES];
+	uint8_t bytes[100];
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain | FEATURES(RING_PACKED));
+	frame_make(bytes, sizeof(bytes), 1, 2);
+	for (int i = 0; i < 10; i++) {
+		vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+		pump(bed.fixture);
+		assert_int_equal(vhost_front_set_memory(&bed.front), 0);
+	}
+	assert_int_equal(bed.fixture->probe.frames, 10);
+	assert_int_equal(fixture_drops(bed.port), 0);
+	bed_done(&bed);
+}
+
+static void a_stopped_ring_tells_where_it_was_and_a_switched_off_one_is_emptied(void **state)
+{
+	static const uint8_t header[VIRTIO_NET_HEADER_BYTES];
+	struct vhost_state stop = {.ring = 1}, off = {.ring = 1, .number = 0};
+	union vhost_payload answer;
+	uint8_t bytes[100];
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain);
+	frame_make(bytes, sizeof(bytes), 1, 2);
+	for (int i = 0; i < 3; i++)
+		vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+	pump(bed.fixture);
+	vhost_front_send(&bed.front, VHOST_SET_VRING_ENABLE, VHOST_VERSION | VHOST_NEED_REPLY, &off, sizeof(off), NULL,
+			 0);
+	assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+	vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+	pump(bed.fixture);
+	assert_int_equal(bed.fixture->probe.frames, 3);
+	assert_int_equal(bed.port->counters.drops.count[DROP_RING_OFF], 1);
+	vhost_front_send(&bed.front, VHOST_GET_VRING_BASE, VHOST_VERSION, &stop, sizeof(stop), NULL, 0);
+	assert_int_equal(vhost_front_answer(&bed.front, &answer), sizeof(struct vhost_state));
+	assert_int_equal(answer.state.number, 4);
+	/* stopped: nothing is taken any more */
+	vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+	pump(bed.fixture);
+	assert_int_equal(ring_driver_out(&bed.front.drivers[1]), 1);
+	bed_done(&bed);
+}
+
+static void a_dirty_log_has_every_page_that_was_written(void **state)
+{
+	static const uint8_t zeroes[1 << 16];
+	struct vhost_log_place place = {.bytes = 1 << 16};
+	struct bed bed;
+	uint8_t *log, got[2000];
+	unsigned marked = 0;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	union vhost_payload answer;
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain);
+	assert_int_equal(ftruncate(fd, 1 << 16), 0);
+	log = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	vhost_front_send(&bed.front, VHOST_SET_LOG_BASE, VHOST_VERSION, &place, sizeof(place), &fd, 1);
+	assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+	probe_send(bed.fixture, 0xffff, 1000);
+	assert_memory_equal(log, zeroes, 1 << 16);
+	/* the log is used from the moment that its feature is */
+	assert_int_equal(vhost_front_tell(&bed.front, VHOST_SET_FEATURES,
+					  bed.front.features | UINT64_C(1) << VHOST_F_LOG_ALL),
+			 0);
+	probe_send(bed.fixture, 0xffff, 1000);
+	for (int i = 0; i < 1 << 16; i++)
+		marked += (unsigned)__builtin_popcount(log[i]);
+	/* three pieces at most, each in a page of its own or over two, and the used ring */
+	assert_in_range(marked, 2, 8);
+	while (vhost_front_receive(&bed.front, got, sizeof(got)) > 0)
+		;
+	munmap(log, 1 << 16);
+	close(fd);
+	bed_done(&bed);
+}
+
+static void a_guest_may_come_back_and_finds_no_descriptor_lost(void **state)
+{
+	struct bed bed;
+	unsigned before;
+
+	(void)state;
+	bed_init(&bed);
+	before = fixture_descriptors();
+	for (int i = 0; i < 20; i++) {
+		vhost_front_start(&bed.front, plain);
+		vhost_front_done(&bed.front);
+		pump(bed.fixture);
+		assert_int_equal(bed.fixture->port_count, 0);
+		bed_join(&bed);
+	}
+	assert_int_equal(fixture_descriptors(), before);
+	bed_done(&bed);
+}
+
+struct lie {
+	const char *what;
+	uint32_t request, flags;
+	uint64_t payload[8];
+	uint32_t bytes;
+	int descriptors; /* how many; each is the memory file, or -1: an eventfd, -2: /dev/null */
+	enum drop_reason verdict;
+	bool refused; /* acknowledged with a failure, and the guest stays */
+};
+
+static void lies_are_refused_by_name(void **state)
+{
+	static const struct lie lies[] = {
+		{"another version", VHOST_GET_FEATURES, 2, {0}, 0, 0, DROP_VHOST_VERSION, false},
+		{"an unknown request", 99, 1, {0}, 0, 0, DROP_VHOST_REQUEST, false},
+		{"a short payload", VHOST_SET_FEATURES, 1, {0}, 4, 0, DROP_VHOST_SIZE, false},
+		{"a feature that was not offered",
+		 VHOST_SET_FEATURES,
+		 1,
+		 {UINT64_C(1) << 60},
+		 8,
+		 0,
+		 DROP_VHOST_REQUEST,
+		 false},
+		{"the same, to be answered",
+		 VHOST_SET_FEATURES,
+		 9,
+		 {UINT64_C(1) << 60},
+		 8,
+		 0,
+		 DROP_VHOST_REQUEST,
+		 true},
+		{"twelve descriptors", VHOST_SET_MEM_TABLE, 1, {0}, 8, 12, DROP_VHOST_DESCRIPTORS, false},
+		{"forty descriptors", VHOST_SET_MEM_TABLE, 1, {0}, 8, 40, DROP_VHOST_DESCRIPTORS, false},
+		{"ring 16", VHOST_SET_VRING_NUM, 9, {16 | UINT64_C(64) << 32}, 8, 0, DROP_VHOST_RING, true},
+		{"a ring of nothing", VHOST_SET_VRING_NUM, 9, {0}, 8, 0, DROP_VHOST_RING, true},
+		{"a ring of 2048", VHOST_SET_VRING_NUM, 9, {UINT64_C(2048) << 32}, 8, 0, DROP_VHOST_RING, true},
+		{"memory that wraps",
+		 VHOST_ADD_MEM_REG,
+		 9,
+		 {0, UINT64_MAX - 4095, 8192, 0, 0},
+		 40,
+		 1,
+		 DROP_VHOST_MEMORY,
+		 true},
+		{"memory of nothing", VHOST_ADD_MEM_REG, 9, {0, 4096, 0, 0, 0}, 40, 1, DROP_VHOST_MEMORY, true},
+		{"memory beyond its file",
+		 VHOST_ADD_MEM_REG,
+		 9,
+		 {0, 4096, UINT64_C(1) << 40, 0, 0},
+		 40,
+		 1,
+		 DROP_VHOST_MEMORY,
+		 true},
+		{"memory over other memory",
+		 VHOST_ADD_MEM_REG,
+		 9,
+		 {0, 0x40000000, 4096, 0, 0},
+		 40,
+		 1,
+		 DROP_VHOST_MEMORY,
+		 true},
+		{"memory that is an eventfd",
+		 VHOST_ADD_MEM_REG,
+		 9,
+		 {0, 4096, 4096, 0, 0},
+		 40,
+		 -1,
+		 DROP_VHOST_MEMORY,
+		 true},
+		{"a region that is not there",
+		 VHOST_REM_MEM_REG,
+		 9,
+		 {0, 4096, 4096, 0, 0},
+		 40,
+		 0,
+		 DROP_VHOST_MEMORY,
+		 true},
+		{"a kick of ring 200", VHOST_SET_VRING_KICK, 9, {200}, 8, -1, DROP_VHOST_RING, true},
+		{"a kick that is a file", VHOST_SET_VRING_KICK, 9, {0}, 8, 1, DROP_VHOST_EVENT, true},
+		{"a kick that is a device", VHOST_SET_VRING_KICK, 9, {0}, 8, -2, DROP_VHOST_EVENT, true},
+		{"a call that is a device", VHOST_SET_VRING_CALL, 9, {0}, 8, -2, DROP_VHOST_EVENT, true},
+		{"a ring to be polled", VHOST_SET_VRING_KICK, 9, {0x100}, 8, 0, DROP_VHOST_EVENT, true},
+		{"a log that is a device", VHOST_SET_LOG_BASE, 1, {4096, 0}, 16, -2, DROP_VHOST_MEMORY, false},
+		{"an MTU beyond the network's", VHOST_NET_SET_MTU, 9, {9000}, 8, 0, DROP_VHOST_REQUEST, true},
+		{"a place nowhere, while it runs",
+		 VHOST_SET_VRING_ADDR,
+		 9,
+		 {1, 4096, 4096, 4096, 0},
+		 40,
+		 0,
+		 DROP_VHOST_RING,
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		const struct lie *lie = &lies[i];
+		int descriptors[64], event = eventfd(0, 0), null = open("/dev/null", O_RDWR);
+		union vhost_payload answer;
+		struct bed bed;
+		uint64_t counted;
+
+		bed_init(&bed);
+		vhost_front_start(&bed.front, plain);
+		for (int j = 0; j < 64; j++)
+			descriptors[j] = lie->descriptors == -1   ? event
+					 : lie->descriptors == -2 ? null
+								  : bed.front.memory_fd;
+		vhost_front_send(&bed.front, lie->request, lie->flags, lie->payload, lie->bytes, descriptors,
+				 lie->descriptors < 0 ? 1 : (uint32_t)lie->descriptors);
+		if (lie->refused && (vhost_front_answer(&bed.front, &answer) != 8 || answer.number == 0))
+			fail_msg("%s: was not refused", lie->what);
+		pump(bed.fixture);
+		counted = lie->refused ? bed.port->counters.drops.count[lie->verdict]
+				       : bed.fixture->gone.count[lie->verdict];
+		if (bed.fixture->port_count != (lie->refused ? 1 : 0))
+			fail_msg("%s: the guest %s", lie->what, lie->refused ? "is gone" : "stayed");
+		if (counted != 1)
+			fail_msg("%s: not counted as %s", lie->what, drop_name(lie->verdict));
+		close(event);
+		close(null);
+		bed_done(&bed);
+	}
+}
+
+static void a_message_in_pieces_is_put_together(void **state)
+{
+	struct vhost_header header = {VHOST_GET_CONFIG, VHOST_VERSION, 24};
+	uint8_t bytes[36] = {0}, answer[64];
+	struct bed bed;
+
+	(void)state;
+	memcpy(bytes, &header, sizeof(header));
+	bytes[16] = 12;
+	bed_init(&bed);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		assert_int_equal(recv(bed.front.fd, answer, sizeof(answer), MSG_DONTWAIT), -1);
+		assert_int_equal(send(bed.front.fd, bytes + i, 1, 0), 1);
+		pump(bed.fixture);
+	}
+	assert_int_equal(recv(bed.front.fd, answer, sizeof(answer), MSG_DONTWAIT), 36);
+	assert_int_equal(answer[24 + 6], 1);
+	assert_int_equal(answer[24 + 10] | answer[24 + 11] << 8, 1500);
+	bed_done(&bed);
+}
+
+static void a_guest_that_moved_here_is_found_by_its_rarp(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain);
+	assert_int_equal(vhost_front_tell(&bed.front, VHOST_SEND_RARP, UINT64_C(0x090000000002)), 0);
+	assert_int_equal(bed.fixture->probe.frames, 1);
+	assert_ptr_equal(ethswitch_find(bed.fixture->ethswitch, (struct mac){{2, 0, 0, 0, 0, 9}}, 0), bed.port);
+	bed_done(&bed);
+}
+
+static void words_that_do_not_go_together_are_refused(void **state)
+{
+	static const char *const words[] = {"vhost-user", "vhost-user,path=/run/x,connect=/run/y", "vhost-user,fd=900",
+					    "vhost-user,path=/nowhere/at/all", "vhost-user,path=/tmp/x,mtu=3"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct fixture *fixture = fixture_new();
+
+		assert_true(fixture_try_open(fixture, words[i]) < 0);
+		assert_true(strlen(fixture->error.text) > 10);
+		fixture->endpoint = NULL;
+		fixture_free(fixture);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_pass_both_ways_whatever_was_negotiated),
+		cmocka_unit_test(the_guest_is_told_once_a_batch_and_only_if_it_asked),
+		cmocka_unit_test(a_guest_that_does_not_read_fills_its_rings_and_its_queue_only),
+		cmocka_unit_test(offloads_are_taken_from_the_header_and_told_in_it),
+		cmocka_unit_test(rings_go_on_where_they_were_when_the_memory_is_told_anew),
+		cmocka_unit_test(a_stopped_ring_tells_where_it_was_and_a_switched_off_one_is_emptied),
+		cmocka_unit_test(a_dirty_log_has_every_page_that_was_written),
+		cmocka_unit_test(a_guest_may_come_back_and_finds_no_descriptor_lost),
+		cmocka_unit_test(lies_are_refused_by_name),
+		cmocka_unit_test(a_message_in_pieces_is_put_together),
+		cmocka_unit_test(a_guest_that_moved_here_is_found_by_its_rarp),
+		cmocka_unit_test(words_that_do_not_go_together_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
