@@ -205,7 +205,8 @@ static int description_read(struct description *description, struct spec *spec, 
 	    (error = description_read_mac(service, spec, ret_error)) < 0)
 		return error;
 	/* Who has the files is said along with them. */
-	description->boots_here = description->tftp[0] && service->ip4 && !service->boot_server[0];
+	service->serves_files = description->tftp[0] && !service->boot_server[0];
+	description->boots_here = service->serves_files && service->ip4;
 	if (description->boots_here)
 		ip4_format(service->host4, service->boot_server);
 	return spec_finish(spec, ret_error);

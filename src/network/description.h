@@ -32,7 +32,7 @@ struct description {
 	bool wears_host;
 	struct hostaddress worn;
 	bool dns4_given, dns6_given; /* by dns=: they stay */
-	bool boots_here;             /* service.boot_server is the gateway, by its address */
+	bool boots_here;             /* service.boot_server is the gateway's IPv4 address */
 	bool isolated;               /* guests are, unless their own isolated= says otherwise */
 
 	char tftp[DESCRIPTION_PATH_BYTES]; /* "": nothing is served */

@@ -75,9 +75,10 @@ int description_read_names(struct service_config *service, struct spec *spec, st
 
 	if ((error = description_text(spec, "hostname", service->hostname, sizeof(service->hostname), ret_error)) < 0)
 		return error;
-	if (service->hostname[0] && !description_is_label(service->hostname, strlen(service->hostname)))
-		return error_set(ret_error, -EINVAL, "%s,hostname=%s: must be one word of letters, digits and '-'",
-				 spec->kind, service->hostname);
+	if (service->hostname[0] && !description_is_domain(service->hostname))
+		return error_set(ret_error, -EINVAL,
+				 "%s,hostname=%s: must be one word of letters, digits, '-' and dots", spec->kind,
+				 service->hostname);
 	if (domain && (error = description_domain(spec, "domainname", domain, service->domain, ret_error)) < 0)
 		return error;
 	while ((given = spec_next(spec, "dnssearch", &at))) {

@@ -5,6 +5,7 @@
  * free, so that guests keep their addresses over a restart without a state file. */
 #include "wire/dhcp6.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "service/lease.h"
@@ -204,6 +205,21 @@ static void write_fqdn(struct writer *writer, const struct dhcp6_talk *talk)
 	dhcp6_fqdn_write(writer, flags, talk->request.hostname);
 }
 
+/* RFC 5970 3.1: a URL, where the file is the gateway's own to serve. */
+static void write_boot_file(struct writer *writer, const struct dhcp6_talk *talk)
+{
+	const struct service_config *config = talk->config;
+	char url[sizeof("tftp://[]/") + IP6_TEXT_BYTES + sizeof(config->boot_file)], host[IP6_TEXT_BYTES];
+	const char *file = config->boot_file;
+	int bytes;
+
+	if (!config->serves_files || !file[0] || !dhcp6_request_wants(&talk->request, DHCP6_OPTION_BOOT_FILE))
+		return;
+	file += strspn(file, "/");
+	bytes = snprintf(url, sizeof(url), "tftp://[%s]/%s", ip6_format(config->host6, host), file);
+	dhcp6_option_write(writer, DHCP6_OPTION_BOOT_FILE, url, (size_t)bytes);
+}
+
 /* What is known of the network, each where it was asked for; what does not fit is left out. */
 static void write_wanted_options(struct writer *writer, const struct dhcp6_talk *talk)
 {
@@ -221,6 +237,7 @@ static void write_wanted_options(struct writer *writer, const struct dhcp6_talk 
 		*writer = before;
 	before = *writer;
 	write_fqdn(writer, talk);
+	write_boot_file(writer, talk);
 	if (talk->message.type == DHCP6_INFORMATION_REQUEST &&
 	    dhcp6_request_wants(&talk->request, DHCP6_OPTION_REFRESH_TIME))
 		dhcp6_u32_write(writer, DHCP6_OPTION_REFRESH_TIME,

@@ -76,6 +76,7 @@ struct service_config {
 	size_t search_count;
 	char boot_server[64]; /* option 66, "" for none */
 	char boot_file[128];  /* option 67, "" for none */
+	bool serves_files;    /* the gateway has that file, by TFTP */
 
 	struct hash_key hash_key; /* random, so that no guest can choose where its lease stands; 0 in tests */
 };

@@ -658,3 +658,44 @@ def test_a_machine_without_a_default_route_has_no_address_to_wear(wire, namespac
     lab = wire("--uplink", "user,address=host", inside=namespace(), check=False)
     assert lab.process.wait(20) != 0
     assert "address=host: this machine has no default route" in lab.errors()
+
+
+# ---- QEMU's argument ----
+
+LINES = [
+    "user,id=n",
+    "user,id=n,ipv6=n,restrict=y,hostname=vm.lab.test",
+    "user,id=n,net=10.0.0.0",
+    "user,id=n,net=10.0.2.5/255.255.255.128,host=10.0.2.1,dns=10.0.2.9,dhcpstart=10.0.2.20",
+    "user,id=n,ipv6-net=fec0::/64,ipv6-host=fec0::2,ipv6-dns=fec0::3,hostname=vm,domainname=lab.test,dnssearch=a.test,dnssearch=b.test",
+    "user,id=n,dns=10.0.2.4,tftp=/tmp,tftp-server-name=boot.test,bootfile=/pxelinux.0",
+    "user,id=n,ipv6-prefix=fec0::,ipv6-prefixlen=64,guestfwd=tcp:10.0.2.100:1234-cmd:cat -,,x,guestfwd=:10.0.2.101:4321-cmd:cat",
+    "user,id=n,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=udp::0-10.0.2.15:53,hostfwd=::0-:80",
+]
+
+
+def test_lines_that_qemu_takes_for_its_user_network_are_taken_here(wire, tmp_path):
+    need("qemu-system-x86_64")
+    for number, line in enumerate(LINES):
+        started = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-display", "none", "-serial", "none", "-monitor", "stdio",
+                                  "-netdev", line], input="quit\n", capture_output=True, text=True, timeout=20)
+        assert started.returncode == 0, f"{line}: {started.stderr}"
+        lab = wire("--uplink", line, "--guest", f"stream,path={tmp_path}/{number}.sock", name=f"q{number}")
+        assert lab.stop() == 0, line
+
+
+@pytest.mark.asan
+def test_a_forward_to_the_guest_that_wears_the_hosts_address_finds_it(far):
+    far = far(",address=host,hostfwd=tcp::8080-:80")
+    Worn(far)
+    far.server(far.box, PEER, "192.0.2.1", 80)
+    # the guest could not answer its own address: the host is its router, and so is the world here, whose address that is
+    for space, address in ((far.host, "127.0.0.1"), (far.host, "192.0.2.1"), (far.world, "192.0.2.1")):
+        assert far.python(space, ASK_PEER, address, 8080) == "192.0.2.2", far.drops()
+
+
+@pytest.mark.asan
+def test_guestfwd_goes_before_the_hosts_loopback(far):
+    far = far(",guestfwd=tcp:10.0.2.2:80-cmd:tr a-z A-Z,host-loopback=off")
+    assert talk(far, HOST[4], 80) == "5 WORDS"
+    assert far.python(far.box, CONNECT, HOST[4], 81).split()[0] == "ECONNREFUSED"

@@ -399,6 +399,22 @@ static void information_is_given_without_an_address(void **state)
 	assert_int_equal(heard.options.client_id.count, 10);
 }
 
+static void a_boot_file_of_the_gateways_own_is_a_url(void **state)
+{
+	static const char option[] = "\0\x3b\0\x19tftp://[fd00:2::2]/a/file";
+	const struct say words = {.type = DHCP6_INFORMATION_REQUEST, .wants = "\0\x3b", .wants_bytes = 2};
+	struct guest *guest = *state;
+
+	strcpy(guest->config.boot_file, "/a/file");
+	say(guest, words);
+	assert_null(memmem(guest->reply.bytes, guest->reply.length, "tftp", 4));
+	guest->config.serves_files = true;
+	say(guest, words);
+	assert_non_null(memmem(guest->reply.bytes, guest->reply.length, option, sizeof(option) - 1));
+	say(guest, (struct say){.type = DHCP6_INFORMATION_REQUEST, .wants = "\0\x18", .wants_bytes = 2});
+	assert_null(memmem(guest->reply.bytes, guest->reply.length, "tftp", 4));
+}
+
 static void a_name_is_answered_and_no_prefix_is_given(void **state)
 {
 	say(*state, (struct say){.type = DHCP6_SOLICIT,
@@ -527,6 +543,7 @@ int main(void)
 		test(one_mac_cannot_take_the_whole_pool),
 		test(a_guest_asks_whether_it_is_still_on_this_link),
 		test(information_is_given_without_an_address),
+		test(a_boot_file_of_the_gateways_own_is_a_url),
 		test(a_name_is_answered_and_no_prefix_is_given),
 		test(a_reservation_goes_to_its_mac),
 		test(leases_for_ever_have_times_for_ever),

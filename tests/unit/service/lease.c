@@ -106,6 +106,42 @@ static void the_gateway_and_servers_inside_the_pool_are_never_leased(void **stat
 	guest_free(guest);
 }
 
+static void addresses_that_something_else_is_served_at_are_never_leased(void **state)
+{
+	struct service_config config = guest_config();
+	struct guest *guest;
+
+	(void)state;
+	config.dhcp4_first = ip4_of("10.0.2.20");
+	config.dhcp4_last = ip4_of("10.0.2.21");
+	config.also4[0] = ip4_of("10.0.2.20");
+	config.also4_count = 1;
+	guest = guest_new(&config);
+	assert_ip4(offer(guest, 1), "10.0.2.21");
+	assert_null(offer(guest, 2));
+	guest_free(guest);
+}
+
+static void what_begins_anew_has_forgotten_all_and_leases_the_addresses_of_now(void **state)
+{
+	struct guest *guest = *state;
+	struct lease_client first = client_of(1);
+
+	bound(guest, 1, 60);
+	bound(guest, 2, 60);
+	guest->config.dhcp4_first = guest->config.dhcp4_last = ip4_of("10.0.2.200");
+	lease_table_restart(guest->leases);
+	assert_null(lease_find_client(guest->leases, false, &first));
+	assert_null(lease_find_ip4(guest->leases, ip4_of("10.0.2.15"), guest->now_us));
+	assert_null(lease_claim4(guest->leases, &first, ip4_of("10.0.2.15"), guest->now_us));
+	assert_ip4(bound(guest, 2, 60), "10.0.2.200");
+	assert_null(offer(guest, 1));
+	/* and what was due then is due no more */
+	guest->now_us += 61 * 1000000ull;
+	lease_expire(guest->leases, guest->now_us);
+	assert_ip4(offer(guest, 1), "10.0.2.200");
+}
+
 static void a_network_of_two_addresses_has_no_broadcast_address(void **state)
 {
 	struct service_config config = guest_config();
@@ -572,6 +608,8 @@ int main(void)
 		test(the_same_client_is_offered_the_same_address),
 		test(a_wanted_address_is_given_when_nobody_has_it),
 		test(the_gateway_and_servers_inside_the_pool_are_never_leased),
+		test(addresses_that_something_else_is_served_at_are_never_leased),
+		test(what_begins_anew_has_forgotten_all_and_leases_the_addresses_of_now),
 		test(a_network_of_two_addresses_has_no_broadcast_address),
 		test(a_full_pool_gives_nothing_until_an_offer_runs_out),
 		test(a_lease_that_has_run_out_is_kept_for_its_client_as_long_as_it_can_be),
