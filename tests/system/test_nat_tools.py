@@ -157,18 +157,28 @@ IPERF = {
 }
 
 
+def overrun(space):
+    """Datagrams that came, and found the receiver's socket full: its own slowness is not the way's."""
+    four = space.run("grep", "^Udp:", "/proc/net/snmp").stdout.split("\n")
+    six = re.search(r"Udp6RcvbufErrors\s+(\d+)", space.run("cat", "/proc/net/snmp6").stdout)
+    return int(dict(zip(four[0].split(), four[1].split()))["RcvbufErrors"]) + int(six[1])
+
+
 def test_iperf3(far):
     need("iperf3")
     far = far()
     far.start(far.world, "iperf3", "-s", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     listens(far, 5201)
     for number, (name, words) in enumerate(IPERF.items()):
+        receiver = far.box if name == "udp-down" else far.world
+        before = overrun(receiver)
         done = far.box.run("iperf3", "-J", "-c", WORLD[4 if number % 2 else 6], *words.split(), check=False)
         said = json.loads(done.stdout)
         assert done.returncode == 0 and "error" not in said, (name, said.get("error"), far.drops())
         sums = said["end"]
         if name.startswith("udp"):
-            assert sums["sum"]["packets"] > 800 and sums["sum"]["lost_percent"] < 5, (name, sums["sum"], far.drops())
+            lost = sums["sum"]["lost_packets"] - (overrun(receiver) - before)
+            assert sums["sum"]["packets"] > 800 and lost <= 9, (name, sums["sum"], far.drops())
             continue
         for way in ("", "_bidir_reverse") if name == "both" else ("",):
             assert sums["sum_received" + way]["bytes"] >= (1 << 20 if name == "both" else 24 << 20), (name, sums, far.drops())
