@@ -16,19 +16,20 @@ void forward_table_init(struct forward_table *table)
 
 /* ---- whom it is for ---- */
 
-/* A name is looked up again at most once in FORWARD_FOUND_US: a burst of connections costs one search. */
+/* A name is looked up again at most once in FORWARD_FOUND_US, or FORWARD_PAUSE_US while nobody has it: a burst of
+ * connections costs one search. */
 static int forward_find_address(struct forward *forward, struct ip6 *ret_address)
 {
 	uint64_t now_us = ethswitch_now_us(forward->network->ethswitch);
-	int error;
+	uint64_t lasts_us = ip6_is_zero(forward->found) ? FORWARD_PAUSE_US : FORWARD_FOUND_US;
 
-	if (ip6_is_zero(forward->found) || now_us - forward->found_us >= FORWARD_FOUND_US) {
-		forward->found = (struct ip6){{0}};
-		error = addressee_find(forward->network, &forward->spec.guest, &forward->found);
-		if (error < 0)
-			return error;
+	if (forward->found_us == 0 || now_us - forward->found_us >= lasts_us) {
+		if (addressee_find(forward->network, &forward->spec.guest, &forward->found) < 0)
+			forward->found = (struct ip6){{0}};
 		forward->found_us = now_us;
 	}
+	if (ip6_is_zero(forward->found))
+		return -ENOENT;
 	*ret_address = forward->found;
 	return 0;
 }

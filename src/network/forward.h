@@ -30,7 +30,7 @@ enum forward_limits {
 	FORWARD_TURN = 32,  /* connections of one socket, before others have their turn */
 	FORWARD_WAITS = 64, /* connections of all, for the guest's place */
 	FORWARD_PAUSE_US = 100 * 1000,
-	FORWARD_FOUND_US = 1000 * 1000, /* so long a name's address is believed */
+	FORWARD_FOUND_US = 1000 * 1000, /* so long the address of a name is believed */
 	FORWARD_TEXT_BYTES = 128,
 };
 
@@ -58,8 +58,8 @@ struct forward {
 	unsigned id;
 	struct forward_spec spec;
 	char *text;
-	struct ip6 found; /* the guest's address at `found_us`; zero: not known */
-	uint64_t found_us;
+	struct ip6 found;  /* the guest's address at `found_us`; zero: nobody had the name then */
+	uint64_t found_us; /* 0: never looked up */
 	size_t socket_count;
 	struct forward_socket *sockets;
 };
