@@ -332,11 +332,14 @@ static void namespace_settle(struct namespace_addresses *addresses, const char *
 
 /* ---- inside: its life ---- */
 
-/* Nothing of ours but the channel: no terminal, no pipe whose end somebody waits for. */
+/* Nothing of ours but the channel: no terminal, no pipe whose end somebody waits for, no folder that cannot be unmounted. */
 static void namespace_let_go(int channel)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (chdir("/") < 0) {
+		/* It stays where it is. */
+	}
 	for (int fd = 0; fd <= 2 && null >= 0; fd++)
 		dup2(null, fd);
 	if (dup2(channel, 3) < 0)
@@ -349,7 +352,7 @@ static void namespace_let_go(int channel)
 		close(fd);
 }
 
-/* The person's folder may be unmounted, and ^C is not for this process. */
+/* ^C is not for this process. */
 static void namespace_stand_apart(pid_t parent)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1, SIGUSR2};
@@ -358,9 +361,6 @@ static void namespace_stand_apart(pid_t parent)
 		signal(numbers[i], SIG_DFL);
 	setsid();
 	fate_share(parent);
-	if (chdir("/") < 0) {
-		/* It stays where it is. */
-	}
 }
 
 __attribute__((noreturn)) static void namespace_inside(const struct namespace_request *request, int channel,

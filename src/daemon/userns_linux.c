@@ -19,7 +19,8 @@ struct userns_rule {
 static const struct userns_rule userns_rules[] = {
 	{"sys/kernel/apparmor_restrict_unprivileged_userns", 1,
 	 "Ubuntu's AppArmor rule (kernel.apparmor_restrict_unprivileged_userns=1) keeps user namespaces from programs "
-	 "without a profile; load the one that comes with guestwire, share/apparmor/guestwire, or use sudo"},
+	 "without a profile; load guestwire's own, `sudo cp share/apparmor/guestwire /etc/apparmor.d/ && sudo "
+	 "apparmor_parser -r /etc/apparmor.d/guestwire`, or use sudo"},
 	{"sys/kernel/unprivileged_userns_clone", 0,
 	 "kernel.unprivileged_userns_clone=0 keeps user namespaces from ordinary users; "
 	 "`sudo sysctl kernel.unprivileged_userns_clone=1` allows them, or use sudo"},

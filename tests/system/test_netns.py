@@ -343,8 +343,8 @@ def inside(box, *words):
     return subprocess.run(["nsenter", "-t", str(box.pid), *user, "-n", *words], capture_output=True, text=True, timeout=30)
 
 
-def attached(person, what):
-    process = person.start("netns", "--name", "box", "--attach", what, stderr=subprocess.PIPE)
+def attached(person, what, **more):
+    process = person.start("netns", "--name", "box", "--attach", what, stderr=subprocess.PIPE, **more)
     assert "serves" in process.stderr.readline()
     return process
 
@@ -377,7 +377,7 @@ def test_a_named_namespace_is_served_until_its_name_is_gone(machine, closing, tm
     space = closing(Namespace())
     subprocess.run(["mount", "--bind", space.path, path], check=True)
     try:
-        process = attached(root, path)
+        process = attached(root, "./named", cwd=tmp_path)
         assert space.run("ping", "-qc1", "-W2", "10.0.2.2").returncode == 0
     finally:
         subprocess.run(["umount", "-l", path], check=True)
