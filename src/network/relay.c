@@ -47,6 +47,7 @@ struct relay_table {
 	uint64_t noticed_us;
 	struct list buckets[RELAY_BUCKETS];
 	/* of one turn of one relay */
+	unsigned used;
 	struct mmsg messages[RELAY_BATCH];
 	struct iovec pieces[RELAY_BATCH];
 	struct sockaddr_storage froms[RELAY_BATCH];
@@ -212,17 +213,28 @@ static struct client *relay_new_client(struct relay *relay, const struct sockadd
 
 /* ---- moving ---- */
 
-static void relay_prepare(struct relay *relay, bool named)
+/* Only what the last turn has used is not as it should be. */
+static void relay_prepare(struct relay_table *table)
 {
-	for (unsigned i = 0; i < RELAY_BATCH; i++) {
-		relay->table->pieces[i] = (struct iovec){relay->table->bytes[i], RELAY_DATAGRAM_BYTES};
-		relay->table->messages[i] =
-			(struct mmsg){.header = {.msg_iov = &relay->table->pieces[i], .msg_iovlen = 1}};
-		if (named) {
-			relay->table->messages[i].header.msg_name = &relay->table->froms[i];
-			relay->table->messages[i].header.msg_namelen = sizeof(relay->table->froms[i]);
-		}
+	for (unsigned i = 0; i < table->used; i++) {
+		table->pieces[i] = (struct iovec){table->bytes[i], RELAY_DATAGRAM_BYTES};
+		table->messages[i] = (struct mmsg){.header = {.msg_iov = &table->pieces[i],
+							      .msg_iovlen = 1,
+							      .msg_name = &table->froms[i],
+							      .msg_namelen = sizeof(table->froms[i])}};
 	}
+	table->used = 0;
+}
+
+/* How many, or negative errno. */
+static int relay_receive(struct relay_table *table, int fd)
+{
+	int got;
+
+	relay_prepare(table);
+	got = mmsg_receive(fd, table->messages, RELAY_BATCH);
+	table->used = got > 0 ? (unsigned)got : 0;
+	return got;
 }
 
 /* `count` messages from `first` on. How many went. What a socket says of an earlier datagram (ECONNREFUSED) costs none of
@@ -285,10 +297,8 @@ static void relay_on_ready(void *owner, unsigned events)
 
 	(void)events;
 	for (int turn = 0; turn < RELAY_TURNS; turn++) {
-		int got;
+		int got = relay_receive(relay->table, relay->watch.fd);
 
-		relay_prepare(relay, true);
-		got = mmsg_receive(relay->watch.fd, relay->table->messages, RELAY_BATCH);
 		if (got <= 0)
 			return;
 		for (unsigned at = 0, run; at < (unsigned)got; at += run) {
@@ -305,11 +315,9 @@ static void client_on_ready(void *owner, unsigned events)
 {
 	struct client *client = owner;
 	struct relay *relay = client->relay;
-	int got;
+	int got = relay_receive(relay->table, client->watch.fd);
 
 	(void)events;
-	relay_prepare(relay, false);
-	got = mmsg_receive(client->watch.fd, relay->table->messages, RELAY_BATCH);
 	if (got <= 0)
 		return;
 	for (int i = 0; i < got; i++) {
@@ -336,6 +344,7 @@ int relay_table_new(const struct relay_table_config *config, struct relay_table 
 	table->config = *config;
 	if (table->config.most == 0)
 		table->config.most = RELAY_CLIENTS_MAX;
+	table->used = RELAY_BATCH;
 	list_init(&table->shorts);
 	list_init(&table->longs);
 	for (int i = 0; i < RELAY_BUCKETS; i++)

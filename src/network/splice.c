@@ -42,6 +42,7 @@ struct side {
 	struct pipe *pipe; /* what came from here and did not go yet; NULL: nothing */
 	uint64_t bytes;    /* that came from here */
 	bool readable, writable;
+	bool hung;   /* its end or its failure is there, perhaps behind data */
 	bool ended;  /* nothing more will come from here */
 	bool shut;   /* it was told that nothing more will come from the other */
 	bool failed; /* it was reset */
@@ -177,13 +178,17 @@ static void splice_end_later(struct splice *splice, uint64_t after_us)
 /* One filling of the pipe. False: stop. */
 static bool side_fill(struct side *from)
 {
+	bool all = false;
 	ssize_t got;
 
 	if (from->ended || !from->readable || !side_get_pipe(from))
 		return false;
-	got = pipe_fill(from->pipe, from->watch.fd);
+	got = pipe_fill(from->pipe, from->watch.fd, &all);
 	if (got > 0) {
 		from->bytes += (uint64_t)got;
+		/* What comes later is a new edge; an end that came with the data is none. */
+		if (all && !from->hung)
+			from->readable = false;
 		return true;
 	}
 	if (got == -EAGAIN)
@@ -334,6 +339,7 @@ static void side_on_ready(struct side *side, unsigned events)
 		splice_look_connected(splice);
 		return;
 	}
+	side->hung = side->hung || (events & LOOP_HANGUP);
 	/* A hangup is read: after the data it is an end or an error. */
 	side->readable = side->readable || (events & (LOOP_READ | LOOP_HANGUP));
 	side->writable = side->writable || (events & (LOOP_WRITE | LOOP_HANGUP));

@@ -21,8 +21,9 @@ struct splice_table;
 
 enum splice_limits {
 	SPLICE_PAIRS_MAX = 16 * 1024,
-	SPLICE_PIPES_SPARE = 16,         /* of 512 KiB: far below the 64 MiB that Linux lets a user's pipes have */
-	SPLICE_PIPE_BYTES = 512 * 1024,  /* measured: see splice.c */
+	SPLICE_PIPES_SPARE = 16, /* of 512 KiB: far below the 64 MiB that Linux lets a user's pipes have */
+	/* CPU seconds per GiB, one connection and eight: 0.14 and 0.15; with 64 KiB 0.18 and 0.29, with 1 MiB no less. */
+	SPLICE_PIPE_BYTES = 512 * 1024,
 	SPLICE_TURN_BYTES = 1024 * 1024, /* of one direction, before the next has its turn */
 	SPLICE_SOCKET_US = 5 * 1000000,  /* a pair waits no longer for a socket of the far side */
 	SPLICE_LINGER_US = 3 * 1000000,  /* what came before a reset is given up after this */

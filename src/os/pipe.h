@@ -6,6 +6,7 @@
 #ifndef OS_PIPE_H
 #define OS_PIPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,8 +18,9 @@ void pipe_free(struct pipe *pipe);
 /* What waits in it. */
 size_t pipe_held(const struct pipe *pipe);
 /* From the socket, without waiting. How many bytes; 0: the far end has stopped sending. -EAGAIN: nothing is there, or, with
- * something held, the pipe is full; into an empty pipe it is always the first. */
-ssize_t pipe_fill(struct pipe *pipe, int fd);
+ * something held, the pipe is full; into an empty pipe it is always the first. `ret_all` is set with bytes: true: the socket
+ * had no more, though its end may have come meanwhile. */
+ssize_t pipe_fill(struct pipe *pipe, int fd, bool *ret_all);
 /* To the socket, as much of what is held as it takes. -EAGAIN: nothing now. */
 ssize_t pipe_drain(struct pipe *pipe, int fd);
 

@@ -39,19 +39,22 @@ size_t pipe_held(const struct pipe *pipe)
 	return pipe->held;
 }
 
-ssize_t pipe_fill(struct pipe *pipe, int fd)
+ssize_t pipe_fill(struct pipe *pipe, int fd, bool *ret_all)
 {
+	size_t room;
 	ssize_t got;
 
 	if (pipe->held == 0)
 		pipe->at = 0;
 	if (pipe->at + pipe->held == pipe->room)
 		return -EAGAIN;
+	room = pipe->room - pipe->at - pipe->held;
 	do {
-		got = recv(fd, pipe->bytes + pipe->at + pipe->held, pipe->room - pipe->at - pipe->held, MSG_DONTWAIT);
+		got = recv(fd, pipe->bytes + pipe->at + pipe->held, room, MSG_DONTWAIT);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
+	*ret_all = (size_t)got < room;
 	pipe->held += (size_t)got;
 	return got;
 }

@@ -11,6 +11,7 @@
 struct pipe {
 	int out, in; /* as pipe2() orders them */
 	size_t room;
+	size_t slots; /* of a page each */
 	size_t held;
 };
 
@@ -32,6 +33,7 @@ int pipe_new(size_t bytes, struct pipe **ret_pipe)
 	(void)fcntl(pipe->in, F_SETPIPE_SZ, (int)bytes);
 	room = fcntl(pipe->in, F_GETPIPE_SZ);
 	pipe->room = room > 0 ? (size_t)room : bytes;
+	pipe->slots = pipe->room / (size_t)sysconf(_SC_PAGESIZE);
 	*ret_pipe = pipe;
 	return 0;
 }
@@ -50,7 +52,7 @@ size_t pipe_held(const struct pipe *pipe)
 	return pipe->held;
 }
 
-ssize_t pipe_fill(struct pipe *pipe, int fd)
+ssize_t pipe_fill(struct pipe *pipe, int fd, bool *ret_all)
 {
 	ssize_t got;
 
@@ -59,6 +61,8 @@ ssize_t pipe_fill(struct pipe *pipe, int fd)
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
+	/* Each slot that is taken has a byte at least: so few bytes cannot have filled them all. */
+	*ret_all = pipe->held + (size_t)got < pipe->slots;
 	pipe->held += (size_t)got;
 	return got;
 }
