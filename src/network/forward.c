@@ -34,6 +34,12 @@ static int forward_find_address(struct forward *forward, struct ip6 *ret_address
 	return 0;
 }
 
+void forward_table_forget(struct forward_table *table)
+{
+	list_for_each (at, &table->forwards)
+		container_of(at, struct forward, link)->found_us = 0;
+}
+
 int forward_find(struct forward *forward, struct nat_address *ret_guest, struct neighbour_place *ret_place)
 {
 	int error = forward_find_address(forward, &ret_guest->ip);

@@ -75,6 +75,8 @@ struct forward_table {
 void forward_table_init(struct forward_table *table);
 /* Ends all of them, and what waits. Before NAT and neighbours go. */
 void forward_table_done(struct forward_table *table);
+/* Names may mean others from now on: somebody came or went, or a lease changed. May be called in a delivery. */
+void forward_table_forget(struct forward_table *table);
 int forward_add(struct gw_network *network, const char *text, unsigned *ret_id, struct error *ret_error);
 
 /* ---- for forward*.c ---- */

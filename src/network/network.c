@@ -190,6 +190,7 @@ void network_on_joined(struct gw_network *network, struct port *port, struct gw_
 	struct port_status status = {0};
 
 	record_join(&network->records, port, guest);
+	forward_table_forget(&network->forwards);
 	if (port->ops->look)
 		port->ops->look(port, &status);
 	event_send(network, GW_EVENT_GUEST_JOINED, port->name, NULL, "%s: joined (%s)", port->name,
@@ -207,6 +208,7 @@ void network_on_left(struct gw_network *network, struct port *port, const char *
 		user_port_gone(network->user, port);
 	event_send(network, GW_EVENT_GUEST_LEFT, port->name, NULL, "%s: left (%s)", port->name, reason);
 	record_leave(&network->records, port);
+	forward_table_forget(&network->forwards);
 }
 
 static void network_on_learned(void *owner, struct port *port, struct mac mac)
@@ -267,6 +269,7 @@ static void network_on_lease(void *owner, const struct lease *lease, enum lease_
 
 	if (lease->state == LEASE_OFFERED)
 		return;
+	forward_table_forget(&network->forwards);
 	event_send_lease(network, lease, was, gateway_is_expiring(network->gateway));
 	lease_file_touch(&network->lease_file);
 }
