@@ -191,6 +191,7 @@ static void tcp_release_early(struct tcp_flow *flow)
 		tcp_early_clear(&from->early, &tcp->pool);
 	else
 		tcp_early_consume(&from->early, &tcp->pool, from->next);
+	tcp_feed_poor(tcp);
 }
 
 /* All that one flow gathered. */

@@ -78,7 +78,7 @@ def joined(far, kind, folder, mtu, closing, move, families):
         lab = far(mtu=mtu)
         return lab, Box(lab, move)
     lab, guest = virtual(far, kind, folder, mtu)
-    closing(guest).ready()
+    closing(guest).ready(90)
     # Without the waiting that only many guests at once need (RFC 4861 6.3.7, RFC 4862 5.4.2).
     guest.run("cd /proc/sys/net/ipv6/conf/eth0; echo 0 >router_solicitation_delay; echo 0 >accept_dad; cd /; "
               f"ip link set eth0 down; ip link set eth0 mtu {mtu} up")
