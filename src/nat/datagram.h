@@ -15,7 +15,7 @@
 
 enum datagram_limits {
 	DATAGRAM_BATCH = 64,         /* sends of one call */
-	DATAGRAM_RECEIPTS = 8,       /* receipts of one call */
+	DATAGRAM_RECEIPTS = 16,      /* receipts of one call */
 	DATAGRAM_ERROR_BYTES = 1280, /* what is kept of a message that an error is about */
 };
 

@@ -19,7 +19,7 @@ enum {
 	DATAGRAM_UDP_SEGMENT = 103, /* linux/udp.h, which older C libraries do not repeat */
 	DATAGRAM_UDP_GRO = 104,
 	DATAGRAM_CONTROL_BYTES = 256,
-	DATAGRAM_BUFFER_BYTES = 1024 * 1024,
+	DATAGRAM_BUFFER_BYTES = 4 * 1024 * 1024, /* of 1400 bytes at 1.5 Gbit/s: 10 ms of not being run */
 	/* UDP_MAX_SEGMENTS since Linux 6.10 or so, 64 before: EINVAL tells. */
 	DATAGRAM_SEGMENTS_MAX = 128,
 };

@@ -6,6 +6,7 @@
  * The socket is watched by edge: a turn ends when it is empty, when there is no room (and the port wakes the flow), or in
  * the middle (and the flow keeps its turn). */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "nat/fragment.h"
@@ -13,7 +14,10 @@
 #include "wire/udp.h"
 
 enum {
-	UDP_LENT = 4, /* frames of the pool at once: others want some too */
+	UDP_LENT_LEAST = 2,                /* frames of the pool at once, */
+	UDP_LENT_MOST = DATAGRAM_RECEIPTS, /* where they are filled */
+	UDP_JOINED_SEGMENTS = 64,
+	UDP_JOINED_BYTES = 65535 - 40 - 20, /* behind any headers */
 	UDP_ATTEMPTS = 8,
 };
 
@@ -69,7 +73,9 @@ static unsigned udp_lend(struct udp_flow *flow, struct udp *udp)
 
 	if (nat_reserve(&flow->flow, FRAME_HEAD_BYTES, wanted, &udp->rooms[0]) < 0)
 		return 0;
-	while (count < UDP_LENT && !udp->rooms[0].port) {
+	if (flow->lent < UDP_LENT_LEAST)
+		flow->lent = UDP_LENT_LEAST;
+	while (count < flow->lent && !udp->rooms[0].port) {
 		struct room *room = &udp->rooms[count];
 
 		if (ethswitch_reserve(gateway, flow->flow.mac, flow->flow.vlan, wanted, wanted, room) < 0)
@@ -187,6 +193,72 @@ static bool udp_commit_cut(struct udp_flow *flow, struct udp *udp, unsigned inde
 	return true;
 }
 
+/* ---- datagrams that came one by one ---- */
+
+/* Copies a receipt's payload behind that of another. */
+static void udp_join_copy(struct datagram_receipt *to, const struct datagram_receipt *from)
+{
+	struct frame room = {.body = to->pieces, .body_pieces = to->piece_count};
+	struct iovec pieces[FRAME_PIECES_MAX];
+	uint32_t left = from->bytes;
+
+	for (uint32_t i = 0; i < to->piece_count; i++)
+		room.length += (uint32_t)to->pieces[i].iov_len;
+	for (uint32_t i = 0; i < from->piece_count && left > 0; i++) {
+		uint32_t here = from->pieces[i].iov_len < left ? (uint32_t)from->pieces[i].iov_len : left, done = 0;
+		int count = frame_slice(&room, to->bytes, here, pieces, FRAME_PIECES_MAX);
+
+		for (int j = 0; j < count; j++) {
+			memcpy(pieces[j].iov_base, (const uint8_t *)from->pieces[i].iov_base + done, pieces[j].iov_len);
+			done += (uint32_t)pieces[j].iov_len;
+		}
+		to->bytes += here;
+		left -= here;
+	}
+}
+
+static bool udp_is_same_sender(const struct datagram_receipt *a, const struct datagram_receipt *b)
+{
+	size_t bytes = a->from.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+
+	return memcmp(&a->from, &b->from, bytes) == 0 && a->service == b->service;
+}
+
+/* All have the size of the first, but the last, which may be shorter. */
+static bool udp_may_join(const struct udp_flow *flow, const struct datagram_receipt *first, uint32_t segment,
+			 const struct datagram_receipt *next, const struct room *room)
+{
+	return next->segment_bytes == 0 && !first->truncated && !next->truncated && next->bytes > 0 &&
+	       next->bytes <= segment && first->bytes % segment == 0 && first->bytes / segment < UDP_JOINED_SEGMENTS &&
+	       first->bytes + next->bytes <= UDP_JOINED_BYTES &&
+	       udp_head_bytes(flow) + first->bytes + next->bytes <= room->bytes && udp_is_same_sender(first, next);
+}
+
+/* One frame of several segments costs the guest's port one call, and its kernel one way through; a copy is cheap beside it
+ * (measured with calls that strace makes slow, of 1400 bytes at 1 Gbit/s: 12 to a frame, and 91 % came, before 10 %). */
+static void udp_join(struct udp_flow *flow, struct udp *udp, unsigned got)
+{
+	unsigned at = 0;
+
+	memset(udp->joined, 0, sizeof(udp->joined));
+	/* A forward's clients are told apart first. */
+	if (flow->role == UDP_LISTENER || !flow->flow.port || !flow->flow.port->accepts.uso)
+		return;
+	for (unsigned next = 1; next < got; next++) {
+		struct datagram_receipt *first = &udp->receipts[at];
+		uint32_t segment = first->segment_bytes ? first->segment_bytes : first->bytes;
+
+		if (segment == 0 || !udp_may_join(flow, first, segment, &udp->receipts[next], &udp->rooms[at])) {
+			at = next;
+			continue;
+		}
+		udp_join_copy(first, &udp->receipts[next]);
+		first->segment_bytes = segment;
+		udp->joined[next] = true;
+		nat_cancel(&flow->flow, &udp->rooms[next]);
+	}
+}
+
 /* ---- a turn ---- */
 
 /* A datagram beyond the network's MTU, or more of them than the room that was lent. */
@@ -282,7 +354,14 @@ static enum udp_turn udp_turn(struct udp_flow *flow, struct udp *udp, struct flo
 	got = received > 0 ? (unsigned)received : 0;
 	/* Last lent, first given back. */
 	udp_give_back(flow, udp, got, lent);
+	udp_join(flow, udp, got);
+	if (got == lent && flow->lent < UDP_LENT_MOST)
+		flow->lent *= 2;
+	else if (got < lent / 2)
+		flow->lent /= 2;
 	for (unsigned i = 0; i < got; i++) {
+		if (udp->joined[i])
+			continue;
 		if (waits) {
 			nat_cancel(&flow->flow, &udp->rooms[i]);
 			port_drop(flow->flow.port, DROP_ROOM_REFUSED, NULL);

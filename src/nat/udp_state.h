@@ -34,6 +34,7 @@ struct udp_flow {
 	struct datagram_way way; /* how its socket sends now */
 	bool is6;                /* its socket */
 	bool has_errors;         /* the loop said so */
+	uint8_t lent;            /* rooms, of a turn: as many as are filled */
 	uint8_t remote_count, remote_next;
 	uint32_t segment_most; /* larger datagrams are not sent several at once: refused, or not supported (0) */
 	uint32_t datagrams_from_guest, datagrams_to_guest; /* both stop at 2: then it is a stream */
@@ -86,6 +87,7 @@ struct udp {
 
 	/* of one turn of receiving */
 	struct room rooms[DATAGRAM_RECEIPTS];
+	bool joined[DATAGRAM_RECEIPTS]; /* to the one before; its room is given back */
 	struct datagram_receipt receipts[DATAGRAM_RECEIPTS];
 	uint8_t heads[DATAGRAM_RECEIPTS][FRAME_HEAD_BYTES];
 	uint8_t spills[DATAGRAM_RECEIPTS][UDP_SPILL_BYTES];

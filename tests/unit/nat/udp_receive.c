@@ -47,6 +47,56 @@ static void datagrams_that_came_together_are_one_frame(void **state)
 	assert_counts_up(payload, 5050, 3);
 }
 
+static void datagrams_of_one_size_that_waited_are_one_frame(void **state)
+{
+	struct world *world = *state;
+	struct udp_header header;
+	const uint8_t *payload;
+
+	world->guest->port.accepts = (struct port_accepts){.csum = true, .uso = true, .frame_bytes = 1514};
+	guest_says(world, plain, 4000, 53, 10);
+	script_will_receive(world, FAR, 53, 1000, 0, 3);
+	script_will_receive(world, FAR, 53, 1000, 0, (uint8_t)(3 + 1000));
+	script_will_receive(world, FAR, 53, 30, 0, (uint8_t)(3 + 2000));
+	script_will_receive(world, FAR, 53, 1000, 0, 9);
+	script_ready(world, world->script.last_fd);
+	/* two rooms are lent at first: the turn after it has four */
+	assert_int_equal(world->guest->count, 3);
+	assert_int_equal(guest_got(world, 0).offload.segment_bytes, 1000);
+	payload = guest_got_udp(world, 0, &header);
+	assert_int_equal(header.bytes, UDP_HEADER_BYTES + 2000);
+	assert_counts_up(payload, 2000, 3);
+	payload = guest_got_udp(world, 1, &header);
+	assert_int_equal(header.bytes, UDP_HEADER_BYTES + 30);
+	assert_int_equal(guest_got(world, 1).offload.gso, GSO_NONE);
+	assert_counts_up(payload, 30, (uint8_t)(3 + 2000));
+	assert_counts_up(guest_got_udp(world, 2, &header), 1000, 9);
+}
+
+/* Another size, sender or mark; more than segments may be. */
+static void what_differs_is_a_frame_of_its_own(void **state)
+{
+	struct world *world = *state;
+	struct udp_header header;
+
+	world->guest->port.accepts = (struct port_accepts){.csum = true, .uso = true, .frame_bytes = 1514};
+	guest_says(world, plain, 4000, 53, 10);
+	guest_says(world, plain, 4000, 54, 10);
+	for (int i = 0; i < 2; i++) {
+		script_will_receive(world, FAR, 53, 100, 0, 0);
+		script_will_receive(world, FAR, 53, 101, 0, 0);
+	}
+	script_will_receive(world, FAR, 54, 101, 0, 0);
+	script_will_receive(world, FAR, 54, 101, 0, 0);
+	world->script.receipts[world->script.receipt_count - 1].service = 1;
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(world->guest->count, 6);
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(guest_got(world, i).offload.gso, GSO_NONE);
+		assert_counts_up(guest_got_udp(world, i, &header), i % 2 || i > 3 ? 101 : 100, 0);
+	}
+}
+
 static void a_socket_is_prepared_for_a_stream_with_the_second_answer(void **state)
 {
 	struct world *world = *state;
@@ -145,6 +195,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scripted(datagrams_that_came_together_are_one_frame),
+		scripted(datagrams_of_one_size_that_waited_are_one_frame),
+		scripted(what_differs_is_a_frame_of_its_own),
 		scripted(a_socket_is_prepared_for_a_stream_with_the_second_answer),
 		scripted(they_are_cut_for_a_guest_without_uso),
 		scripted(a_datagram_larger_than_the_link_is_cut_into_fragments),
