@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* The system's sockets as TCP calls them, on the loopback: what each call returns where the model in tests/kit says so. */
+#include "nat/tcp_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "os/socket.h"
+
+static const struct nat_socket_ops *const ops = &tcp_socket_system;
+
+struct fixture {
+	int listener;
+	struct sockaddr_in address;
+	int fd; /* ours */
+	int far;
+};
+
+static struct fixture fixture;
+
+static int listen_anywhere(struct sockaddr_in *ret_address)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, bytes), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
+	*ret_address = address;
+	return fd;
+}
+
+static bool wait_for(int fd, short events)
+{
+	struct pollfd ready = {.fd = fd, .events = events};
+
+	return poll(&ready, 1, 2000) == 1;
+}
+
+static int set_up(void **state)
+{
+	int error;
+
+	(void)state;
+	fixture.listener = listen_anywhere(&fixture.address);
+	fixture.fd = ops->open(NULL, AF_INET);
+	ops->adopt(NULL, fixture.fd);
+	error = ops->connect(NULL, fixture.fd, (const struct sockaddr *)&fixture.address, sizeof(fixture.address));
+	if (error < 0 && error != -EINPROGRESS)
+		return error;
+	fixture.far = accept(fixture.listener, NULL, NULL);
+	return wait_for(fixture.fd, POLLOUT) ? ops->error(NULL, fixture.fd) : -ETIMEDOUT;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (fixture.fd >= 0)
+		ops->close(NULL, fixture.fd, false);
+	close(fixture.far);
+	close(fixture.listener);
+	return 0;
+}
+
+static ssize_t send_text(const char *text)
+{
+	struct iovec pieces[2] = {{(void *)(uintptr_t)text, 1}, {(void *)(uintptr_t)(text + 1), strlen(text) - 1}};
+
+	return ops->send(NULL, fixture.fd, pieces, 2);
+}
+
+static void a_new_socket_sends_at_once_and_finds_out_dead_ends(void **state)
+{
+	int delayed = 0, kept = 0;
+	socklen_t bytes = sizeof(int);
+
+	(void)state;
+	assert_int_equal(getsockopt(fixture.fd, IPPROTO_TCP, TCP_NODELAY, &delayed, &bytes), 0);
+	assert_int_equal(getsockopt(fixture.fd, SOL_SOCKET, SO_KEEPALIVE, &kept, &bytes), 0);
+	assert_true(delayed && kept);
+}
+
+static void a_refused_connect_is_told_by_the_pending_error_once(void **state)
+{
+	struct sockaddr_in address;
+	int listener = listen_anywhere(&address), fd = ops->open(NULL, AF_INET), error;
+
+	(void)state;
+	close(listener);
+	error = ops->connect(NULL, fd, (const struct sockaddr *)&address, sizeof(address));
+	if (error == -EINPROGRESS) {
+		assert_true(wait_for(fd, POLLOUT));
+		error = ops->error(NULL, fd);
+	}
+	assert_int_equal(error, -ECONNREFUSED);
+	assert_int_equal(ops->error(NULL, fd), 0);
+	ops->close(NULL, fd, false);
+}
+
+static void pieces_arrive_in_order(void **state)
+{
+	char got[8] = "";
+
+	(void)state;
+	assert_int_equal(send_text("hello"), 5);
+	assert_int_equal(recv(fixture.far, got, sizeof(got), 0), 5);
+	assert_string_equal(got, "hello");
+}
+
+static void a_full_socket_takes_a_part_and_then_nothing(void **state)
+{
+	static char bytes[1 << 20];
+	struct iovec piece = {bytes, sizeof(bytes)};
+	ssize_t sent;
+	int parts = 0;
+
+	(void)state;
+	while ((sent = ops->send(NULL, fixture.fd, &piece, 1)) > 0)
+		parts += sent < (ssize_t)sizeof(bytes);
+	assert_int_equal(sent, -EAGAIN);
+	assert_true(parts > 0);
+}
+
+static void reading_ends_with_0_and_begins_with_eagain(void **state)
+{
+	char bytes[8];
+	struct iovec piece = {bytes, sizeof(bytes)};
+
+	(void)state;
+	assert_int_equal(ops->read(NULL, fixture.fd, &piece, 1), -EAGAIN);
+	assert_int_equal(send(fixture.far, "abc", 3, 0), 3);
+	assert_true(wait_for(fixture.fd, POLLIN));
+	assert_int_equal(ops->read(NULL, fixture.fd, &piece, 1), 3);
+	shutdown(fixture.far, SHUT_WR);
+	assert_true(wait_for(fixture.fd, POLLIN));
+	assert_int_equal(ops->read(NULL, fixture.fd, &piece, 1), 0);
+}
+
+static void the_end_of_sending_leaves_the_other_direction_open(void **state)
+{
+	char got[4];
+	struct iovec piece = {got, sizeof(got)};
+
+	(void)state;
+	assert_int_equal(send_text("ab"), 2);
+	assert_int_equal(ops->shut(NULL, fixture.fd), 0);
+	assert_int_equal(recv(fixture.far, got, 4, MSG_WAITALL), 2);
+	assert_int_equal(send(fixture.far, "cd", 2, 0), 2);
+	assert_true(wait_for(fixture.fd, POLLIN));
+	assert_int_equal(ops->read(NULL, fixture.fd, &piece, 1), 2);
+}
+
+static void closing_with_a_reset_is_one_for_the_far_end(void **state)
+{
+	char got[4];
+
+	(void)state;
+	ops->close(NULL, fixture.fd, true);
+	fixture.fd = -1;
+	assert_true(wait_for(fixture.far, POLLIN));
+	assert_int_equal(recv(fixture.far, got, 4, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+}
+
+static void a_send_to_who_has_gone_is_an_error_and_no_signal(void **state)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	(void)state;
+	assert_int_equal(setsockopt(fixture.far, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+	close(fixture.far);
+	fixture.far = -1;
+	assert_true(wait_for(fixture.fd, POLLIN));
+	assert_int_equal(send_text("ab"), -ECONNRESET);
+	assert_int_equal(send_text("ab"), -EPIPE);
+}
+
+static void a_socket_on_the_loopback_has_its_home(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	assert_false(ops->is_homeless(NULL, fixture.fd));
+	assert_int_equal(socket_pair(SOCK_STREAM, fds), 0);
+	assert_false(ops->is_homeless(NULL, fds[0]));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_new_socket_sends_at_once_and_finds_out_dead_ends),
+		TEST(a_refused_connect_is_told_by_the_pending_error_once),
+		TEST(pieces_arrive_in_order),
+		TEST(a_full_socket_takes_a_part_and_then_nothing),
+		TEST(reading_ends_with_0_and_begins_with_eagain),
+		TEST(the_end_of_sending_leaves_the_other_direction_open),
+		TEST(closing_with_a_reset_is_one_for_the_far_end),
+		TEST(a_send_to_who_has_gone_is_an_error_and_no_signal),
+		TEST(a_socket_on_the_loopback_has_its_home),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
