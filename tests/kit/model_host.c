@@ -73,11 +73,16 @@ static uint64_t later(struct model_host *host, uint32_t most_us)
 	return loop_now_us(host->loop) + (most_us ? random_below(host->random, most_us) : 0) + 1;
 }
 
+static struct timers *socket_tell_timers(const struct model_socket *socket)
+{
+	return loop_timers(socket->host->asked ? socket->host->asked : socket->host->loop);
+}
+
 static void socket_tell(struct model_socket *socket, unsigned events)
 {
 	socket->told |= events;
 	if (!socket->tell.set)
-		timer_set(loop_timers(socket->host->loop), &socket->tell, loop_now_us(socket->host->loop));
+		timer_set(socket_tell_timers(socket), &socket->tell, loop_now_us(socket->host->loop));
 }
 
 static void socket_on_tell(void *owner, uint64_t now_us)
@@ -361,7 +366,7 @@ static void socket_stop(struct model_socket *socket)
 {
 	struct timers *timers = loop_timers(socket->host->loop);
 
-	timer_clear(timers, &socket->tell);
+	timer_clear(socket_tell_timers(socket), &socket->tell);
 	timer_clear(timers, &socket->remote);
 	timer_clear(timers, &socket->drain);
 }

@@ -67,7 +67,8 @@ struct model_socket {
 };
 
 struct model_host {
-	struct loop *loop;
+	struct loop *loop;  /* of the world */
+	struct loop *asked; /* who uses the sockets is told there; NULL: the same */
 	struct random *random;
 	struct model_script scripts[MODEL_SOCKETS_MAX]; /* of who is connected to at this port, from MODEL_PORT on */
 	uint32_t streams[MODEL_SOCKETS_MAX];

@@ -55,7 +55,10 @@ static void flight_on_landing(void *owner, uint64_t now_us)
 	while (after != head && container_of(after, struct flight, link)->number > flight->number)
 		after = after->previous;
 	list_append(after->next, &flight->link);
-	loop_defer(wire->loop, flight->from_guest ? &wire->arrivals : &wire->landings);
+	if (flight->from_guest)
+		loop_defer(wire->gateway, &wire->arrivals);
+	else
+		loop_defer(wire->loop, &wire->landings);
 }
 
 static void flight_new(struct model_wire *wire, const struct frame *frame, bool from_guest)
@@ -138,7 +141,7 @@ static void wire_on_arrivals(void *owner)
 	for (size_t i = 0; i < count; i++)
 		flight_land(flights[i]);
 	if (!list_empty(&wire->landed[true]))
-		loop_defer(wire->loop, &wire->arrivals);
+		loop_defer(wire->gateway, &wire->arrivals);
 }
 
 /* ---- the port ---- */
@@ -161,7 +164,7 @@ static void wire_on_room(void *owner, uint64_t now_us)
 static void wire_refuse(struct model_wire *wire)
 {
 	wire->busy = true;
-	timer_set(loop_timers(wire->loop), &wire->room, loop_now_us(wire->loop) + 50 + wire_below(wire, 2000));
+	timer_set(loop_timers(wire->gateway), &wire->room, loop_now_us(wire->gateway) + 50 + wire_below(wire, 2000));
 }
 
 static void port_queue(struct port *port, const struct frame *frame)
@@ -270,7 +273,7 @@ void model_wire_done(struct model_wire *wire)
 	wire_empty(&wire->flying);
 	wire_empty(&wire->landed[0]);
 	wire_empty(&wire->landed[1]);
-	timer_clear(loop_timers(wire->loop), &wire->room);
-	loop_cancel(wire->loop, &wire->arrivals);
+	timer_clear(loop_timers(wire->gateway), &wire->room);
+	loop_cancel(wire->gateway, &wire->arrivals);
 	loop_cancel(wire->loop, &wire->landings);
 }

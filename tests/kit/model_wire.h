@@ -29,7 +29,8 @@ enum model_port_kind {
 
 struct model_wire {
 	/* the user's */
-	struct loop *loop;
+	struct loop *loop;    /* of the guests */
+	struct loop *gateway; /* of who is behind the port */
 	struct random *random;
 	enum model_port_kind kind;
 	uint32_t loss, duplicate; /* of 1000 */

@@ -29,6 +29,7 @@ enum {
 	TURNS_MOST = 1 << 20,
 };
 
+#define SLEEP_US ((uint64_t)60 * 1000 * 1000)
 #define LIMIT_US ((uint64_t)6 * 3600 * 1000 * 1000)
 
 struct network {
@@ -43,6 +44,7 @@ struct scenario {
 	uint32_t guests;
 	size_t tail_bytes;
 	enum nat_peek peek;
+	uint64_t sleep_us, wake_us; /* guestwire is stopped in between */
 };
 
 struct sim {
@@ -50,7 +52,9 @@ struct sim {
 	struct random random;
 	struct scenario scenario;
 	uint64_t now_us;
-	struct loop *loop;
+	bool asleep;
+	struct loop *loop;     /* guests, the wire, the far ends of sockets */
+	struct loop *nat_loop; /* guestwire's own */
 	struct task work;
 	struct ethswitch *ethswitch;
 	struct port gateway;
@@ -61,7 +65,7 @@ struct sim {
 	const char *wrong;
 
 	struct nat_counters all;
-	uint64_t virtual_us, intact, drops;
+	uint64_t virtual_us, intact, drops, sleeps;
 };
 
 static struct sim sim;
@@ -131,7 +135,7 @@ static uint64_t clock_us(void *owner)
 static void on_work(void *owner)
 {
 	(void)owner;
-	loop_defer(sim.loop, &sim.work);
+	loop_defer(sim.nat_loop, &sim.work);
 }
 
 static void on_work_turn(void *owner)
@@ -139,7 +143,7 @@ static void on_work_turn(void *owner)
 	(void)owner;
 	ethswitch_set_now(sim.ethswitch, sim.now_us);
 	if (ethswitch_run(sim.ethswitch))
-		loop_defer(sim.loop, &sim.work);
+		loop_defer(sim.nat_loop, &sim.work);
 }
 
 static uint64_t draw_bytes(void)
@@ -162,12 +166,17 @@ static void draw_scenario(struct scenario *scenario)
 		.kind = (enum model_port_kind)below(MODEL_PORT_KINDS),
 		.is6 = chance(50),
 		.inbound = chance(20),
-		.reset_guest = chance(12),
+		.reset_guest = chance(14),
 		.reset_host = chance(12),
 		.guests = chance(75) ? 1 : 1 + below(GUESTS_MAX),
 		.tail_bytes = chance(25) ? 4096U * (1 + below(chance(50) ? 6 : 40)) : 0,
 		.peek = chance(30) ? NAT_PEEK_NEVER : NAT_PEEK_AUTO,
 	};
+	if (chance(8)) {
+		scenario->sleep_us = sim.now_us + below(100 * 1000);
+		scenario->wake_us = scenario->sleep_us + SLEEP_US;
+		sim.sleeps++;
+	}
 	scenario->ideal = chance(30);
 	scenario->network.delay_us = chance(60) ? 20 : below(3000);
 	if (scenario->ideal)
@@ -263,6 +272,7 @@ static void make_ports(void)
 	sim.gateway.accepts = (struct port_accepts){
 		.csum = true, .tso4 = true, .tso6 = true, .uso = true, .frame_bytes = FRAME_BYTES_MAX};
 	sim.wire.loop = sim.loop;
+	sim.wire.gateway = sim.nat_loop;
 	sim.wire.random = &sim.random;
 	sim.wire.kind = sim.scenario.kind;
 	sim.wire.loss = network->loss;
@@ -278,7 +288,7 @@ static void make_ports(void)
 static void make_nat(void)
 {
 	struct nat_config config = {
-		.loop = sim.loop,
+		.loop = sim.nat_loop,
 		.ethswitch = sim.ethswitch,
 		.gateway = &sim.gateway,
 		.mac = {{2, 0, 0, 0, 0, 0xfe}},
@@ -302,23 +312,44 @@ static void make_nat(void)
 		abort();
 }
 
+/* Of the loops that run now; negative: never. */
+static int64_t due_in_us(void)
+{
+	int64_t world_us = loop_timeout_us(sim.loop);
+	int64_t nat_us = sim.asleep ? (int64_t)(sim.scenario.wake_us - sim.now_us) : loop_timeout_us(sim.nat_loop);
+
+	return world_us < 0 || (nat_us >= 0 && nat_us < world_us) ? nat_us : world_us;
+}
+
+/* The world first, so that its clock is right for what NAT does in it. */
+static void turn_loops(void)
+{
+	sim.asleep = sim.scenario.sleep_us <= sim.now_us && sim.now_us < sim.scenario.wake_us;
+	if (loop_turn(sim.loop, 0) < 0)
+		abort();
+	if (sim.asleep)
+		return;
+	ethswitch_set_now(sim.ethswitch, sim.now_us);
+	if (loop_turn(sim.nat_loop, 0) < 0)
+		abort();
+}
+
 /* Until nothing is due any more. */
 static void run_scenario(uint64_t start_us)
 {
-	for (uint32_t turns = 1; sim.now_us - start_us < LIMIT_US && !sim.wrong; turns++) {
-		int64_t timeout_us = loop_timeout_us(sim.loop);
+	int64_t timeout_us = 0;
 
+	for (uint32_t turns = 1; sim.now_us - start_us < LIMIT_US && !sim.wrong; turns++) {
+		timeout_us = due_in_us();
 		if (timeout_us < 0)
 			break;
 		/* turns take time, though the loop does not sleep */
 		sim.now_us += timeout_us > 0 ? (uint64_t)timeout_us : turns % 4 == 0;
-		ethswitch_set_now(sim.ethswitch, sim.now_us);
-		if (loop_turn(sim.loop, 0) < 0)
-			abort();
+		turn_loops();
 		if (turns > TURNS_MOST)
 			wrong("it does not come to rest");
 	}
-	if (loop_timeout_us(sim.loop) >= 0)
+	if (timeout_us >= 0)
 		wrong("something is due for ever");
 }
 
@@ -342,7 +373,9 @@ static const struct model_socket *socket_of(uint32_t number)
 static void check_whole(const struct model_guest *guest, const struct model_socket *socket)
 {
 	CHECK(guest->got_fin && guest->received == socket->script.down);
-	CHECK(guest->fin_acked && socket->taken == guest->config.up && socket->shut);
+	CHECK(socket->taken == guest->config.up && socket->shut);
+	/* After a sleep the guest's timer is so slow that it may ask for its last acknowledgement too late. */
+	CHECK(guest->fin_acked || (sim.scenario.sleep_us && guest->got_reset));
 	CHECK(!socket->closed_by_reset);
 	sim.intact++;
 }
@@ -408,7 +441,7 @@ static void clear_scenario(void)
 	model_wire_done(&sim.wire);
 	ethswitch_detach(&sim.wire.port);
 	ethswitch_detach(&sim.gateway);
-	loop_cancel(sim.loop, &sim.work);
+	loop_cancel(sim.nat_loop, &sim.work);
 }
 
 static void tell_scenario(void)
@@ -450,7 +483,7 @@ static bool scenario_run(uint64_t seed, bool tell)
 	sim.seed = seed;
 	sim.wrong = NULL;
 	random_init(&sim.random, seed);
-	sim.host = (struct model_host){.loop = sim.loop, .random = &sim.random};
+	sim.host = (struct model_host){.loop = sim.loop, .asked = sim.nat_loop, .random = &sim.random};
 	draw_scenario(&sim.scenario);
 	make_ports();
 	make_nat();
@@ -488,7 +521,10 @@ static uint64_t time_upload(uint32_t partial_every)
 	sim.seed = 1;
 	sim.wrong = NULL;
 	random_init(&sim.random, 1);
-	sim.host = (struct model_host){.loop = sim.loop, .random = &sim.random, .scripts = {script}};
+	sim.host = (struct model_host){.loop = sim.loop,
+				       .asked = sim.nat_loop,
+				       .random = &sim.random,
+				       .scripts = {script}};
 	sim.scenario = (struct scenario){.kind = MODEL_PORT_OFFLOADS, .guests = 1, .network = {.delay_us = 20}};
 	make_ports();
 	make_nat();
@@ -508,10 +544,8 @@ static uint64_t time_upload(uint32_t partial_every)
 								      .offloads = true});
 	model_guest_connect(&sim.guests[0]);
 	while (!sim.guests[0].fin_acked && sim.now_us - start_us < LIMIT_US) {
-		sim.now_us += (uint64_t)loop_timeout_us(sim.loop);
-		ethswitch_set_now(sim.ethswitch, sim.now_us);
-		if (loop_turn(sim.loop, 0) < 0)
-			abort();
+		sim.now_us += (uint64_t)due_in_us();
+		turn_loops();
 	}
 	took_us = sim.now_us - start_us;
 	clear_scenario();
@@ -557,6 +591,7 @@ static int tell_events(bool must)
 	few += tell_event("data on FIN", all->tcp_data_on_fin, must);
 	few += tell_event("out of order from guest", all->tcp_out_of_order, must);
 	few += tell_event("time-waits", all->tcp_time_waits, must);
+	few += tell_event("stopped for a minute", sim.sleeps, must);
 	tell_event("ports reused", all->tcp_reused, false);
 	tell_event("refused connects", all->tcp_refused, false);
 	tell_event("keep-alives", all->tcp_keepalives, false);
@@ -573,7 +608,7 @@ static int set_up(void)
 
 	sim.now_us = 1000000;
 	task_init(&sim.work, on_work_turn, NULL);
-	if (loop_new(clock_us, NULL, &sim.loop) < 0)
+	if (loop_new(clock_us, NULL, &sim.loop) < 0 || loop_new(clock_us, NULL, &sim.nat_loop) < 0)
 		return -1;
 	return ethswitch_new(&config, &sim.ethswitch);
 }
@@ -601,6 +636,7 @@ int main(int argc, char **argv)
 			failed++;
 	}
 	ethswitch_free(sim.ethswitch);
+	loop_free(sim.nat_loop);
 	loop_free(sim.loop);
 	printf("%d passed, %d failed\n", passed, failed + few);
 	return failed + few > 0;
