@@ -247,6 +247,8 @@ static void start_guest(uint32_t number)
 	draw_script(&sim.scenario, &sim.host.scripts[number]);
 	sim.host.streams[number] = config.stream;
 	model_guest_init(guest, &config);
+	if (chance(20))
+		guest->first = 0U - below(30000); /* its numbers go round */
 	if (!sim.scenario.inbound) {
 		model_guest_connect(guest);
 		return;
