@@ -26,7 +26,7 @@ enum {
 
 /* A TCP socket and the world behind it. */
 struct fake_stream {
-	bool open, connected, ended, peeks, homeless;
+	bool open, connected, ended, peeks, seeks, homeless;
 	int error;
 	uint32_t waiting; /* bytes that can be read; all of them are 0 */
 	uint32_t seen;    /* where the next peek begins */
@@ -171,9 +171,10 @@ static ssize_t fake_read(void *owner, int fd, const struct iovec *pieces, int co
 	return got;
 }
 
-static int fake_peek_start(void *owner, int fd)
+static int fake_peek_start(void *owner, int fd, bool is_tcp)
 {
 	(void)owner;
+	(void)is_tcp;
 	return fd >= FAKE_FIRST && fake_stream(fd)->peeks ? 0 : -EOPNOTSUPP;
 }
 
@@ -181,6 +182,7 @@ static int fake_peek_seek(void *owner, int fd, uint32_t offset)
 {
 	(void)owner;
 	fake_stream(fd)->seen = offset;
+	fake_stream(fd)->seeks = true;
 	assert(offset <= fake_stream(fd)->waiting);
 	return 0;
 }
@@ -191,7 +193,7 @@ static ssize_t fake_peek(void *owner, int fd, const struct iovec *pieces, int co
 	ssize_t got = fake_get(stream, stream->seen, pieces, count);
 
 	(void)owner;
-	if (got > 0)
+	if (got > 0 && stream->seeks)
 		stream->seen += (uint32_t)got;
 	return got;
 }

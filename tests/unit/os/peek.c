@@ -48,11 +48,12 @@ static int tear_down(void **state)
 
 static void start(void)
 {
-	int error = peek_start(near_end);
+	int error = peek_start(near_end, false);
 
 	if (error == -EOPNOTSUPP)
 		skip();
 	assert_int_equal(error, 0);
+	assert_int_equal(peek_seek(near_end, 0), 0);
 }
 
 static void give(const char *text)
@@ -89,6 +90,30 @@ static void the_offset_moves_on_with_what_is_peeked(void **state)
 	give("ij");
 	assert_int_equal(peek(got, 16), 2);
 	assert_memory_equal(got, "ij", 2);
+}
+
+static void without_an_offset_each_peek_begins_at_the_first_unread_byte(void **state)
+{
+	char got[16];
+
+	(void)state;
+	if (peek_start(near_end, true) < 0)
+		skip();
+	give("abc");
+	assert_int_equal(peek(got, 2), 2);
+	assert_int_equal(peek(got, 16), 3);
+	assert_memory_equal(got, "abc", 3);
+}
+
+static void a_pair_of_local_sockets_is_not_peeked(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socket_pair(SOCK_STREAM, fds), 0);
+	assert_int_equal(peek_start(fds[0], false), -EOPNOTSUPP);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 static void the_offset_is_put_anywhere(void **state)
@@ -165,6 +190,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(the_offset_moves_on_with_what_is_peeked),
+		TEST(without_an_offset_each_peek_begins_at_the_first_unread_byte),
+		TEST(a_pair_of_local_sockets_is_not_peeked),
 		TEST(the_offset_is_put_anywhere),
 		TEST(consuming_takes_the_first_and_moves_the_offset_back),
 		TEST(the_end_is_seen_behind_bytes_that_are_not_read),
