@@ -153,7 +153,7 @@ static bool inside_is_sound(const struct inside_asked *asked, const struct insid
 	int family = asked->ready ? asked->ready->family : asked->family;
 	int type = asked->ready ? asked->ready->type : asked->type;
 
-	if (count > most || answer->error > 0 || (count == 0 && answer->error == 0))
+	if (count > most || answer->error > 0)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (asked->table ? !procfile_is(fds[i]) : !inside_is_socket(fds[i], family, type))
@@ -225,6 +225,9 @@ static bool inside_receive(struct inside *inside)
 				    "goes as packets from now on");
 		return false;
 	}
+	/* They were sent, and this process had no room for them. */
+	if (count == 0 && answer.error == 0)
+		answer.error = -EMFILE;
 	asked = inside->asked[inside->asked_first];
 	if (got != (ssize_t)sizeof(answer) || inside->asked_count == 0 ||
 	    !inside_is_sound(&asked, &answer, fds, count)) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ enum {
 	PORTMAP_SPECS_MAX = 16,   /* of one way */
 	PORTMAP_RANGE_MAX = 1024, /* ports of one forward */
 	PORTMAP_TEXT_BYTES = 512,
+	PORTMAP_PORT_FDS = 2,    /* of a port: both families; with UDP in the passages beside them are as many again */
+	PORTMAP_FILES_SHARE = 5, /* a part of the limit for one `all`: four of them leave the rest */
 };
 
 struct portmap_entry {
@@ -328,18 +331,45 @@ static int portmap_make_range(struct portmap *map, struct portmap_rule *rule, en
 	return error;
 }
 
-/* Everything but the ephemeral ports, as far as it can be had: the end of descriptors is the end of it. */
+static void portmap_tell(struct portmap *map, enum portmap_way way, uint16_t port, const char *why)
+{
+	char text[PORTMAP_TEXT_BYTES];
+
+	if (procfile_has(&map->told[way], port))
+		return;
+	procfile_put(&map->told[way], port, true);
+	snprintf(text, sizeof(text), "%s: port %u is left out: %s", portmap_options[way], port, why);
+	map->config.on_notice(map->config.owner, text);
+}
+
+static rlim_t portmap_files(void)
+{
+	struct rlimit files;
+
+	return getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 0;
+}
+
+/* Everything but the ephemeral ports, as far as it can be had without taking the descriptors of what the ports are for. */
 static void portmap_make_all(struct portmap *map, struct portmap_rule *rule, enum portmap_way way)
 {
 	struct error error = {0};
+	rlim_t left = portmap_files() / PORTMAP_FILES_SHARE;
 	uint16_t first, last;
 
 	procfile_ephemeral(&first, &last);
 	for (unsigned port = 1; port <= UINT16_MAX && error.code != -EMFILE && error.code != -EPIPE; port++) {
 		struct portspec_range range = {(uint16_t)port, (uint16_t)port, (uint16_t)port};
 
-		if ((port < first || port > last) && !procfile_has(&rule->spec.excluded, (uint16_t)port))
-			error.code = portmap_make_range(map, rule, way, &range, &error);
+		const rlim_t cost = way == PORTMAP_UDP_IN ? 2 * PORTMAP_PORT_FDS : PORTMAP_PORT_FDS;
+
+		if ((port >= first && port <= last) || procfile_has(&rule->spec.excluded, (uint16_t)port))
+			continue;
+		if (left < cost) {
+			portmap_tell(map, way, (uint16_t)port, "and those above it: too few open files are allowed");
+			return;
+		}
+		left -= cost;
+		error.code = portmap_make_range(map, rule, way, &range, &error);
 	}
 }
 
@@ -406,17 +436,6 @@ static void portmap_look(struct portmap *map, struct portmap_round *round)
 	procfile_ephemeral(&first, &last);
 	for (unsigned port = first; port <= last; port++)
 		procfile_put(&round->ports, (uint16_t)port, false);
-}
-
-static void portmap_tell(struct portmap *map, enum portmap_way way, uint16_t port, const char *why)
-{
-	char text[PORTMAP_TEXT_BYTES];
-
-	if (procfile_has(&map->told[way], port))
-		return;
-	procfile_put(&map->told[way], port, true);
-	snprintf(text, sizeof(text), "%s auto: port %u is left out: %s", portmap_options[way], port, why);
-	map->config.on_notice(map->config.owner, text);
 }
 
 static void portmap_end_unseen(struct portmap_rule *rule)
