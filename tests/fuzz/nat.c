@@ -47,6 +47,7 @@ static const uint8_t far6[4][16] = {{0x20, 1, 0xd, 0xb8, [15] = 1},
 				    {0xfd, [15] = 3},
 				    {0xfd, [15] = 0x77}};
 
+int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 /* ---- the script ---- */
@@ -213,6 +214,7 @@ static void run(struct script *script)
 	do {
 		assert(gw_network_run(script->network, 0) == 0);
 		assert(turns++ < TURNS_MOST);
+		script->now_us++; /* turns take time, though the loop does not sleep */
 	} while (gw_network_timeout_us(script->network) == 0);
 }
 
@@ -533,8 +535,12 @@ static uint64_t now_us(void *owner)
 	return ((struct script *)owner)->now_us;
 }
 
-/* A network costs more than all else here, so each is kept: only its guest is new, and its leases are old. */
-static struct gw_network *find_network(struct script *script)
+/* Networks cost more than all else here, so they are made before the first input and kept: only the guest is new each time,
+ * and what was leased is old. */
+static struct script the_script = {.now_us = 1000 * 1000};
+static struct gw_network *networks[NETWORKS];
+
+int LLVMFuzzerInitialize(int *count, char ***arguments)
 {
 	static const char *const uplinks[NETWORKS] = {
 		"user,flows=16",
@@ -542,20 +548,22 @@ static struct gw_network *find_network(struct script *script)
 		"user,flows=16,host-loopback=off,udp-filter=none",
 		"user,flows=16,mtu=9000",
 	};
-	static struct gw_network *networks[NETWORKS];
 	struct gw_network_config config = GW_INIT(struct gw_network_config);
-	int number = next8(script) % 16 < 13 ? 0 : next8(script) % NETWORKS;
 	struct gw_error error;
 
+	(void)count;
+	(void)arguments;
 	config.name = "fuzz";
-	config.uplink = uplinks[number];
 	config.now_us = now_us;
-	config.owner = script;
-	if (!networks[number] && gw_network_new(&config, &networks[number], &error) < 0) {
-		fputs(error.text, stderr);
-		abort();
+	config.owner = &the_script;
+	for (int i = 0; i < NETWORKS; i++) {
+		config.uplink = uplinks[i];
+		if (gw_network_new(&config, &networks[i], &error) < 0) {
+			fputs(error.text, stderr);
+			abort();
+		}
 	}
-	return networks[number];
+	return 0;
 }
 
 static void start(struct script *script)
@@ -563,7 +571,7 @@ static void start(struct script *script)
 	struct gw_port_config port = GW_INIT(struct gw_port_config);
 	struct gw_error error;
 
-	script->network = find_network(script);
+	script->network = networks[next8(script) % 16 < 13 ? 0 : next8(script) % NETWORKS];
 	port.to_guest = to_guest;
 	port.owner = script;
 	assert(gw_port_new(script->network, &port, &script->port, &error) == 0);
@@ -585,18 +593,16 @@ static void stop(struct script *script)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-	static struct script script = {.now_us = 1000 * 1000};
-
-	script.bytes = bytes;
-	script.left = count;
-	script.deaf = false;
-	memset(script.connections, 0, sizeof(script.connections));
+	the_script.bytes = bytes;
+	the_script.left = count;
+	the_script.deaf = false;
+	memset(the_script.connections, 0, sizeof(the_script.connections));
 	fake_peeks = true;
-	start(&script);
-	for (int i = 0; i < STEPS_MAX && script.left > 0; i++) {
-		step(&script);
-		run(&script);
+	start(&the_script);
+	for (int i = 0; i < STEPS_MAX && the_script.left > 0; i++) {
+		step(&the_script);
+		run(&the_script);
 	}
-	stop(&script);
+	stop(&the_script);
 	return 0;
 }
