@@ -25,18 +25,18 @@ _guestwire() {
 	compopt +o nospace 2>/dev/null
 
 	if ((COMP_CWORD == 1)); then
-		words='up netns guest forward ls show flows down wait capture help --version --help'
+		words='up run netns guest forward ls show flows down wait capture help --version --help'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return
 	fi
 	case $command:$previous in
-	up:--file | up:-f | up:--pidfile | up:--log-file | netns:--log-file | capture:--write | capture:-w)
+	up:--file | up:-f | up:--pidfile | up:--log-file | run:--log-file | netns:--log-file | capture:--write | capture:-w)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return ;;
 	up:--state-dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return ;;
-	up:--uplink | up:-u | netns:--uplink)
+	up:--uplink | up:-u | run:--uplink | run:-u | netns:--uplink)
 		compopt -o nospace
 		mapfile -t COMPREPLY < <(compgen -W 'user user,net= user,restrict=on user,tftp= user,guestfwd= user,address=host none none,net= none,mtu=' -- "$current")
 		return ;;
@@ -44,30 +44,34 @@ _guestwire() {
 		compopt -o nospace
 		mapfile -t COMPREPLY < <(compgen -W 'stream,path= stream,tcp= stream,connect= dgram,path= seqpacket,path= tap,ifname= vhost-user,path=' -- "$current")
 		return ;;
+	run:--guest | run:-g)
+		mapfile -t COMPREPLY < <(compgen -W 'auto vhost-user stream dgram' -- "$current")
+		return ;;
 	wait:--for)
 		mapfile -t COMPREPLY < <(compgen -W 'lease connected' -- "$current")
 		return ;;
 	netns:--attach)
 		mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- "$current")
 		return ;;
-	netns:--publish | netns:-p | netns:--mtu | netns:-m | netns:--tcp-ports | netns:--udp-ports | netns:--tcp-ns | netns:--udp-ns | netns:-[tuTU] | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
+	run:--publish | run:-p | run:--name | netns:--publish | netns:-p | netns:--mtu | netns:-m | netns:--tcp-ports | netns:--udp-ports | netns:--tcp-ns | netns:--udp-ns | netns:-[tuTU] | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
 		return ;;
 	esac
 	case $command:$current in
 	up:-*) words='--uplink --guest --dhcp-host --publish --state-dir --file --daemon --pidfile --log-file --verbose --json --help' ;;
+	run:-*) words='--uplink --guest --publish --name --print --log-file --verbose --help' ;;
 	netns:-*) words='--uplink --mtu --publish --tcp-ports --udp-ports --tcp-ns --udp-ns --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
 	guest:-* | forward:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;
 	down:-*) words='--help' ;;
-	help:*) words='up netns guest forward ls show flows down wait capture help drops counters' ;;
+	help:*) words='up run netns guest forward ls show flows down wait capture help drops counters' ;;
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'
 		elif (($(_guestwire_plain) == 1)); then
 			words=$(_guestwire_networks)
 		fi ;;
-	netns:*)
+	run:* | netns:*)
 		mapfile -t COMPREPLY < <(compgen -c -- "$current")
 		return ;;
 	forward:*)

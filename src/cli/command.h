@@ -22,7 +22,7 @@ struct command {
 };
 
 extern const struct command capture_command, down_command, flows_command, forward_command, guest_command, help_command,
-	ls_command, netns_command, show_command, up_command, wait_command;
+	ls_command, netns_command, run_command, show_command, up_command, wait_command;
 extern const struct command *const commands[]; /* ends with NULL */
 
 /* NULL: there is none of this name. */

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* See hypervisor.h. */
+#include "cli/hypervisor.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+static const char *const way_names[HYPERVISOR_WAYS] = {
+	[HYPERVISOR_AUTO] = "auto",
+	[HYPERVISOR_VHOST_USER] = "vhost-user",
+	[HYPERVISOR_STREAM] = "stream",
+	[HYPERVISOR_DGRAM] = "dgram",
+};
+
+const char *hypervisor_way_name(enum hypervisor_way way)
+{
+	return way_names[way];
+}
+
+bool hypervisor_way_parse(const char *text, enum hypervisor_way *ret_way)
+{
+	for (unsigned i = 0; i < HYPERVISOR_WAYS; i++) {
+		if (strcmp(text, way_names[i]) == 0) {
+			*ret_way = (enum hypervisor_way)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- places to fill ---- */
+
+/* The name of the place that begins here: up to its '}', NULL when it is none of ours. */
+static const char *hypervisor_place(const char *at, const struct hypervisor_places *places, char *text, size_t size,
+				    struct hypervisor *seen)
+{
+	for (unsigned i = HYPERVISOR_AUTO + 1; i < HYPERVISOR_WAYS; i++) {
+		size_t length = strlen(way_names[i]);
+
+		if (strncmp(at + 1, way_names[i], length) == 0 && at[1 + length] == '}') {
+			snprintf(text, size, "%s", places && places->path[i] ? places->path[i] : "");
+			seen->uses[i] = true;
+			return at + length + 2;
+		}
+	}
+	if (strncmp(at, "{fd}", 4) == 0) {
+		snprintf(text, size, "%d", places ? places->fd : -1);
+		seen->uses_fd = true;
+		return at + 4;
+	}
+	if (strncmp(at, "{mac}", 5) == 0) {
+		snprintf(text, size, "%s", places ? places->mac : "");
+		seen->uses_mac = true;
+		return at + 5;
+	}
+	return NULL;
+}
+
+/* Copies a word with its places filled; without `to` only looks. */
+static void hypervisor_fill(const char *word, const struct hypervisor_places *places, FILE *to, struct hypervisor *seen)
+{
+	char text[256];
+
+	while (*word) {
+		const char *next = *word == '{' ? hypervisor_place(word, places, text, sizeof(text), seen) : NULL;
+
+		if (next && to)
+			fputs(text, to);
+		else if (!next && to)
+			fputc(*word, to);
+		word = next ? next : word + 1;
+	}
+}
+
+/* ---- reading QEMU's words ---- */
+
+static bool hypervisor_is_qemu(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	const char *name = slash ? slash + 1 : program;
+
+	return strncmp(name, "qemu-system-", 12) == 0 || strcmp(name, "qemu-kvm") == 0 || strcmp(name, "kvm") == 0;
+}
+
+/* "key=" among the options of a word, and what stands behind it; NULL: it is not there. */
+static const char *hypervisor_option(const char *word, const char *key)
+{
+	size_t length = strlen(key);
+
+	for (const char *at = word; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, key, length) == 0 && at[length] == '=')
+			return at + length + 1;
+	}
+	return NULL;
+}
+
+static bool hypervisor_option_is(const char *word, const char *key, const char *value)
+{
+	const char *found = hypervisor_option(word, key);
+	size_t length = strlen(value);
+
+	return found && strncmp(found, value, length) == 0 && (found[length] == '\0' || found[length] == ',');
+}
+
+/* -m 2G, -m 2048 (MiB), -m size=2G,slots=2. */
+static void hypervisor_read_memory(struct hypervisor *hypervisor, const char *value)
+{
+	const char *size = hypervisor_option(value, "size");
+	size_t length;
+
+	size = size ? size : value;
+	length = strcspn(size, ",");
+	if (length == 0 || length > sizeof(hypervisor->memory) - 2 || !isdigit((unsigned char)*size)) {
+		hypervisor->has_memory = true; /* not understood: left alone */
+		return;
+	}
+	snprintf(hypervisor->memory, sizeof(hypervisor->memory), "%.*s%s", (int)length, size,
+		 isdigit((unsigned char)size[length - 1]) ? "M" : "");
+}
+
+static void hypervisor_read_option(struct hypervisor *hypervisor, const char *option, const char *value)
+{
+	static const char *const network[] = {"net", "netdev", "nic"};
+
+	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
+		hypervisor->has_network |= strcmp(option, network[i]) == 0;
+	if (strcmp(option, "device") == 0)
+		hypervisor->has_network |= hypervisor_option(value, "netdev") != NULL;
+	if (strcmp(option, "m") == 0)
+		hypervisor_read_memory(hypervisor, value);
+	if (strcmp(option, "mem-path") == 0 || strcmp(option, "numa") == 0 || strcmp(option, "readconfig") == 0 ||
+	    (strcmp(option, "object") == 0 && strncmp(value, "memory-backend-", 15) == 0))
+		hypervisor->has_memory = true;
+	if (strcmp(option, "object") == 0 && strncmp(value, "memory-backend-", 15) == 0)
+		hypervisor->is_shared |= hypervisor_option_is(value, "share", "on");
+	if (strcmp(option, "M") == 0 || strcmp(option, "machine") == 0) {
+		hypervisor->has_memory |= hypervisor_option(value, "memory-backend") != NULL;
+		hypervisor->has_kvm |= hypervisor_option_is(value, "accel", "kvm");
+	}
+	if (strcmp(option, "accel") == 0)
+		hypervisor->has_kvm |= strncmp(value, "kvm", 3) == 0;
+	hypervisor->has_kvm |= strcmp(option, "enable-kvm") == 0;
+}
+
+void hypervisor_read(char *const *words, struct hypervisor *ret_hypervisor)
+{
+	struct hypervisor hypervisor = {.is_qemu = hypervisor_is_qemu(words[0])};
+
+	snprintf(hypervisor.memory, sizeof(hypervisor.memory), "128M"); /* what it has without -m */
+	for (char *const *word = words + 1; *word; word++) {
+		hypervisor_fill(*word, NULL, NULL, &hypervisor);
+		if (hypervisor.is_qemu && (*word)[0] == '-')
+			hypervisor_read_option(&hypervisor, *word + ((*word)[1] == '-' ? 2 : 1),
+					       word[1] ? word[1] : "");
+	}
+	hypervisor.is_shared &= hypervisor.has_memory;
+	*ret_hypervisor = hypervisor;
+}
+
+/* ---- choosing ---- */
+
+static bool hypervisor_has_place(const struct hypervisor *hypervisor, enum hypervisor_way *ret_way)
+{
+	for (unsigned i = HYPERVISOR_AUTO + 1; i < HYPERVISOR_WAYS; i++) {
+		if (hypervisor->uses[i]) {
+			*ret_way = (enum hypervisor_way)i;
+			return true;
+		}
+	}
+	*ret_way = HYPERVISOR_STREAM;
+	return hypervisor->uses_fd;
+}
+
+int hypervisor_choose(const struct hypervisor *hypervisor, const char *program, enum hypervisor_way wanted,
+		      enum hypervisor_way *ret_way, struct error *ret_error)
+{
+	enum hypervisor_way place;
+
+	if (hypervisor_has_place(hypervisor, &place)) {
+		*ret_way = hypervisor->uses_fd && wanted == HYPERVISOR_DGRAM ? HYPERVISOR_DGRAM : place;
+		return 0;
+	}
+	if (!hypervisor->is_qemu)
+		return error_set(ret_error, -EINVAL,
+				 "run: %.100s is not a program whose network options are known; put {stream}, {dgram}, "
+				 "{vhost-user} or {fd} (and {mac}) where it takes a socket",
+				 program);
+	if (hypervisor->has_network)
+		return error_set(ret_error, -EINVAL,
+				 "run: %.100s has network options of its own; leave them out, or put {stream}, "
+				 "{dgram} or {vhost-user} into them",
+				 program);
+	if (wanted == HYPERVISOR_VHOST_USER && hypervisor->has_memory && !hypervisor->is_shared)
+		return error_set(ret_error, -EINVAL,
+				 "run: --guest vhost-user needs shared memory: give the memory-backend share=on, or "
+				 "leave it to us");
+	*ret_way = wanted;
+	if (wanted == HYPERVISOR_AUTO)
+		*ret_way = hypervisor->has_memory && !hypervisor->is_shared ? HYPERVISOR_STREAM : HYPERVISOR_VHOST_USER;
+	return 0;
+}
+
+/* ---- completing ---- */
+
+static void hypervisor_add_fill(struct wordlist *list, const char *word, const struct hypervisor_places *places)
+{
+	struct hypervisor seen = {.is_qemu = false};
+	char *filled = NULL;
+	size_t bytes;
+	FILE *to = open_memstream(&filled, &bytes);
+
+	if (!to) {
+		list->failed = true;
+		return;
+	}
+	hypervisor_fill(word, places, to, &seen);
+	if (fclose(to) == 0)
+		wordlist_add(list, "%s", filled);
+	else
+		list->failed = true;
+	free(filled);
+}
+
+/* A comma ends a value in QEMU's options unless it stands twice. */
+static const char *hypervisor_qemu_path(const char *path, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (; *path && used + 3 < size; path++) {
+		if (*path == ',')
+			text[used++] = ',';
+		text[used++] = *path;
+	}
+	text[used] = '\0';
+	return text;
+}
+
+static const char *hypervisor_device(const char *program)
+{
+	return strstr(program, "s390x") ? "virtio-net-ccw" : "virtio-net-pci";
+}
+
+static void hypervisor_add_vhost_user(const struct hypervisor *hypervisor, const char *path, const char *device,
+				      const char *mac, struct wordlist *list)
+{
+	if (!hypervisor->has_memory) {
+		wordlist_add(list, "-object");
+		wordlist_add(list, "memory-backend-memfd,id=gw-memory,size=%s,share=on", hypervisor->memory);
+		wordlist_add(list, "-machine");
+		wordlist_add(list, "memory-backend=gw-memory");
+	}
+	wordlist_add(list, "-chardev");
+	wordlist_add(list, "socket,id=gw-socket,path=%s", path);
+	wordlist_add(list, "-netdev");
+	wordlist_add(list, "vhost-user,id=gw-net,chardev=gw-socket");
+	wordlist_add(list, "-device");
+	/* QEMU 7.2 dies of vhost-user under TCG unless its device has no MSI-X. */
+	wordlist_add(list, "%s,netdev=gw-net,mac=%s%s", device, mac, hypervisor->has_kvm ? "" : ",vectors=0");
+}
+
+void hypervisor_complete(const struct hypervisor *hypervisor, char *const *words, enum hypervisor_way way,
+			 const struct hypervisor_places *places, unsigned mtu_bytes, struct wordlist *list)
+{
+	const char *device = hypervisor_device(words[0]);
+	enum hypervisor_way place;
+	char path[256];
+
+	for (char *const *word = words; *word; word++)
+		hypervisor_add_fill(list, *word, places);
+	if (!hypervisor->is_qemu || hypervisor_has_place(hypervisor, &place))
+		return;
+	hypervisor_qemu_path(places->path[way], path, sizeof(path));
+	if (way == HYPERVISOR_VHOST_USER) {
+		hypervisor_add_vhost_user(hypervisor, path, device, places->mac, list);
+		return;
+	}
+	wordlist_add(list, "-netdev");
+	if (way == HYPERVISOR_DGRAM)
+		wordlist_add(list, "dgram,id=gw-net,local.type=unix,local.path=%s.qemu,remote.type=unix,remote.path=%s",
+			     path, path);
+	else
+		wordlist_add(list, "stream,id=gw-net,server=off,addr.type=unix,addr.path=%s", path);
+	wordlist_add(list, "-device");
+	wordlist_add(list, "%s,netdev=gw-net,mac=%s,host_mtu=%u", device, places->mac, mtu_bytes);
+}
+
+void hypervisor_mac(char *const *words, const char *folder, char ret_mac[18])
+{
+	static const struct hash_key key = {
+		{0x6775657374776972, 0x6d6163}}; /* the same for ever: addresses depend on it */
+	uint64_t hash = hash_bytes(&key, folder, strlen(folder));
+
+	for (char *const *word = words; *word; word++) {
+		struct hash_key next = {{hash, key.half[1]}};
+
+		hash = hash_bytes(&next, *word, strlen(*word));
+	}
+	snprintf(ret_mac, 18, "52:54:00:%02x:%02x:%02x", (unsigned)(hash & 0xff), (unsigned)(hash >> 8 & 0xff),
+		 (unsigned)(hash >> 16 & 0xff));
+}
