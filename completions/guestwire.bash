@@ -25,7 +25,7 @@ _guestwire() {
 	compopt +o nospace 2>/dev/null
 
 	if ((COMP_CWORD == 1)); then
-		words='up run netns guest forward ls show flows down wait capture help --version --help'
+		words='up run netns guest forward ls show flows down wait args capture help --version --help'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return
 	fi
@@ -53,7 +53,7 @@ _guestwire() {
 	netns:--attach)
 		mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- "$current")
 		return ;;
-	run:--publish | run:-p | run:--name | netns:--publish | netns:-p | netns:--mtu | netns:-m | netns:--tcp-ports | netns:--udp-ports | netns:--tcp-ns | netns:--udp-ns | netns:-[tuTU] | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
+	args:--mac | args:--memory | args:-m | run:--publish | run:-p | run:--name | netns:--publish | netns:-p | netns:--mtu | netns:-m | netns:--tcp-ports | netns:--udp-ports | netns:--tcp-ns | netns:--udp-ns | netns:-[tuTU] | netns:--name | netns:--ifname | up:--dhcp-host | up:--publish | up:-p | wait:--timeout | wait:-t | capture:--count | capture:-c | capture:--seconds | capture:-s | capture:--guest | capture:-g)
 		return ;;
 	esac
 	case $command:$current in
@@ -61,10 +61,11 @@ _guestwire() {
 	run:-*) words='--uplink --guest --publish --name --print --log-file --verbose --help' ;;
 	netns:-*) words='--uplink --mtu --publish --tcp-ports --udp-ports --tcp-ns --udp-ns --name --ifname --attach --map-current-user --log-file --verbose --help' ;;
 	guest:-* | forward:-* | ls:-* | show:-* | flows:-*) words='--json --help' ;;
+	args:-*) words='--mac --memory --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;
 	down:-*) words='--help' ;;
-	help:*) words='up run netns guest forward ls show flows down wait capture help drops counters' ;;
+	help:*) words='up run netns guest forward ls show flows down wait args capture help drops counters' ;;
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'
@@ -74,6 +75,12 @@ _guestwire() {
 	run:* | netns:*)
 		mapfile -t COMPREPLY < <(compgen -c -- "$current")
 		return ;;
+	args:*)
+		if ((COMP_CWORD == 2)); then
+			words='qemu cloud-hypervisor crosvm libkrun vfkit'
+		else
+			words=$(_guestwire_networks)
+		fi ;;
 	forward:*)
 		if ((COMP_CWORD == 2)); then
 			words='add ls rm'

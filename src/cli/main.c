@@ -15,8 +15,8 @@
 #include "os/clock.h"
 
 const struct command *const commands[] = {
-	&up_command,    &run_command,  &netns_command, &guest_command,   &forward_command, &ls_command, &show_command,
-	&flows_command, &down_command, &wait_command,  &capture_command, &help_command,    NULL,
+	&up_command,    &run_command,  &netns_command, &guest_command, &forward_command, &ls_command,   &show_command,
+	&flows_command, &down_command, &wait_command,  &args_command,  &capture_command, &help_command, NULL,
 };
 
 const struct command *command_find(const char *name)

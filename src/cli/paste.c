@@ -81,6 +81,21 @@ static void paste_dgram(FILE *to, const char *path)
 		paste_qemu(path, escaped), mac + 9, mac + 12, mac + 15, escaped, mac);
 }
 
+/* Where the size of the memory is said twice: `guestwire run` knows it by itself. */
+static void paste_vhost_user(FILE *to, const char *path)
+{
+	char escaped[PASTE_PATH_BYTES], mac[18];
+
+	fprintf(to,
+		"QEMU -m 2G       -object memory-backend-memfd,id=m0,size=2G,share=on -machine memory-backend=m0 "
+		"-chardev socket,id=c0,path=%s -netdev vhost-user,id=n0,chardev=c0 -device "
+		"virtio-net-pci,netdev=n0,mac=%s\n",
+		paste_qemu(path, escaped), paste_mac(mac));
+	fprintf(to, "cloud-hypervisor --memory size=2G,shared=on --net vhost_user=true,socket=%s,mac=%s\n", path,
+		paste_mac(mac));
+	fprintf(to, "User Mode Linux  virtio_uml.device=%s:1\n", path);
+}
+
 void paste_print(FILE *to, const char *kind, const char *path, const char *address)
 {
 	char mac[18];
@@ -93,4 +108,6 @@ void paste_print(FILE *to, const char *kind, const char *path, const char *addre
 		paste_dgram(to, path);
 	else if (strcmp(kind, "seqpacket") == 0 && *path)
 		fprintf(to, "User Mode Linux  vec0:transport=bess,dst=%s,mac=%s\n", path, paste_mac(mac));
+	else if (strcmp(kind, "vhost-user") == 0 && *path)
+		paste_vhost_user(to, path);
 }

@@ -292,7 +292,7 @@ const struct command up_command = {
 		"\n"
 		"Starts the network NAME (default) and serves it until SIGTERM, SIGINT or guestwire down. Without "
 		"--guest there\n"
-		"are a stream, a dgram and a seqpacket socket in its runtime folder. Prints a line to paste for each "
+		"are sockets of each kind in its runtime folder. Prints a line to paste for each "
 		"hypervisor.\n"
 		"\n"
 		"  --uplink KIND,…, -u    how the network reaches the world, and its addresses:\n"

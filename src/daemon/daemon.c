@@ -22,6 +22,7 @@
 #include "daemon/notify.h"
 #include "daemon/publish.h"
 #include "daemon/runtime.h"
+#include "daemon/served.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/spawn.h"
@@ -131,15 +132,14 @@ static int daemon_add_guest(struct running *running, const char *text, const cha
 /* One of each kind of socket, each in the folder under its kind's name. */
 static int daemon_add_usual_guests(struct running *running, struct error *ret_error)
 {
-	static const char *const kinds[] = {"stream", "dgram", "seqpacket"};
 	char path[RUNTIME_PATH_BYTES], text[2 * RUNTIME_PATH_BYTES + 64], *to;
 	int result = 0;
 
-	for (size_t i = 0; i < 3 && result == 0; i++) {
-		result = runtime_path(running->daemon->base, running->daemon->name, kinds[i], path, ret_error);
+	for (size_t i = 0; served_kinds[i] && result == 0; i++) {
+		result = runtime_path(running->daemon->base, running->daemon->name, served_kinds[i], path, ret_error);
 		if (result < 0)
 			return result;
-		to = text + snprintf(text, sizeof(text), "%s,name=%s,path=", kinds[i], kinds[i]);
+		to = text + snprintf(text, sizeof(text), "%s,name=%s,path=", served_kinds[i], served_kinds[i]);
 		for (const char *from = path; *from; from++) {
 			*to++ = *from;
 			if (*from == ',')

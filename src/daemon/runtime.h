@@ -14,7 +14,7 @@
 struct error;
 
 enum runtime_limits {
-	/* sun_path is 108 bytes (104 elsewhere): base, '/', a name of 32, '/', "seqpacket". */
+	/* sun_path is 108 bytes (104 elsewhere): base, '/', a name of 32, '/', "vhost-user". */
 	RUNTIME_PATH_BYTES = 104,
 };
 

@@ -138,9 +138,9 @@ def test_mistakes_against_a_running_network(wire, guestwire, tmp_path):
     lab = wire()
     for words, status, pattern in (
             (["guest", "add", f"stream,path={lab.runtime('stream')}"], 1, r"is served already"),
-            (["guest", "rm", "gateway"], 1, r"no guest gateway; there are: stream, dgram, seqpacket"),
+            (["guest", "rm", "gateway"], 1, r"no guest gateway; there are: stream, dgram, seqpacket, vhost-user"),
             (["wait", "nobody", "--timeout", "0"], 1, r"no guest nobody on network t.*guestwire show t"),
-            (["capture", "-g", "nobody"], 1, r"no guest nobody; there are: stream, dgram, seqpacket"),
+            (["capture", "-g", "nobody"], 1, r"no guest nobody; there are: stream, dgram, seqpacket, vhost-user"),
             (["capture", "-w", "/nonexistent/x"], 1, r"cannot write /nonexistent/x"),
             (["capture", "-s", "1", "-w", "/dev/full"], 1, r"/dev/full: No space"),
             (["show", "other"], 1, r"no network other runs; guestwire ls")):
@@ -237,7 +237,7 @@ def test_help_drops_lists_every_reason_of_the_header(guestwire):
 
 def test_up_prints_a_line_to_paste_for_each_hypervisor(wire):
     lab = wire()
-    text = eventually(lambda: (lambda text: text if "seqpacket" in text else None)(open(lab.out_path, encoding="utf8").read()))
+    text = eventually(lambda: (lambda text: text if "vhost-user" in text else None)(open(lab.out_path, encoding="utf8").read()))
     for words in ("-netdev stream,", "-netdev dgram,", "transport=bess", "unixSocketPath", lab.runtime("stream"), lab.runtime("dgram")):
         assert words in text, text
 

@@ -11,6 +11,7 @@ import pytest
 
 from kit import PROGRAM, eventually, images, need
 from kit.guests import Console
+from kit.wire import Wire
 
 
 def run(folder, *words, check=True, **more):
@@ -101,3 +102,32 @@ def test_a_signal_reaches_it(tmp_path):
     eventually(lambda: os.path.exists(tmp_path / "ready"), 10)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 9
+
+
+@pytest.mark.asan
+def test_args_prints_words_for_each_hypervisor(tmp_path):
+    lab = Wire(tmp_path, "--uplink", "none,mtu=9000")
+    try:
+        mac = "52:54:00:00:00:07"
+        stream, dgram, vhost = (lab.runtime(kind) for kind in ("stream", "dgram", "vhost-user"))
+        rows = {
+            ("qemu",): f"-netdev stream,id=gw-net,server=off,addr.type=unix,addr.path={stream} "
+                       f"-device virtio-net-pci,netdev=gw-net,mac={mac},host_mtu=9000",
+            ("cloud-hypervisor",): f"--net vhost_user=true,socket={vhost},mac={mac}",
+            ("crosvm", "t"): f"--vhost-user type=net,socket={vhost}",
+            ("libkrun",): f"--device virtio-net,type=unixgram,path={dgram},mac={mac}",
+            ("vfkit",): f"--device virtio-net,unixSocketPath={dgram},mac={mac}",
+        }
+        for words, line in rows.items():
+            assert lab.command("args", *words, "--mac", mac).stdout == line + "\n"
+        memory = lab.command("args", "qemu", "-m", "2G").stdout
+        assert "memory-backend-memfd,id=gw-memory,size=2G,share=on" in memory and f"path={vhost} " in memory
+        assert re.search("mac=52:54:00(:[0-9a-f]{2}){3}", memory)
+        for words, status, text in [(["args"], 2, "which hypervisor?"), (["args", "bhyve"], 2, "qemu, cloud-hypervisor"),
+                                    (["args", "qemu", "nobody"], 1, "nobody"), (["args", "qemu", "--mac", "1"], 2, "52:54:00")]:
+            done = lab.command(*words, check=False)
+            assert done.returncode == status and text in done.stderr, done.stderr
+        lab.command("guest", "rm", "dgram")
+        assert "serves no dgram socket" in lab.command("args", "vfkit", check=False).stderr
+    finally:
+        lab.close()

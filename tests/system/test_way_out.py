@@ -170,7 +170,7 @@ def test_mistakes_about_forwards_of_a_running_network(wire, closing):
 
 def test_up_says_what_leads_where_and_so_does_its_file(wire, tmp_path, closing):
     lab = wire("-p", "127.0.0.1::vm1:22", "--publish", ":80")
-    text = eventually(lambda: (lambda text: text if "seqpacket" in text else None)(open(lab.out_path, encoding="utf8").read()))
+    text = eventually(lambda: (lambda text: text if "vhost-user" in text else None)(open(lab.out_path, encoding="utf8").read()))
     lines = [line for line in text.splitlines() if line.startswith("forward ")]
     first, second = (forward["listening"] for forward in lab.show()["forwards"][:2])
     assert lines[0] == f"forward tcp {first} -> vm1:22" and int(first.rsplit(":", 1)[1]) > 0
