@@ -6,9 +6,11 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "network/event.h"
 #include "network/network.h"
+#include "os/own_address.h"
 #include "service/lease.h"
 
 static void hostwatch_describe(const struct hostaddress *host, char *text, size_t room)
@@ -65,15 +67,59 @@ static void hostwatch_look_at_ip6(struct gw_network *network)
 	gateway_advertise(network->gateway);
 }
 
-void hostwatch_look(struct gw_network *network)
+void hostwatch_look(struct hostwatch *watch)
 {
-	struct hostwatch *watch = &network->hostwatch;
+	struct gw_network *network = watch->network;
 	uint64_t now_us = loop_now_us(network->loop);
 
-	if (!network->user || (watch->looked_us && now_us - watch->looked_us < HOSTWATCH_PAUSE_US))
+	if (watch->looked_us && now_us - watch->looked_us < HOSTWATCH_PAUSE_US)
 		return;
 	watch->looked_us = now_us;
 	hostwatch_look_at_ip6(network);
 	if (network->description.wears_host)
 		hostwatch_look_at_address(network);
+}
+
+/* ---- an address is lost ---- */
+
+static void hostwatch_on_ready(void *owner, unsigned events)
+{
+	struct hostwatch *watch = owner;
+	struct loop *loop = watch->network->loop;
+
+	(void)events;
+	if (!own_address_has_gone(watch->watch.fd))
+		return;
+	watch->looked_us = 0;
+	timer_set(loop_timers(loop), &watch->lost, loop_now_us(loop) + HOSTWATCH_LOST_US);
+}
+
+static void hostwatch_on_lost(void *owner, uint64_t now_us)
+{
+	struct hostwatch *watch = owner;
+
+	(void)now_us;
+	nat_address_lost(user_nat(watch->network->user));
+}
+
+void hostwatch_start(struct hostwatch *watch, struct gw_network *network)
+{
+	int fd = own_address_watch();
+
+	watch->network = network;
+	timer_init(&watch->lost, hostwatch_on_lost, watch);
+	watch_init(&watch->watch, fd < 0 ? -1 : fd, hostwatch_on_ready, watch);
+	if (fd < 0 || loop_watch(network->loop, &watch->watch, LOOP_READ) == 0)
+		return;
+	close(fd);
+	watch->watch.fd = -1;
+}
+
+void hostwatch_stop(struct hostwatch *watch)
+{
+	timer_clear(loop_timers(watch->network->loop), &watch->lost);
+	if (watch->watch.fd < 0)
+		return;
+	loop_unwatch(watch->network->loop, &watch->watch);
+	close(watch->watch.fd);
 }

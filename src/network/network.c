@@ -260,7 +260,10 @@ static void network_on_address(void *owner, struct mac mac, struct ip6 address)
 
 static void network_on_serve(void *owner)
 {
-	hostwatch_look(owner);
+	struct gw_network *network = owner;
+
+	if (network->user)
+		hostwatch_look(&network->hostwatch);
 }
 
 static void network_on_lease(void *owner, const struct lease *lease, enum lease_state was)
@@ -383,6 +386,7 @@ static int network_make_user(struct gw_network *network, struct error *ret_error
 	if (error < 0)
 		return error;
 	gateway_set_user(network->gateway, network->user);
+	hostwatch_start(&network->hostwatch, network);
 	return network_make_neighbours(network);
 }
 
@@ -535,6 +539,7 @@ void gw_network_free(struct gw_network *network)
 	forward_table_done(&network->forwards);
 	neighbours_free(network->neighbours);
 	if (network->user) {
+		hostwatch_stop(&network->hostwatch);
 		gateway_set_user(network->gateway, NULL);
 		user_free(network->user);
 	}

@@ -17,7 +17,6 @@
 #include "network/gateway.h"
 #include "network/guestfwd.h"
 #include "network/resolver.h"
-#include "network/roam.h"
 #include "os/entropy.h"
 #include "os/socket.h"
 #include "service/packet.h"
@@ -39,7 +38,6 @@ struct user {
 	struct user_place places[2]; /* of IPv4 and IPv6 */
 	const struct service_config *service;
 	struct nat *nat;
-	struct roam *roam;
 	struct resolver *resolver;
 	struct fileserver *fileserver; /* NULL: without tftp= */
 };
@@ -459,7 +457,6 @@ int user_new(const struct user_config *config, struct user **ret_user, struct er
 		user_free(user);
 		return error;
 	}
-	(void)roam_new(config->loop, user->nat, &user->roam); /* without it connections end later */
 	*ret_user = user;
 	return 0;
 }
@@ -468,7 +465,6 @@ void user_free(struct user *user)
 {
 	if (!user)
 		return;
-	roam_free(user->roam);
 	nat_free(user->nat);
 	resolver_free(user->resolver);
 	fileserver_free(user->fileserver);
