@@ -257,7 +257,7 @@ static void netns_on_gone(void *owner)
 	netns->over = true;
 }
 
-static int netns_on_network(void *owner, struct gw_network *network, struct error *ret_error)
+static int netns_on_network(void *owner, struct gw_network *network, const struct log *log, struct error *ret_error)
 {
 	struct netns *netns = owner;
 	struct gw_error error = {0};
@@ -273,7 +273,8 @@ static int netns_on_network(void *owner, struct gw_network *network, struct erro
 	netns->namespace.tap = -1; /* the network's now */
 	result = namespace_configure(&netns->namespace, &netns->addresses, ret_error);
 	if (result == 0)
-		result = netports_start(&netns->netports, network, &netns->namespace, &netns->addresses, ret_error);
+		result =
+			netports_start(&netns->netports, network, log, &netns->namespace, &netns->addresses, ret_error);
 	if (result < 0)
 		return result;
 	if (netns->request.attach)

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "daemon/inside.h"
+#include "daemon/log.h"
 #include "daemon/namespace.h"
 
 int netports_add(struct netports *netports, enum portmap_way way, const char *text, struct error *ret_error)
@@ -26,8 +27,9 @@ int netports_add(struct netports *netports, enum portmap_way way, const char *te
 
 static void netports_on_notice(void *owner, const char *text)
 {
-	(void)owner;
-	fprintf(stderr, "guestwire: %s\n", text);
+	const struct netports *netports = owner;
+
+	log_line(netports->log, "%s", text);
 }
 
 /* "10.0.2.15/24" without its prefix. */
@@ -41,7 +43,8 @@ static int netports_make_map(struct netports *netports, struct gw_network *netwo
 	const struct portmap_config config = {.network = network,
 					      .inside = netports->inside,
 					      .guest = "",
-					      .on_notice = netports_on_notice};
+					      .on_notice = netports_on_notice,
+					      .owner = netports};
 	int error = portmap_new(&config, &netports->portmap, ret_error);
 
 	for (int way = 0; way < PORTMAP_WAYS; way++) {
@@ -52,17 +55,20 @@ static int netports_make_map(struct netports *netports, struct gw_network *netwo
 	return error;
 }
 
-int netports_start(struct netports *netports, struct gw_network *network, const struct namespace *namespace,
-		   const struct namespace_addresses *addresses, struct error *ret_error)
+int netports_start(struct netports *netports, struct gw_network *network, const struct log *log,
+		   const struct namespace *namespace, const struct namespace_addresses *addresses,
+		   struct error *ret_error)
 {
 	char address4[NAMESPACE_ADDRESS_BYTES], address6[NAMESPACE_ADDRESS_BYTES];
 	struct inside_config config = {.network = network,
 				       .channel = namespace->channel,
 				       .address4 = address4,
 				       .address6 = address6,
-				       .on_notice = netports_on_notice};
+				       .on_notice = netports_on_notice,
+				       .owner = netports};
 	int error;
 
+	netports->log = log;
 	netports_cut_prefix(addresses->address4, address4);
 	netports_cut_prefix(addresses->address6, address6);
 	error = inside_new(&config, &netports->inside, ret_error);

@@ -9,21 +9,24 @@
 struct error;
 struct gw_network;
 struct inside;
+struct log;
 struct namespace;
 struct namespace_addresses;
 
 struct netports {
 	struct portspec *specs[PORTMAP_WAYS];
 	size_t counts[PORTMAP_WAYS];
+	const struct log *log; /* what cannot be had is said there */
 	struct inside *inside;
 	struct portmap *portmap;
 };
 
 /* `netports` is zeroed. -EINVAL and a text. */
 int netports_add(struct netports *netports, enum portmap_way way, const char *text, struct error *ret_error);
-/* The namespace has its addresses; nothing else runs in it yet. */
-int netports_start(struct netports *netports, struct gw_network *network, const struct namespace *namespace,
-		   const struct namespace_addresses *addresses, struct error *ret_error);
+/* The namespace has its addresses, and the log stays until netports_stop(); nothing else runs in it yet. */
+int netports_start(struct netports *netports, struct gw_network *network, const struct log *log,
+		   const struct namespace *namespace, const struct namespace_addresses *addresses,
+		   struct error *ret_error);
 /* Before the network ends. */
 void netports_stop(struct netports *netports);
 void netports_done(struct netports *netports);

@@ -249,11 +249,12 @@ static int run_serve_end(struct run *run, struct gw_network *network, struct err
 	return 0;
 }
 
-static int run_on_network(void *owner, struct gw_network *network, struct error *ret_error)
+static int run_on_network(void *owner, struct gw_network *network, const struct log *log, struct error *ret_error)
 {
 	struct run *run = owner;
 	int result = 0;
 
+	(void)log;
 	if (run->hypervisor.uses_fd)
 		result = run_serve_end(run, network, ret_error);
 	for (unsigned i = HYPERVISOR_AUTO + 1; result == 0 && i < HYPERVISOR_WAYS; i++) {

@@ -5,8 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,9 +37,7 @@ static void child_remember(struct child *child, int number)
 void child_init(struct child *child, char *const *words)
 {
 	*child = (struct child){.words = words};
-	child->mask = umask(077);
-	umask(child->mask);
-	getrlimit(RLIMIT_NOFILE, &child->files);
+	heritage_keep(&child->heritage);
 	sigemptyset(&child->ignored);
 	for (int i = 0; i < CHILD_PASSED; i++)
 		child_remember(child, child_passed[i]);
@@ -52,8 +51,7 @@ static void child_restore(const struct child *child)
 {
 	sigset_t none;
 
-	umask(child->mask);
-	setrlimit(RLIMIT_NOFILE, &child->files);
+	heritage_give(&child->heritage);
 	for (int i = 0; i < CHILD_PASSED; i++)
 		signal(child_passed[i], sigismember(&child->ignored, child_passed[i]) ? SIG_IGN : SIG_DFL);
 	for (int i = 0; i < CHILD_LEFT; i++)
@@ -64,9 +62,28 @@ static void child_restore(const struct child *child)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* execvp(3) says EACCES where one folder of PATH may not be looked into, and nothing else of the name: for a shell, and a
+ * person, there is no such command then. */
+static int child_exec_error(const char *name, int error)
+{
+	const char *path = getenv("PATH");
+	char place[4096];
+
+	if (error != EACCES || strchr(name, '/') || !path)
+		return error;
+	for (size_t bytes; *path; path += bytes + (path[bytes] == ':')) {
+		bytes = strcspn(path, ":");
+		snprintf(place, sizeof(place), "%.*s/%s", (int)bytes, path, name);
+		if (access(place, F_OK) == 0)
+			return error;
+	}
+	return ENOENT;
+}
+
 __attribute__((noreturn)) static void child_become(struct child *child, pid_t parent, int pipe_end)
 {
 	struct error error = {0};
+	int code;
 
 	if (child->prepare)
 		child->prepare(child->owner, &error);
@@ -74,9 +91,10 @@ __attribute__((noreturn)) static void child_become(struct child *child, pid_t pa
 		child_restore(child);
 		fate_share(parent);
 		execvp(child->words[0], child->words);
-		error_set(&error, -errno, "%.200s: %s", child->words[0],
-			  errno == ENOENT ? "there is no such command" : error_name(-errno));
-		child->code = errno == ENOENT ? CHILD_NOT_FOUND : CHILD_NOT_EXECUTABLE;
+		code = child_exec_error(child->words[0], errno);
+		error_set(&error, -code, "%.200s: %s", child->words[0],
+			  code == ENOENT ? "there is no such command" : error_name(-code));
+		child->code = code == ENOENT ? CHILD_NOT_FOUND : CHILD_NOT_EXECUTABLE;
 	}
 	/* The waiting process reads one message, or sees the pipe close. */
 	if (write(pipe_end, &error, sizeof(error)) < 0) {

@@ -10,8 +10,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/types.h>
+
+#include "daemon/heritage.h"
 
 struct error;
 
@@ -28,8 +29,7 @@ struct child {
 	void *owner;
 
 	/* What it gets back of what we change for ourselves. */
-	mode_t mask;
-	struct rlimit files;
+	struct heritage heritage;
 	sigset_t ignored;
 
 	pid_t pid; /* 0: not started */

@@ -42,6 +42,7 @@ struct running {
 
 static void daemon_prepare(struct running *running)
 {
+	spawn_init(&running->spawn);
 	signals_clear();
 	signals_catch(SIGTERM, false);
 	signals_catch(SIGINT, false);
@@ -157,7 +158,7 @@ static int daemon_add_guests(struct running *running, struct error *ret_error)
 	int result = 0;
 
 	if (running->daemon->on_network)
-		return running->daemon->on_network(running->daemon->owner, running->network, ret_error);
+		return running->daemon->on_network(running->daemon->owner, running->network, &running->log, ret_error);
 	if (guests->count == 0)
 		return daemon_add_usual_guests(running, ret_error);
 	for (size_t i = 0; i < guests->count && result == 0; i++)

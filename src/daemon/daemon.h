@@ -11,6 +11,7 @@ struct config;
 struct detach;
 struct error;
 struct gw_network;
+struct log;
 
 struct daemon {
 	const struct config *config; /* without guests: one of each kind is served in the runtime folder */
@@ -22,8 +23,8 @@ struct daemon {
 	const char *notify_socket; /* NOTIFY_SOCKET, or NULL */
 	bool verbose;
 	bool quiet; /* guests that come and go are logged only when it is verbose */
-	/* Adds the guests, in place of those of `config`. May be NULL. */
-	int (*on_network)(void *owner, struct gw_network *network, struct error *ret_error);
+	/* Adds the guests, in place of those of `config`. The log stays until on_down(). May be NULL. */
+	int (*on_network)(void *owner, struct gw_network *network, const struct log *log, struct error *ret_error);
 	/* Everything is served: what a person wants to see goes to standard output. */
 	void (*on_up)(void *owner, struct gw_network *network, const char *control_path);
 	/* The network ends next, and is whole still. May be NULL. */

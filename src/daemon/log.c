@@ -76,9 +76,10 @@ static void log_write(const struct log *log, const char *format, va_list argumen
 	line[used] = '\0';
 	plain_text(line);
 	line[used++] = '\n';
-	/* A log that cannot be written must not stop the network: there is nobody left to tell. */
-	if (write(log->fd, line, used) < 0)
-		return;
+	/* A log that cannot be written does not stop the network. In the background nobody is left to tell. */
+	if (write(log->fd, line, used) < 0 && log->stamped)
+		dprintf(STDERR_FILENO, "guestwire: the log file cannot be written (%s): %.*s", error_name(-errno),
+			(int)used, line);
 }
 
 void log_line(const struct log *log, const char *format, ...)

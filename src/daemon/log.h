@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the program tells a person while a network runs: one line per event, on standard error, or in a file, where each
- * line begins with the time. The library never logs; its events come here. */
+ * line begins with the time; what a full disk does not take goes to standard error. The library never logs; its events come
+ * here. */
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H
 

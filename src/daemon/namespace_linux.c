@@ -352,25 +352,28 @@ static void namespace_let_go(int channel)
 		close(fd);
 }
 
-/* ^C is not for this process. */
-static void namespace_stand_apart(pid_t parent)
+/* ^C is not for this process, nor one that came between fork and here: all were held back, and are forgotten. */
+static void namespace_stand_apart(pid_t parent, const sigset_t *mask)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1, SIGUSR2};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		signal(numbers[i], SIG_DFL);
+		signal(numbers[i], SIG_IGN);
 	setsid();
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		signal(numbers[i], SIG_DFL);
 	fate_share(parent);
 }
 
 __attribute__((noreturn)) static void namespace_inside(const struct namespace_request *request, int channel,
-						       pid_t parent)
+						       pid_t parent, const sigset_t *mask)
 {
 	struct namespace_report report = {.user = false};
 	struct namespace_addresses addresses;
 	int fds[NAMESPACE_FDS_MAX] = {-1, -1, -1};
 
-	namespace_stand_apart(parent);
+	namespace_stand_apart(parent, mask);
 	if (namespace_prepare(request, &report, fds) < 0) {
 		namespace_send(channel, &report, NULL, 0);
 		_exit(1);
@@ -399,12 +402,17 @@ void namespace_init(struct namespace *namespace)
 int namespace_start(struct namespace *namespace, const struct namespace_request *request, struct error *ret_error)
 {
 	pid_t parent = getpid();
+	sigset_t all, mask;
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return error_set(ret_error, -errno, "socketpair: %s", error_name(-errno));
 	fflush(NULL);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
 	namespace->insider = fork();
+	if (namespace->insider != 0)
+		sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (namespace->insider < 0) {
 		int code = -errno;
 
@@ -415,7 +423,7 @@ int namespace_start(struct namespace *namespace, const struct namespace_request 
 	}
 	if (namespace->insider == 0) {
 		close(ends[0]);
-		namespace_inside(request, ends[1], parent);
+		namespace_inside(request, ends[1], parent, &mask);
 	}
 	close(ends[1]);
 	namespace->channel = ends[0];

@@ -76,8 +76,15 @@ static int spawn_pair(int fds[2])
 	return error;
 }
 
+void spawn_init(struct spawn *spawn)
+{
+	spawn->count = 0;
+	heritage_keep(&spawn->heritage);
+}
+
 int spawn_command(struct spawn *spawn, const char *command)
 {
+	struct heritage ours;
 	int fds[2], error;
 	pid_t pid;
 
@@ -87,7 +94,11 @@ int spawn_command(struct spawn *spawn, const char *command)
 	error = spawn_pair(fds);
 	if (error < 0)
 		return error;
+	/* a new process has these two from the one that makes it, and posix_spawn() has no words for them */
+	heritage_keep(&ours);
+	heritage_give(&spawn->heritage);
 	error = spawn_shell(&pid, fds[1], command);
+	heritage_give(&ours);
 	close(fds[1]);
 	if (error < 0) {
 		close(fds[0]);

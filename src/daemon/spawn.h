@@ -7,13 +7,18 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "daemon/heritage.h"
+
 enum { SPAWN_MAX = 256 }; /* commands at once; what is beyond is refused to the guest */
 
 struct spawn {
+	struct heritage heritage; /* the commands' */
 	pid_t running[SPAWN_MAX];
 	size_t count;
 };
 
+/* Before the process changes its umask and limits. */
+void spawn_init(struct spawn *spawn);
 /* A stream socket, non-blocking, to a command that has been started; or negative errno. */
 int spawn_command(struct spawn *spawn, const char *command);
 /* Of those that have ended. */

@@ -324,6 +324,30 @@ def test_a_port_that_is_taken_is_one_line_and_the_command_is_not_started(person)
     assert done.returncode == 1 and done.stdout == "" and "8000" in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
+def test_what_is_left_out_is_said_in_the_log_file(person):
+    log = os.path.join(person.path("run"), "log")
+    script = 'ulimit -n 200; exec "$0" "$@"'
+    words = person.words("sh", "-c", script, person.program, "netns", "--log-file", log, "-t", "all", "--", "true")
+    done = subprocess.run(words, env=person.environment, capture_output=True, text=True, timeout=60)
+    with open(log, encoding="utf8") as file:
+        said = file.read()
+    os.unlink(log)
+    assert done.returncode == 0 and said.count("too few open files are allowed") == 1, (said, done.stderr)
+    assert "too few" not in done.stderr
+
+
+def test_a_log_file_on_a_full_disk_is_said_and_stops_nothing(person):
+    done = person.guestwire("netns", "-v", "--log-file", "/dev/full", "--", "sh", "-c", "exit 7")
+    assert done.returncode == 7
+    assert any(line.startswith("guestwire: the log file cannot be written (No space left on device): ") for line in done.stderr.split("\n")), done.stderr
+
+
+def test_a_command_that_is_nowhere_is_not_there_whatever_folders_are_shut(person):
+    environment = dict(person.environment, PATH="/proc/1/cwd:/root:" + person.environment["PATH"])
+    done = subprocess.run(person.words(person.program, "netns", "--", "nosuchcommand"), env=environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 127 and done.stderr == "guestwire: nosuchcommand: there is no such command\n", done.stderr
+
+
 # ---- a namespace that is there ----
 
 @pytest.fixture

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,11 +37,13 @@ static size_t read_all(int fd, char *text, size_t room)
 
 static void the_socket_is_the_commands_input_and_output(void **state)
 {
-	struct spawn spawn = {0};
+	struct spawn spawn;
 	char text[64] = "";
-	int fd = spawn_command(&spawn, "tr a-z A-Z; echo done");
+	int fd;
 
 	(void)state;
+	spawn_init(&spawn);
+	fd = spawn_command(&spawn, "tr a-z A-Z; echo done");
 	assert_true(fd >= 0);
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
@@ -53,11 +57,14 @@ static void the_socket_is_the_commands_input_and_output(void **state)
 static void a_command_that_ended_is_reaped_and_others_are_not(void **state)
 {
 	struct timespec pause = {.tv_nsec = 1000 * 1000};
-	struct spawn spawn = {0};
-	int waiting = spawn_command(&spawn, "cat"), ending = spawn_command(&spawn, "exit 3");
+	struct spawn spawn;
+	int waiting, ending;
 	char byte;
 
 	(void)state;
+	spawn_init(&spawn);
+	waiting = spawn_command(&spawn, "cat");
+	ending = spawn_command(&spawn, "exit 3");
 	assert_true(waiting >= 0 && ending >= 0);
 	assert_int_equal(spawn.count, 2);
 	read_all(ending, &byte, 1);
@@ -78,11 +85,13 @@ static void a_command_that_ended_is_reaped_and_others_are_not(void **state)
 /* Nothing of the program's is left open in it, the socket's other end least of all. */
 static void a_command_inherits_no_other_descriptor(void **state)
 {
-	struct spawn spawn = {0};
+	struct spawn spawn;
 	char text[256] = "";
-	int other = spawn_command(&spawn, "cat"), fd;
+	int other, fd;
 
 	(void)state;
+	spawn_init(&spawn);
+	other = spawn_command(&spawn, "cat");
 	fd = spawn_command(&spawn, "ls -l /proc/$$/fd | grep -c socket");
 	assert_true(fd >= 0);
 	read_all(fd, text, sizeof(text) - 1);
@@ -91,12 +100,43 @@ static void a_command_inherits_no_other_descriptor(void **state)
 	close(other);
 }
 
+/* select(2) cannot take more than 1024, and files that the command makes are not private because ours are. */
+static void a_command_has_the_umask_and_the_limit_of_files_from_before_and_the_program_keeps_its_own(void **state)
+{
+	struct rlimit before, raised, now;
+	struct spawn spawn;
+	char text[64] = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	raised = before;
+	raised.rlim_cur = 200;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &raised), 0);
+	umask(027);
+	spawn_init(&spawn);
+	umask(077);
+	raised.rlim_cur = 300;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &raised), 0);
+	fd = spawn_command(&spawn, "ulimit -n; umask");
+	assert_true(fd >= 0);
+	read_all(fd, text, sizeof(text) - 1);
+	assert_string_equal(text, "200\n0027\n");
+	close(fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_int_equal(now.rlim_cur, 300);
+	assert_int_equal(umask(022), 077);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_socket_is_the_commands_input_and_output),
 		cmocka_unit_test(a_command_that_ended_is_reaped_and_others_are_not),
 		cmocka_unit_test(a_command_inherits_no_other_descriptor),
+		cmocka_unit_test(
+			a_command_has_the_umask_and_the_limit_of_files_from_before_and_the_program_keeps_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
