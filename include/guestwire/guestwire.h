@@ -2,14 +2,16 @@
 /* guestwire: a network for virtual machines, as a library.
  *
  * A network is one Ethernet segment: a learning switch, its ports, and a gateway that answers ARP, NDP, DHCP and ping.
- * Guests join over sockets (gw_guest_add) or by function calls (gw_port_new). The library has no threads, never blocks,
+ * Guests join over sockets (gw_guest_add), by function calls (gw_port_new), or as virtio devices of an emulator in this
+ * process (guestwire/virtio.h). The library has no threads, never blocks,
  * logs nothing, installs no signal handler and reads no environment.
  *
  * The loop. Poll gw_network_fd() for reading with gw_network_timeout_us(), then call gw_network_run(network, 0); or let
  * gw_network_run(network, -1) wait itself.
  *
  * Threads. One network, one thread at a time: a network and everything made from it is used by one thread, which may
- * change as long as the calls do not overlap. gw_network_wake() alone may be called from any thread or signal handler.
+ * change as long as the calls do not overlap. gw_network_wake() and gw_virtio_kick() alone may be called from any thread or
+ * signal handler.
  *
  * Errors. Functions that can fail return 0 or a negative errno and fill a struct gw_error, which may be NULL; the text
  * says what failed, on what, why, and what to do. Out-parameters are set only on success. _free(NULL) does nothing.

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What show asks: the network, its guests, ports and leases, as structures of strings that last for the call. */
+#include "network/info.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +241,15 @@ void gw_network_each_port(struct gw_network *network, void (*on_port)(void *owne
 
 	list_for_each (at, ethswitch_ports(network->ethswitch))
 		info_show_port(network, container_of(at, struct port, link), &heard, on_port, owner);
+	free(heard.heard);
+}
+
+void info_describe_port(const struct gw_network *network, const struct port *port,
+			void (*on_port)(void *owner, const struct gw_port_info *info), void *owner)
+{
+	struct heard_list heard = info_collect(network);
+
+	info_show_port(network, port, &heard, on_port, owner);
 	free(heard.heard);
 }
 

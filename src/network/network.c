@@ -16,6 +16,7 @@
 #include "network/inprocess.h"
 #include "network/passage.h"
 #include "network/reservation.h"
+#include "network/virtio.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "service/lease.h"
@@ -95,13 +96,16 @@ int gw_network_fd(const struct gw_network *network)
 
 int64_t gw_network_timeout_us(const struct gw_network *network)
 {
-	return loop_timeout_us(network->loop);
+	return virtio_is_kicked(network) ? 0 : loop_timeout_us(network->loop);
 }
 
 int gw_network_run(struct gw_network *network, int64_t timeout_us)
 {
-	int served = loop_turn(network->loop, timeout_us);
+	int served;
 
+	virtio_take_kicks(network);
+	served = loop_turn(network->loop, timeout_us);
+	virtio_take_kicks(network);
 	return served < 0 ? served : 0;
 }
 
@@ -486,6 +490,7 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 	list_init(&network->captures.captures);
 	list_init(&network->guests);
 	list_init(&network->ports);
+	list_init(&network->virtios);
 	list_init(&network->watches);
 	list_init(&network->dials);
 	list_init(&network->diallers);
@@ -525,6 +530,7 @@ void gw_network_free(struct gw_network *network)
 		network_say_goodbye(network);
 		capture_list_done(network);
 		inprocess_done(network);
+		virtio_done(network);
 		guest_done(network);
 		gateway_expire(network->gateway);
 	}

@@ -31,6 +31,8 @@ enum network_limits {
 	NETWORK_SCRATCH_BYTES = 256 * 1024,
 };
 
+struct virtnet_scratch;
+
 struct gw_network {
 	char name[NETWORK_NAME_BYTES];
 	struct description description; /* the leases and the gateway point into it */
@@ -61,6 +63,7 @@ struct gw_network {
 
 	struct list guests;  /* struct gw_guest */
 	struct list ports;   /* struct gw_port */
+	struct list virtios; /* struct gw_virtio */
 	struct list watches; /* struct gw_watch */
 	struct list dials;   /* struct gw_dial */
 	/* A callback may end anything but the network; the memory goes when no callback is on the stack. */
@@ -72,6 +75,7 @@ struct gw_network {
 	/* For one call at a time, not across one: a batch's pieces, and its bytes where they must be in one piece. */
 	struct iovec *pieces;
 	uint8_t *scratch;
+	struct virtnet_scratch *virtio_scratch; /* of all virtios; NULL: there was none yet */
 };
 
 /* Reads the clock for a call that came from outside a turn. */
