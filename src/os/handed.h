@@ -21,13 +21,20 @@ void handed_unmap(struct handed_memory *memory);
 /* For a handler of SIGBUS: empty pages in its place, so that the access that faulted can go on. 0 or negative errno. */
 int handed_empty(const struct handed_memory *memory);
 
-/* An eventfd to be read, or to be written; made non-blocking. A pipe is as good for writing (User Mode Linux has
- * them): then the descriptor is replaced by one whose flags are ours alone. 0, or -EINVAL for anything else. */
+/* What tells another process: an eventfd, or a connected stream socket as User Mode Linux has them. Not a pipe, whose
+ * reader could go between a look and a write, which is a signal to us. */
+struct handed_event {
+	int fd; /* -1: none */
+	bool socket;
+};
+
+/* An eventfd to be read; made non-blocking. 0, or -EINVAL for anything else. */
 int handed_event_in(int fd);
-int handed_event_out(int *fd);
+/* One to be written. 0, or -EINVAL for anything else; the descriptor is the event's on success. */
+int handed_event_out(int fd, struct handed_event *ret_event);
 /* False when it cannot be read: it is no eventfd after all. */
 bool handed_event_clear(int fd);
-/* What does not go at once has been said already. */
-void handed_event_signal(int fd);
+/* What does not go at once has been said already. Of none: nothing. */
+void handed_event_signal(struct handed_event event);
 
 #endif

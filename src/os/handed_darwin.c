@@ -30,9 +30,10 @@ int handed_event_in(int fd)
 	return -EINVAL;
 }
 
-int handed_event_out(int *fd)
+int handed_event_out(int fd, struct handed_event *ret_event)
 {
 	(void)fd;
+	(void)ret_event;
 	return -EINVAL;
 }
 
@@ -42,7 +43,7 @@ bool handed_event_clear(int fd)
 	return false;
 }
 
-void handed_event_signal(int fd)
+void handed_event_signal(struct handed_event event)
 {
-	(void)fd;
+	(void)event;
 }

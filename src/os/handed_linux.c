@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -84,27 +84,22 @@ int handed_event_in(int fd)
 	return handed_is_event(fd) ? handed_set_nonblocking(fd) : -EINVAL;
 }
 
-/* The same pipe, opened once more. */
-static int handed_reopen_pipe(int *fd)
+static bool handed_is_stream(int fd)
 {
-	char path[32];
-	struct stat status;
-	int own;
+	int type;
+	socklen_t size = sizeof(type);
 
-	if (fstat(*fd, &status) < 0 || !S_ISFIFO(status.st_mode))
-		return -EINVAL;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
-	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (own < 0)
-		return -EINVAL;
-	close(*fd);
-	*fd = own;
-	return 0;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-int handed_event_out(int *fd)
+int handed_event_out(int fd, struct handed_event *ret_event)
 {
-	return handed_is_event(*fd) ? handed_set_nonblocking(*fd) : handed_reopen_pipe(fd);
+	bool stream = handed_is_stream(fd);
+	int code = stream ? 0 : handed_event_in(fd);
+
+	if (code == 0)
+		*ret_event = (struct handed_event){fd, stream};
+	return code;
 }
 
 bool handed_event_clear(int fd)
@@ -117,14 +112,20 @@ bool handed_event_clear(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count) || errno == EAGAIN || errno == EINTR;
 }
 
-void handed_event_signal(int fd)
+void handed_event_signal(struct handed_event event)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLOUT};
+	struct pollfd ready = {.fd = event.fd, .events = POLLOUT};
 	uint64_t one = 1;
 	ssize_t written;
 
-	if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLOUT))
+	if (event.fd < 0)
 		return;
-	written = write(fd, &one, sizeof(one));
+	if (event.socket) {
+		written = send(event.fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
+	} else {
+		if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLOUT))
+			return;
+		written = write(event.fd, &one, sizeof(one));
+	}
 	(void)written;
 }

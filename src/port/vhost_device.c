@@ -3,6 +3,7 @@
 #include "port/vhost_device.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,19 +86,13 @@ static void vhost_on_returned(struct virtnet *virtnet, uint32_t number)
 
 static void vhost_on_call(struct virtnet *virtnet, uint32_t number)
 {
-	int call = vhost_device_of(virtnet)->rings[number].call;
-
-	if (call >= 0)
-		handed_event_signal(call);
+	handed_event_signal(vhost_device_of(virtnet)->rings[number].call);
 }
 
 static void vhost_on_broken(struct virtnet *virtnet, uint32_t number, enum drop_reason reason)
 {
-	int err = vhost_device_of(virtnet)->rings[number].err;
-
 	(void)reason;
-	if (err >= 0)
-		handed_event_signal(err);
+	handed_event_signal(vhost_device_of(virtnet)->rings[number].err);
 }
 
 static void vhost_look(const struct virtnet *virtnet, struct port_status *ret_status)
@@ -142,18 +137,37 @@ static void vhost_ring_stop(struct vhost_ring *ring)
 		ring->base = virtnet_stop(&ring->device->virtnet, vhost_ring_number(ring));
 }
 
+/* User Mode Linux says 0 of every ring and means the beginning, which in a packed ring is another number. 0 is a place in
+ * it too: the driver's second time round, when what stands there has been used once. */
+static struct ring_base vhost_ring_base(const struct vhost_ring *ring, uint64_t desc)
+{
+	struct virtnet *virtnet = &ring->device->virtnet;
+	const uint8_t *first = memory_at(&virtnet->memory, desc, sizeof(struct packed_desc));
+	struct le16 flags;
+
+	if (!(virtnet->features & VIRTNET_FEATURE(RING_PACKED)) || ring->base.avail != 0 || ring->base.used != 0 ||
+	    !first)
+		return ring->base;
+	memcpy(&flags, first + offsetof(struct packed_desc, flags), sizeof(flags));
+	if (le16_value(flags) & PACKED_DESC_USED)
+		return ring->base;
+	return (struct ring_base){RING_PACKED_START, RING_PACKED_START};
+}
+
 /* DROP_NONE too when something is still to come. */
 static enum drop_reason vhost_ring_start(struct vhost_ring *ring)
 {
 	struct vhost_device *device = ring->device;
-	struct ring_setup setup = {.size = (uint16_t)ring->size, .base = ring->base};
+	struct ring_setup setup = {.size = (uint16_t)ring->size};
 
 	if (vhost_ring_runs(ring) || ring->size == 0 || !ring->has_address || ring->kick < 0)
 		return DROP_NONE;
 	if (!vhost_memory_find(&device->memory, ring->address.desc, &setup.desc) ||
 	    !vhost_memory_find(&device->memory, ring->address.avail, &setup.driver) ||
-	    !vhost_memory_find(&device->memory, ring->address.used, &setup.device) ||
-	    virtnet_start(&device->virtnet, vhost_ring_number(ring), &setup) < 0)
+	    !vhost_memory_find(&device->memory, ring->address.used, &setup.device))
+		return DROP_VHOST_RING;
+	setup.base = vhost_ring_base(ring, setup.desc);
+	if (virtnet_start(&device->virtnet, vhost_ring_number(ring), &setup) < 0)
 		return DROP_VHOST_RING;
 	return DROP_NONE;
 }
@@ -203,8 +217,8 @@ static void vhost_ring_forget(struct vhost_ring *ring)
 	if (ring->kick >= 0)
 		loop_unwatch(ring->device->loop, &ring->watch);
 	vhost_close(&ring->kick);
-	vhost_close(&ring->call);
-	vhost_close(&ring->err);
+	vhost_close(&ring->call.fd);
+	vhost_close(&ring->err.fd);
 	ring->has_address = false;
 	ring->size = 0;
 	ring->base = (struct ring_base){0};
@@ -217,10 +231,15 @@ static struct vhost_ring *vhost_ring_at(struct vhost_device *device, uint64_t nu
 
 /* ---- requests: features ---- */
 
+/* A front end that passes MQ on without a control queue of its own (User Mode Linux) has a driver that refuses it. */
+static uint64_t vhost_offered(const struct vhost_device *device)
+{
+	return device->pairs_max > 1 ? VHOST_FEATURES : VHOST_FEATURES & ~VIRTNET_FEATURE(MQ);
+}
+
 static enum drop_reason vhost_get_features(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	(void)device;
-	exchange->payload.number = VHOST_FEATURES;
+	exchange->payload.number = vhost_offered(device);
 	exchange->answer_bytes = sizeof(uint64_t);
 	return DROP_NONE;
 }
@@ -229,7 +248,7 @@ static enum drop_reason vhost_set_features(struct vhost_device *device, struct v
 {
 	uint64_t features = exchange->payload.number;
 
-	if (features & ~VHOST_FEATURES)
+	if (features & ~vhost_offered(device))
 		return DROP_VHOST_REQUEST;
 	virtnet_set_features(&device->virtnet, features, device->mtu_bytes);
 	vhost_device_watch_writes(device);
@@ -258,8 +277,7 @@ static enum drop_reason vhost_set_protocol_features(struct vhost_device *device,
  * as many. */
 static enum drop_reason vhost_get_queue_num(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	(void)device;
-	exchange->payload.number = VIRTNET_PAIRS_MAX;
+	exchange->payload.number = device->pairs_max;
 	exchange->answer_bytes = sizeof(uint64_t);
 	return DROP_NONE;
 }
@@ -439,16 +457,18 @@ static enum drop_reason vhost_set_vring_kick(struct vhost_device *device, struct
 	return DROP_NONE;
 }
 
-static enum drop_reason vhost_set_event(struct vhost_exchange *exchange, const struct vhost_ring *ring, int *to)
+static enum drop_reason vhost_set_event(struct vhost_exchange *exchange, const struct vhost_ring *ring,
+					struct handed_event *to)
 {
 	int fd = vhost_take(exchange);
+	struct handed_event event = {.fd = -1};
 
-	if (!ring || (fd >= 0 && handed_event_out(&fd) < 0)) {
+	if (!ring || (fd >= 0 && handed_event_out(fd, &event) < 0)) {
 		vhost_close(&fd);
 		return ring ? DROP_VHOST_EVENT : DROP_VHOST_RING;
 	}
-	vhost_close(to);
-	*to = fd;
+	vhost_close(&to->fd);
+	*to = event;
 	return DROP_NONE;
 }
 
@@ -458,7 +478,7 @@ static enum drop_reason vhost_set_vring_call(struct vhost_device *device, struct
 	enum drop_reason reason = vhost_set_event(exchange, ring, ring ? &ring->call : NULL);
 
 	/* What was returned under the old one may not have been told. */
-	if (reason == DROP_NONE && ring->call >= 0 && vhost_ring_runs(ring))
+	if (reason == DROP_NONE && vhost_ring_runs(ring))
 		handed_event_signal(ring->call);
 	return reason;
 }
@@ -518,7 +538,7 @@ static enum drop_reason vhost_get_config(struct vhost_device *device, struct vho
 	uint8_t all[VHOST_CONFIG_BYTES] = {0};
 
 	all[6] = 1; /* the link is up */
-	all[8] = VIRTNET_PAIRS_MAX;
+	all[8] = (uint8_t)device->pairs_max;
 	all[10] = (uint8_t)device->mtu_bytes;
 	all[11] = (uint8_t)(device->mtu_bytes >> 8);
 	memcpy(config->data, all + config->offset, config->bytes);
@@ -572,15 +592,16 @@ enum drop_reason vhost_device_request(struct vhost_device *device, struct vhost_
 	return vhost_requests[exchange->header.request](device, exchange);
 }
 
-void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t mtu_bytes,
+void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t mtu_bytes, uint32_t pairs_max,
 		       void (*on_lost)(struct vhost_device *device, enum drop_reason reason))
 {
 	device->loop = loop;
 	device->mtu_bytes = mtu_bytes;
+	device->pairs_max = pairs_max;
 	device->on_lost = on_lost;
 	device->backend = -1;
 	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
-		device->rings[i] = (struct vhost_ring){.device = device, .kick = -1, .call = -1, .err = -1};
+		device->rings[i] = (struct vhost_ring){.device = device, .kick = -1, .call.fd = -1, .err.fd = -1};
 	virtnet_set_features(&device->virtnet, 0, mtu_bytes);
 }
 

@@ -25,14 +25,16 @@ struct vhost_ring {
 	struct ring_base base; /* while it does not run */
 	struct vhost_address address;
 	bool has_address;
-	int kick, call, err; /* -1: none */
-	struct watch watch;  /* of kick */
+	int kick;           /* -1: none */
+	struct watch watch; /* of kick */
+	struct handed_event call, err;
 };
 
 struct vhost_device {
 	struct virtnet virtnet;
 	struct loop *loop;
 	uint32_t mtu_bytes;
+	uint32_t pairs_max; /* of rings, that the guest may have */
 	/* The kick of a guest whose event is none, or a call that cannot be made: it is to go. Not during a delivery. */
 	void (*on_lost)(struct vhost_device *device, enum drop_reason reason);
 	uint64_t protocol; /* features that the front end accepted */
@@ -54,7 +56,7 @@ struct vhost_exchange {
 };
 
 /* The virtnet is initialised by the caller, who attaches its port. */
-void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t mtu_bytes,
+void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t mtu_bytes, uint32_t pairs_max,
 		       void (*on_lost)(struct vhost_device *device, enum drop_reason reason));
 /* Everything is unmapped and closed. The port is detached behind it. */
 void vhost_device_done(struct vhost_device *device);

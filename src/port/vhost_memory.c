@@ -5,11 +5,28 @@
 #include <errno.h>
 #include <stdbool.h>
 
+/* The slot of the very same region, or none: the count. */
+static uint32_t vhost_memory_slot(const struct vhost_memory *memory, const struct vhost_region *region)
+{
+	uint32_t i = 0;
+
+	while (i < memory->count &&
+	       (memory->slots[i].region.guest != region->guest || memory->slots[i].region.user != region->user ||
+		memory->slots[i].region.bytes != region->bytes))
+		i++;
+	return i;
+}
+
 int vhost_memory_add(struct vhost_memory *memory, struct memory *guest, const struct vhost_region *region, int fd)
 {
+	uint32_t same = vhost_memory_slot(memory, region);
 	struct handed_memory mapped;
 	int error;
 
+	if (same < memory->count) {
+		memory->slots[same].times++;
+		return 0;
+	}
 	if (memory->count == MEMORY_REGIONS_MAX)
 		return -ENOSPC;
 	if (region->bytes == 0 || region->guest > UINT64_MAX - region->bytes ||
@@ -24,18 +41,19 @@ int vhost_memory_add(struct vhost_memory *memory, struct memory *guest, const st
 		return error;
 	}
 	memory->slots[memory->count].region = *region;
+	memory->slots[memory->count].times = 1;
 	memory->slots[memory->count++].mapped = mapped;
 	return 0;
 }
 
 int vhost_memory_remove(struct vhost_memory *memory, struct memory *guest, const struct vhost_region *region)
 {
-	for (uint32_t i = 0; i < memory->count; i++) {
-		const struct vhost_region *known = &memory->slots[i].region;
+	uint32_t i = vhost_memory_slot(memory, region);
 
-		if (known->guest != region->guest || known->user != region->user || known->bytes != region->bytes)
-			continue;
-		memory_remove(guest, known->guest);
+	if (i < memory->count && --memory->slots[i].times > 0)
+		return 0;
+	if (i < memory->count) {
+		memory_remove(guest, region->guest);
 		handed_unmap(&memory->slots[i].mapped);
 		memory->slots[i] = memory->slots[--memory->count];
 		return 0;

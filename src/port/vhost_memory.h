@@ -15,12 +15,13 @@ struct vhost_memory {
 	struct {
 		struct vhost_region region;
 		struct handed_memory mapped;
+		uint32_t times; /* that it was added: QEMU 7.2 does so once for each pair of queues */
 	} slots[MEMORY_REGIONS_MAX];
 	uint32_t count;
 };
 
-/* Maps and adds one. 0, -EINVAL (not shared memory, over another, overflows), -ENOSPC, or what mmap() said. The
- * descriptor stays the caller's. */
+/* Maps and adds one; the same once more is to be removed as often. 0, -EINVAL (not shared memory, over another,
+ * overflows), -ENOSPC, or what mmap() said. The descriptor stays the caller's. */
 int vhost_memory_add(struct vhost_memory *memory, struct memory *guest, const struct vhost_region *region, int fd);
 /* By its addresses; 0 or -ENOENT. */
 int vhost_memory_remove(struct vhost_memory *memory, struct memory *guest, const struct vhost_region *region);

@@ -32,6 +32,7 @@ struct vhost_user {
 	struct connector connector;
 	struct list guests;
 	uint32_t number;
+	uint32_t pairs_max;
 	struct virtnet_scratch *scratch;
 };
 
@@ -128,15 +129,17 @@ static bool vhost_guest_answer(struct vhost_guest *guest, uint32_t bytes)
 static enum drop_reason vhost_guest_serve(struct vhost_guest *guest)
 {
 	struct vhost_exchange *exchange = &guest->exchange;
-	bool acknowledged =
-		exchange->header.flags & VHOST_NEED_REPLY && guest->device.protocol & UINT64_C(1) << VHOST_P_REPLY_ACK;
 	enum drop_reason reason =
 		vhost_payload_check(&exchange->header, &exchange->payload, exchange->descriptor_count);
+	bool acknowledged;
 
 	if (reason != DROP_NONE)
 		return reason;
 	reason = vhost_device_request(&guest->device, exchange);
 	vhost_guest_close_descriptors(guest);
+	/* Asked only now: User Mode Linux wants the very request that agrees on it acknowledged. */
+	acknowledged =
+		exchange->header.flags & VHOST_NEED_REPLY && guest->device.protocol & UINT64_C(1) << VHOST_P_REPLY_ACK;
 	if (reason == DROP_NONE && exchange->answer_bytes > 0)
 		return vhost_guest_answer(guest, exchange->answer_bytes) ? DROP_NONE : DROP_VHOST_STUCK;
 	if (!acknowledged || vhost_is_answered(exchange->header.request))
@@ -270,7 +273,8 @@ static int vhost_user_admit(struct vhost_user *user, int fd)
 	endpoint_port_name(&user->endpoint, ++user->number, name, sizeof(name));
 	virtnet_init(virtnet, &vhost_device_owner, user->scratch, name, ethswitch_blocks(setup->ethswitch),
 		     options->queue_bytes);
-	vhost_device_init(&guest->device, setup->loop, ethswitch_mtu(setup->ethswitch), vhost_guest_on_lost);
+	vhost_device_init(&guest->device, setup->loop, ethswitch_mtu(setup->ethswitch), user->pairs_max,
+			  vhost_guest_on_lost);
 	virtnet->port.isolated = options->isolated;
 	virtnet->port.adopt_csum = options->adopt_csum;
 	virtnet->port.locked = options->locked;
@@ -362,7 +366,9 @@ static int vhost_user_read_words(struct vhost_user *user, struct spec *spec, str
 	*words = (struct vhost_words){.path = spec_string(spec, "path"),
 				      .connect = spec_string(spec, "connect"),
 				      .fd = -1};
-	if (endpoint_read_fd(spec, "fd", &words->fd, ret_error) < 0)
+	user->pairs_max = VIRTNET_PAIRS_MAX;
+	if (endpoint_read_fd(spec, "fd", &words->fd, ret_error) < 0 ||
+	    spec_u32(spec, "queues", 1, VIRTNET_PAIRS_MAX, &user->pairs_max, ret_error) < 0)
 		return -EINVAL;
 	if (!!words->path + !!words->connect + (words->fd >= 0) != 1)
 		return error_set(ret_error, -EINVAL, "vhost-user: give one of path=, connect= and fd=");
@@ -416,6 +422,6 @@ static int vhost_user_open(struct spec *spec, const struct endpoint_setup *setup
 
 const struct endpoint_kind vhost_user_kind = {
 	.name = "vhost-user",
-	.words = "path=P | connect=P | fd=N; mode= group= guests= queue= isolated= mac=",
+	.words = "path=P | connect=P | fd=N; mode= group= guests= queues= queue= isolated= mac=",
 	.open = vhost_user_open,
 };

@@ -208,7 +208,7 @@ void vhost_front_set_ring(struct vhost_front *front, uint32_t ring)
 	address.flags = 1;
 	front_state(front, VHOST_SET_VRING_NUM, ring, VHOST_FRONT_SIZE);
 	front_state(front, VHOST_SET_VRING_BASE, ring,
-		    setup.packed ? RING_PACKED_START | (uint32_t)RING_PACKED_START << 16 : 0);
+		    setup.packed && !front->begins_at_0 ? RING_PACKED_START | (uint32_t)RING_PACKED_START << 16 : 0);
 	vhost_front_send(front, VHOST_SET_VRING_ADDR, VHOST_VERSION | VHOST_NEED_REPLY, &address, sizeof(address), NULL,
 			 0);
 	require(front_verdict(front) == 0, "SET_VRING_ADDR");

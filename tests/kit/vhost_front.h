@@ -27,6 +27,7 @@ struct vhost_front {
 	uint8_t *memory;
 	size_t ring_bytes; /* of one ring and its pages; the memory holds one of each ring */
 	uint64_t features, protocol;
+	bool begins_at_0; /* says 0 of packed rings too */
 	struct ring_driver drivers[VHOST_FRONT_RINGS];
 	int kick[VHOST_FRONT_RINGS], call[VHOST_FRONT_RINGS];
 };

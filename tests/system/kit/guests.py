@@ -86,21 +86,41 @@ class Console:
         self.process.stdin.close()
 
 
-def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256):
-    """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0."""
+def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256, processors=1, more=()):
+    """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0; `more` are words of the command line."""
     need("qemu-system-x86_64")
     kernel, initrd = images.debian_guest(flavour)
     nic = f"{device},netdev=n0,romfile=" + (f",mac={mac}" if mac else "")
-    return Console(name, ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", str(memory), "-nodefaults",
-                          "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initrd,
-                          "-append", "console=ttyS0 panic=-1 mitigations=off quiet", "-netdev", netdev, "-device", nic], folder)
+    return Console(name, ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(processors), "-m", str(memory),
+                          "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel,
+                          "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off quiet", *more, "-netdev", netdev, "-device", nic],
+                   folder)
+
+
+def qemu_vhost(name, folder, socket, mac=None, queues=1, options="", memory=256, more=()):
+    """A QEMU guest whose memory is the wire. `options` are the device's; QEMU 7.2 under TCG crashes itself with MSI-X, hence
+    vectors=0. It has as many processors as queues: the driver takes no more queues than those."""
+    shared = ["-object", f"memory-backend-memfd,id=m0,size={memory}M,share=on", "-machine", "memory-backend=m0",
+              "-chardev", f"socket,id=c0,path={socket},reconnect=1"]
+    device = "virtio-net-pci,vectors=0" + (",mq=on" if queues > 1 else "") + options
+    return qemu(name, folder, f"vhost-user,id=n0,chardev=c0,queues={queues}", device, mac, memory=memory, processors=queues,
+                more=[*shared, *more])
 
 
 def uml(name, folder, vector, mac, memory=256, inside=None):
     """A User Mode Linux guest: `vector` is the value of vec0 without its mac; `inside` the namespace of its tap."""
+    return _uml(name, folder, f"vec0:{vector},mac={mac}", memory, inside)
+
+
+def uml_vhost(name, folder, socket, memory=256):
+    """A User Mode Linux guest whose memory is the wire. Its driver makes up an address."""
+    return _uml(name, folder, f"virtio_uml.device={socket}:1", memory)
+
+
+def _uml(name, folder, device, memory, inside=None):
     linux, initrd = images.uml_guest()
     if not os.path.exists("/dev/shm"):
         missing("/dev/shm")
     command = inside.command if inside else lambda *words: words
     return Console(name, command(linux, f"mem={memory}M", f"initrd={initrd}", "root=/dev/ram0", "con=null", "con0=fd:0,fd:1", "quiet",
-                          f"umid={name}{os.getpid()}", f"uml_dir={folder}", f"vec0:{vector},mac={mac}"), folder)
+                          f"umid={name}{os.getpid()}", f"uml_dir={folder}", device), folder)

@@ -17,10 +17,11 @@ BUILD = os.environ.get("GUESTWIRE_BUILD", "build")
 PEERS = os.path.abspath(os.path.join(BUILD, "peers") if os.path.basename(BUILD) == "build" else os.path.join(os.path.dirname(BUILD), "peers"))
 
 # Wanted, each with what it depends on; what a kernel has built in is not there and is left out.
-MODULES = ["virtio_pci", "virtio_net", "8139cp", "8139too", "ipv6"]
+MODULES = ["virtio_pci", "virtio_net", "8139cp", "8139too", "e1000", "ipv6"]
 # Of User Mode Linux, for a guest that spoils its own wire in both directions: the kernel that runs the tests may lack netem.
 SPOILING = ["sch_netem", "sch_ingress", "cls_matchall", "act_mirred", "ifb"]
-SPOILING_PROGRAMS = ["tc", "ethtool"]
+SPOILING_PROGRAMS = ["tc"]
+PROGRAMS = ["ethtool"]
 
 INIT = r"""#!/bin/busybox sh
 /bin/busybox mkdir -p /sbin /usr/bin /usr/sbin /proc /sys /dev /tmp /etc /run
@@ -72,7 +73,7 @@ def debian_kernel(flavour):
 def debian_guest(flavour):
     """(kernel image, initramfs) for QEMU."""
     folder = debian_kernel(flavour)
-    return glob.glob(folder + "/boot/vmlinuz-*")[0], initramfs("initrd-" + flavour, folder + "/lib/modules")
+    return glob.glob(folder + "/boot/vmlinuz-*")[0], initramfs("initrd-" + flavour, folder + "/lib/modules", programs=PROGRAMS)
 
 
 def uml_guest():
@@ -80,7 +81,7 @@ def uml_guest():
     linux = shutil.which("linux.uml")
     if not linux:
         missing("user-mode-linux")
-    return linux, initramfs("initrd-uml", "/usr/lib/uml/modules", SPOILING, SPOILING_PROGRAMS)
+    return linux, initramfs("initrd-uml", "/usr/lib/uml/modules", SPOILING, [*PROGRAMS, *SPOILING_PROGRAMS])
 
 
 def initramfs(name, modules, more=(), programs=()):

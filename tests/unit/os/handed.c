@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -91,13 +92,16 @@ static void memory_that_went_away_is_empty(void **state)
 
 static void events_pass_and_never_block(void **state)
 {
-	int fd = eventfd(0, 0), out = dup(fd);
+	int fd = eventfd(0, 0);
 	uint64_t most = UINT64_MAX - 1, count;
+	struct handed_event out, none = {.fd = -1};
 
 	(void)state;
 	assert_int_equal(handed_event_in(fd), 0);
-	assert_int_equal(handed_event_out(&out), 0);
+	assert_int_equal(handed_event_out(dup(fd), &out), 0);
+	assert_false(out.socket);
 	assert_true(handed_event_clear(fd));
+	handed_event_signal(none);
 	handed_event_signal(out);
 	handed_event_signal(out);
 	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
@@ -111,40 +115,53 @@ static void events_pass_and_never_block(void **state)
 	assert_true(handed_event_clear(fd));
 	alarm(0);
 	close(fd);
-	close(out);
+	close(out.fd);
 }
 
-static void a_pipe_is_for_writing_alone_and_never_blocks(void **state)
+static void a_stream_socket_is_for_writing_alone_and_never_blocks(void **state)
 {
-	int ends[2], fd;
-	static const char full[1 << 16];
+	int ends[2];
+	struct handed_event out;
+	uint64_t one;
 
 	(void)state;
-	assert_int_equal(pipe(ends), 0);
-	fd = dup(ends[1]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	assert_int_equal(handed_event_in(ends[0]), -EINVAL);
-	assert_int_equal(handed_event_out(&fd), 0);
-	assert_int_equal(write(ends[1], full, sizeof(full)), sizeof(full));
+	assert_int_equal(handed_event_out(ends[1], &out), 0);
+	assert_true(out.socket);
 	alarm(10);
-	handed_event_signal(fd);
-	alarm(0);
+	handed_event_signal(out);
+	assert_int_equal(read(ends[0], &one, sizeof(one)), sizeof(one));
+	assert_int_equal(one, 1);
+	for (int i = 0; i < 100000; i++)
+		handed_event_signal(out); /* full, long before */
 	close(ends[0]);
-	close(ends[1]);
-	close(fd);
+	handed_event_signal(out); /* no signal to us */
+	alarm(0);
+	close(out.fd);
 }
 
 static void what_is_no_event_is_refused(void **state)
 {
-	int null = open("/dev/null", O_RDWR), file = memory_file(PAGE, 0);
+	int null = open("/dev/null", O_RDWR), file = memory_file(PAGE, 0), ends[2],
+	    datagram = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct handed_event event;
 
 	(void)state;
+	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(handed_event_in(null), -EINVAL);
-	assert_int_equal(handed_event_out(&null), -EINVAL);
+	assert_int_equal(handed_event_out(null, &event), -EINVAL);
 	assert_int_equal(handed_event_in(file), -EINVAL);
-	assert_int_equal(handed_event_out(&file), -EINVAL);
+	assert_int_equal(handed_event_out(file, &event), -EINVAL);
+	assert_int_equal(handed_event_in(ends[0]), -EINVAL);
+	assert_int_equal(handed_event_out(ends[1], &event), -EINVAL);
+	assert_int_equal(handed_event_out(datagram, &event), -EINVAL);
 	assert_int_equal(handed_event_in(-1), -EINVAL);
 	close(null);
 	close(file);
+	close(datagram);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 int main(void)
@@ -155,7 +172,7 @@ int main(void)
 		cmocka_unit_test(memory_that_can_be_sealed_does_not_shrink),
 		cmocka_unit_test(memory_that_went_away_is_empty),
 		cmocka_unit_test(events_pass_and_never_block),
-		cmocka_unit_test(a_pipe_is_for_writing_alone_and_never_blocks),
+		cmocka_unit_test(a_stream_socket_is_for_writing_alone_and_never_blocks),
 		cmocka_unit_test(what_is_no_event_is_refused),
 	};
 

@@ -437,10 +437,86 @@ static void a_guest_that_moved_here_is_found_by_its_rarp(void **state)
 	bed_done(&bed);
 }
 
+/* QEMU 7.2 does so once for each pair of queues. */
+static void memory_that_was_added_twice_is_removed_twice(void **state)
+{
+	struct vhost_one_region region = {.region = {.guest = 0x1000, .bytes = 4096, .user = 0x1000}};
+	static const uint32_t requests[] = {VHOST_ADD_MEM_REG, VHOST_ADD_MEM_REG, VHOST_REM_MEM_REG, VHOST_REM_MEM_REG,
+					    VHOST_REM_MEM_REG};
+	union vhost_payload answer;
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_set_features(&bed.front, plain);
+	for (size_t i = 0; i < 5; i++) {
+		vhost_front_send(&bed.front, requests[i], VHOST_VERSION | VHOST_NEED_REPLY, &region, sizeof(region),
+				 &bed.front.memory_fd, requests[i] == VHOST_ADD_MEM_REG);
+		assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+		assert_int_equal(answer.number != 0, i == 4);
+	}
+	bed_done(&bed);
+}
+
+/* User Mode Linux wants so. */
+static void the_request_that_agrees_on_acknowledgements_is_acknowledged(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	assert_int_equal(vhost_front_tell(&bed.front, VHOST_SET_PROTOCOL_FEATURES, UINT64_C(1) << VHOST_P_REPLY_ACK),
+			 0);
+	bed_done(&bed);
+}
+
+/* User Mode Linux says so of packed rings, whose beginning is another number. */
+static void a_packed_ring_at_0_is_at_its_beginning(void **state)
+{
+	static const uint8_t header[VIRTIO_NET_HEADER_BYTES] = {0},
+			     bytes[60] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 6};
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed.front.begins_at_0 = true;
+	vhost_front_start(&bed.front, plain | FEATURES(RING_PACKED));
+	vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+	pump(bed.fixture);
+	assert_int_equal(bed.port->counters.from_guest.frames, 1);
+	bed_done(&bed);
+}
+
+static void a_guest_of_one_queue_is_not_offered_more(void **state)
+{
+	static const uint32_t pairs[] = {1, 8};
+	struct bed bed;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		union vhost_payload answer;
+
+		bed.fixture = fixture_new();
+		fixture_open(bed.fixture, "vhost-user,path=%s,queues=%u", bed.fixture->path, pairs[i]);
+		bed_join(&bed);
+		vhost_front_send(&bed.front, VHOST_GET_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
+		assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+		assert_int_equal(!(answer.number & VIRTNET_FEATURE(MQ)), pairs[i] == 1);
+		vhost_front_send(&bed.front, VHOST_GET_QUEUE_NUM, VHOST_VERSION, NULL, 0, NULL, 0);
+		assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+		assert_int_equal(answer.number, pairs[i]);
+		bed_done(&bed);
+	}
+}
+
 static void words_that_do_not_go_together_are_refused(void **state)
 {
-	static const char *const words[] = {"vhost-user", "vhost-user,path=/run/x,connect=/run/y", "vhost-user,fd=900",
-					    "vhost-user,path=/nowhere/at/all", "vhost-user,path=/tmp/x,mtu=3"};
+	static const char *const words[] = {"vhost-user",
+					    "vhost-user,path=/run/x,connect=/run/y",
+					    "vhost-user,fd=900",
+					    "vhost-user,path=/nowhere/at/all",
+					    "vhost-user,path=/tmp/x,mtu=3",
+					    "vhost-user,path=/tmp/x,queues=9"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -467,6 +543,10 @@ int main(void)
 		cmocka_unit_test(lies_are_refused_by_name),
 		cmocka_unit_test(a_message_in_pieces_is_put_together),
 		cmocka_unit_test(a_guest_that_moved_here_is_found_by_its_rarp),
+		cmocka_unit_test(memory_that_was_added_twice_is_removed_twice),
+		cmocka_unit_test(the_request_that_agrees_on_acknowledgements_is_acknowledged),
+		cmocka_unit_test(a_packed_ring_at_0_is_at_its_beginning),
+		cmocka_unit_test(a_guest_of_one_queue_is_not_offered_more),
 		cmocka_unit_test(words_that_do_not_go_together_are_refused),
 	};
 

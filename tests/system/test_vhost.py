@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Real guests whose memory is the wire.
+
+  QEMU, virtio-net  --+
+  QEMU, virtio-net  --+-- vhost-user ---+
+  User Mode Linux   --+                 +-- guestwire, in host --veth-- world: `move` listens, dnsmasq answers
+  QEMU, e1000 ------------- stream -----+
+
+Six kinds of device cover every pair of values of (ring, mrg_rxbuf, indirect_desc, event_idx, queues, family): a row of none
+of the second values, and five in which each factor has its second value in three, no two in the same three. Two at a time
+are on a network. FULL=1 takes all 32 devices with both families."""
+import itertools
+import os
+import re
+import subprocess
+
+import pytest
+
+from kit import eventually, guests, need
+from kit.far import WORLD
+
+FULL = "FULL" in os.environ
+FACTORS = ("packed", "mrg_rxbuf", "indirect_desc", "event_idx", "queues", "ip6")
+SECOND = {"packed": (1, 2, 3), "mrg_rxbuf": (1, 2, 4), "indirect_desc": (1, 3, 4), "event_idx": (2, 3, 5), "queues": (1, 4, 5), "ip6": (2, 4, 5)}
+ROWS = [tuple(int(row in SECOND[factor]) for factor in FACTORS) for row in range(6)]
+if FULL:
+    ROWS = list(itertools.product((0, 1), repeat=len(FACTORS)))
+PAIRS = list(zip(ROWS[::2], ROWS[1::2]))
+BYTES = (64 if FULL else 16) << 20
+MACS = ["52:54:00:00:03:01", "52:54:00:00:03:02", "52:54:00:00:03:03"]
+
+
+def label(row):
+    return "-".join(name for name, second in zip(FACTORS, row) if second) or "none"
+
+
+def device(row):
+    """The device's options and its number of queues."""
+    values = dict(zip(FACTORS, row))
+    words = "".join(f",{name}={'on' if values[name] else 'off'}" for name in FACTORS[:4])
+    return words, 4 if values["queues"] else 1
+
+
+def machine(folder, socket, number, row):
+    words, queues = device(row)
+    return guests.qemu_vhost(f"guest{number}", folder, socket, MACS[number], queues, words)
+
+
+def addressed(guest):
+    """Its two addresses, as a guest gets them, without the waiting that only many guests at once need."""
+    guest.run("cd /proc/sys/net/ipv6/conf/eth0; echo 0 >router_solicitation_delay; echo 0 >accept_dad; cd /; "
+              "ip link set eth0 down; ip link set eth0 up")
+    return {4: guest.dhcp(), 6: guest.slaac("fd00:")}
+
+
+def network(far, folder, **more):
+    lab = far(guests=[f"vhost-user,path={folder}/v.sock", f"vhost-user,path={folder}/one.sock,queues=1"], **more)
+    lab.start(lab.world, "dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--pid-file=", "--user=root",
+              "--bind-interfaces", "--listen-address=" + WORLD[4], "--address=/answer.test/198.51.100.7")
+    return lab
+
+
+def to_world(lab, guest, move, family, inside, size=BYTES, seconds=100):
+    """The guest connects; it sends or it fetches."""
+    far_end = lab.start(lab.world, move, "take" if inside == "send" else "give", 9000, size, 7, stdout=subprocess.PIPE, text=True)
+    assert far_end.stdout.readline() == "listening\n"
+    said = guest.run(f"move {inside} {WORLD[family]} 9000 {size} 7", seconds)
+    assert far_end.wait() == 0, lab.drops()
+    assert re.findall(r"\w+", said + far_end.stdout.read()) == ["right"], lab.drops()
+
+
+def to_guest(source, sink, address, size=BYTES, seconds=100):
+    sink.start(f"move take 9001 {size} 9")
+    sink.expect("^listening", 10)
+    source.run(f"move send {address} 9001 {size} 9", seconds)
+    status, text = sink.finish(30)
+    assert status == 0 and "right" in text, text
+
+
+def resolved(guest):
+    return guest.run("nslookup answer.test 10.0.2.3", check=False)[1]  # of IPv6 there is no answer, which fails it
+
+
+def offloads(guest):
+    """What `ethtool -k` says is on."""
+    return set(re.findall(r"^\s*([\w-]+): on", guest.run("/bin/ethtool -k eth0"), re.M))
+
+
+def nothing_was_lost(lab):
+    """No guest lied and no frame was refused for its offloads."""
+    lies = {name: drops for name, drops in lab.drops().items() 
+            if drops and any(re.match("vhost-|offload-|ring-(?!off$)", reason) for reason in drops)}
+    assert not lies
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: label(pair[0]) + "+" + label(pair[1]))
+def test_bytes_arrive_whatever_the_ring(far, tmp_path, closing, move, pair):
+    need("dnsmasq", "ethtool")
+    lab = network(far, tmp_path)
+    made = [closing(machine(tmp_path, f"{tmp_path}/v.sock", number, row)) for number, row in enumerate(pair)]
+    known = []
+    for guest in made:
+        guest.ready(90)
+        known.append(addressed(guest))
+    for guest, row in zip(made, pair):
+        assert offloads(guest) >= {"tx-checksumming", "rx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation"}
+        assert "198.51.100.7" in resolved(guest)
+        family = 6 if row[FACTORS.index("ip6")] else 4
+        to_world(lab, guest, move, family, "send")
+        to_world(lab, guest, move, family, "fetch")
+    for source, sink, row in ((0, 1, pair[1]), (1, 0, pair[0])):
+        to_guest(made[source], made[sink], known[sink][6 if row[FACTORS.index("ip6")] else 4])
+    nothing_was_lost(lab)
+
+
+def test_user_mode_linux_and_a_guest_without_offloads_are_on_the_same_network(far, tmp_path, closing, move):
+    need("dnsmasq", "ethtool")
+    lab = network(far, tmp_path)
+    uml = closing(guests.uml_vhost("uml", tmp_path, f"{tmp_path}/one.sock"))
+    plain = closing(guests.qemu("plain", tmp_path, f"stream,id=n0,server=off,addr.type=unix,addr.path={tmp_path}/s.sock", device="e1000",
+                                flavour="amd64", mac=MACS[2]))
+    uml.ready(60)
+    known = addressed(uml)
+    assert "198.51.100.7" in resolved(uml)
+    assert offloads(uml) >= {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation"}
+    for family in (4, 6):
+        to_world(lab, uml, move, family, "send")
+        to_world(lab, uml, move, family, "fetch")
+    plain.ready(90)
+    addresses = addressed(plain)
+    to_guest(uml, plain, addresses[4])
+    to_guest(plain, uml, known[6])
+    nothing_was_lost(lab)
