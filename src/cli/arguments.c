@@ -93,3 +93,31 @@ int arguments_next(struct arguments *arguments, const char **ret_value, struct e
 	arguments->letters = word + 1;
 	return arguments_short(arguments, ret_value, ret_error);
 }
+
+int arguments_network(int count, char **words, const char **ret_name, bool *ret_json, struct error *ret_error)
+{
+	const struct argument options[] = {{ret_json ? "json" : NULL, 0, false}, {0}};
+	struct arguments arguments;
+	const char *word, *name = NULL;
+	bool json = false;
+	int found;
+
+	arguments_init(&arguments, options, count, words);
+	while ((found = arguments_next(&arguments, &word, ret_error)) != ARGUMENT_END) {
+		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
+			return found;
+		if (found == ARGUMENT_PLAIN && name) {
+			error_set(ret_error, -EINVAL, "%s: one network at a time, not %s and %.60s", words[0], name,
+				  word);
+			return ARGUMENT_WRONG;
+		}
+		if (found == ARGUMENT_PLAIN)
+			name = word;
+		else
+			json = true;
+	}
+	*ret_name = name;
+	if (ret_json)
+		*ret_json = json;
+	return 0;
+}

@@ -36,5 +36,8 @@ struct arguments {
 void arguments_init(struct arguments *arguments, const struct argument *options, int count, char **words);
 /* The place of the option in the list, or one of arguments_found. `ret_value`: the option's, or the plain word. */
 int arguments_next(struct arguments *arguments, const char **ret_value, struct error *ret_error);
+/* All of a command that takes [NAME] and, unless `ret_json` is NULL, --json: 0, ARGUMENT_HELP or ARGUMENT_WRONG. The name is
+ * NULL when none was given. */
+int arguments_network(int count, char **words, const char **ret_name, bool *ret_json, struct error *ret_error);
 
 #endif

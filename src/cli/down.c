@@ -64,23 +64,13 @@ static int down(const char *name, struct error *ret_error)
 
 static int down_run(int count, char **words)
 {
-	static const struct argument options[] = {{0}};
-	struct arguments arguments;
 	struct error error = {0};
-	const char *word, *name = NULL;
-	int found;
+	const char *name;
+	int result = arguments_network(count, words, &name, NULL, &error);
 
-	arguments_init(&arguments, options, count, words);
-	while ((found = arguments_next(&arguments, &word, &error)) != ARGUMENT_END) {
-		if (found == ARGUMENT_HELP)
-			return command_help(&down_command);
-		if (found == ARGUMENT_PLAIN && name)
-			error_set(&error, -EINVAL, "down: one network at a time, not %s and %.60s", name, word);
-		if (found == ARGUMENT_WRONG || name)
-			return command_complain(&error);
-		name = word;
-	}
-	return down(name, &error) < 0 ? command_complain(&error) : EXIT_OK;
+	if (result == ARGUMENT_HELP)
+		return command_help(&down_command);
+	return result < 0 || down(name, &error) < 0 ? command_complain(&error) : EXIT_OK;
 }
 
 const struct command down_command = {

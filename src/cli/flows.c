@@ -150,27 +150,14 @@ static int flows_show(const char *name, bool json, struct error *ret_error)
 
 static int flows_run(int count, char **words)
 {
-	static const struct argument options[] = {{"json", 0, false}, {0}};
-	struct arguments arguments;
 	struct error error = {0};
-	const char *word, *name = NULL;
-	bool json = false;
-	int found;
+	const char *name;
+	bool json;
+	int result = arguments_network(count, words, &name, &json, &error);
 
-	arguments_init(&arguments, options, count, words);
-	while ((found = arguments_next(&arguments, &word, &error)) != ARGUMENT_END) {
-		if (found == ARGUMENT_HELP)
-			return command_help(&flows_command);
-		if (found == ARGUMENT_PLAIN && name)
-			error_set(&error, -EINVAL, "flows: one network at a time, not %s and %.60s", name, word);
-		if (found == ARGUMENT_WRONG || (found == ARGUMENT_PLAIN && name))
-			return command_complain(&error);
-		if (found == ARGUMENT_PLAIN)
-			name = word;
-		else
-			json = true;
-	}
-	return flows_show(name, json, &error) < 0 ? command_complain(&error) : EXIT_OK;
+	if (result == ARGUMENT_HELP)
+		return command_help(&flows_command);
+	return result < 0 || flows_show(name, json, &error) < 0 ? command_complain(&error) : EXIT_OK;
 }
 
 const struct command flows_command = {

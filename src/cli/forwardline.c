@@ -66,11 +66,13 @@ static void forwardline_on_line(void *owner, const json_t *forward, const json_t
 {
 	struct forwardline *line = owner;
 	long long id = member_number(forward, "id");
+	const char *guest = member_text(forward, "guest");
+	bool is6 = strchr(guest, ':') != NULL;
 	char text[200];
 
 	(void)pair;
-	fprintf(line->to, "forward %s %s -> %s:%lld", member_text(forward, "protocol"), listening,
-		member_text(forward, "guest"), member_number(forward, "guest_port"));
+	fprintf(line->to, "forward %s %s -> %s%s%s:%lld", member_text(forward, "protocol"), listening, is6 ? "[" : "",
+		guest, is6 ? "]" : "", member_number(forward, "guest_port"));
 	if (member_truth(forward, "everywhere") && id != line->told)
 		fprintf(line->to, " (others can reach it; -p %s keeps it to this machine)",
 			forwardline_private(forward, text, sizeof(text)));

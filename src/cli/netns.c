@@ -90,19 +90,6 @@ static int netns_set(char **field, const char *what, const char *value, struct e
 	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
 }
 
-/* A path in it counts from where it was typed. */
-static int netns_publish(struct netns *netns, const char *value, struct error *ret_error)
-{
-	char *placed;
-	int result = place_forward(value, netns->folder, &placed, ret_error);
-
-	if (result < 0)
-		return result;
-	result = config_add(&netns->config.forwards, placed, NULL, ret_error);
-	free(placed);
-	return result;
-}
-
 static int netns_option(struct netns *netns, int option, const char *value, struct error *ret_error)
 {
 	switch (option) {
@@ -112,7 +99,7 @@ static int netns_option(struct netns *netns, int option, const char *value, stru
 		netns->mtu = value;
 		break;
 	case NETNS_PUBLISH:
-		return netns_publish(netns, value, ret_error);
+		return place_add_forward(&netns->config, value, netns->folder, ret_error);
 	case NETNS_TCP_IN:
 	case NETNS_UDP_IN:
 	case NETNS_TCP_OUT:

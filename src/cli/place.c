@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/spec.h"
+#include "daemon/config.h"
 
 /* Options whose values are paths of AF_UNIX sockets. An address with a port is none, nor is an abstract name. */
 static bool place_wants(const char *key, const char *value)
@@ -78,6 +79,18 @@ int place_forward(const char *text, const char *folder, char **ret_text, struct 
 		 relative ? text + skip : text);
 	*ret_text = placed;
 	return 0;
+}
+
+int place_add_forward(struct config *config, const char *text, const char *folder, struct error *ret_error)
+{
+	char *placed;
+	int result = place_forward(text, folder, &placed, ret_error);
+
+	if (result < 0)
+		return result;
+	result = config_add(&config->forwards, placed, NULL, ret_error);
+	free(placed);
+	return result;
 }
 
 int place_path(const char *path, const char *folder, char **ret_path, struct error *ret_error)

@@ -4,12 +4,15 @@
 #ifndef CLI_PLACE_H
 #define CLI_PLACE_H
 
+struct config;
 struct error;
 
 /* "stream,path=vm.sock" as "stream,path=/home/me/vm.sock", for free(). 0, -EINVAL and a text, -ENOMEM. */
 int place_spec(const char *text, const char *folder, char **ret_text, struct error *ret_error);
 /* The same for a forward: "unix:web.sock-vm1:80" has a path, others have none. */
 int place_forward(const char *text, const char *folder, char **ret_text, struct error *ret_error);
+/* The same, and it is one of the configuration's from then on: -p of a network that is there for a command. */
+int place_add_forward(struct config *config, const char *text, const char *folder, struct error *ret_error);
 /* The same for one path; "-", and NULL, stay what they are (a copy, or NULL). */
 int place_path(const char *path, const char *folder, char **ret_path, struct error *ret_error);
 

@@ -72,18 +72,6 @@ static int run_set(char **field, const char *what, const char *value, struct err
 	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
 }
 
-static int run_publish(struct run *run, const char *value, struct error *ret_error)
-{
-	char *placed;
-	int result = place_forward(value, run->folder, &placed, ret_error);
-
-	if (result < 0)
-		return result;
-	result = config_add(&run->config.forwards, placed, NULL, ret_error);
-	free(placed);
-	return result;
-}
-
 static int run_option(struct run *run, int option, const char *value, struct error *ret_error)
 {
 	switch (option) {
@@ -95,7 +83,7 @@ static int run_option(struct run *run, int option, const char *value, struct err
 			       : error_set(ret_error, -EINVAL, "run: --guest %.60s: auto, vhost-user, stream or dgram",
 					   value);
 	case RUN_PUBLISH:
-		return run_publish(run, value, ret_error);
+		return place_add_forward(&run->config, value, run->folder, ret_error);
 	case RUN_NAME:
 		return run_set(&run->config.name, "--name", value, ret_error);
 	case RUN_PRINT:

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 
@@ -83,9 +84,9 @@ static int publish_split(struct publish *publish, struct error *ret_error)
 	bool brackets = false;
 	size_t used = 0;
 
-	publish->protocol = slash ? slash + 1 : "tcp";
-	if (strcmp(publish->protocol, "tcp") != 0 && strcmp(publish->protocol, "udp") != 0)
-		return publish_refuse(publish, ": tcp or udp would do", publish->protocol, ret_error);
+	publish->protocol = !slash || strcasecmp(slash + 1, "tcp") == 0 ? "tcp" : "udp";
+	if (slash && strcasecmp(slash + 1, publish->protocol) != 0)
+		return publish_refuse(publish, ": tcp or udp would do", slash + 1, ret_error);
 	publish->count = 1;
 	for (size_t i = 0; i < length; i++) {
 		brackets = at[i] == '[' || (brackets && at[i] != ']');
@@ -169,7 +170,7 @@ static int publish_check(const struct publish *publish, struct error *ret_error)
 		return publish_refuse(publish, ": a range needs as many ports of this machine", publish->port,
 				      ret_error);
 	if (host.last && host.last - host.first != guest.last - guest.first)
-		return publish_refuse(publish, ": the two ranges differ in length", "", ret_error);
+		return publish_refuse(publish, "the two ranges differ in length", "", ret_error);
 	return 0;
 }
 

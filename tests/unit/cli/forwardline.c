@@ -56,6 +56,9 @@ static void the_two_families_of_a_port_are_one_line(void **state)
 		json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:b}", "id", 1, "spec",
 						      "tcp::80-:80", "protocol", "tcp", "listening", listening[i],
 						      "guest", "10.0.2.15", "guest_port", 80, "everywhere", 1));
+	json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i}", "id", 2, "spec",
+					      "tcp:[::1]:83-[fd00::15]:80", "protocol", "tcp", "listening", "[::1]:83",
+					      "guest", "fd00::15", "guest_port", 80));
 	forwardline_print(list, to);
 	fclose(to);
 	assert_string_equal(text,
@@ -63,7 +66,8 @@ static void the_two_families_of_a_port_are_one_line(void **state)
 			    "this machine)\n"
 			    "forward tcp 0.0.0.0:81 -> 10.0.2.15:80\n"
 			    "forward tcp [::]:82 -> 10.0.2.15:80\n"
-			    "forward tcp [::]:81 -> 10.0.2.15:80\n");
+			    "forward tcp [::]:81 -> 10.0.2.15:80\n"
+			    "forward tcp [::1]:83 -> [fd00::15]:80\n");
 	free(text);
 	json_decref(list);
 }
