@@ -218,13 +218,13 @@ void udp_remember(struct udp_flow *flow, const struct nat_address *far)
 
 /* ---- from guests ---- */
 
-/* A hop limit that a traceroute means is carried, one less, as by any router; others are the host's to choose. */
 /* What systems begin with says nothing but that nobody chose: the host's own does as well, and its socket is left alone. */
 static bool udp_hops_are_usual(uint8_t hop_limit)
 {
 	return hop_limit == 64 || hop_limit == 128 || hop_limit == 255;
 }
 
+/* A hop limit that a traceroute means is carried, one less, as by any router; others are the host's to choose. */
 static struct datagram_way udp_way(const struct nat_packet *packet, uint32_t payload, uint32_t mtu_bytes)
 {
 	uint32_t headers = packet->is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES;
