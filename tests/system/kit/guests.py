@@ -86,25 +86,26 @@ class Console:
         self.process.stdin.close()
 
 
-def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256, processors=1, more=()):
+def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256, processors=1, more=(),
+         reboots=False):
     """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0; `more` are words of the command line."""
     need("qemu-system-x86_64")
     kernel, initrd = images.debian_guest(flavour)
     nic = f"{device},netdev=n0,romfile=" + (f",mac={mac}" if mac else "")
     return Console(name, ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(processors), "-m", str(memory),
-                          "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel,
+                          "-nodefaults", "-no-user-config", "-display", "none", *([] if reboots else ["-no-reboot"]), "-serial", "stdio", "-kernel", kernel,
                           "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off quiet", *more, "-netdev", netdev, "-device", nic],
                    folder)
 
 
-def qemu_vhost(name, folder, socket, mac=None, queues=1, options="", memory=256, more=()):
+def qemu_vhost(name, folder, socket, mac=None, queues=1, options="", memory=256, more=(), reboots=False):
     """A QEMU guest whose memory is the wire. `options` are the device's; QEMU 7.2 under TCG crashes itself with MSI-X, hence
     vectors=0. It has as many processors as queues: the driver takes no more queues than those."""
     shared = ["-object", f"memory-backend-memfd,id=m0,size={memory}M,share=on", "-machine", "memory-backend=m0",
               "-chardev", f"socket,id=c0,path={socket},reconnect=1"]
     device = "virtio-net-pci,vectors=0" + (",mq=on" if queues > 1 else "") + options
     return qemu(name, folder, f"vhost-user,id=n0,chardev=c0,queues={queues}", device, mac, memory=memory, processors=queues,
-                more=[*shared, *more])
+                more=[*shared, *more], reboots=reboots)
 
 
 def uml(name, folder, vector, mac, memory=256, inside=None):
