@@ -120,6 +120,10 @@ GW_API int64_t gw_network_timeout_us(const struct gw_network *network);
 GW_API int gw_network_run(struct gw_network *network, int64_t timeout_us);
 /* From any thread or signal handler: the current or next gw_network_run() returns. */
 GW_API void gw_network_wake(struct gw_network *network);
+/* For a handler of SIGBUS that the host program installs, on the network's own thread: 1 when the address (si_addr) was
+ * memory that a vhost-user guest shared and took away. There is empty memory now, so the handler returns; the guest is
+ * dropped at the next turn. 0: it was not the network's. */
+GW_API int gw_network_fault(struct gw_network *network, const void *address);
 
 /* A program without a loop of its own may have its descriptors served by the network's. events: 1 read, 2 write; the
  * callback is told 4 as well when the far end closed. NULL-safe removal; before the descriptor is closed. */

@@ -49,6 +49,7 @@ static void daemon_prepare(struct running *running)
 	/* Who started us with nohup wants it ignored. */
 	signals_catch(SIGHUP, true);
 	signals_catch(SIGCHLD, false);
+	signals_catch_faults();
 	signal(SIGPIPE, SIG_IGN);
 	/* Sockets are private from the moment they exist; mode= opens them afterwards. */
 	umask(077);

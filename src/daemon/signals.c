@@ -29,6 +29,25 @@ static void signals_on_signal(int number, siginfo_t *info, void *context)
 	errno = kept;
 }
 
+/* A guest took its memory away; else it is a fault of ours, which comes again when the handler has returned. */
+static void signals_on_fault(int number, siginfo_t *info, void *context)
+{
+	int kept = errno;
+
+	(void)context;
+	if (!signals_network || !gw_network_fault(signals_network, info->si_addr))
+		signal(number, SIG_DFL);
+	errno = kept;
+}
+
+void signals_catch_faults(void)
+{
+	struct sigaction action = {.sa_sigaction = signals_on_fault, .sa_flags = SA_SIGINFO};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGBUS, &action, NULL);
+}
+
 void signals_clear(void)
 {
 	signals_any = 0;

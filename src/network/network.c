@@ -114,6 +114,17 @@ void gw_network_wake(struct gw_network *network)
 	loop_wake(network->loop);
 }
 
+int gw_network_fault(struct gw_network *network, const void *address)
+{
+	list_for_each (at, &network->guests) {
+		struct endpoint *endpoint = container_of(at, struct gw_guest, link)->endpoint;
+
+		if (endpoint && endpoint->fault && endpoint->fault(endpoint, address))
+			return 1;
+	}
+	return 0;
+}
+
 /* ---- names ---- */
 
 static bool network_has_name(struct gw_network *network, const char *name)

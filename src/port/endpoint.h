@@ -62,6 +62,9 @@ struct endpoint {
 	const struct endpoint_kind *kind;
 	const struct endpoint_setup *setup;
 	void (*close)(struct endpoint *endpoint); /* frees it; on_left for each port; its socket files go */
+	/* NULL: it maps no memory of others. For a handler of SIGBUS: true when the address was a guest's, which has empty
+	 * memory there now and goes at the next turn. */
+	bool (*fault)(struct endpoint *endpoint, const void *at);
 	/* For show and for the lines to paste: what the far end is to be given. */
 	char path[ENDPOINT_TEXT_BYTES]; /* AF_UNIX path, or "" */
 	char address

@@ -86,9 +86,10 @@ bool packet_turn_frame(const struct packet_turn *turn, unsigned index, struct fr
 	return true;
 }
 
+/* EFAULT: a guest has taken back what is to be sent. It is copied, where somebody deals with the fault. */
 static bool packet_is_full(int code)
 {
-	return code == -EAGAIN || code == -ENOBUFS || code == -ENOMEM;
+	return code == -EAGAIN || code == -ENOBUFS || code == -ENOMEM || code == -EFAULT;
 }
 
 int packet_send_gathered(struct packet_turn *turn, int fd, struct outlet *outlet, const struct sockaddr_un *to,

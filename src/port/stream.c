@@ -111,7 +111,8 @@ static void stream_prefix(const struct frame *frame, uint8_t *ret_prefix)
 	memcpy(ret_prefix, &length, sizeof(length));
 }
 
-/* 0 when the far end takes nothing now; negative errno when it is gone. */
+/* 0 when the far end takes nothing now, or a guest has taken back what is to be sent (EFAULT): it is copied, where
+ * somebody deals with the fault. Negative errno when it is gone. */
 static ssize_t stream_write(int fd, struct iovec *pieces, size_t count)
 {
 	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
@@ -119,7 +120,7 @@ static ssize_t stream_write(int fd, struct iovec *pieces, size_t count)
 
 	if (sent >= 0)
 		return sent;
-	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
+	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == EFAULT ? 0 : -errno;
 }
 
 static void stream_send(struct outlet *outlet)

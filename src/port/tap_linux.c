@@ -66,6 +66,7 @@ static enum drop_reason tap_end_verdict(int failure)
 	switch (failure) {
 	case EAGAIN:
 	case EINTR:
+	case EFAULT: /* a guest has taken back what is to be sent: copied, where somebody deals with the fault */
 		return DROP_NONE;
 	case EIO:
 		return DROP_TAP_DOWN;

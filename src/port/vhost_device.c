@@ -586,6 +586,12 @@ static enum drop_reason (*const vhost_requests[VHOST_REQUESTS])(struct vhost_dev
 	[VHOST_GET_STATUS] = vhost_get_status,
 };
 
+/* The access that faulted is under way: nothing but what a signal handler may is done here. */
+bool vhost_device_fault(struct vhost_device *device, const void *at)
+{
+	return vhost_memory_fault(&device->memory, at) || vhost_log_fault(&device->log, at);
+}
+
 enum drop_reason vhost_device_request(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	exchange->answer_bytes = 0;

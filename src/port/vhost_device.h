@@ -63,6 +63,10 @@ void vhost_device_done(struct vhost_device *device);
 /* A checked message. DROP_NONE: done, and the payload is the answer if there is one. Else it was not done. */
 enum drop_reason vhost_device_request(struct vhost_device *device, struct vhost_exchange *exchange);
 
+/* For a handler of SIGBUS: true when the address was this guest's, which has empty memory there now. It is
+ * to go. */
+bool vhost_device_fault(struct vhost_device *device, const void *at);
+
 extern const struct virtnet_owner vhost_device_owner;
 
 #endif

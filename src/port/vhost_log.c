@@ -37,3 +37,11 @@ void vhost_log_mark(struct vhost_log *log, uint64_t guest, uint64_t bytes)
 		atomic_fetch_or_explicit(at, (uint8_t)(1u << page % 8), memory_order_relaxed);
 	}
 }
+
+bool vhost_log_fault(const struct vhost_log *log, const void *at)
+{
+	uintptr_t first = (uintptr_t)log->mapped.map;
+
+	return (uintptr_t)at >= first && (uintptr_t)at - first < log->mapped.map_bytes &&
+	       handed_empty(&log->mapped) == 0;
+}

@@ -20,5 +20,7 @@ int vhost_log_set(struct vhost_log *log, const struct vhost_log_place *place, in
 void vhost_log_clear(struct vhost_log *log);
 /* What lies beyond the log is not marked: the front end made it too small. */
 void vhost_log_mark(struct vhost_log *log, uint64_t guest, uint64_t bytes);
+/* As vhost_memory_fault(). */
+bool vhost_log_fault(const struct vhost_log *log, const void *at);
 
 #endif

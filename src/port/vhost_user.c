@@ -96,19 +96,22 @@ static void vhost_guest_on_turn(void *owner)
 {
 	struct vhost_guest *guest = owner;
 
+	port_drop(&guest->device.virtnet.port, guest->leaving, NULL);
 	vhost_guest_leave(guest, drop_text(guest->leaving));
 }
 
-/* Counted now, gone at the end of the turn. */
-static void vhost_guest_on_lost(struct vhost_device *device, enum drop_reason reason)
+/* Counted and gone at the end of the turn. */
+static void vhost_guest_leave_later(struct vhost_guest *guest, enum drop_reason reason)
 {
-	struct vhost_guest *guest = vhost_guest_of(device);
-
-	port_drop(&device->virtnet.port, reason, NULL);
 	if (guest->leaving != DROP_NONE)
 		return;
 	guest->leaving = reason;
 	loop_defer(guest->user->endpoint.setup->loop, &guest->task);
+}
+
+static void vhost_guest_on_lost(struct vhost_device *device, enum drop_reason reason)
+{
+	vhost_guest_leave_later(vhost_guest_of(device), reason);
 }
 
 /* ---- messages ---- */
@@ -312,6 +315,23 @@ static void vhost_user_on_socket(struct endpoint *endpoint, int fd)
 	connector_lost(&user->connector);
 }
 
+/* In a signal handler, but of a signal that comes of an access of this thread to guest memory: whoever changes the lists
+ * of guests and of tasks makes none, so they are whole here. */
+static bool vhost_user_fault(struct endpoint *endpoint, const void *at)
+{
+	struct vhost_user *user = vhost_user_of(endpoint);
+
+	list_for_each (link, &user->guests) {
+		struct vhost_guest *guest = container_of(link, struct vhost_guest, link);
+
+		if (vhost_device_fault(&guest->device, at)) {
+			vhost_guest_leave_later(guest, DROP_VHOST_FAULT);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void vhost_user_close(struct endpoint *endpoint)
 {
 	struct vhost_user *user = vhost_user_of(endpoint);
@@ -406,6 +426,7 @@ static int vhost_user_open(struct spec *spec, const struct endpoint_setup *setup
 	if (!user)
 		return error_set(ret_error, -ENOMEM, "vhost-user: no memory");
 	endpoint_init(&user->endpoint, &vhost_user_kind, setup, vhost_user_close);
+	user->endpoint.fault = vhost_user_fault;
 	list_init(&user->guests);
 	listener_init(&user->listener, &user->endpoint, vhost_user_on_socket);
 	connector_init(&user->connector, &user->endpoint, vhost_user_on_socket);

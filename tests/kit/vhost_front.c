@@ -44,6 +44,19 @@ void vhost_front_init(struct vhost_front *front, int fd, void (*pump)(void *owne
 	}
 }
 
+void vhost_front_unseal(struct vhost_front *front)
+{
+	munmap(front->memory, VHOST_FRONT_RINGS * front->ring_bytes);
+	close(front->memory_fd);
+	front->memory_fd = memfd_create("guest", MFD_CLOEXEC);
+	require(front->memory_fd >= 0 &&
+			ftruncate(front->memory_fd, (off_t)(VHOST_FRONT_RINGS * front->ring_bytes)) == 0,
+		"memory");
+	front->memory = mmap(NULL, VHOST_FRONT_RINGS * front->ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     front->memory_fd, 0);
+	require(front->memory != MAP_FAILED, "memory");
+}
+
 void vhost_front_done(struct vhost_front *front)
 {
 	for (int i = 0; i < VHOST_FRONT_RINGS; i++) {

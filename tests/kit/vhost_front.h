@@ -34,6 +34,8 @@ struct vhost_front {
 
 /* The descriptor becomes the front end's. */
 void vhost_front_init(struct vhost_front *front, int fd, void (*pump)(void *owner), void *owner);
+/* Before anything is sent: its memory is a file that may shrink. */
+void vhost_front_unseal(struct vhost_front *front);
 void vhost_front_done(struct vhost_front *front);
 
 /* One message as it stands; false when the back end is gone. */

@@ -2,6 +2,7 @@
 /* Guests whose memory is the wire: a front end of the tests' own, honest and not, against the endpoint. */
 #include "unit/port/fixture.h"
 
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -509,6 +510,51 @@ static void a_guest_of_one_queue_is_not_offered_more(void **state)
 	}
 }
 
+static struct endpoint *faulty;
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (!faulty->fault(faulty, info->si_addr))
+		signal(number, SIG_DFL);
+}
+
+static void a_guest_that_takes_its_memory_away_is_dropped_and_another_goes_on(void **state)
+{
+	static const uint8_t header[VIRTIO_NET_HEADER_BYTES] = {0},
+			     bytes[1000] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 6};
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, before;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
+	for (int packed = 0; packed < 2; packed++) {
+		uint64_t features = plain | (packed ? FEATURES(RING_PACKED) : 0);
+		struct vhost_front other;
+		struct bed bed;
+
+		bed_init(&bed);
+		vhost_front_unseal(&bed.front);
+		faulty = bed.fixture->endpoint;
+		vhost_front_start(&bed.front, features);
+		vhost_front_init(&other, fixture_connect(bed.fixture->path, SOCK_STREAM), pump, bed.fixture);
+		pump(bed.fixture);
+		vhost_front_start(&other, features);
+		vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+		assert_int_equal(ftruncate(bed.front.memory_fd, 0), 0);
+		pump(bed.fixture);
+		assert_int_equal(bed.fixture->port_count, 1);
+		assert_int_equal(bed.fixture->gone.count[DROP_VHOST_FAULT], 1);
+		vhost_front_frame(&other, header, bytes, sizeof(bytes));
+		pump(bed.fixture);
+		assert_int_equal(bed.fixture->ports[0]->counters.from_guest.frames, 1);
+		assert_int_equal(bed.fixture->port_count, 1);
+		assert_int_equal(ftruncate(bed.front.memory_fd, (off_t)(VHOST_FRONT_RINGS * bed.front.ring_bytes)), 0);
+		vhost_front_done(&other);
+		bed_done(&bed);
+	}
+	sigaction(SIGBUS, &before, NULL);
+}
+
 static void words_that_do_not_go_together_are_refused(void **state)
 {
 	static const char *const words[] = {"vhost-user",
@@ -547,6 +593,7 @@ int main(void)
 		cmocka_unit_test(the_request_that_agrees_on_acknowledgements_is_acknowledged),
 		cmocka_unit_test(a_packed_ring_at_0_is_at_its_beginning),
 		cmocka_unit_test(a_guest_of_one_queue_is_not_offered_more),
+		cmocka_unit_test(a_guest_that_takes_its_memory_away_is_dropped_and_another_goes_on),
 		cmocka_unit_test(words_that_do_not_go_together_are_refused),
 	};
 
