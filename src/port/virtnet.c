@@ -394,7 +394,7 @@ void virtnet_init(struct virtnet *virtnet, const struct virtnet_owner *owner, st
 	framequeue_init(&virtnet->queue, blocks, queue_bytes);
 }
 
-void virtnet_done(struct virtnet *virtnet)
+static void virtnet_drop_queued(struct virtnet *virtnet, enum drop_reason reason)
 {
 	struct iovec pieces[VIRTNET_QUEUE_PIECES];
 	size_t bytes;
@@ -403,14 +403,20 @@ void virtnet_done(struct virtnet *virtnet)
 		framequeue_consume_frame(&virtnet->queue);
 		virtnet->port.counters.to_guest.frames--;
 		virtnet->port.counters.to_guest.bytes -= bytes - VNET_HEADER_BYTES;
-		port_drop(&virtnet->port, DROP_PORT_CLOSED, NULL);
+		port_drop(&virtnet->port, reason, NULL);
 	}
+}
+
+void virtnet_done(struct virtnet *virtnet)
+{
+	virtnet_drop_queued(virtnet, DROP_PORT_CLOSED);
 	framequeue_done(&virtnet->queue);
 }
 
 void virtnet_set_features(struct virtnet *virtnet, uint64_t features, uint32_t mtu_bytes)
 {
 	struct port_accepts *accepts = &virtnet->port.accepts;
+	const struct port_accepts before = *accepts;
 
 	virtnet->features = features;
 	accepts->csum = virtnet_has(virtnet, VIRTNET_FEATURE(GUEST_CSUM));
@@ -420,6 +426,10 @@ void virtnet_set_features(struct virtnet *virtnet, uint64_t features, uint32_t m
 	accepts->uso = accepts->csum && virtnet_has(virtnet, VIRTNET_FEATURE(GUEST_USO4)) &&
 		       virtnet_has(virtnet, VIRTNET_FEATURE(GUEST_USO6));
 	accepts->frame_bytes = mtu_bytes + FRAME_BYTES_MIN + 8; /* its header and two tags */
+	/* What waits was made to fit another driver. */
+	if (before.csum != accepts->csum || before.tso4 != accepts->tso4 || before.tso6 != accepts->tso6 ||
+	    before.ecn != accepts->ecn || before.uso != accepts->uso)
+		virtnet_drop_queued(virtnet, DROP_RING_OFF);
 }
 
 int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *setup)

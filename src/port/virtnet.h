@@ -112,7 +112,8 @@ void virtnet_init(struct virtnet *virtnet, const struct virtnet_owner *owner, st
 /* What is queued is dropped by name. Before the port is detached. */
 void virtnet_done(struct virtnet *virtnet);
 
-/* What the guest accepted; `mtu_bytes` is the network's. Rings that are started keep what they have. */
+/* What the guest accepted; `mtu_bytes` is the network's. Rings that are started keep what they have; what waits for room
+ * is dropped by name when the guest does not accept the same offloads any more. */
 void virtnet_set_features(struct virtnet *virtnet, uint64_t features, uint32_t mtu_bytes);
 /* The setup's memory and features are filled in here. As ring_init(); -EINVAL too for a ring that is too large. */
 int virtnet_start(struct virtnet *virtnet, uint32_t ring, struct ring_setup *setup);
