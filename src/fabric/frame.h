@@ -59,6 +59,9 @@ struct frame_layout {
 
 struct frame {
 	const uint8_t *head;
+	/* The head as a stream brought it, its length in the 4 bytes before; another head than `head`, or NULL: not so. A
+	 * stream that it goes out by sends those bytes, and many such frames in one piece. */
+	const uint8_t *framed;
 	uint32_t head_bytes;
 	uint32_t length; /* head and body */
 	const struct iovec *body;

@@ -53,6 +53,7 @@ static enum drop_reason framing_read_header(struct framing *framing)
 
 	if (count > framing->left)
 		count = framing->left;
+	framing->whole_header = count == FRAMING_HEADER_BYTES;
 	if (count > 0)
 		memcpy(framing->header + framing->header_bytes, framing->next, count);
 	framing->next += count;
@@ -104,7 +105,8 @@ size_t framing_next(struct framing *framing, struct frame *ret_frames, size_t mo
 		if (framing->have == framing->length) {
 			frame_init(&ret_frames[count++], framing->partial, framing->length);
 		} else if (framing->have == 0 && framing->left >= framing->length) {
-			frame_init(&ret_frames[count++], framing->next, framing->length);
+			frame_init(&ret_frames[count], framing->next, framing->length);
+			ret_frames[count++].framed = framing->whole_header ? framing->next : NULL;
 			framing->next += framing->length;
 			framing->left -= framing->length;
 		} else {

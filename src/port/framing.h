@@ -8,6 +8,7 @@
 #ifndef PORT_FRAMING_H
 #define PORT_FRAMING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -28,6 +29,7 @@ struct framing {
 	uint8_t *partial; /* FRAME_BYTES_MAX bytes, the caller's; untouched until needed */
 	uint8_t *next;    /* what was read and is not handed on yet, in the shared buffer */
 	size_t left;
+	bool whole_header; /* the last one stands in the shared buffer, right before its frame */
 };
 
 void framing_init(struct framing *framing, void *partial);

@@ -121,7 +121,7 @@ bool outlet_keep_from(struct outlet *outlet, uint32_t index, size_t skip)
 
 	for (; index < outlet->gather.count; index++) {
 		gather_frame(&outlet->gather, index, &frame);
-		if (!outlet_keep(outlet, outlet->gather.prefix[index], &frame, skip) && skip > 0) {
+		if (!outlet_keep(outlet, gather_prefix(&outlet->gather, index), &frame, skip) && skip > 0) {
 			outlet_drop_from(outlet, index + 1, DROP_PORT_CLOSED);
 			return false;
 		}
@@ -166,22 +166,39 @@ static void outlet_flush(struct port *port)
 	gather_clear(&outlet->gather);
 }
 
+static bool outlet_gather(struct outlet *outlet, const uint8_t *prefix, const struct frame *frame)
+{
+	if (prefix + outlet->way->prefix_bytes == frame->head)
+		return gather_add_standing(&outlet->gather, prefix, frame);
+	return gather_add(&outlet->gather, prefix, frame);
+}
+
+/* What stands before the frame: in memory already, or written into `own`. */
+static const uint8_t *outlet_prefix(const struct outlet *outlet, const struct frame *frame, uint8_t *own)
+{
+	if (outlet->way->keeps_framing && frame->framed && frame->framed == frame->head && frame->body_pieces == 0)
+		return frame->head - outlet->way->prefix_bytes;
+	if (outlet->way->prefix)
+		outlet->way->prefix(frame, own);
+	return own;
+}
+
 static void outlet_queue(struct port *port, const struct frame *frame)
 {
 	struct outlet *outlet = outlet_of(port);
-	uint8_t prefix[GATHER_PREFIX_BYTES] = {0};
+	uint8_t own[GATHER_PREFIX_BYTES] = {0};
+	const uint8_t *prefix;
 
 	if (outlet->leaving || outlet->muted) {
 		port_drop(port, outlet->leaving ? DROP_PORT_CLOSED : DROP_DATAGRAM_GUEST_MUTED, frame);
 		return;
 	}
-	if (outlet->way->prefix)
-		outlet->way->prefix(frame, prefix);
+	prefix = outlet_prefix(outlet, frame, own);
 	if (!framequeue_empty(&outlet->queue)) {
 		outlet_keep(outlet, prefix, frame, 0);
 		return;
 	}
-	if (gather_add(&outlet->gather, prefix, frame))
+	if (outlet_gather(outlet, prefix, frame))
 		return;
 	outlet_flush(port);
 	if (outlet->leaving)
@@ -189,7 +206,7 @@ static void outlet_queue(struct port *port, const struct frame *frame)
 	else if (!framequeue_empty(&outlet->queue))
 		outlet_keep(outlet, prefix, frame, 0);
 	else
-		gather_add(&outlet->gather, prefix, frame); /* an empty one takes it: FRAME_PIECES_MAX */
+		outlet_gather(outlet, prefix, frame); /* an empty one takes it: FRAME_PIECES_MAX */
 }
 
 static void outlet_look(const struct port *port, struct port_status *ret_status)

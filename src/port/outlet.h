@@ -25,6 +25,8 @@ struct outlet_way {
 	/* What stands before the frame, GATHER_PREFIX_BYTES at most. NULL: nothing. */
 	void (*prefix)(const struct frame *frame, uint8_t *ret_prefix);
 	uint32_t prefix_bytes;
+	/* A frame that a stream brought and nobody changed goes out with the prefix that stands before it. */
+	bool keeps_framing;
 	/* Sends what is gathered; each frame is sent, kept (outlet_keep) or dropped by name. */
 	void (*send)(struct outlet *outlet);
 	/* The queue holds something: ask to be told when the far end takes more. */

@@ -166,6 +166,7 @@ static const struct connected_way stream_way = {
 		{
 			.prefix = stream_prefix,
 			.prefix_bytes = FRAMING_HEADER_BYTES,
+			.keeps_framing = true,
 			.send = stream_send,
 			.wait = connected_wait,
 			.leave = connected_leave,

@@ -113,15 +113,15 @@ static void open_client(struct client *client, const char *kind, const char *pat
 	connect_path(client->fd, path);
 }
 
-/* 64 frames in one write, with their lengths. */
+/* 64 frames in one write, with their lengths; made once, as other clients make their one frame. */
 static void send_batch(const struct client *client, const uint8_t *frame, size_t bytes)
 {
 	static uint8_t batch[BATCH * (4 + 2048)];
-	uint8_t *to = batch;
+	static uint8_t *to = batch;
 
 	if (bytes > 2048)
 		die("a batch is of frames up to 2048 bytes");
-	for (int i = 0; i < BATCH; i++, to += 4 + bytes) {
+	for (int i = 0; i < BATCH && to < batch + BATCH * (4 + bytes); i++, to += 4 + bytes) {
 		to[2] = (uint8_t)(bytes >> 8);
 		to[3] = (uint8_t)bytes;
 		memcpy(to + 4, frame, bytes);

@@ -91,11 +91,40 @@ static void a_full_gather_refuses_and_changes_nothing(void **state)
 	assert_int_equal(gather.pieces, 2 * (2 + FRAME_PIECES_MAX));
 }
 
+static void frames_that_stand_in_a_row_are_one_piece(void **state)
+{
+	static const uint8_t bytes[] = "AAAAfirstBBBBsecond....CCCCthird";
+	struct frame first = frame_of(bytes + 4, 5, NULL, 0), second = frame_of(bytes + 13, 6, NULL, 0);
+	struct frame third = frame_of(bytes + 27, 5, NULL, 0), again;
+	struct gather gather;
+
+	(void)state;
+	gather_init(&gather, 4);
+	assert_true(gather_add_standing(&gather, bytes, &first));
+	assert_true(gather_add_standing(&gather, bytes + 9, &second));
+	assert_int_equal(gather.pieces, 1);
+	assert_int_equal(gather.piece[0].iov_len, 19);
+	/* not behind it, and behind one that is in pieces of its own */
+	assert_true(gather_add_standing(&gather, bytes + 23, &third));
+	assert_true(gather_add(&gather, "DDDD", &first));
+	assert_true(gather_add_standing(&gather, bytes + 9, &second));
+	assert_int_equal(gather.pieces, 5);
+	assert_int_equal(gather.bytes, 9 + 10 + 9 + 9 + 10);
+	gather_frame(&gather, 1, &again);
+	assert_int_equal(again.length, 6);
+	assert_memory_equal(again.head, "second", 6);
+	assert_memory_equal(gather_prefix(&gather, 1), "BBBB", 4);
+	gather_frame(&gather, 3, &again);
+	assert_memory_equal(again.head, "first", 5);
+	assert_memory_equal(gather_prefix(&gather, 3), "DDDD", 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_stand_in_order_behind_their_prefix),
 		cmocka_unit_test(without_a_prefix_the_head_is_first),
+		cmocka_unit_test(frames_that_stand_in_a_row_are_one_piece),
 		cmocka_unit_test(a_full_gather_refuses_and_changes_nothing),
 	};
 
