@@ -13,6 +13,7 @@ import itertools
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 
@@ -20,6 +21,8 @@ import pytest
 
 from kit import eventually, guests, need
 from kit.far import WORLD
+from kit.frames import BROADCAST, StreamGuest, ethernet
+from kit.front import Front
 
 FULL = "FULL" in os.environ
 FACTORS = ("packed", "mrg_rxbuf", "indirect_desc", "event_idx", "queues", "ip6")
@@ -178,3 +181,32 @@ def test_a_guestwire_that_begins_anew_goes_on(wire, tmp_path, closing, end, pack
         guest.run("kill $(cat /tmp/ping); ping -q -A -c 1000 -s 1400 -w 30 10.0.2.2", 60)
         guest.dhcp()
     assert not any(reason.startswith(("ring-", "vhost-")) and reason != "ring-off" for port in lab.show()["ports"] for reason in port.get("drops") or {})
+
+
+@pytest.mark.asan
+def test_a_guest_that_takes_its_memory_away_is_dropped_by_name_and_fifty_others_lose_nothing(wire, tmp_path, closing):
+    lab = wire("--guest", f"vhost-user,path={tmp_path}/v.sock", "--guest", f"stream,path={tmp_path}/s.sock")
+    others = [closing(StreamGuest(f"{tmp_path}/s.sock")) for _ in range(50)]
+    for other in others:
+        other.hello()
+    eventually(lambda: sum(port["kind"] == "stream" and port["connected"] for port in lab.show()["ports"]) == 50, what="fifty guests")
+    for _ in range(3):
+        front = closing(Front(f"{tmp_path}/v.sock"))
+        front.start()
+        front.offer(b"\xff" * 6 + bytes.fromhex("020000000901") + b"\x88\xb5" + bytes(100))
+        for other in others:  # its honest frame came to all
+            assert any(frame[6:12].hex() == "020000000901" for frame in other.frames(1.0)), lab.show()
+        front.shrink()
+        for number in range(40):
+            others[0].send(ethernet(BROADCAST, others[0].mac, 0x88b6, struct.pack("!H", number) + bytes(60)))
+            if number == 20:
+                front.kick(1)
+        assert front.socket.recv(1) == b"", "it was not dropped"
+        for other in others[1:]:
+            came = (frame[14:16] for frame in other.frames(2.0) if frame[12:14] == b"\x88\xb6")
+            assert list(itertools.islice(came, 40)) == [struct.pack("!H", number) for number in range(40)]
+        assert others[0].resolve("10.0.2.2")
+        streams = [port for port in lab.show()["ports"] if port["kind"] == "stream" and port["connected"]]
+        assert len(streams) == 50 and not any(port.get("drops") for port in streams)
+        assert lab.process.poll() is None
+    assert lab.errors().count("left (memory that went away while it was in use)") == 3
