@@ -194,16 +194,19 @@ static int daemon_add_forwards(struct running *running, struct error *ret_error)
 static int daemon_write_pid(struct running *running, struct error *ret_error)
 {
 	const char *path = running->daemon->pidfile;
+	struct stat status;
 	int fd, length;
 	char text[32];
 
 	if (!path)
 		return 0;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	if (fd < 0)
 		return error_set(ret_error, -errno, "pid file %s: %s", path, error_name(-errno));
-	running->pidfile = true;
-	fchmod(fd, 0644);
+	/* /dev/null stays where and what it is. */
+	running->pidfile = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	if (running->pidfile)
+		fchmod(fd, 0644);
 	length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	if (write(fd, text, (size_t)length) != length) {
 		close(fd);

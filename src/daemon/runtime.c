@@ -108,6 +108,14 @@ static bool runtime_same(int fd, const char *path)
 	       open_file.st_dev == named.st_dev;
 }
 
+/* The folders, once they are empty. Above it only ours goes, unless other networks live there; in a session's folder and in
+ * /tmp nothing should be left. */
+static void runtime_remove(const struct runtime *runtime)
+{
+	rmdir(runtime->folder);
+	rmdir(runtime->base);
+}
+
 /* One try: 0 taken; -EAGAIN: the folder went away meanwhile; -EEXIST: somebody has it. */
 static int runtime_try(struct runtime *runtime, const char *name, struct error *ret_error)
 {
@@ -115,15 +123,18 @@ static int runtime_try(struct runtime *runtime, const char *name, struct error *
 	char path[RUNTIME_PATH_BYTES];
 	int fd, result = runtime_make_base(runtime->base, ret_error);
 
-	if (result == 0)
-		result = runtime_make(runtime->folder, ret_error);
+	if (result == 0 && (result = runtime_make(runtime->folder, ret_error)) < 0)
+		rmdir(runtime->base);
 	if (result == 0)
 		result = runtime_path(runtime->base, name, "lock", path, ret_error);
 	if (result < 0)
 		return result == -ENOENT ? -EAGAIN : result;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return errno == ENOENT ? -EAGAIN : error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+	if (fd < 0) {
+		result = errno == ENOENT ? -EAGAIN : error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+		runtime_remove(runtime);
+		return result;
+	}
 	if (fcntl(fd, F_SETLK, &lock) < 0) {
 		result = error_set(ret_error, -EEXIST,
 				   "network %s is running already (pid %d); guestwire down %s ends it", name,
@@ -181,9 +192,7 @@ void runtime_release(struct runtime *runtime)
 	if (runtime->lock < 0)
 		return;
 	runtime_clear(runtime, true);
-	rmdir(runtime->folder);
-	/* Gone as well unless other networks live there; in a session's folder and in /tmp nothing should be left. */
-	rmdir(runtime->base);
+	runtime_remove(runtime);
 	close(runtime->lock);
 	runtime->lock = -1;
 }

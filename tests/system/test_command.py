@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import termios
@@ -329,6 +330,18 @@ def ended(pid):
             return file.read().rsplit(")", 1)[1].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def test_a_pid_file_that_is_no_file_stays_where_it_is(guestwire, tmp_path):
+    os.mkfifo(tmp_path / "p", 0o600)
+    done = guestwire("up", "t", "-d", "--pidfile", tmp_path / "p")
+    assert done.returncode == 1 and "No such device or address" in done.stderr and done.stderr.count("\n") == 1  # nobody reads it
+    reader = os.open(tmp_path / "p", os.O_RDONLY | os.O_NONBLOCK)
+    assert guestwire("up", "t", "-d", "--pidfile", tmp_path / "p").returncode == 0
+    assert os.read(reader, 100).strip().isdigit()
+    os.close(reader)
+    assert guestwire("down", "t").returncode == 0
+    assert stat.S_IMODE(os.lstat(tmp_path / "p").st_mode) == 0o600
 
 
 def test_d_passes_on_why_it_failed(guestwire, tmp_path):

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,6 +63,24 @@ static void the_folder_follows_from_the_user_and_the_session(void **state)
 		assert_int_equal(runtime_base(rows[i].session, rows[i].uid, path, NULL), 0);
 		assert_string_equal(path, rows[i].wanted);
 	}
+}
+
+/* As on a disk where a folder still fits and a file does not. */
+static void without_a_lock_no_folder_stays_behind(void **state)
+{
+	struct rlimit files, none;
+	struct runtime runtime;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none = (struct rlimit){0, files.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(runtime_claim(&runtime, base, "lab", &error), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	assert_non_null(strstr(error.text, "/guestwire/lab/lock: "));
+	assert_int_equal(access(base, F_OK), -1);
+	runtime_release(&runtime);
 }
 
 static void a_folder_too_long_for_a_socket_is_refused(void **state)
@@ -193,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_folder_too_long_for_a_socket_is_refused),
 		cmocka_unit_test(a_claimed_folder_is_private_and_goes_again),
 		cmocka_unit_test(a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_killed),
+		cmocka_unit_test(without_a_lock_no_folder_stays_behind),
 		cmocka_unit_test(a_network_that_never_was_has_no_process),
 		cmocka_unit_test(a_folder_that_others_may_write_is_refused),
 	};
