@@ -100,6 +100,12 @@ static char *wait_refuse(const struct wait *wait, int error)
 	case -EOPNOTSUPP:
 		snprintf(text, sizeof(text), "%s: port %u cannot be asked for: that needs --uplink user", who, port);
 		break;
+	case -EINVAL:
+		snprintf(text, sizeof(text),
+			 "%s: no guest of this network can have that address; guestwire show says "
+			 "which it has",
+			 wait->address);
+		break;
 	default:
 		snprintf(text, sizeof(text), "%s, port %u: %s", who, port, error_name(error));
 	}

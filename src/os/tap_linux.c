@@ -158,7 +158,7 @@ static int tap_refused(const struct tap_request *wanted, int code, struct error 
 				 name, wanted->name && *wanted->name ? wanted->name : "tap0");
 	case -EBUSY:
 		return error_set(ret_error, code,
-				 "%s: another process uses it; stop that one or choose another ifname=", name);
+				 "%s: another process uses it; stop that one or choose another name with ifname", name);
 	case -EINVAL:
 		return error_set(ret_error, code,
 				 "%s: there is an interface of this name that is no single-queue tap, or the name is "

@@ -44,9 +44,20 @@ def take(connection, count):
         left -= len(data)
     return digest.digest() == hashlib.sha256(pattern(count)).digest()
 def both_ways(connection, count):
-    sender = threading.Thread(target=send, args=(connection, count))
+    failed = []
+    def sending():
+        try:
+            send(connection, count)
+        except OSError as error:
+            failed.append(error)
+    sender = threading.Thread(target=sending)
     sender.start()
-    right = take(connection, count)
+    try:
+        right = take(connection, count)
+    except EOFError:
+        sender.join()
+        # a reset is told once: who writes may have it, and who reads sees an end then
+        raise failed[0] if failed else EOFError("an end")
     sender.join()
     return right
 def serve_one(connection):

@@ -152,6 +152,11 @@ def test_a_guest_that_nobody_knows_is_told_when_it_is_forwarded_to(wire, closing
     assert lab.command("forward", "add", "127.0.0.1::10.0.2.99:23").stderr == ""
 
 
+def test_an_address_that_no_guest_can_have_is_not_waited_for(wire):
+    done = wire().command("wait", "192.0.2.77:80", "--timeout", "10", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("guestwire: 192.0.2.77: no guest of this network can have that address; "), done.stderr
+
+
 def test_mistakes_about_forwards_of_a_running_network(wire, closing):
     lab = wire()
     taken = closing(socket.create_server(("127.0.0.1", 0)))
