@@ -15,15 +15,13 @@
 #include "base/spec.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/companion.h"
 #include "cli/connection.h"
 #include "cli/forwardline.h"
 #include "cli/netports.h"
 #include "cli/place.h"
-#include "daemon/child.h"
-#include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/describe.h"
-#include "daemon/detach.h"
 #include "daemon/holder.h"
 #include "daemon/namespace.h"
 #include "guestwire/guestwire.h"
@@ -64,49 +62,39 @@ static const struct argument netns_options[] = {
 };
 
 struct netns {
-	struct config config;
+	struct companion companion;
 	const char *mtu; /* as it was typed; NULL */
-	const char *log_file;
-	bool verbose;
 	struct namespace_request request;
-	char *const *words; /* the command's; NULL: none was given */
 
 	struct namespace namespace;
 	struct namespace_addresses addresses;
 	struct netports netports;
 	struct holder holder;
-	bool over;         /* the holder is gone */
-	char folder[4096]; /* where relative paths begin */
-	char base[RUNTIME_PATH_BYTES];
+	bool over; /* the holder is gone */
 	char resolv_conf[RUNTIME_PATH_BYTES];
 	char *resolv_text;
-	struct child child;
 };
 
-static int netns_set(char **field, const char *what, const char *value, struct error *ret_error)
+static int netns_option(void *owner, int option, const char *value, struct error *ret_error)
 {
-	if (*field)
-		return error_set(ret_error, -EINVAL, "netns: %s twice: %.60s and %.60s", what, *field, value);
-	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
-}
+	struct netns *netns = owner;
+	struct companion *companion = &netns->companion;
 
-static int netns_option(struct netns *netns, int option, const char *value, struct error *ret_error)
-{
 	switch (option) {
 	case NETNS_UPLINK:
-		return netns_set(&netns->config.uplink.text, "--uplink", value, ret_error);
+		return companion_set(companion, &companion->config.uplink.text, "--uplink", value, ret_error);
 	case NETNS_MTU_BYTES:
 		netns->mtu = value;
 		break;
 	case NETNS_PUBLISH:
-		return place_add_forward(&netns->config, value, netns->folder, ret_error);
+		return place_add_forward(&companion->config, value, companion->folder, ret_error);
 	case NETNS_TCP_IN:
 	case NETNS_UDP_IN:
 	case NETNS_TCP_OUT:
 	case NETNS_UDP_OUT:
 		return netports_add(&netns->netports, (enum portmap_way)(option - NETNS_TCP_IN), value, ret_error);
 	case NETNS_NAME:
-		return netns_set(&netns->config.name, "--name", value, ret_error);
+		return companion_set(companion, &companion->config.name, "--name", value, ret_error);
 	case NETNS_IFNAME:
 		netns->request.ifname = value;
 		break;
@@ -117,10 +105,10 @@ static int netns_option(struct netns *netns, int option, const char *value, stru
 		netns->request.own_ids = true;
 		break;
 	case NETNS_LOG_FILE:
-		netns->log_file = value;
+		companion->log_file = value;
 		break;
 	case NETNS_VERBOSE:
-		netns->verbose = true;
+		companion->verbose = true;
 		break;
 	}
 	return 0;
@@ -129,7 +117,7 @@ static int netns_option(struct netns *netns, int option, const char *value, stru
 /* The words of --uplink, and what is usual here where they say nothing of it. */
 static int netns_complete_uplink(struct netns *netns, struct error *ret_error)
 {
-	const char *given = netns->config.uplink.text ? netns->config.uplink.text : "user";
+	const char *given = netns->companion.config.uplink.text ? netns->companion.config.uplink.text : "user";
 	const char *mtu = netns->mtu, *loopback;
 	struct spec spec;
 	char *whole;
@@ -146,48 +134,27 @@ static int netns_complete_uplink(struct netns *netns, struct error *ret_error)
 	if (asprintf(&whole, "%s%s,mtu=%s", given, loopback, mtu) < 0)
 		return error_set(ret_error, -ENOMEM, "no memory");
 	netns->request.mtu_bytes = (uint32_t)strtoul(mtu, NULL, 10);
-	free(netns->config.uplink.text);
-	netns->config.uplink.text = whole;
+	free(netns->companion.config.uplink.text);
+	netns->companion.config.uplink.text = whole;
 	return 0;
 }
 
 static int netns_check(struct netns *netns, struct error *ret_error)
 {
-	char name[CONFIG_NAME_BYTES];
+	int result;
 
-	if (netns->request.attach && netns->words)
+	if (netns->request.attach && netns->companion.words)
 		return error_set(
 			ret_error, -EINVAL,
 			"netns: --attach %.60s serves a namespace that is there; %.60s is to be started inside "
 			"it by other means",
-			netns->request.attach, netns->words[0]);
+			netns->request.attach, netns->companion.words[0]);
 	if (netns->request.attach && netns->request.own_ids)
 		return error_set(ret_error, -EINVAL,
 				 "netns: --map-current-user is for a new namespace, not for --attach %.60s",
 				 netns->request.attach);
-	snprintf(name, sizeof(name), "netns-%ld", (long)getpid());
-	if (!netns->config.name && config_set(&netns->config.name, name) < 0)
-		return error_set(ret_error, -ENOMEM, "no memory");
-	if (config_check_name(netns->config.name, ret_error) < 0)
-		return ret_error->code;
-	return netns_complete_uplink(netns, ret_error);
-}
-
-static int netns_read(struct netns *netns, struct arguments *arguments, struct error *ret_error)
-{
-	const char *word;
-	int found, result = 0;
-
-	while (result == 0 && (found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
-		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
-			return found;
-		if (found == ARGUMENT_PLAIN) {
-			netns->words = arguments->words + arguments->at - 1;
-			break;
-		}
-		result = netns_option(netns, found, word, ret_error);
-	}
-	return result == 0 ? netns_check(netns, ret_error) : result;
+	result = companion_name(&netns->companion, ret_error);
+	return result < 0 ? result : netns_complete_uplink(netns, ret_error);
 }
 
 /* ---- when the network is there ---- */
@@ -208,7 +175,7 @@ static void netns_on_address(void *owner, const struct gw_address_info *info)
 	to = open_memstream(&netns->resolv_text, &bytes);
 	if (!to)
 		return;
-	fprintf(to, "# made by guestwire for network %s\n", netns->config.name);
+	fprintf(to, "# made by guestwire for network %s\n", netns->companion.config.name);
 	for (; *word; word += strspn(word, " ")) {
 		bytes = strcspn(word, " ");
 		fprintf(to, "nameserver %.*s\n", (int)bytes, word);
@@ -223,7 +190,8 @@ static void netns_on_address(void *owner, const struct gw_address_info *info)
 static int netns_write_resolv_conf(struct netns *netns, struct error *ret_error)
 {
 	const char *text = netns->resolv_text;
-	int fd, result = runtime_path(netns->base, netns->config.name, "resolv.conf", netns->resolv_conf, ret_error);
+	int fd, result = runtime_path(netns->companion.base, netns->companion.config.name, "resolv.conf",
+				      netns->resolv_conf, ret_error);
 
 	if (result < 0)
 		return result;
@@ -276,10 +244,10 @@ static void netns_on_up(void *owner, struct gw_network *network, const char *con
 	json_t *forwards = describe_forwards(network, 0);
 
 	(void)control_path;
-	if (netns->request.attach || netns->verbose)
-		fprintf(stderr, "guestwire: network %s serves %s as %s %s %s\n", netns->config.name,
-			netns->request.attach ? netns->request.attach : netns->words[0], netns->namespace.ifname,
-			netns->addresses.address4, netns->addresses.address6);
+	if (netns->request.attach || netns->companion.verbose)
+		fprintf(stderr, "guestwire: network %s serves %s as %s %s %s\n", netns->companion.config.name,
+			netns->request.attach ? netns->request.attach : netns->companion.words[0],
+			netns->namespace.ifname, netns->addresses.address4, netns->addresses.address6);
 	forwardline_print(forwards, stderr);
 	json_decref(forwards);
 }
@@ -299,32 +267,23 @@ static int netns_prepare(void *owner, struct error *ret_error)
 
 static int netns_serve(struct netns *netns, struct error *ret_error)
 {
-	struct detach detach = {.ready = -1};
-	struct daemon daemon = {.config = &netns->config,
-				.name = netns->config.name,
-				.base = netns->base,
-				.detach = &detach,
-				.verbose = netns->verbose,
-				.quiet = true,
-				.on_network = netns_on_network,
+	struct companion *companion = &netns->companion;
+	struct daemon daemon = {.on_network = netns_on_network,
 				.on_up = netns_on_up,
 				.on_down = netns_on_down,
 				.owner = netns,
 				.over = &netns->over};
-	char *log_file = NULL;
-	int result = connection_base(netns->base, ret_error);
+	int result = connection_base(companion->base, ret_error);
 
-	if (result < 0 || (result = place_path(netns->log_file, netns->folder, &log_file, ret_error)) < 0)
+	if (result < 0)
 		return result;
-	daemon.log_file = log_file;
 	if (!netns->request.attach)
-		daemon.child = &netns->child;
+		daemon.child = &companion->child;
 	result = namespace_start(&netns->namespace, &netns->request, ret_error);
 	if (result == 0)
-		result = daemon_run(&daemon, ret_error);
+		result = companion_serve(companion, &daemon, ret_error);
 	holder_done(&netns->holder);
 	namespace_done(&netns->namespace);
-	free(log_file);
 	return result;
 }
 
@@ -333,34 +292,32 @@ static int netns_run(int count, char **words)
 	const char *shell = getenv("SHELL");
 	char *const usual[] = {(char *)(uintptr_t)(shell && *shell ? shell : "/bin/sh"), NULL};
 	struct netns netns = {.request.ifname = "eth0", .holder.fd = -1};
+	struct companion *companion = &netns.companion;
 	struct arguments arguments;
 	struct error error = {0};
-	int code = EXIT_OK, result;
+	int code, result;
 
-	if (!getcwd(netns.folder, sizeof(netns.folder)))
-		netns.folder[0] = '\0';
-	config_init(&netns.config);
+	companion_init(companion, "netns");
 	namespace_init(&netns.namespace);
 	arguments_init(&arguments, netns_options, count, words);
-	result = netns_read(&netns, &arguments, &error);
+	result = companion_read(companion, &arguments, netns_option, &netns, &error);
 	if (result == ARGUMENT_HELP) {
-		config_done(&netns.config);
+		companion_done(companion);
 		return command_help(&netns_command);
 	}
-	if (!netns.words)
-		netns.words = usual;
-	child_init(&netns.child, netns.words);
-	netns.child.prepare = netns_prepare;
-	netns.child.owner = &netns;
+	if (result == 0)
+		result = netns_check(&netns, &error);
+	if (!companion->words)
+		companion->words = usual;
+	child_init(&companion->child, companion->words);
+	companion->child.prepare = netns_prepare;
+	companion->child.owner = &netns;
 	if (result == 0)
 		result = netns_serve(&netns, &error);
-	if (result < 0)
-		code = command_complain(&error);
-	if (netns.child.code)
-		code = netns.child.code;
+	code = companion_finish(companion, result, &error);
 	free(netns.resolv_text);
 	netports_done(&netns.netports);
-	config_done(&netns.config);
+	companion_done(companion);
 	return code;
 }
 

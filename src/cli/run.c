@@ -14,15 +14,13 @@
 #include "base/spec.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/companion.h"
 #include "cli/connection.h"
 #include "cli/forwardline.h"
 #include "cli/hypervisor.h"
 #include "cli/place.h"
-#include "daemon/child.h"
-#include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/describe.h"
-#include "daemon/detach.h"
 #include "guestwire/guestwire.h"
 
 enum {
@@ -48,52 +46,43 @@ static const struct argument run_options[] = {
 };
 
 struct run {
-	struct config config;
-	const char *log_file;
-	bool verbose, print;
+	struct companion companion;
+	bool print;
 	enum hypervisor_way way;
-	char *const *words; /* as they were typed */
 
 	struct hypervisor hypervisor;
 	struct wordlist whole; /* as they are started */
 	unsigned mtu_bytes;
 	int ends[2]; /* {fd}: the network's and the hypervisor's; -1: none */
-	char folder[4096];
-	char base[RUNTIME_PATH_BYTES];
 	char path[HYPERVISOR_WAYS][RUNTIME_PATH_BYTES];
 	char mac[18];
-	struct child child;
 };
 
-static int run_set(char **field, const char *what, const char *value, struct error *ret_error)
+static int run_option(void *owner, int option, const char *value, struct error *ret_error)
 {
-	if (*field)
-		return error_set(ret_error, -EINVAL, "run: %s twice: %.60s and %.60s", what, *field, value);
-	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
-}
+	struct run *run = owner;
+	struct companion *companion = &run->companion;
 
-static int run_option(struct run *run, int option, const char *value, struct error *ret_error)
-{
 	switch (option) {
 	case RUN_UPLINK:
-		return run_set(&run->config.uplink.text, "--uplink", value, ret_error);
+		return companion_set(companion, &companion->config.uplink.text, "--uplink", value, ret_error);
 	case RUN_GUEST:
 		return hypervisor_way_parse(value, &run->way)
 			       ? 0
 			       : error_set(ret_error, -EINVAL, "run: --guest %.60s: auto, vhost-user, stream or dgram",
 					   value);
 	case RUN_PUBLISH:
-		return place_add_forward(&run->config, value, run->folder, ret_error);
+		return place_add_forward(&companion->config, value, companion->folder, ret_error);
 	case RUN_NAME:
-		return run_set(&run->config.name, "--name", value, ret_error);
+		return companion_set(companion, &companion->config.name, "--name", value, ret_error);
 	case RUN_PRINT:
 		run->print = true;
 		break;
 	case RUN_LOG_FILE:
-		run->log_file = value;
+		companion->log_file = value;
 		break;
 	case RUN_VERBOSE:
-		run->verbose = true;
+		companion->verbose = true;
 		break;
 	}
 	return 0;
@@ -102,7 +91,7 @@ static int run_option(struct run *run, int option, const char *value, struct err
 /* The words of --uplink, and the MTU where they say nothing of it. */
 static int run_complete_uplink(struct run *run, struct error *ret_error)
 {
-	const char *given = run->config.uplink.text ? run->config.uplink.text : "user";
+	const char *given = run->companion.config.uplink.text ? run->companion.config.uplink.text : "user";
 	struct spec spec;
 	char *whole;
 	int result = spec_parse(&spec, given, ret_error);
@@ -116,47 +105,27 @@ static int run_complete_uplink(struct run *run, struct error *ret_error)
 	}
 	if (asprintf(&whole, "%s,mtu=%u", given, run->mtu_bytes) < 0)
 		return error_set(ret_error, -ENOMEM, "no memory");
-	free(run->config.uplink.text);
-	run->config.uplink.text = whole;
+	free(run->companion.config.uplink.text);
+	run->companion.config.uplink.text = whole;
 	return 0;
 }
 
 static int run_check(struct run *run, struct error *ret_error)
 {
-	char name[CONFIG_NAME_BYTES];
 	int result;
 
-	if (!run->words)
+	if (!run->companion.words)
 		return error_set(ret_error, -EINVAL,
 				 "run: which hypervisor? as in guestwire run -- qemu-system-x86_64 -m 2G disk.img");
-	snprintf(name, sizeof(name), "run-%ld", (long)getpid());
-	if (!run->config.name && config_set(&run->config.name, name) < 0)
-		return error_set(ret_error, -ENOMEM, "no memory");
-	if (config_check_name(run->config.name, ret_error) < 0)
-		return ret_error->code;
-	hypervisor_read(run->words, &run->hypervisor);
-	result = hypervisor_choose(&run->hypervisor, run->words[0], run->way, &run->way, ret_error);
+	result = companion_name(&run->companion, ret_error);
 	if (result < 0)
 		return result;
-	hypervisor_mac(run->words, run->folder, run->mac);
+	hypervisor_read(run->companion.words, &run->hypervisor);
+	result = hypervisor_choose(&run->hypervisor, run->companion.words[0], run->way, &run->way, ret_error);
+	if (result < 0)
+		return result;
+	hypervisor_mac(run->companion.words, run->companion.folder, run->mac);
 	return run_complete_uplink(run, ret_error);
-}
-
-static int run_read(struct run *run, struct arguments *arguments, struct error *ret_error)
-{
-	const char *word;
-	int found, result = 0;
-
-	while (result == 0 && (found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
-		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
-			return found;
-		if (found == ARGUMENT_PLAIN) {
-			run->words = arguments->words + arguments->at - 1;
-			break;
-		}
-		result = run_option(run, found, word, ret_error);
-	}
-	return result == 0 ? run_check(run, ret_error) : result;
 }
 
 /* ---- the command ---- */
@@ -178,11 +147,11 @@ static int run_make_ends(struct run *run, struct error *ret_error)
 static int run_complete(struct run *run, struct error *ret_error)
 {
 	struct hypervisor_places places = {.mac = run->mac};
-	int result = connection_base(run->base, ret_error);
+	int result = connection_base(run->companion.base, ret_error);
 
 	for (unsigned i = HYPERVISOR_AUTO + 1; result == 0 && i < HYPERVISOR_WAYS; i++) {
-		result = runtime_path(run->base, run->config.name, hypervisor_way_name((enum hypervisor_way)i),
-				      run->path[i], ret_error);
+		result = runtime_path(run->companion.base, run->companion.config.name,
+				      hypervisor_way_name((enum hypervisor_way)i), run->path[i], ret_error);
 		places.path[i] = run->path[i];
 	}
 	if (result == 0)
@@ -190,7 +159,7 @@ static int run_complete(struct run *run, struct error *ret_error)
 	if (result < 0)
 		return result;
 	places.fd = run->ends[1];
-	hypervisor_complete(&run->hypervisor, run->words, run->way, &places, run->mtu_bytes, &run->whole);
+	hypervisor_complete(&run->hypervisor, run->companion.words, run->way, &places, run->mtu_bytes, &run->whole);
 	return run->whole.failed ? error_set(ret_error, -ENOMEM, "no memory") : 0;
 }
 
@@ -260,8 +229,8 @@ static void run_on_up(void *owner, struct gw_network *network, const char *contr
 	json_t *forwards = describe_forwards(network, 0);
 
 	(void)control_path;
-	if (run->verbose) {
-		fprintf(stderr, "guestwire: network %s: ", run->config.name);
+	if (run->companion.verbose) {
+		fprintf(stderr, "guestwire: network %s: ", run->companion.config.name);
 		wordlist_print(&run->whole, stderr);
 	}
 	forwardline_print(forwards, stderr);
@@ -270,29 +239,13 @@ static void run_on_up(void *owner, struct gw_network *network, const char *contr
 
 static int run_serve(struct run *run, struct error *ret_error)
 {
-	struct detach detach = {.ready = -1};
-	struct daemon daemon = {.config = &run->config,
-				.name = run->config.name,
-				.base = run->base,
-				.detach = &detach,
-				.verbose = run->verbose,
-				.quiet = true,
-				.on_network = run_on_network,
-				.on_up = run_on_up,
-				.owner = run,
-				.child = &run->child};
-	char *log_file = NULL;
-	int result = place_path(run->log_file, run->folder, &log_file, ret_error);
+	struct child *child = &run->companion.child;
+	struct daemon daemon = {.on_network = run_on_network, .on_up = run_on_up, .owner = run, .child = child};
 
-	if (result < 0)
-		return result;
-	daemon.log_file = log_file;
-	child_init(&run->child, run->whole.words);
-	run->child.prepare = run_prepare;
-	run->child.owner = run;
-	result = daemon_run(&daemon, ret_error);
-	free(log_file);
-	return result;
+	child_init(child, run->whole.words);
+	child->prepare = run_prepare;
+	child->owner = run;
+	return companion_serve(&run->companion, &daemon, ret_error);
 }
 
 static void run_close_ends(struct run *run)
@@ -308,30 +261,27 @@ static int run_run(int count, char **words)
 	struct run run = {.way = HYPERVISOR_AUTO, .ends = {-1, -1}};
 	struct arguments arguments;
 	struct error error = {0};
-	int code = EXIT_OK, result;
+	int code, result;
 
-	if (!getcwd(run.folder, sizeof(run.folder)))
-		run.folder[0] = '\0';
-	config_init(&run.config);
+	companion_init(&run.companion, "run");
 	arguments_init(&arguments, run_options, count, words);
-	result = run_read(&run, &arguments, &error);
+	result = companion_read(&run.companion, &arguments, run_option, &run, &error);
 	if (result == ARGUMENT_HELP) {
-		config_done(&run.config);
+		companion_done(&run.companion);
 		return command_help(&run_command);
 	}
+	if (result == 0)
+		result = run_check(&run, &error);
 	if (result == 0)
 		result = run_complete(&run, &error);
 	if (result == 0 && run.print)
 		wordlist_print(&run.whole, stdout);
 	else if (result == 0)
 		result = run_serve(&run, &error);
-	if (result < 0)
-		code = command_complain(&error);
-	if (run.child.code)
-		code = run.child.code;
+	code = companion_finish(&run.companion, result, &error);
 	run_close_ends(&run);
 	wordlist_done(&run.whole);
-	config_done(&run.config);
+	companion_done(&run.companion);
 	return code;
 }
 
