@@ -541,6 +541,9 @@ static enum drop_reason vhost_get_config(struct vhost_device *device, struct vho
 	all[8] = (uint8_t)device->pairs_max;
 	all[10] = (uint8_t)device->mtu_bytes;
 	all[11] = (uint8_t)(device->mtu_bytes >> 8);
+#ifdef PLANTED
+	config->bytes++; /* the planted fault of `make fuzz` */
+#endif
 	memcpy(config->data, all + config->offset, config->bytes);
 	exchange->answer_bytes = VHOST_CONFIG_HEADER_BYTES + config->bytes;
 	return DROP_NONE;
