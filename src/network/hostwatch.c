@@ -88,10 +88,8 @@ static void hostwatch_on_ready(void *owner, unsigned events)
 	struct loop *loop = watch->network->loop;
 
 	(void)events;
-	if (!own_address_has_gone(watch->watch.fd))
-		return;
-	watch->looked_us = 0;
-	timer_set(loop_timers(loop), &watch->lost, loop_now_us(loop) + HOSTWATCH_LOST_US);
+	if (own_address_has_gone(watch->watch.fd))
+		timer_set(loop_timers(loop), &watch->lost, loop_now_us(loop) + HOSTWATCH_LOST_US);
 }
 
 static void hostwatch_on_lost(void *owner, uint64_t now_us)

@@ -2,8 +2,8 @@
 /* This machine's addresses, as they matter to a network with uplink=user, while they change.
  *
  * What guests are told of them (whether there is a way to the IPv6 internet, and under address=host the address itself) is
- * looked at when a guest has the gateway answer something, at most once a second, and at once where one has gone: so
- * nothing wakes for it, and whoever asks for an address is told the one of now.
+ * looked at when a guest has the gateway answer something, at most once a second; so nothing wakes for it, and whoever asks
+ * for an address is told the one of now.
  *
  * Connections that began from an address which is lost can send no more, and their kernel would try for a quarter of an
  * hour: they are reset, so that guests begin anew. What has no address of its own to lose (UDP) goes on. */
