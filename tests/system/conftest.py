@@ -51,3 +51,13 @@ def move(tmp_path_factory):
     source = os.path.join(os.path.dirname(__file__), "kit", "move.c")
     subprocess.run(["gcc", "-O2", "-o", built, source], check=True)
     return built
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory):
+    """The program that opens many connections."""
+    need("gcc")
+    built = str(tmp_path_factory.mktemp("crowd") / "crowd")
+    source = os.path.join(os.path.dirname(__file__), "kit", "crowd.c")
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", built, source], check=True)
+    return built

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from kit import SANITIZED, eventually, missing, need
+from kit import SANITIZED, eventually, missing
 from kit.far import WORLD
 
 FLOWS = 10000
@@ -18,16 +18,6 @@ CONNECTIONS = 200000
 PORTS = 16
 FILES = 2 * FLOWS + 200  # guestwire has one for each flow
 FLOW_BYTES = 1024        # what a flow may cost in private memory, all in all
-
-
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory):
-    """The program that opens many connections."""
-    need("gcc")
-    built = str(tmp_path_factory.mktemp("crowd") / "crowd")
-    source = os.path.join(os.path.dirname(__file__), "kit", "crowd.c")
-    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", built, source], check=True)
-    return built
 
 
 @pytest.fixture(scope="module")

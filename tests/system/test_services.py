@@ -13,7 +13,7 @@ import time
 import pytest
 
 from kit import eventually, need
-from kit.far import HOST, WORLD
+from kit.far import CONNECT, HOST, WORLD
 
 
 def busybox():
@@ -196,20 +196,6 @@ while True:
         data += part
     c.sendall(data.upper())
     c.close()
-"""
-CONNECT = """
-import errno, socket, sys, time
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
-s.settimeout(5)
-start = time.monotonic()
-try:
-    s.connect((sys.argv[1], int(sys.argv[2])))
-    said = "connected"
-except TimeoutError:
-    said = "timeout"
-except OSError as error:
-    said = errno.errorcode[error.errno]
-print(said, time.monotonic() - start)
 """
 
 

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from kit import eventually, need
-from kit.far import HOST, WORLD
+from kit.far import CONNECT, HOST, WORLD
 from kit.frames import StreamGuest, ethernet, udp4
 
 pytestmark = pytest.mark.asan
@@ -84,22 +84,6 @@ def test_64_mib_arrive_byte_for_byte_from_the_world(far, family):
 def test_64_flows_at_once_are_kept_apart(far, move):
     far = far()
     moved(far, move, far.world, far.box, WORLD[4], 9000, count=64, size=1 << 20)
-
-
-CONNECT = """
-import errno, socket, sys, time
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
-s.settimeout(3)
-start = time.monotonic()
-try:
-    s.connect((sys.argv[1], int(sys.argv[2])))
-    said = "connected"
-except TimeoutError:
-    said = "timeout"
-except OSError as error:
-    said = errno.errorcode[error.errno]
-print(said, time.monotonic() - start)
-"""
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from kit import need
-from kit.far import WORLD
+from kit.far import CONNECT, WORLD
 
 PORT, HELD = 9000, 20
 STOPS = [2, 60] if os.environ.get("FULL") else [2]
@@ -18,30 +17,6 @@ MOVE = 256 << 20
 OTHER = {4: "192.0.2.9", 6: "2001:db8::9"}
 OWN = {4: "192.0.2.1", 6: "2001:db8::1"}
 PREFIX = {4: 24, 6: 64}
-
-CONNECT = """
-import errno, socket, sys, time
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
-s.settimeout(3)
-start = time.monotonic()
-try:
-    s.connect((sys.argv[1], int(sys.argv[2])))
-    said = "connected"
-except TimeoutError:
-    said = "timeout"
-except OSError as error:
-    said = errno.errorcode[error.errno]
-print(said, time.monotonic() - start)
-"""
-
-
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory):
-    need("gcc")
-    built = str(tmp_path_factory.mktemp("crowd") / "crowd")
-    source = os.path.join(os.path.dirname(__file__), "kit", "crowd.c")
-    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", built, source], check=True)
-    return built
 
 
 class Town:

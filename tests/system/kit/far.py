@@ -15,6 +15,22 @@ import sys
 WORLD = {4: "192.0.2.2", 6: "2001:db8::2"}
 HOST = {4: "10.0.2.2", 6: "fd00::2"}
 
+# connect() to ADDRESS PORT: "connected", "timeout" or the errno's name, and after how many seconds
+CONNECT = """
+import errno, socket, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.settimeout(5)
+start = time.monotonic()
+try:
+    s.connect((sys.argv[1], int(sys.argv[2])))
+    said = "connected"
+except TimeoutError:
+    said = "timeout"
+except OSError as error:
+    said = errno.errorcode[error.errno]
+print(said, time.monotonic() - start)
+"""
+
 
 class Host:
     """The host's namespace with a resolv.conf of its own."""

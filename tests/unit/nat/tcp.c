@@ -275,6 +275,27 @@ static void a_port_is_used_again_during_time_wait(void **state)
 	assert_int_equal(nat_counters(world->nat)->tcp_reused, 1);
 }
 
+/* RFC 9293 3.6, case 3 */
+static void both_may_end_at_once(void **state)
+{
+	(void)state;
+	world->host.scripts[0].holds = false;
+	open_flow(10, 1000);
+	pass(1000);
+	expect(TCP_ACK | TCP_FIN, 0, 0);
+	/* the guest's own was sent before ours came */
+	give((struct hand){.flags = TCP_ACK | TCP_FIN, .sequence = 11, .ack = world->far + 1, .window = 1000});
+	assert_int_equal(last_ack(), 12);
+	assert_true(the_socket()->shut && !the_socket()->closed_by_reset);
+	give((struct hand){.flags = TCP_ACK, .sequence = 12, .ack = world->far + 2, .window = 1000});
+	assert_true(the_socket()->closed && !the_socket()->closed_by_reset);
+	expect_nothing();
+	pass(TCP_TIME_WAIT_US + 1000);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+	assert_int_equal(nat_counters(world->nat)->tcp_given_up, 0);
+	expect_nothing();
+}
+
 static void a_guest_that_is_silent_for_hours_is_asked_and_then_given_up(void **state)
 {
 	(void)state;
@@ -308,6 +329,7 @@ int main(void)
 		TEST(a_shut_window_is_probed_until_it_opens),
 		TEST(an_acknowledgement_of_what_was_never_sent_is_refused),
 		TEST(a_port_is_used_again_during_time_wait),
+		TEST(both_may_end_at_once),
 		TEST(a_guest_that_is_silent_for_hours_is_asked_and_then_given_up),
 	};
 
