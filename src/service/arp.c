@@ -25,6 +25,16 @@ static bool arp_sender_may_be(const struct service_config *config, const struct 
 	       !ip4_equal(arp->sender, IP4_BROADCAST) && !service_is_ours4(config, arp->sender);
 }
 
+/* Is it an address beyond the gateway that leads there? Under address=host a guest may wear the one that this machine had
+ * before, until its lease is renewed: it looks for the router of that net. */
+static bool arp_stands_for(const struct service_config *config, const struct arp *question)
+{
+	if (ip4_is_zero(question->sender) || ip4_equal(question->sender, question->target))
+		return false; /* who tries an address, or says its own, asks nobody (RFC 5227 1.1, 3) */
+	return service_stands_for4(config, question->target) ||
+	       (config->shares_net && !ip4_in_net(question->sender, config->net4, config->prefix4));
+}
+
 enum drop_reason arp_input(const struct service_config *config, const uint8_t *frame, size_t length,
 			   struct reply *ret_reply)
 {
@@ -44,10 +54,7 @@ enum drop_reason arp_input(const struct service_config *config, const uint8_t *f
 		return DROP_ARP_SENDER;
 	if (question.operation != ARP_REQUEST)
 		return DROP_NONE;
-	/* who tries an address, or says its own, asks nobody (RFC 5227 1.1, 3) */
-	if (!service_is_ours4(config, question.target) &&
-	    (!service_stands_for4(config, question.target) || ip4_is_zero(question.sender) ||
-	     ip4_equal(question.sender, question.target)))
+	if (!service_is_ours4(config, question.target) && !arp_stands_for(config, &question))
 		return mac_is_group(ethernet.to) ? DROP_NONE : DROP_ARP_NOT_OURS;
 	arp_send(config, ethernet.from,
 		 &(struct arp){.operation = ARP_REPLY,

@@ -632,9 +632,13 @@ def test_a_host_whose_address_changes_gives_the_new_one_to_the_next_lease(far):
     far.server(far.world, PEER, "198.51.100.2", 8000)
     assert far.python(far.box, ASK_PEER, "198.51.100.2", 8000) == "198.51.100.7"
     time.sleep(1.1)
+    # and so does one that is begun then, before the lease is renewed: the router is found where it was
+    far.box.run("ip", "neigh", "flush", "dev", "tap0")
+    far.world.run("ip", "addr", "add", "198.51.100.3/24", "dev", "world0")
+    far.server(far.world, PEER, "198.51.100.3", 8002)
+    assert far.python(far.box, ASK_PEER, "198.51.100.3", 8002) == "198.51.100.7"
     assert worn.lease()[:2] == ["198.51.100.7/24", "198.51.100.2"]
     assert "addresses are 198.51.100.7 and 2001:db8::1 now, 192.0.2.1 and 2001:db8::1 before" in far.lab.errors()
-    far.world.run("ip", "addr", "add", "198.51.100.3/24", "dev", "world0")
     far.server(far.world, PEER, "198.51.100.3", 8001)
     assert far.python(far.box, ASK_PEER, "198.51.100.3", 8001) == "198.51.100.7"
 

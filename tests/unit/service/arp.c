@@ -59,6 +59,35 @@ static void each_message_has_its_verdict_and_perhaps_an_answer(void **state)
 	guest_free(guest);
 }
 
+/* address=host: the rest of the net is beyond the gateway, and so is the net that this machine was in before. */
+static void the_gateway_answers_for_what_is_beyond_it_and_for_the_guests_old_router(void **state)
+{
+	static const struct {
+		const char *sender, *target;
+		bool answered;
+	} rows[] = {
+		{"10.0.2.15", "10.0.2.16", true},  {"10.0.2.15", "10.0.3.1", false}, {"192.0.2.7", "192.0.2.1", true},
+		{"192.0.2.7", "192.0.2.7", false}, {"0.0.0.0", "192.0.2.7", false},  {"0.0.0.0", "10.0.2.16", false},
+		{"10.0.2.15", "10.0.2.15", false},
+	};
+	struct service_config config = guest_config();
+	struct guest *guest;
+
+	(void)state;
+	config.shares_net = true;
+	guest = guest_new(&config);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		compose(guest, MAC_BROADCAST,
+			&(struct arp){.operation = ARP_REQUEST,
+				      .sender_mac = guest->mac,
+				      .sender = ip4_of(rows[i].sender),
+				      .target = ip4_of(rows[i].target)});
+		assert_int_equal(guest_send(guest), DROP_NONE);
+		assert_int_equal(guest->reply.length > 0, rows[i].answered);
+	}
+	guest_free(guest);
+}
+
 static void the_answer_says_where_the_gateway_is(void **state)
 {
 	static const uint8_t expected[] = {
@@ -118,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_message_has_its_verdict_and_perhaps_an_answer),
+		cmocka_unit_test(the_gateway_answers_for_what_is_beyond_it_and_for_the_guests_old_router),
 		cmocka_unit_test(the_answer_says_where_the_gateway_is),
 		cmocka_unit_test(a_message_cut_short_is_refused),
 		cmocka_unit_test(a_probe_asks_one_machine_for_one_address),
