@@ -78,6 +78,7 @@ void tcp_abort(struct tcp_flow *flow)
 {
 	tcp_close(flow, true);
 	flow->state = TCP_RESETTING;
+	flow->to_guest.retries = 0;
 	flow_set_spare(&flow->flow, FLOW_SPARE_DONE);
 	flow_schedule(&flow->flow);
 	tcp_restart_timer(flow);
@@ -96,6 +97,7 @@ bool tcp_finish(struct tcp_flow *flow)
 	}
 	tcp_close(flow, false);
 	flow->state = TCP_TIME_WAIT;
+	flow->to_guest.retries = 0;
 	flow_set_spare(&flow->flow, FLOW_SPARE_DONE);
 	tcp_counters(flow)->tcp_time_waits++;
 	tcp_restart_timer(flow);
@@ -283,6 +285,8 @@ static enum drop_reason tcp_input_time_wait(struct tcp *tcp, struct tcp_flow *fl
 		return DROP_NONE;
 	}
 	if (segment->bytes > 0 || segment->fin || segment->header.flags & TCP_SYN) {
+		if (flow->to_guest.retries < TCP_TIME_WAIT_AGAIN)
+			flow->to_guest.retries++;
 		tcp_restart_timer(flow);
 		tcp_owe_ack(flow);
 	}

@@ -28,13 +28,16 @@ enum tcp_limits {
 	TCP_RETRIES = 10,                 /* without a sign of life: about 100 s */
 	TCP_SYN_RETRIES = 5,
 	TCP_KEEPALIVE_RETRIES = 9,
+	TCP_TIME_WAIT_AGAIN = 2, /* as often it becomes longer: half a minute */
 };
 
 /* Times in microseconds. */
 #define TCP_RTO_FIRST_US (1000 * 1000) /* RFC 6298 2.1 */
 #define TCP_RTO_LEAST_US (200 * 1000)  /* below a guest's delayed acknowledgement it would go off for nothing */
 #define TCP_RTO_MOST_US (20 * 1000 * 1000)
-#define TCP_TIME_WAIT_US (2 * 1000 * 1000) /* the guest's FIN may come a few times more; the way is short */
+/* The guest's FIN may come a few times more; the way is short. When it came the guest waits twice as long before it sends
+ * it again (RFC 6298 5.5), and that may be lost: then it is four times as long. */
+#define TCP_TIME_WAIT_US (2 * 1000 * 1000)
 #define TCP_KEEPALIVE_US ((uint64_t)2 * 3600 * 1000 * 1000) /* RFC 9293 3.8.4 */
 #define TCP_KEEPALIVE_PAUSE_US (75 * 1000 * 1000)
 

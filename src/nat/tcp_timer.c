@@ -72,7 +72,7 @@ static void tcp_start_timer(struct tcp_flow *flow, enum tcp_timer timer)
 			flow->to_guest.retries ? now_us + TCP_KEEPALIVE_PAUSE_US : flow->heard_us + TCP_KEEPALIVE_US;
 		break;
 	case TCP_TIMER_TIME_WAIT:
-		flow->due_us = now_us + TCP_TIME_WAIT_US;
+		flow->due_us = now_us + ((uint64_t)TCP_TIME_WAIT_US << 2 * flow->to_guest.retries);
 		break;
 	}
 	if (!flow->flow.timer.set || flow->flow.timer.due_us > flow->due_us)

@@ -296,6 +296,30 @@ static void both_may_end_at_once(void **state)
 	expect_nothing();
 }
 
+static void a_fin_that_comes_again_in_time_wait_is_awaited_longer(void **state)
+{
+	struct hand fin = {.flags = TCP_ACK | TCP_FIN, .sequence = 11, .window = 1000};
+
+	(void)state;
+	world->host.scripts[0].holds = false;
+	open_flow(10, 1000);
+	pass(1000);
+	expect(TCP_ACK | TCP_FIN, 0, 0);
+	fin.ack = world->far + 2;
+	give(fin);
+	pass(1200 * 1000);
+	give(fin);
+	pass(4000 * 1000); /* its timer goes slower and slower */
+	give(fin);
+	assert_int_equal(world->verdict, DROP_NONE);
+	assert_int_equal(last_ack(), 12);
+	/* and it ends, however often it came */
+	give(fin);
+	give(fin);
+	pass((TCP_TIME_WAIT_US << 2 * TCP_TIME_WAIT_AGAIN) + 1000);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+}
+
 static void a_guest_that_is_silent_for_hours_is_asked_and_then_given_up(void **state)
 {
 	(void)state;
@@ -330,6 +354,7 @@ int main(void)
 		TEST(an_acknowledgement_of_what_was_never_sent_is_refused),
 		TEST(a_port_is_used_again_during_time_wait),
 		TEST(both_may_end_at_once),
+		TEST(a_fin_that_comes_again_in_time_wait_is_awaited_longer),
 		TEST(a_guest_that_is_silent_for_hours_is_asked_and_then_given_up),
 	};
 
