@@ -118,6 +118,19 @@ $(O)/guestwire: $(call room_archives,$(USES_cli))
 	$(call say,LINK)
 	$(Q)$(call link,,$^,$(LIBS_cli))
 
+# ---- semu: a machine of its own, beside the library ----
+
+$(O)/semu-objects/%.o: semu/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) -I. $(CFLAGS_ALL) -c $< -o $@
+
+SEMU_OBJECTS := $(patsubst semu/%.c,$(O)/semu-objects/%.o,$(wildcard semu/*.c))
+$(O)/lib/semu.a: $(SEMU_OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 # ---- the library: shared with versioned symbols; static as one object whose inner names are local ----
 
 LIBRARY := $(O)/libguestwire.so.$(VERSION) $(O)/libguestwire.a
@@ -154,6 +167,10 @@ $(O)/unit/$(1)/%: $(O)/tests/unit/$(1)/%.o $(KIT) $(call room_archives,$(USES_$(
 endef
 $(foreach r,$(ROOMS),$(eval $(call UNIT_RULE,$(r))))
 
+$(O)/unit/semu/%: $(O)/tests/unit/semu/%.o $(O)/lib/semu.a
+	@mkdir -p $(@D)
+	$(Q)$(call link,$<,$(O)/lib/semu.a,-lcmocka)
+
 # tests/sim and tests/bench: one program from each file, with all of the library, control and the kit.
 programs = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/$(1)/*.c))
 define PROGRAM_RULE
@@ -170,7 +187,7 @@ bench-programs: $(call programs,bench)
 -include tests/platform/platform.mk
 platform-programs: $(PLATFORM_TESTS)
 # What one compiler says of everything, without linking.
-objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) \
+objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) $(SEMU_OBJECTS) \
 	$(patsubst %.c,$(O)/%.o,$(UNIT_SOURCES) $(wildcard tests/sim/*.c tests/kit/*.c tests/platform/*.c tests/bench/*.c))
 
 # tests/fuzz/NAME.c -> build/fuzz/fuzz/NAME, and build/fuzz/planted/NAME: the same and the file it covers, with the

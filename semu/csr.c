@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and writing the control and status registers: which there are, and which bits of them can be written. */
+#include "semu/csr.h"
+
+#include <stddef.h>
+
+#include "semu/hart.h"
+#include "semu/trap.h"
+
+enum {
+	CSR_SSTATUS = 0x100,
+	CSR_SIE = 0x104,
+	CSR_STVEC = 0x105,
+	CSR_SCOUNTEREN = 0x106,
+	CSR_SENVCFG = 0x10a,
+	CSR_SSCRATCH = 0x140,
+	CSR_SEPC = 0x141,
+	CSR_SCAUSE = 0x142,
+	CSR_STVAL = 0x143,
+	CSR_SIP = 0x144,
+	CSR_SATP = 0x180,
+	CSR_CYCLE = 0xc00,
+	CSR_TIME = 0xc01,
+	CSR_INSTRET = 0xc02,
+};
+
+static const uint64_t SSTATUS_WRITABLE = SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR;
+static const uint64_t SSTATUS_UXL_64 = 2ULL << 32;
+static const uint64_t SATP_SV39 = 8;
+
+static uint64_t *plain(struct hart *hart, unsigned number)
+{
+	switch (number) {
+	case CSR_SIE:
+		return &hart->sie;
+	case CSR_STVEC:
+		return &hart->stvec;
+	case CSR_SCOUNTEREN:
+		return &hart->scounteren;
+	case CSR_SENVCFG:
+		return &hart->senvcfg;
+	case CSR_SSCRATCH:
+		return &hart->sscratch;
+	case CSR_SEPC:
+		return &hart->sepc;
+	case CSR_SCAUSE:
+		return &hart->scause;
+	case CSR_STVAL:
+		return &hart->stval;
+	case CSR_SIP:
+		return &hart->sip;
+	case CSR_SATP:
+		return &hart->satp;
+	default:
+		return NULL;
+	}
+}
+
+static bool read_counter(struct hart *hart, unsigned number, uint64_t *ret_value)
+{
+	if (number > CSR_INSTRET || (hart->mode == HART_USER && !(hart->scounteren >> (number - CSR_CYCLE) & 1)))
+		return false;
+	*ret_value = number == CSR_TIME ? hart->machine->time(hart->machine->owner) : hart->instret;
+	return true;
+}
+
+bool csr_read(struct hart *hart, unsigned number, uint64_t *ret_value)
+{
+	const uint64_t *value = plain(hart, number);
+
+	if (number >= CSR_CYCLE)
+		return read_counter(hart, number, ret_value);
+	if (hart->mode == HART_USER)
+		return false;
+	if (number == CSR_SSTATUS)
+		*ret_value = hart->sstatus | SSTATUS_UXL_64;
+	else if (value)
+		*ret_value = *value;
+	return value || number == CSR_SSTATUS;
+}
+
+static void write_sstatus(struct hart *hart, uint64_t value)
+{
+	/* A page that was readable by MXR stays in the TLB; SUM has a TLB of its own. */
+	if ((hart->sstatus ^ value) & SSTATUS_MXR)
+		mmu_flush(hart);
+	hart->sstatus = value & SSTATUS_WRITABLE;
+	hart_choose_tlb(hart);
+}
+
+static void write_satp(struct hart *hart, uint64_t value)
+{
+	/* A mode that is not here makes the whole write void: privileged specification 4.1.11. */
+	if (value >> 60 && value >> 60 != SATP_SV39)
+		return;
+	hart->satp = value;
+	mmu_flush(hart);
+}
+
+/* What a plain register takes; the rest keeps its value. */
+static uint64_t writable(unsigned number)
+{
+	switch (number) {
+	case CSR_SIE:
+		return SIP_SOFTWARE | SIP_TIMER | SIP_EXTERNAL;
+	case CSR_SIP:
+		return SIP_SOFTWARE;
+	case CSR_STVEC:
+		return ~2ULL;
+	case CSR_SCOUNTEREN:
+		return 7;
+	case CSR_SENVCFG:
+		return 1;
+	case CSR_SEPC:
+		return ~1ULL;
+	default:
+		return ~0ULL;
+	}
+}
+
+bool csr_write(struct hart *hart, unsigned number, uint64_t value)
+{
+	uint64_t *target = plain(hart, number);
+
+	if (hart->mode == HART_USER || number >= CSR_CYCLE)
+		return false;
+	if (number == CSR_SSTATUS)
+		write_sstatus(hart, value);
+	else if (number == CSR_SATP)
+		write_satp(hart, value);
+	else if (target)
+		*target = (*target & ~writable(number)) | (value & writable(number));
+	return target || number == CSR_SSTATUS;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* A hart: one RV64IMAC processor with user and supervisor mode and Sv39, run by interpreting decoded blocks.
+ * Machine mode is the host's: an environment call from supervisor mode goes to a callback. F and D are not here yet.
+ * 
+ * Theory of operation. Code is decoded once, a straight run at a time, into a block: an array of operations, each with its
+ * function, registers and immediate. An operation ends by calling the next one as its last act (which the compiler
+ * makes a jump); the last of a block returns. The program counter is written only when a block is left: an operation
+ * that needs it adds its own offset to that of the block. Interrupts, the budget and the instruction count are looked at
+ * once per block. x0 stays zero without a test: what writes it is decoded to write register HART_SINK. */
+#ifndef SEMU_HART_H
+#define SEMU_HART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "semu/mmu.h"
+
+enum {
+	HART_SINK = 32,
+	HART_BLOCK_OPS = 32,
+	HART_BLOCKS = 4096,
+};
+
+enum hart_mode { HART_USER, HART_SUPERVISOR };
+
+struct hart;
+struct op;
+typedef void hart_run_op(struct hart *hart, const struct op *op);
+
+struct op {
+	hart_run_op *run;
+	uint64_t imm;
+	uint8_t rd, rs1, rs2;
+	uint8_t length;  /* of the instruction in bytes */
+	uint16_t offset; /* from the block's first byte */
+	uint16_t count;  /* instructions of the block up to this one, itself included */
+};
+
+struct block {
+	uint64_t physical; /* of the first byte; HART_NO_BLOCK when empty */
+	struct op ops[HART_BLOCK_OPS + 1];
+};
+
+#define HART_NO_BLOCK UINT64_MAX
+
+/* What the machine does for its harts. The owner is handed back to each. */
+struct hart_machine {
+	void *owner;
+	uint8_t *ram; /* aligned to 4096 */
+	uint64_t ram_start;
+	uint64_t ram_bytes; /* a multiple of 4096 */
+	bool (*load)(void *owner, uint64_t at, unsigned bytes,
+		     uint64_t *ret_value);                                       /* a device; false: nothing there */
+	bool (*store)(void *owner, uint64_t at, unsigned bytes, uint64_t value); /* likewise */
+	void (*environment_call)(void *owner, struct hart *hart);                /* SBI; the pc is past the ecall */
+	uint64_t (*time)(void *owner);                                           /* the timebase's ticks */
+};
+
+struct hart {
+	uint64_t x[33];
+	uint64_t pc; /* of the block's first byte while a block runs */
+	uint64_t instret;
+	uint64_t traps; /* entered: a trap counts against the budget, else a handler that cannot run would never end */
+	enum hart_mode mode;
+	bool waiting; /* in WFI; cleared by an interrupt that sie enables */
+	uint64_t sstatus, sie, sip, stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg;
+	uint64_t fault_cause, fault_value; /* of the access that was refused last */
+	uint64_t reserved;                 /* LR's address, or HART_NOT_RESERVED */
+	struct mmu_tlb *tlb;               /* the one that mode and SUM choose */
+	struct mmu_tlb tlbs[3];            /* user, supervisor, supervisor with SUM */
+	const struct hart_machine *machine;
+	struct block crossing; /* an instruction that straddles two pages: decoded anew each time */
+	struct block blocks[HART_BLOCKS];
+};
+
+#define HART_NOT_RESERVED UINT64_MAX
+
+/* The machine stays the caller's and must outlive the hart. Starts in supervisor mode, at pc. */
+void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t pc);
+/* Until so many more instructions are done (a block may overrun), or the hart waits. */
+void hart_run(struct hart *hart, uint64_t instructions);
+/* Code in memory changed: FENCE.I. */
+void hart_forget_code(struct hart *hart);
+/* After mode or sstatus changed: the translations that hold now. */
+void hart_choose_tlb(struct hart *hart);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* The page-table walk, and the slow way of loads and stores. Nothing outside of the guest's RAM is ever read or written here
+ * except by the machine's device callbacks: the page tables are the guest's, and each address in them is checked.
+ * Accessed and dirty bits are set by the walk (Svadu's way), which needs no trap into the guest. */
+#include "semu/mmu.h"
+
+#include <string.h>
+
+#include "semu/hart.h"
+#include "semu/trap.h"
+
+enum {
+	PTE_V = 1,
+	PTE_R = 2,
+	PTE_W = 4,
+	PTE_X = 8,
+	PTE_U = 16,
+	PTE_A = 64,
+	PTE_D = 128,
+	LEVELS = 3,
+};
+
+static const uint64_t PTE_RESERVED = 0x3ffULL << 54; /* Svnapot, Svpbmt and what nobody has defined */
+
+void mmu_flush(struct hart *hart)
+{
+	memset(hart->tlbs, 0xff, sizeof(hart->tlbs));
+}
+
+static bool refuse(struct hart *hart, uint64_t cause, uint64_t at)
+{
+	hart->fault_cause = cause;
+	hart->fault_value = at;
+	return false;
+}
+
+static bool refuse_page(struct hart *hart, uint64_t at, enum mmu_access access)
+{
+	static const uint64_t causes[] = {TRAP_FETCH_PAGE, TRAP_LOAD_PAGE, TRAP_STORE_PAGE};
+
+	return refuse(hart, causes[access], at);
+}
+
+static bool refuse_access(struct hart *hart, uint64_t at, enum mmu_access access)
+{
+	static const uint64_t causes[] = {TRAP_FETCH_ACCESS, TRAP_LOAD_ACCESS, TRAP_STORE_ACCESS};
+
+	return refuse(hart, causes[access], at);
+}
+
+static uint8_t *ram_at(const struct hart *hart, uint64_t physical, uint64_t bytes)
+{
+	const struct hart_machine *machine = hart->machine;
+	const uint64_t offset = physical - machine->ram_start;
+
+	if (physical < machine->ram_start || offset > machine->ram_bytes || machine->ram_bytes - offset < bytes)
+		return NULL;
+	return machine->ram + offset;
+}
+
+/* Privileged specification 4.3.2, steps 5 to 7. */
+static bool leaf_allows(const struct hart *hart, uint64_t pte, enum mmu_access access)
+{
+	const bool user = pte & PTE_U;
+
+	if (hart->mode == HART_USER && !user)
+		return false;
+	if (hart->mode == HART_SUPERVISOR && user && (access == MMU_FETCH || !(hart->sstatus & SSTATUS_SUM)))
+		return false;
+	if (access == MMU_FETCH)
+		return pte & PTE_X;
+	if (access == MMU_WRITE)
+		return pte & PTE_W;
+	return pte & PTE_R || (pte & PTE_X && hart->sstatus & SSTATUS_MXR);
+}
+
+static bool leaf_use(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t *slot, int level,
+		     uint64_t *ret_physical)
+{
+	const uint64_t below = ((uint64_t)MMU_PAGE << (9 * level)) - 1;
+	uint64_t pte, physical;
+
+	memcpy(&pte, slot, sizeof(pte));
+	physical = (pte >> 10) * MMU_PAGE;
+	if (!leaf_allows(hart, pte, access) || physical & below)
+		return refuse_page(hart, at, access);
+	pte |= PTE_A | (access == MMU_WRITE ? PTE_D : 0U);
+	memcpy(slot, &pte, sizeof(pte));
+	*ret_physical = physical | (at & below);
+	return true;
+}
+
+bool mmu_translate(struct hart *hart, uint64_t at, enum mmu_access access, uint64_t *ret_physical)
+{
+	uint64_t table = (hart->satp & ((1ULL << 44) - 1)) * MMU_PAGE;
+
+	if (!(hart->satp >> 60)) {
+		*ret_physical = at;
+		return true;
+	}
+	if ((uint64_t)((int64_t)(at << 25) >> 25) != at)
+		return refuse_page(hart, at, access);
+	for (int level = LEVELS - 1; level >= 0; level--) {
+		uint8_t *slot = ram_at(hart, table + (at >> (12 + 9 * level) & 511) * 8, 8);
+		uint64_t pte;
+
+		if (!slot)
+			return refuse_access(hart, at, access);
+		memcpy(&pte, slot, sizeof(pte));
+		if (!(pte & PTE_V) || (pte & (PTE_R | PTE_W)) == PTE_W || pte & PTE_RESERVED)
+			return refuse_page(hart, at, access);
+		if (pte & (PTE_R | PTE_X))
+			return leaf_use(hart, at, access, slot, level, ret_physical);
+		if (pte & (PTE_U | PTE_A | PTE_D))
+			return refuse_page(hart, at, access);
+		table = (pte >> 10) * MMU_PAGE;
+	}
+	return refuse_page(hart, at, access);
+}
+
+/* A read never fills the slot for writing, so that the first write walks and sets the dirty bit. */
+static void remember(struct hart *hart, uint64_t at, enum mmu_access access, const uint8_t *host)
+{
+	struct mmu_entry *entry = mmu_slot(hart->tlb, access, at);
+
+	entry->tag = at & ~(uint64_t)(MMU_PAGE - 1);
+	entry->add = (uintptr_t)host - (uintptr_t)at;
+}
+
+bool mmu_host(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t **ret_host)
+{
+	const struct mmu_entry *entry = mmu_slot(hart->tlb, access, at);
+	uint64_t physical;
+	uint8_t *host;
+
+	if (mmu_hit(entry, at, 1)) {
+		*ret_host = (uint8_t *)(entry->add + (uintptr_t)at);
+		return true;
+	}
+	if (!mmu_translate(hart, at, access, &physical))
+		return false;
+	host = ram_at(hart, physical, 1);
+	if (!host)
+		return refuse_access(hart, at, access);
+	remember(hart, at, access, host);
+	*ret_host = host;
+	return true;
+}
+
+static bool load_aligned(struct hart *hart, uint64_t at, unsigned bytes, uint64_t *ret_value)
+{
+	const struct hart_machine *machine = hart->machine;
+	uint64_t physical, value = 0;
+	uint8_t *host;
+
+	if (!mmu_translate(hart, at, MMU_READ, &physical))
+		return false;
+	host = ram_at(hart, physical, bytes);
+	if (!host)
+		return machine->load(machine->owner, physical, bytes, ret_value) || refuse_access(hart, at, MMU_READ);
+	remember(hart, at, MMU_READ, host);
+	memcpy(&value, host, bytes);
+	*ret_value = value;
+	return true;
+}
+
+bool mmu_load(struct hart *hart, uint64_t at, unsigned bytes, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	uint8_t *host;
+
+	if (!(at & (bytes - 1)))
+		return load_aligned(hart, at, bytes, ret_value);
+	for (unsigned i = 0; i < bytes; i++) {
+		if (!mmu_host(hart, at + i, MMU_READ, &host))
+			return false;
+		value |= (uint64_t)*host << (8 * i);
+	}
+	*ret_value = value;
+	return true;
+}
+
+static bool store_aligned(struct hart *hart, uint64_t at, unsigned bytes, uint64_t value)
+{
+	const struct hart_machine *machine = hart->machine;
+	uint64_t physical;
+	uint8_t *host;
+
+	if (!mmu_translate(hart, at, MMU_WRITE, &physical))
+		return false;
+	host = ram_at(hart, physical, bytes);
+	if (!host)
+		return machine->store(machine->owner, physical, bytes, value) || refuse_access(hart, at, MMU_WRITE);
+	remember(hart, at, MMU_WRITE, host);
+	memcpy(host, &value, bytes);
+	return true;
+}
+
+bool mmu_store(struct hart *hart, uint64_t at, unsigned bytes, uint64_t value)
+{
+	uint8_t *host, *last;
+
+	if (!(at & (bytes - 1)))
+		return store_aligned(hart, at, bytes, value);
+	/* The last page first: a store that faults there has written nothing. */
+	if (!mmu_host(hart, at + bytes - 1, MMU_WRITE, &last))
+		return false;
+	for (unsigned i = 0; i < bytes; i++) {
+		if (!mmu_host(hart, at + i, MMU_WRITE, &host))
+			return false;
+		*host = (uint8_t)(value >> (8 * i));
+	}
+	return true;
+}

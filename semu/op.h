@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Every operation a block can hold, by the file that has it, and how one ends. */
+#ifndef SEMU_OP_H
+#define SEMU_OP_H
+
+#include "semu/hart.h"
+
+/* On to the next operation. As the last act of a function it becomes a jump. */
+static inline void op_next(struct hart *hart, const struct op *op)
+{
+	op[1].run(hart, op + 1);
+}
+
+/* Leaves the block with this instruction done. */
+static inline void op_leave(struct hart *hart, const struct op *op, uint64_t pc)
+{
+	hart->instret += op->count;
+	hart->pc = pc;
+}
+
+/* Leaves the block for the trap that the refused access or the illegal instruction brings. */
+void op_fault(struct hart *hart, const struct op *op);
+void op_refuse(struct hart *hart, const struct op *op, uint64_t cause, uint64_t value);
+
+/* b is the second register or the immediate: each is an operation of its own. w is for the 32-bit forms. */
+#define OP_INTEGER(X)                              \
+	X(add, a + b)                              \
+	X(sll, a << (b & 63))                      \
+	X(slt, (int64_t)a < (int64_t)b)            \
+	X(sltu, a < b)                             \
+	X(xor, a ^ b)                              \
+	X(srl, a >> (b & 63))                      \
+	X(sra, (uint64_t)((int64_t)a >> (b & 63))) \
+	X(or, a | b)                               \
+	X(and, a &b)                               \
+	X(addw, extend(a + b))                     \
+	X(sllw, extend(a << (b & 31)))             \
+	X(srlw, extend((uint32_t)a >> (b & 31)))   \
+	X(sraw, (uint64_t)((int64_t)(int32_t)a >> (b & 31)))
+
+#define OP_REGISTERS(X)                                                        \
+	X(sub, a - b)                                                          \
+	X(subw, extend(a - b))                                                 \
+	X(mul, a *b)                                                           \
+	X(mulh, high_signed(a, b))                                             \
+	X(mulhsu, high_unsigned(a, b) - ((int64_t)a < 0 ? b : 0))              \
+	X(mulhu, high_unsigned(a, b))                                          \
+	X(div, divide(a, b))                                                   \
+	X(divu, b ? a / b : UINT64_MAX)                                        \
+	X(rem, remain(a, b))                                                   \
+	X(remu, b ? a % b : a)                                                 \
+	X(mulw, extend(a *b))                                                  \
+	X(divw, extend(divide(extend(a), extend(b))))                          \
+	X(divuw, (uint32_t)b ? extend((uint32_t)a / (uint32_t)b) : UINT64_MAX) \
+	X(remw, extend(remain(extend(a), extend(b))))                          \
+	X(remuw, (uint32_t)b ? extend((uint32_t)a % (uint32_t)b) : extend(a))
+
+#define OP_LOADS(X)      \
+	X(lb, int8_t)    \
+	X(lh, int16_t)   \
+	X(lw, int32_t)   \
+	X(ld, int64_t)   \
+	X(lbu, uint8_t)  \
+	X(lhu, uint16_t) \
+	X(lwu, uint32_t)
+
+#define OP_STORES(X)    \
+	X(sb, uint8_t)  \
+	X(sh, uint16_t) \
+	X(sw, uint32_t) \
+	X(sd, uint64_t)
+
+#define OP_BRANCHES(X)                   \
+	X(beq, a == b)                   \
+	X(bne, a != b)                   \
+	X(blt, (int64_t)a < (int64_t)b)  \
+	X(bge, (int64_t)a >= (int64_t)b) \
+	X(bltu, a < b)                   \
+	X(bgeu, a >= b)
+
+/* a is what memory held, b the register. */
+#define OP_ATOMICS(X)                              \
+	X(amoadd, a + b)                           \
+	X(amoswap, b)                              \
+	X(amoxor, a ^ b)                           \
+	X(amoor, a | b)                            \
+	X(amoand, a &b)                            \
+	X(amomin, (int64_t)a < (int64_t)b ? a : b) \
+	X(amomax, (int64_t)a > (int64_t)b ? a : b) \
+	X(amominu, a < b ? a : b)                  \
+	X(amomaxu, a > b ? a : b)
+
+#define OP_DECLARE_BOTH(name, expression) hart_run_op integer_##name, integer_##name##_immediate;
+#define OP_DECLARE_INTEGER(name, expression) hart_run_op integer_##name;
+#define OP_DECLARE_ACCESS(name, type) hart_run_op access_##name;
+#define OP_DECLARE_JUMP(name, expression) hart_run_op jump_##name;
+#define OP_DECLARE_ATOMIC(name, expression) hart_run_op atomic_##name##_w, atomic_##name##_d;
+OP_INTEGER(OP_DECLARE_BOTH)
+OP_REGISTERS(OP_DECLARE_INTEGER)
+OP_LOADS(OP_DECLARE_ACCESS)
+OP_STORES(OP_DECLARE_ACCESS)
+OP_BRANCHES(OP_DECLARE_JUMP)
+OP_ATOMICS(OP_DECLARE_ATOMIC)
+hart_run_op integer_constant, integer_pc;
+hart_run_op jump_link, jump_register, jump_on;
+hart_run_op atomic_lr_w, atomic_lr_d, atomic_sc_w, atomic_sc_d;
+hart_run_op system_nothing, system_fence_i, system_ecall, system_ebreak, system_sret, system_wfi, system_sfence,
+	system_csr;
+hart_run_op system_illegal, system_fetch_fault;
+
+#endif
