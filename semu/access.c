@@ -4,7 +4,7 @@
 
 #include "semu/op.h"
 
-/* A store to a device ends the block: it may have raised an interrupt. One to RAM goes on. */
+/* Ends the block: a device may have raised an interrupt. RAM that the TLB did not know ends it as well, once. */
 static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, unsigned bytes, uint64_t value)
 {
 	if (!mmu_store(hart, at, bytes, value))
