@@ -24,7 +24,7 @@ from kit.far import WORLD
 from kit.frames import BROADCAST, StreamGuest, ethernet
 from kit.front import Front
 
-FULL = "FULL" in os.environ
+FULL = bool(os.environ.get("FULL"))
 FACTORS = ("packed", "mrg_rxbuf", "indirect_desc", "event_idx", "queues", "ip6")
 SECOND = {"packed": (1, 2, 3), "mrg_rxbuf": (1, 2, 4), "indirect_desc": (1, 3, 4), "event_idx": (2, 3, 5), "queues": (1, 4, 5), "ip6": (2, 4, 5)}
 ROWS = [tuple(int(row in SECOND[factor]) for factor in FACTORS) for row in range(6)]

@@ -83,7 +83,7 @@ class Far:
 
     def start(self, space, *words, **more):
         """A process in a namespace, ended with the test."""
-        return self.closing(Process(space.start(*words, **more)))
+        return self.closing(Process(space.start(*words, start_new_session=True, **more)))
 
     def server(self, space, code, *words):
         """A Python server; returns when it says that it is ready."""
@@ -107,8 +107,11 @@ class Process:
         return self.process.wait(seconds)
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+        """With all that it started, where it leads a group: git's daemon is a process of its own."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            self.process.kill()
         self.process.wait()
         if self.stdout:
             self.stdout.close()
