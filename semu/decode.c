@@ -58,13 +58,10 @@ static hart_run_op *immediate_32(uint32_t word, uint64_t *imm)
 	return funct == 5 && word >> 25 == 0x20 ? integer_sraw_immediate : NULL;
 }
 
-static hart_run_op *registers(uint32_t word)
+/* The operation of two registers: funct7 chooses the table, funct3 in it. */
+static hart_run_op *registers_of(uint32_t word, hart_run_op *const plain[8], hart_run_op *const multiply[8],
+				 hart_run_op *const other[8])
 {
-	static hart_run_op *const plain[] = {integer_add, integer_sll, integer_slt, integer_sltu,
-					     integer_xor, integer_srl, integer_or,  integer_and};
-	static hart_run_op *const multiply[] = {integer_mul, integer_mulh, integer_mulhsu, integer_mulhu,
-						integer_div, integer_divu, integer_rem,    integer_remu};
-	static hart_run_op *const other[] = {integer_sub, NULL, NULL, NULL, NULL, integer_sra, NULL, NULL};
 	const unsigned funct = word >> 12 & 7;
 
 	switch (word >> 25) {
@@ -79,24 +76,25 @@ static hart_run_op *registers(uint32_t word)
 	}
 }
 
+static hart_run_op *registers(uint32_t word)
+{
+	static hart_run_op *const plain[] = {integer_add, integer_sll, integer_slt, integer_sltu,
+					     integer_xor, integer_srl, integer_or,  integer_and};
+	static hart_run_op *const multiply[] = {integer_mul, integer_mulh, integer_mulhsu, integer_mulhu,
+						integer_div, integer_divu, integer_rem,    integer_remu};
+	static hart_run_op *const other[] = {integer_sub, NULL, NULL, NULL, NULL, integer_sra, NULL, NULL};
+
+	return registers_of(word, plain, multiply, other);
+}
+
 static hart_run_op *registers_32(uint32_t word)
 {
 	static hart_run_op *const plain[] = {integer_addw, integer_sllw, NULL, NULL, NULL, integer_srlw, NULL, NULL};
 	static hart_run_op *const multiply[] = {integer_mulw, NULL,          NULL,         NULL,
 						integer_divw, integer_divuw, integer_remw, integer_remuw};
 	static hart_run_op *const other[] = {integer_subw, NULL, NULL, NULL, NULL, integer_sraw, NULL, NULL};
-	const unsigned funct = word >> 12 & 7;
 
-	switch (word >> 25) {
-	case 0:
-		return plain[funct];
-	case 1:
-		return multiply[funct];
-	case 0x20:
-		return other[funct];
-	default:
-		return NULL;
-	}
+	return registers_of(word, plain, multiply, other);
 }
 
 static hart_run_op *atomic(uint32_t word)
