@@ -172,18 +172,16 @@ static void virtnet_run(struct port *port)
 
 /* ---- to the guest ---- */
 
-/* The ring that a guest's frames go to: one pair after the other is tried, beginning with the flow's. */
-static struct virtnet_ring *virtnet_ring_to_guest(struct virtnet *virtnet, uint32_t pair, uint32_t *ret_number)
+/* The ring that a guest's frames go to: the first that is used. False: there is none. */
+static bool virtnet_find_to_guest(const struct virtnet *virtnet, uint32_t *ret_number)
 {
-	for (uint32_t i = 0; i < VIRTNET_PAIRS_MAX; i++) {
-		uint32_t number = 2 * ((pair + i) % VIRTNET_PAIRS_MAX);
-
+	for (uint32_t number = 0; number < VIRTNET_RINGS_MAX; number += 2) {
 		if (virtnet_ring_is_used(&virtnet->rings[number])) {
 			*ret_number = number;
-			return &virtnet->rings[number];
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 static int virtnet_reserve_in(struct virtnet *virtnet, uint32_t number, uint32_t least, uint32_t wanted)
@@ -233,7 +231,7 @@ static int virtnet_put(struct virtnet *virtnet, const uint8_t *header, const str
 	size_t at = VNET_HEADER_BYTES;
 	int result;
 
-	if (!virtnet_ring_to_guest(virtnet, virtnet->next, &number))
+	if (!virtnet_find_to_guest(virtnet, &number))
 		return -EPIPE;
 	result = virtnet_reserve_in(virtnet, number, bytes, bytes);
 	if (result < 0)
@@ -289,7 +287,7 @@ static int virtnet_reserve(struct port *port, uint32_t least, uint32_t wanted, s
 	if (!framequeue_empty(&virtnet->queue))
 		return -EAGAIN;
 	/* With every ring off nothing comes back soon; the frame is dropped by name where it is committed. */
-	if (!virtnet_ring_to_guest(virtnet, virtnet->next, &virtnet->lent))
+	if (!virtnet_find_to_guest(virtnet, &virtnet->lent))
 		return -EAGAIN;
 	result = virtnet_reserve_in(virtnet, virtnet->lent, least + VNET_HEADER_BYTES, wanted + VNET_HEADER_BYTES);
 	if (result < 0)
@@ -325,6 +323,15 @@ static void virtnet_cancel(struct port *port, struct room *room)
 	ring_cancel(&virtnet->rings[virtnet->lent].ring, &virtnet->scratch->room);
 }
 
+/* The oldest that waits, which the guest will not have: what was counted as given to it is taken back. */
+static void virtnet_drop_oldest(struct virtnet *virtnet, size_t bytes, enum drop_reason reason)
+{
+	framequeue_consume_frame(&virtnet->queue);
+	virtnet->port.counters.to_guest.frames--;
+	virtnet->port.counters.to_guest.bytes -= bytes - VNET_HEADER_BYTES;
+	port_drop(&virtnet->port, reason, NULL);
+}
+
 /* Into the rings what waited for room; true when nothing waits any more. */
 static bool virtnet_drain(struct virtnet *virtnet)
 {
@@ -343,12 +350,10 @@ static bool virtnet_drain(struct virtnet *virtnet)
 		result = virtnet_put(virtnet, header, &frame);
 		if (result == -EAGAIN)
 			return false;
-		framequeue_consume_frame(queue);
-		if (result < 0) {
-			virtnet->port.counters.to_guest.frames--;
-			virtnet->port.counters.to_guest.bytes -= bytes - VNET_HEADER_BYTES;
-			port_drop(&virtnet->port, virtnet_verdict(result), NULL);
-		}
+		if (result < 0)
+			virtnet_drop_oldest(virtnet, bytes, virtnet_verdict(result));
+		else
+			framequeue_consume_frame(queue);
 	}
 	return true;
 }
@@ -399,12 +404,8 @@ static void virtnet_drop_queued(struct virtnet *virtnet, enum drop_reason reason
 	struct iovec pieces[VIRTNET_QUEUE_PIECES];
 	size_t bytes;
 
-	while (framequeue_peek_frame(&virtnet->queue, pieces, VIRTNET_QUEUE_PIECES, &bytes) > 0) {
-		framequeue_consume_frame(&virtnet->queue);
-		virtnet->port.counters.to_guest.frames--;
-		virtnet->port.counters.to_guest.bytes -= bytes - VNET_HEADER_BYTES;
-		port_drop(&virtnet->port, reason, NULL);
-	}
+	while (framequeue_peek_frame(&virtnet->queue, pieces, VIRTNET_QUEUE_PIECES, &bytes) > 0)
+		virtnet_drop_oldest(virtnet, bytes, reason);
 }
 
 void virtnet_done(struct virtnet *virtnet)

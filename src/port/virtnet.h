@@ -98,7 +98,6 @@ struct virtnet {
 	uint64_t features; /* as negotiated */
 	struct virtnet_ring rings[VIRTNET_RINGS_MAX];
 	struct framequeue queue; /* what found no room in the rings */
-	uint32_t next;           /* the pair whose turn it is */
 	uint32_t lent;           /* the ring whose room is out */
 };
 
