@@ -204,3 +204,16 @@ int spec_finish(const struct spec *spec, struct error *ret_error)
 	}
 	return 0;
 }
+
+const char *spec_escape(const char *value, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (; *value && used + 2 < size; value++) {
+		if (*value == ',')
+			text[used++] = ',';
+		text[used++] = *value;
+	}
+	text[used] = '\0';
+	return text;
+}

@@ -42,6 +42,9 @@ int spec_u32(struct spec *spec, const char *key, uint32_t least, uint32_t most, 
 	     struct error *ret_error);
 /* An octal file mode, 0 … 0777. */
 int spec_mode(struct spec *spec, const char *key, uint32_t *value, struct error *ret_error);
+/* A value as it must be written so that it is read back: commas doubled. As much as fits; returns `text`. QEMU reads its
+ * values in the same way. */
+const char *spec_escape(const char *value, char *text, size_t size);
 /* -EINVAL, and a text with the words that would do, when an option was asked for by nobody. Call it last. */
 int spec_finish(const struct spec *spec, struct error *ret_error);
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/spec.h"
 
 static const char *const way_names[HYPERVISOR_WAYS] = {
 	[HYPERVISOR_AUTO] = "auto",
@@ -229,20 +230,6 @@ static void hypervisor_add_fill(struct wordlist *list, const char *word, const s
 	free(filled);
 }
 
-/* A comma ends a value in QEMU's options unless it stands twice. */
-static const char *hypervisor_qemu_path(const char *path, char *text, size_t size)
-{
-	size_t used = 0;
-
-	for (; *path && used + 3 < size; path++) {
-		if (*path == ',')
-			text[used++] = ',';
-		text[used++] = *path;
-	}
-	text[used] = '\0';
-	return text;
-}
-
 static const char *hypervisor_device(const char *program)
 {
 	return strstr(program, "s390x") ? "virtio-net-ccw" : "virtio-net-pci";
@@ -277,7 +264,7 @@ void hypervisor_complete(const struct hypervisor *hypervisor, char *const *words
 		hypervisor_add_fill(list, *word, places);
 	if (!hypervisor->is_qemu || hypervisor_has_place(hypervisor, &place))
 		return;
-	hypervisor_qemu_path(places->path[way], path, sizeof(path));
+	spec_escape(places->path[way], path, sizeof(path));
 	if (way == HYPERVISOR_VHOST_USER) {
 		hypervisor_add_vhost_user(hypervisor, path, device, places->mac, list);
 		return;

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <sys/random.h>
 
+#include "base/spec.h"
+
 enum {
 	PASTE_PATH_BYTES = 512,
 };
@@ -23,20 +25,6 @@ const char *paste_mac(char mac[18])
 	return mac;
 }
 
-/* QEMU reads its values as we do: a comma is doubled. */
-static const char *paste_qemu(const char *path, char escaped[PASTE_PATH_BYTES])
-{
-	size_t used = 0;
-
-	for (; *path && used < PASTE_PATH_BYTES - 2; path++) {
-		if (*path == ',')
-			escaped[used++] = ',';
-		escaped[used++] = *path;
-	}
-	escaped[used] = '\0';
-	return escaped;
-}
-
 static void paste_stream_path(FILE *to, const char *path)
 {
 	char escaped[PASTE_PATH_BYTES], mac[18];
@@ -44,7 +32,7 @@ static void paste_stream_path(FILE *to, const char *path)
 	fprintf(to,
 		"QEMU             -netdev stream,id=n0,server=off,addr.type=unix,addr.path=%s -device "
 		"virtio-net-pci,netdev=n0,mac=%s\n",
-		paste_qemu(path, escaped), paste_mac(mac));
+		spec_escape(path, escaped, sizeof(escaped)), paste_mac(mac));
 	fprintf(to, "libkrun          krun_add_net_unixstream(ctx, \"%s\", -1, mac, 0, 0)\n", path);
 }
 
@@ -78,7 +66,7 @@ static void paste_dgram(FILE *to, const char *path)
 		"QEMU             -netdev "
 		"dgram,id=n0,local.type=unix,local.path=%s.%.2s%.2s%.2s,remote.type=unix,remote.path=%s -device "
 		"virtio-net-pci,netdev=n0,mac=%s\n",
-		paste_qemu(path, escaped), mac + 9, mac + 12, mac + 15, escaped, mac);
+		spec_escape(path, escaped, sizeof(escaped)), mac + 9, mac + 12, mac + 15, escaped, mac);
 }
 
 /* Where the size of the memory is said twice: `guestwire run` knows it by itself. */
@@ -90,7 +78,7 @@ static void paste_vhost_user(FILE *to, const char *path)
 		"QEMU -m 2G       -object memory-backend-memfd,id=m0,size=2G,share=on -machine memory-backend=m0 "
 		"-chardev socket,id=c0,path=%s -netdev vhost-user,id=n0,chardev=c0 -device "
 		"virtio-net-pci,netdev=n0,mac=%s\n",
-		paste_qemu(path, escaped), paste_mac(mac));
+		spec_escape(path, escaped, sizeof(escaped)), paste_mac(mac));
 	fprintf(to, "cloud-hypervisor --memory size=2G,shared=on --net vhost_user=true,socket=%s,mac=%s\n", path,
 		paste_mac(mac));
 	fprintf(to, "User Mode Linux  virtio_uml.device=%s:1\n", path);

@@ -178,16 +178,10 @@ static int run_prepare(void *owner, struct error *ret_error)
 
 static int run_serve_path(struct gw_network *network, const char *kind, const char *path, struct error *ret_error)
 {
-	char spec[2 * RUNTIME_PATH_BYTES + 64], *to = spec;
+	char spec[2 * RUNTIME_PATH_BYTES + 64], escaped[2 * RUNTIME_PATH_BYTES];
 	struct gw_error error = {0};
 
-	to += snprintf(spec, sizeof(spec), "%s,name=%s,path=", kind, kind);
-	for (const char *from = path; *from; from++) {
-		*to++ = *from;
-		if (*from == ',')
-			*to++ = ',';
-	}
-	*to = '\0';
+	snprintf(spec, sizeof(spec), "%s,name=%s,path=%s", kind, kind, spec_escape(path, escaped, sizeof(escaped)));
 	if (gw_guest_add(network, spec, NULL, &error) < 0)
 		return error_set(ret_error, error.code, "%s", error.text);
 	return 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/spec.h"
 #include "daemon/child.h"
 #include "daemon/config.h"
 #include "daemon/detach.h"
@@ -134,20 +135,15 @@ static int daemon_add_guest(struct running *running, const char *text, const cha
 /* One of each kind of socket, each in the folder under its kind's name. */
 static int daemon_add_usual_guests(struct running *running, struct error *ret_error)
 {
-	char path[RUNTIME_PATH_BYTES], text[2 * RUNTIME_PATH_BYTES + 64], *to;
+	char path[RUNTIME_PATH_BYTES], escaped[2 * RUNTIME_PATH_BYTES], text[2 * RUNTIME_PATH_BYTES + 64];
 	int result = 0;
 
 	for (size_t i = 0; served_kinds[i] && result == 0; i++) {
 		result = runtime_path(running->daemon->base, running->daemon->name, served_kinds[i], path, ret_error);
 		if (result < 0)
 			return result;
-		to = text + snprintf(text, sizeof(text), "%s,name=%s,path=", served_kinds[i], served_kinds[i]);
-		for (const char *from = path; *from; from++) {
-			*to++ = *from;
-			if (*from == ',')
-				*to++ = ',';
-		}
-		*to = '\0';
+		snprintf(text, sizeof(text), "%s,name=%s,path=%s", served_kinds[i], served_kinds[i],
+			 spec_escape(path, escaped, sizeof(escaped)));
 		result = daemon_add_guest(running, text, NULL, ret_error);
 	}
 	return result;

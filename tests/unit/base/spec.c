@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "base/error.h"
 
 static void texts_that_cannot_be_read_say_why(void **state)
@@ -225,6 +227,20 @@ static void a_full_list_of_asked_keys_does_no_harm(void **state)
 	assert_int_equal(spec_finish(&spec, NULL), -EINVAL);
 }
 
+static void an_escaped_value_is_read_back(void **state)
+{
+	char text[64], whole[80];
+	struct spec spec;
+
+	(void)state;
+	snprintf(whole, sizeof(whole), "stream,path=%s,guests=1", spec_escape("/run/a,b,,c", text, sizeof(text)));
+	assert_string_equal(text, "/run/a,,b,,,,c");
+	assert_int_equal(spec_parse(&spec, whole, NULL), 0);
+	assert_string_equal(spec_string(&spec, "path"), "/run/a,b,,c");
+	/* what does not fit is cut, never within a pair */
+	assert_string_equal(spec_escape("abc,d", text, 5), "abc");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +254,7 @@ int main(void)
 		cmocka_unit_test(an_option_nobody_asked_for_is_named_with_those_that_would_do),
 		cmocka_unit_test(a_kind_without_options_says_so),
 		cmocka_unit_test(a_full_list_of_asked_keys_does_no_harm),
+		cmocka_unit_test(an_escaped_value_is_read_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
