@@ -131,6 +131,11 @@ $(O)/lib/semu.a: $(SEMU_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# A kernel and an initramfs for it, of a distribution's packages, under build/guest.
+.PHONY: guest
+guest:
+	$(Q)scripts/guest
+
 # ---- the library: shared with versioned symbols; static as one object whose inner names are local ----
 
 LIBRARY := $(O)/libguestwire.so.$(VERSION) $(O)/libguestwire.a
