@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""Front ends of vhost-user that are not QEMU: User Mode Linux, and a few lines of our own. The topology is kit/vhost.py's."""
+import itertools
+import struct
+
+import pytest
+
+from kit import eventually, guests, need
+from kit.frames import BROADCAST, StreamGuest, ethernet
+from kit.front import Front
+from kit.vhost import MACS, addressed, network, nothing_was_lost, offloads, resolved, to_guest, to_world
+
+
+def test_user_mode_linux_and_a_guest_without_offloads_are_on_the_same_network(far, tmp_path, closing, move):
+    need("dnsmasq", "ethtool")
+    lab = network(far, tmp_path)
+    uml = closing(guests.uml_vhost("uml", tmp_path, f"{tmp_path}/one.sock"))
+    plain = closing(guests.qemu("plain", tmp_path, f"stream,id=n0,server=off,addr.type=unix,addr.path={tmp_path}/s.sock", device="e1000",
+                                flavour="amd64", mac=MACS[2]))
+    uml.ready(60)
+    known = addressed(uml)
+    assert "198.51.100.7" in resolved(uml)
+    assert offloads(uml) >= {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation"}
+    for family in (4, 6):
+        to_world(lab, uml, move, family, "send")
+        to_world(lab, uml, move, family, "fetch")
+    plain.ready(90)
+    addresses = addressed(plain)
+    to_guest(uml, plain, addresses[4])
+    to_guest(plain, uml, known[6])
+    nothing_was_lost(lab)
+
+
+@pytest.mark.asan
+def test_a_guest_that_takes_its_memory_away_is_dropped_by_name_and_fifty_others_lose_nothing(wire, tmp_path, closing):
+    lab = wire("--guest", f"vhost-user,path={tmp_path}/v.sock", "--guest", f"stream,path={tmp_path}/s.sock")
+    others = [closing(StreamGuest(f"{tmp_path}/s.sock")) for _ in range(50)]
+    for other in others:
+        other.hello()
+    eventually(lambda: sum(port["kind"] == "stream" and port["connected"] for port in lab.show()["ports"]) == 50, what="fifty guests")
+    for _ in range(3):
+        front = closing(Front(f"{tmp_path}/v.sock"))
+        front.start()
+        front.offer(b"\xff" * 6 + bytes.fromhex("020000000901") + b"\x88\xb5" + bytes(100))
+        for other in others:  # its honest frame came to all
+            assert any(frame[6:12].hex() == "020000000901" for frame in other.frames(1.0)), lab.show()
+        front.shrink()
+        for number in range(40):
+            others[0].send(ethernet(BROADCAST, others[0].mac, 0x88b6, struct.pack("!H", number) + bytes(60)))
+            if number == 20:
+                front.kick(1)
+        assert front.socket.recv(1) == b"", "it was not dropped"
+        for other in others[1:]:
+            came = (frame[14:16] for frame in other.frames(2.0) if frame[12:14] == b"\x88\xb6")
+            assert list(itertools.islice(came, 40)) == [struct.pack("!H", number) for number in range(40)]
+        assert others[0].resolve("10.0.2.2")
+        streams = [port for port in lab.show()["ports"] if port["kind"] == "stream" and port["connected"]]
+        assert len(streams) == 50 and not any(port.get("drops") for port in streams)
+        assert lab.process.poll() is None
+    assert lab.errors().count("left (memory that went away while it was in use)") == 3

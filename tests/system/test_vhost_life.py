@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Vhost-user guests, and guestwire itself, that begin anew. The topology is kit/vhost.py's."""
+import signal
+import time
+
+import pytest
+
+from kit import eventually, guests
+from kit.vhost import MACS, addressed, network, nothing_was_lost, to_world
+
+
+def reached(guest):
+    return guest.run("ping -c 1 -W 1 10.0.2.2", check=False)[0] == 0
+
+
+def rebound(guest):
+    """The driver lets the device go and takes it again."""
+    guest.run("d=/sys/bus/virtio/drivers/virtio_net; n=$(basename $(readlink -f /sys/class/net/eth0/device)); echo $n >$d/unbind; "
+              "echo $n >$d/bind; i=0; while ! [ -e /sys/class/net/eth0 ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); done")
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["split", "packed"])
+def test_a_guest_that_begins_anew_goes_on(far, tmp_path, closing, move, packed):
+    lab = network(far, tmp_path)
+    guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0], 1, f",packed={'on' if packed else 'off'}", reboots=True))
+    guest.ready(60)
+    addressed(guest)
+    rebound(guest)
+    addressed(guest)
+    to_world(lab, guest, move, 4, "send", 1 << 20)
+    guest.start("echo 1 >/proc/sys/kernel/sysrq; echo b >/proc/sysrq-trigger")
+    guest.ready(60)
+    addressed(guest)
+    to_world(lab, guest, move, 6, "fetch", 1 << 20)
+    nothing_was_lost(lab)
+
+
+@pytest.mark.parametrize("end,packed", [(signal.SIGTERM, False), (signal.SIGKILL, False)], ids=["SIGTERM-split", "SIGKILL-split"])
+def test_a_guestwire_that_begins_anew_goes_on(wire, tmp_path, closing, end, packed):
+    words = ["--guest", f"vhost-user,path={tmp_path}/v.sock"]
+    lab = wire(*words)
+    guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0], 1, f",packed={'on' if packed else 'off'}"))
+    guest.ready(60)
+    guest.dhcp()
+    for _ in range(2):
+        guest.run("sh -c 'ping -q -i 0.005 -s 1000 10.0.2.2 >/dev/null 2>&1 & echo $! >/tmp/ping'")  # buffers are under way both ways
+        time.sleep(0.5)
+        lab.process.send_signal(end)
+        lab.process.wait(10)
+        lab = wire(*words)
+        eventually(lambda: reached(guest), 30, what="traffic")
+        guest.run("kill $(cat /tmp/ping); ping -q -A -c 1000 -s 1400 -w 30 10.0.2.2", 60)
+        guest.dhcp()
+    assert not any(reason.startswith(("ring-", "vhost-")) and reason != "ring-off" for port in lab.show()["ports"] for reason in port.get("drops") or {})
