@@ -71,6 +71,7 @@ USES_cli := cli daemon hostnet control network port nat service fabric virtio lo
 LIBS_control := -ljansson
 LIBS_daemon := -ljansson -lyaml
 LIBS_cli := $(LIBS_daemon) -ldl
+LIBS_semu := -lfdt
 
 CORE := base wire os loop virtio fabric service nat port network
 CORE_OBJECTS := $(foreach r,$(CORE),$(call room_objects,$(r)))
@@ -174,7 +175,7 @@ $(foreach r,$(ROOMS),$(eval $(call UNIT_RULE,$(r))))
 
 $(O)/unit/semu/%: $(O)/tests/unit/semu/%.o $(O)/lib/semu.a
 	@mkdir -p $(@D)
-	$(Q)$(call link,$<,$(O)/lib/semu.a,-lcmocka)
+	$(Q)$(call link,$<,$(O)/lib/semu.a,$(LIBS_semu) -lcmocka)
 
 # tests/sim and tests/bench: one program from each file, with all of the library, control and the kit.
 programs = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/$(1)/*.c))
