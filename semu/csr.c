@@ -18,6 +18,7 @@ enum {
 	CSR_SCAUSE = 0x142,
 	CSR_STVAL = 0x143,
 	CSR_SIP = 0x144,
+	CSR_STIMECMP = 0x14d,
 	CSR_SATP = 0x180,
 	CSR_CYCLE = 0xc00,
 	CSR_TIME = 0xc01,
@@ -49,6 +50,8 @@ static uint64_t *plain(struct hart *hart, unsigned number)
 		return &hart->stval;
 	case CSR_SIP:
 		return &hart->sip;
+	case CSR_STIMECMP:
+		return &hart->timer;
 	case CSR_SATP:
 		return &hart->satp;
 	default:
@@ -128,6 +131,8 @@ bool csr_write(struct hart *hart, unsigned number, uint64_t value)
 		write_sstatus(hart, value);
 	else if (number == CSR_SATP)
 		write_satp(hart, value);
+	else if (number == CSR_STIMECMP)
+		hart_set_timer(hart, value);
 	else if (target)
 		*target = (*target & ~writable(number)) | (value & writable(number));
 	return target || number == CSR_SSTATUS;

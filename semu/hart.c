@@ -25,10 +25,65 @@ void hart_choose_tlb(struct hart *hart)
 
 void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t pc)
 {
-	*hart = (struct hart){.machine = machine, .pc = pc, .mode = HART_SUPERVISOR, .reserved = HART_NOT_RESERVED};
+	*hart = (struct hart){.machine = machine,
+			      .pc = pc,
+			      .mode = HART_SUPERVISOR,
+			      .reserved = HART_NOT_RESERVED,
+			      .timer = UINT64_MAX};
 	hart_forget_code(hart);
 	mmu_flush(hart);
 	hart_choose_tlb(hart);
+}
+
+void hart_start(struct hart *hart, uint64_t pc, uint64_t number, uint64_t opaque)
+{
+	hart->mode = HART_SUPERVISOR;
+	hart->waiting = false;
+	hart->sstatus = hart->sie = hart->satp = 0;
+	hart->pc = pc;
+	hart->x[10] = number;
+	hart->x[11] = opaque;
+	mmu_flush(hart);
+	hart_forget_code(hart);
+	hart_choose_tlb(hart);
+}
+
+void hart_stop(struct hart *hart)
+{
+	hart->stopping = true;
+}
+
+void hart_raise(struct hart *hart, uint64_t bits)
+{
+	hart->sip |= bits;
+}
+
+void hart_lower(struct hart *hart, uint64_t bits)
+{
+	hart->sip &= ~bits;
+}
+
+static void look_at_timer(struct hart *hart)
+{
+	const struct hart_machine *machine = hart->machine;
+
+	if (hart->timer != UINT64_MAX && machine->time(machine->owner) >= hart->timer)
+		hart_raise(hart, SIP_TIMER);
+	else
+		hart_lower(hart, SIP_TIMER);
+}
+
+void hart_set_timer(struct hart *hart, uint64_t when)
+{
+	hart->timer = when;
+	look_at_timer(hart);
+}
+
+void hart_forget_pages(struct hart *hart, uint64_t at, uint64_t bytes)
+{
+	(void)at;
+	(void)bytes;
+	mmu_flush(hart);
 }
 
 static bool decode_word(uint32_t word, unsigned offset, unsigned count, struct op *ret_op)
@@ -118,15 +173,18 @@ void hart_run(struct hart *hart, uint64_t instructions)
 {
 	const uint64_t start = hart->instret + hart->traps;
 
-	while (hart->instret + hart->traps - start < instructions) {
+	look_at_timer(hart);
+	while (!hart->stopping && hart->instret + hart->traps - start < instructions) {
 		const struct block *block;
 
 		if (hart->sip & hart->sie)
 			trap_interrupt(hart);
 		if (hart->waiting)
-			return;
+			break;
 		block = block_find(hart);
 		if (block)
 			block->ops[0].run(hart, block->ops);
 	}
+	hart->stopping = false;
+	hart->reserved = HART_NOT_RESERVED;
 }

@@ -6,7 +6,15 @@
  * function, registers and immediate. An operation ends by calling the next one as its last act (which the compiler
  * makes a jump); the last of a block returns. The program counter is written only when a block is left: an operation
  * that needs it adds its own offset to that of the block. Interrupts, the budget and the instruction count are looked at
- * once per block. x0 stays zero without a test: what writes it is decoded to write register HART_SINK. */
+ * once per block. x0 stays zero without a test: what writes it is decoded to write register HART_SINK.
+ *
+ * What the owner may count on. Everything happens on one thread: the owner gives each hart a turn by hart_run(), and a hart
+ * calls its machine's functions from within its turn; they may call anything below, for any hart, but hart_run(). While a
+ * turn lasts, its hart's pc and instret are those of the block it is in; between turns they are exact, and all of a
+ * hart may be read and written (hart_choose_tlb() afterwards if mode or sstatus were).
+ * Harts share RAM. A turn's end breaks the hart's reservation, so that a conditional store never succeeds over
+ * another hart's store; a turn of a hundred instructions or more lets every LR/SC loop get on. What a hart or a device
+ * stores into code is run by a hart after that hart's FENCE.I, or hart_forget_code() (SBI's remote one), at the latest. */
 #ifndef SEMU_HART_H
 #define SEMU_HART_H
 
@@ -63,6 +71,9 @@ struct hart {
 	uint64_t traps; /* entered: a trap counts against the budget, else a handler that cannot run would never end */
 	enum hart_mode mode;
 	bool waiting; /* in WFI; cleared by an interrupt that sie enables */
+	bool stopping;
+	uint64_t
+		timer; /* when SIP_TIMER becomes pending, in ticks: stimecmp; UINT64_MAX: never. The owner may sleep until it */
 	uint64_t sstatus, sie, sip, stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg;
 	uint64_t fault_cause, fault_value; /* of the access that was refused last */
 	uint64_t reserved;                 /* LR's address, or HART_NOT_RESERVED */
@@ -77,10 +88,23 @@ struct hart {
 
 /* The machine stays the caller's and must outlive the hart. Starts in supervisor mode, at pc. */
 void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t pc);
-/* Until so many more instructions are done (a block may overrun), or the hart waits. */
+/* What SBI's hart_start asks for: supervisor mode at pc with a0 the hart's number, a1 the opaque value, no translation and no
+ * interrupt enabled. Bits of sip that the owner raised stay. */
+void hart_start(struct hart *hart, uint64_t pc, uint64_t number, uint64_t opaque);
+/* A turn: until so many more instructions are done (a block may overrun), or the hart waits, or hart_stop(). */
 void hart_run(struct hart *hart, uint64_t instructions);
+/* Ends the turn that is under way after the block it is in, or the next one at once. */
+void hart_stop(struct hart *hart);
+/* SIP_SOFTWARE, SIP_EXTERNAL: becomes pending, and is taken at the end of the block under way; or is pending no more.
+ * SIP_TIMER follows the timer and nothing else. */
+void hart_raise(struct hart *hart, uint64_t bits);
+void hart_lower(struct hart *hart, uint64_t bits);
+/* What SBI's set_timer and a write of stimecmp do. The clock is looked at when a turn begins. */
+void hart_set_timer(struct hart *hart, uint64_t when);
 /* Code in memory changed: FENCE.I. */
 void hart_forget_code(struct hart *hart);
+/* Page tables changed: SFENCE.VMA for so many bytes from an address; from 0, UINT64_MAX bytes are all. */
+void hart_forget_pages(struct hart *hart, uint64_t at, uint64_t bytes);
 /* After mode or sstatus changed: the translations that hold now. */
 void hart_choose_tlb(struct hart *hart);
 

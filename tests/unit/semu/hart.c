@@ -189,7 +189,8 @@ static void an_interrupt_wakes_and_external_comes_first(void **state)
 	assert_true(hart->waiting);
 	assert_int_equal(board->calls, 0);
 	hart->sie = SIP_TIMER | SIP_EXTERNAL;
-	hart->sip = SIP_TIMER | SIP_EXTERNAL;
+	hart_set_timer(hart, 1);
+	hart_raise(hart, SIP_EXTERNAL);
 	hart->sstatus = SSTATUS_SIE;
 	hart->stvec = BOARD_HANDLER - 36 + 1; /* vectored: 9 * 4 */
 	hart_run(hart, 2);
@@ -204,10 +205,61 @@ static void a_masked_interrupt_wakes_without_a_trap(void **state)
 	struct board *board = *state;
 
 	board_run(board, (uint32_t[]){0x10500073, ECALL}, 2);
-	board->hart.sie = board->hart.sip = SIP_TIMER;
+	board->hart.sie = SIP_SOFTWARE;
+	hart_raise(&board->hart, SIP_SOFTWARE);
 	hart_run(&board->hart, 1);
 	assert_int_equal(board->calls, 1);
 	assert_int_equal(board->hart.scause, 0);
+}
+
+static void the_timer_goes_off_when_it_is_reached(void **state)
+{
+	struct board *board = *state;
+
+	/* csrw stimecmp,a0; csrr a2,sip; a1 likewise, a3 */
+	board->hart.x[A0] = 12345;
+	board->hart.x[A1] = 12346;
+	board_run(board, (uint32_t[]){0x14d51073, 0x14402673, 0x14d59073, 0x144026f3, ECALL}, 5);
+	assert_int_equal(board->hart.x[A2], SIP_TIMER);
+	assert_int_equal(board->hart.x[A3], 0);
+	assert_int_equal(board->hart.timer, 12346);
+}
+
+static void a_stop_ends_one_turn(void **state)
+{
+	struct board *board = *state;
+
+	hart_stop(&board->hart);
+	board_run(board, (uint32_t[]){0x00000013, ECALL}, 2);
+	assert_int_equal(board->hart.instret, 0);
+	hart_run(&board->hart, 1000);
+	assert_int_equal(board->calls, 1);
+}
+
+static void a_hart_starts_with_its_number(void **state)
+{
+	struct board *board = *state;
+
+	board->hart.mode = HART_USER;
+	board->hart.satp = 8ULL << 60;
+	hart_start(&board->hart, BOARD_RAM, 3, 77);
+	board_run(board, (uint32_t[]){ECALL}, 1);
+	assert_int_equal(board->calls, 1);
+	assert_int_equal(board->hart.x[A0], 3);
+	assert_int_equal(board->hart.x[A1], 77);
+}
+
+static void a_reservation_ends_with_its_turn(void **state)
+{
+	static const uint32_t words[] = {0x1005362f, 0x00000073, 0x18b536af, ECALL}; /* lr.d a2; ecall; sc.d a3 */
+	struct board *board = *state;
+
+	board->hart.x[A0] = DATA;
+	board_run(board, words, 4);
+	board->hart.waiting = false;
+	hart_run(&board->hart, 1000);
+	assert_int_equal(board->calls, 2);
+	assert_int_equal(board->hart.x[A3], 1);
 }
 
 static void a_handler_that_cannot_run_ends_with_the_budget(void **state)
@@ -262,6 +314,10 @@ int main(void)
 		TEST(sret_goes_back_to_where_the_trap_was),
 		TEST(an_interrupt_wakes_and_external_comes_first),
 		TEST(a_masked_interrupt_wakes_without_a_trap),
+		TEST(the_timer_goes_off_when_it_is_reached),
+		TEST(a_stop_ends_one_turn),
+		TEST(a_hart_starts_with_its_number),
+		TEST(a_reservation_ends_with_its_turn),
 		TEST(a_handler_that_cannot_run_ends_with_the_budget),
 		TEST(changed_code_is_seen_after_fence_i),
 		TEST(an_instruction_may_straddle_pages),
