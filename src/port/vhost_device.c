@@ -121,55 +121,11 @@ static void vhost_device_watch_writes(struct vhost_device *device)
 
 /* ---- rings ---- */
 
-static uint32_t vhost_ring_number(const struct vhost_ring *ring)
+static void vhost_on_lost(struct virtnet *virtnet, enum drop_reason reason)
 {
-	return (uint32_t)(ring - ring->device->rings);
-}
+	struct vhost_device *device = vhost_device_of(virtnet);
 
-static bool vhost_ring_runs(const struct vhost_ring *ring)
-{
-	return ring->device->virtnet.rings[vhost_ring_number(ring)].started;
-}
-
-static void vhost_ring_stop(struct vhost_ring *ring)
-{
-	if (vhost_ring_runs(ring))
-		ring->base = virtnet_stop(&ring->device->virtnet, vhost_ring_number(ring));
-}
-
-/* User Mode Linux says 0 of every ring and means the beginning, which in a packed ring is another number. 0 is a place in
- * it too: the driver's second time round, when what stands there has been used once. */
-static struct ring_base vhost_ring_base(const struct vhost_ring *ring, uint64_t desc)
-{
-	struct virtnet *virtnet = &ring->device->virtnet;
-	const uint8_t *first = memory_at(&virtnet->memory, desc, sizeof(struct packed_desc));
-	struct le16 flags;
-
-	if (!(virtnet->features & VIRTNET_FEATURE(RING_PACKED)) || ring->base.avail != 0 || ring->base.used != 0 ||
-	    !first)
-		return ring->base;
-	memcpy(&flags, first + offsetof(struct packed_desc, flags), sizeof(flags));
-	if (le16_value(flags) & PACKED_DESC_USED)
-		return ring->base;
-	return (struct ring_base){RING_PACKED_START, RING_PACKED_START};
-}
-
-/* DROP_NONE too when something is still to come. */
-static enum drop_reason vhost_ring_start(struct vhost_ring *ring)
-{
-	struct vhost_device *device = ring->device;
-	struct ring_setup setup = {.size = (uint16_t)ring->size};
-
-	if (vhost_ring_runs(ring) || ring->size == 0 || !ring->has_address || ring->kick < 0)
-		return DROP_NONE;
-	if (!vhost_memory_find(&device->memory, ring->address.desc, &setup.desc) ||
-	    !vhost_memory_find(&device->memory, ring->address.avail, &setup.driver) ||
-	    !vhost_memory_find(&device->memory, ring->address.used, &setup.device))
-		return DROP_VHOST_RING;
-	setup.base = vhost_ring_base(ring, setup.desc);
-	if (virtnet_start(&device->virtnet, vhost_ring_number(ring), &setup) < 0)
-		return DROP_VHOST_RING;
-	return DROP_NONE;
+	device->on_lost(device, reason);
 }
 
 /* All that run, over a change of what they stand on. */
@@ -192,39 +148,7 @@ static void vhost_rings_pause(struct vhost_device *device, bool *ret_ran)
 	}
 }
 
-static void vhost_on_kick(void *owner, unsigned events)
-{
-	struct vhost_ring *ring = owner;
-	struct vhost_device *device = ring->device;
-	enum drop_reason reason;
-
-	(void)events;
-	if (!handed_event_clear(ring->kick)) {
-		device->on_lost(device, DROP_VHOST_EVENT);
-		return;
-	}
-	reason = vhost_ring_start(ring);
-	if (reason != DROP_NONE) {
-		device->on_lost(device, reason);
-		return;
-	}
-	virtnet_kick(&device->virtnet, vhost_ring_number(ring));
-}
-
-static void vhost_ring_forget(struct vhost_ring *ring)
-{
-	vhost_ring_stop(ring);
-	if (ring->kick >= 0)
-		loop_unwatch(ring->device->loop, &ring->watch);
-	vhost_close(&ring->kick);
-	vhost_close(&ring->call.fd);
-	vhost_close(&ring->err.fd);
-	ring->has_address = false;
-	ring->size = 0;
-	ring->base = (struct ring_base){0};
-}
-
-static struct vhost_ring *vhost_ring_at(struct vhost_device *device, uint64_t number)
+static struct vhost_ring *vhost_device_ring(struct vhost_device *device, uint64_t number)
 {
 	return number < VIRTNET_RINGS_MAX ? &device->rings[number] : NULL;
 }
@@ -380,121 +304,62 @@ static enum drop_reason vhost_set_log_fd(struct vhost_device *device, struct vho
 
 static enum drop_reason vhost_set_vring_num(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	const struct vhost_state *state = &exchange->payload.state;
-	struct vhost_ring *ring = vhost_ring_at(device, state->ring);
+	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.state.ring);
 
-	if (!ring || vhost_ring_runs(ring) || state->number == 0 || state->number > VIRTNET_RING_SIZE_MAX)
-		return DROP_VHOST_RING;
-	ring->size = state->number;
-	return DROP_NONE;
+	return ring ? vhost_ring_set_size(ring, exchange->payload.state.number) : DROP_VHOST_RING;
 }
 
-/* Also while the ring runs, when logging begins or ends. */
 static enum drop_reason vhost_set_vring_addr(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.address.ring);
-	const struct vhost_address *address = &exchange->payload.address;
-	bool runs;
+	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.address.ring);
 
-	if (!ring)
-		return DROP_VHOST_RING;
-	runs = vhost_ring_runs(ring);
-	if (runs && (address->desc != ring->address.desc || address->avail != ring->address.avail ||
-		     address->used != ring->address.used))
-		vhost_ring_stop(ring);
-	ring->address = *address;
-	ring->has_address = true;
-	return runs ? vhost_ring_start(ring) : DROP_NONE;
+	return ring ? vhost_ring_set_address(ring, &exchange->payload.address) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_set_vring_base(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	const struct vhost_state *state = &exchange->payload.state;
-	struct vhost_ring *ring = vhost_ring_at(device, state->ring);
+	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.state.ring);
 
-	if (!ring || vhost_ring_runs(ring))
-		return DROP_VHOST_RING;
-	ring->base.avail = ring->base.used = (uint16_t)state->number;
-	if (device->virtnet.features & VIRTNET_FEATURE(RING_PACKED))
-		ring->base.used = (uint16_t)(state->number >> 16);
-	return DROP_NONE;
+	return ring ? vhost_ring_set_base(ring, exchange->payload.state.number) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_get_vring_base(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	struct vhost_state *state = &exchange->payload.state;
-	struct vhost_ring *ring = vhost_ring_at(device, state->ring);
+	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.state.ring);
 
 	if (!ring)
 		return DROP_VHOST_RING;
-	vhost_ring_stop(ring);
-	state->number = ring->base.avail;
-	if (device->virtnet.features & VIRTNET_FEATURE(RING_PACKED))
-		state->number |= (uint32_t)ring->base.used << 16;
-	exchange->answer_bytes = sizeof(*state);
+	exchange->payload.state.number = vhost_ring_take_base(ring);
+	exchange->answer_bytes = sizeof(exchange->payload.state);
 	return DROP_NONE;
 }
 
 static enum drop_reason vhost_set_vring_kick(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.number & VHOST_RING_MASK);
-	int fd = vhost_take(exchange);
+	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.number & VHOST_RING_MASK);
 
-	/* a ring without one would have to be polled */
-	if (!ring || fd < 0 || handed_event_in(fd) < 0) {
-		vhost_close(&fd);
-		return ring ? DROP_VHOST_EVENT : DROP_VHOST_RING;
-	}
-	if (ring->kick >= 0)
-		loop_unwatch(device->loop, &ring->watch);
-	vhost_close(&ring->kick);
-	ring->kick = fd;
-	watch_init(&ring->watch, fd, vhost_on_kick, ring);
-	if (loop_watch(device->loop, &ring->watch, LOOP_READ) < 0) {
-		vhost_close(&ring->kick);
-		return DROP_VHOST_EVENT;
-	}
-	return DROP_NONE;
-}
-
-static enum drop_reason vhost_set_event(struct vhost_exchange *exchange, const struct vhost_ring *ring,
-					struct handed_event *to)
-{
-	int fd = vhost_take(exchange);
-	struct handed_event event = {.fd = -1};
-
-	if (!ring || (fd >= 0 && handed_event_out(fd, &event) < 0)) {
-		vhost_close(&fd);
-		return ring ? DROP_VHOST_EVENT : DROP_VHOST_RING;
-	}
-	vhost_close(&to->fd);
-	*to = event;
-	return DROP_NONE;
+	return ring ? vhost_ring_set_kick(ring, vhost_take(exchange)) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_set_vring_call(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.number & VHOST_RING_MASK);
-	enum drop_reason reason = vhost_set_event(exchange, ring, ring ? &ring->call : NULL);
+	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.number & VHOST_RING_MASK);
 
-	/* What was returned under the old one may not have been told. */
-	if (reason == DROP_NONE && vhost_ring_runs(ring))
-		handed_event_signal(ring->call);
-	return reason;
+	return ring ? vhost_ring_set_call(ring, vhost_take(exchange)) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_set_vring_err(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	struct vhost_ring *ring = vhost_ring_at(device, exchange->payload.number & VHOST_RING_MASK);
+	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.number & VHOST_RING_MASK);
 
-	return vhost_set_event(exchange, ring, ring ? &ring->err : NULL);
+	return ring ? vhost_ring_set_err(ring, vhost_take(exchange)) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_set_vring_enable(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	const struct vhost_state *state = &exchange->payload.state;
 
-	if (!vhost_ring_at(device, state->ring))
+	if (!vhost_device_ring(device, state->ring))
 		return DROP_VHOST_RING;
 	virtnet_switch(&device->virtnet, state->ring, state->number != 0);
 	return DROP_NONE;
@@ -610,14 +475,14 @@ void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t 
 	device->on_lost = on_lost;
 	device->backend = -1;
 	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
-		device->rings[i] = (struct vhost_ring){.device = device, .kick = -1, .call.fd = -1, .err.fd = -1};
+		vhost_ring_init(&device->rings[i], i, &device->virtnet, &device->memory, loop, vhost_on_lost);
 	virtnet_set_features(&device->virtnet, 0, mtu_bytes);
 }
 
 void vhost_device_done(struct vhost_device *device)
 {
 	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
-		vhost_ring_forget(&device->rings[i]);
+		vhost_ring_done(&device->rings[i]);
 	vhost_memory_clear(&device->memory, &device->virtnet.memory);
 	vhost_log_clear(&device->log);
 	vhost_close(&device->backend);

@@ -14,21 +14,9 @@
 #include "loop/loop.h"
 #include "port/vhost_log.h"
 #include "port/vhost_memory.h"
+#include "port/vhost_ring.h"
 #include "port/virtnet.h"
 #include "wire/vhost.h"
-
-struct vhost_device;
-
-struct vhost_ring {
-	struct vhost_device *device;
-	uint32_t size;
-	struct ring_base base; /* while it does not run */
-	struct vhost_address address;
-	bool has_address;
-	int kick;           /* -1: none */
-	struct watch watch; /* of kick */
-	struct handed_event call, err;
-};
 
 struct vhost_device {
 	struct virtnet virtnet;

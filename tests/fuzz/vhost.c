@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* covers: src/wire/vhost.c src/port/vhost_device.c src/port/vhost_memory.c src/port/virtnet.c */
+/* covers: src/wire/vhost.c src/port/vhost_device.c src/port/vhost_ring.c src/port/vhost_memory.c src/port/virtnet.c */
 /* A front end that says anything: messages with descriptors of every kind (memory, events, a socket, a pipe, a device), its
  * memory written at will, kicks, and frames to and from it in between. The first byte says whether it begins honestly, so
  * that what comes then meets rings that run. Nothing may crash or be read beyond; every descriptor is closed at the end. */

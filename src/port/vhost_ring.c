@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* See vhost_ring.h. */
+#include "port/vhost_ring.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+static void vhost_ring_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static bool vhost_ring_is_packed(const struct vhost_ring *ring)
+{
+	return ring->virtnet->features & VIRTNET_FEATURE(RING_PACKED);
+}
+
+/* ---- running ---- */
+
+bool vhost_ring_runs(const struct vhost_ring *ring)
+{
+	return ring->virtnet->rings[ring->number].started;
+}
+
+void vhost_ring_stop(struct vhost_ring *ring)
+{
+	if (vhost_ring_runs(ring))
+		ring->base = virtnet_stop(ring->virtnet, ring->number);
+}
+
+/* User Mode Linux says 0 of every ring and means the beginning, which in a packed ring is another number. 0 is a place in
+ * it too: the driver's second time round, when what stands there has been used once. */
+static struct ring_base vhost_ring_base(const struct vhost_ring *ring, uint64_t desc)
+{
+	const uint8_t *first = memory_at(&ring->virtnet->memory, desc, sizeof(struct packed_desc));
+	struct le16 flags;
+
+	if (!vhost_ring_is_packed(ring) || ring->base.avail != 0 || ring->base.used != 0 || !first)
+		return ring->base;
+	memcpy(&flags, first + offsetof(struct packed_desc, flags), sizeof(flags));
+	if (le16_value(flags) & PACKED_DESC_USED)
+		return ring->base;
+	return (struct ring_base){RING_PACKED_START, RING_PACKED_START};
+}
+
+enum drop_reason vhost_ring_start(struct vhost_ring *ring)
+{
+	struct ring_setup setup = {.size = (uint16_t)ring->size};
+
+	if (vhost_ring_runs(ring) || ring->size == 0 || !ring->has_address || ring->kick < 0)
+		return DROP_NONE;
+	if (!vhost_memory_find(ring->memory, ring->address.desc, &setup.desc) ||
+	    !vhost_memory_find(ring->memory, ring->address.avail, &setup.driver) ||
+	    !vhost_memory_find(ring->memory, ring->address.used, &setup.device))
+		return DROP_VHOST_RING;
+	setup.base = vhost_ring_base(ring, setup.desc);
+	return virtnet_start(ring->virtnet, ring->number, &setup) < 0 ? DROP_VHOST_RING : DROP_NONE;
+}
+
+static void vhost_ring_on_kick(void *owner, unsigned events)
+{
+	struct vhost_ring *ring = owner;
+	enum drop_reason reason;
+
+	(void)events;
+	reason = handed_event_clear(ring->kick) ? vhost_ring_start(ring) : DROP_VHOST_EVENT;
+	if (reason != DROP_NONE)
+		ring->on_lost(ring->virtnet, reason);
+	else
+		virtnet_kick(ring->virtnet, ring->number);
+}
+
+/* ---- what the front end says ---- */
+
+enum drop_reason vhost_ring_set_size(struct vhost_ring *ring, uint32_t size)
+{
+	if (vhost_ring_runs(ring) || size == 0 || size > VIRTNET_RING_SIZE_MAX)
+		return DROP_VHOST_RING;
+	ring->size = size;
+	return DROP_NONE;
+}
+
+enum drop_reason vhost_ring_set_address(struct vhost_ring *ring, const struct vhost_address *address)
+{
+	bool runs = vhost_ring_runs(ring);
+
+	if (runs && (address->desc != ring->address.desc || address->avail != ring->address.avail ||
+		     address->used != ring->address.used))
+		vhost_ring_stop(ring);
+	ring->address = *address;
+	ring->has_address = true;
+	return runs ? vhost_ring_start(ring) : DROP_NONE;
+}
+
+enum drop_reason vhost_ring_set_base(struct vhost_ring *ring, uint32_t base)
+{
+	if (vhost_ring_runs(ring))
+		return DROP_VHOST_RING;
+	ring->base.avail = ring->base.used = (uint16_t)base;
+	if (vhost_ring_is_packed(ring))
+		ring->base.used = (uint16_t)(base >> 16);
+	return DROP_NONE;
+}
+
+uint32_t vhost_ring_take_base(struct vhost_ring *ring)
+{
+	vhost_ring_stop(ring);
+	return ring->base.avail | (vhost_ring_is_packed(ring) ? (uint32_t)ring->base.used << 16 : 0);
+}
+
+enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd)
+{
+	/* a ring without one would have to be polled */
+	if (fd < 0 || handed_event_in(fd) < 0) {
+		vhost_ring_close(&fd);
+		return DROP_VHOST_EVENT;
+	}
+	if (ring->kick >= 0)
+		loop_unwatch(ring->loop, &ring->watch);
+	vhost_ring_close(&ring->kick);
+	ring->kick = fd;
+	watch_init(&ring->watch, fd, vhost_ring_on_kick, ring);
+	if (loop_watch(ring->loop, &ring->watch, LOOP_READ) < 0) {
+		vhost_ring_close(&ring->kick);
+		return DROP_VHOST_EVENT;
+	}
+	return DROP_NONE;
+}
+
+static enum drop_reason vhost_ring_set_event(struct handed_event *to, int fd)
+{
+	struct handed_event event = {.fd = -1};
+
+	if (fd >= 0 && handed_event_out(fd, &event) < 0) {
+		vhost_ring_close(&fd);
+		return DROP_VHOST_EVENT;
+	}
+	vhost_ring_close(&to->fd);
+	*to = event;
+	return DROP_NONE;
+}
+
+enum drop_reason vhost_ring_set_call(struct vhost_ring *ring, int fd)
+{
+	enum drop_reason reason = vhost_ring_set_event(&ring->call, fd);
+
+	/* What was returned under the old one may not have been told. */
+	if (reason == DROP_NONE && vhost_ring_runs(ring))
+		handed_event_signal(ring->call);
+	return reason;
+}
+
+enum drop_reason vhost_ring_set_err(struct vhost_ring *ring, int fd)
+{
+	return vhost_ring_set_event(&ring->err, fd);
+}
+
+/* ---- life ---- */
+
+void vhost_ring_init(struct vhost_ring *ring, uint32_t number, struct virtnet *virtnet,
+		     const struct vhost_memory *memory, struct loop *loop,
+		     void (*on_lost)(struct virtnet *virtnet, enum drop_reason reason))
+{
+	*ring = (struct vhost_ring){.number = number,
+				    .virtnet = virtnet,
+				    .memory = memory,
+				    .loop = loop,
+				    .on_lost = on_lost,
+				    .kick = -1,
+				    .call.fd = -1,
+				    .err.fd = -1};
+}
+
+void vhost_ring_done(struct vhost_ring *ring)
+{
+	vhost_ring_stop(ring);
+	if (ring->kick >= 0)
+		loop_unwatch(ring->loop, &ring->watch);
+	vhost_ring_close(&ring->kick);
+	vhost_ring_close(&ring->call.fd);
+	vhost_ring_close(&ring->err.fd);
+}
