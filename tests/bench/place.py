@@ -92,13 +92,13 @@ def is_more_better(column):
 
 
 def report(found, limit=None):
-    """`limit` is not a peer, but what can be had at all."""
+    """`limit` is not a peer, but what can be had at all; nor is another way of ours, guestwire-something."""
     for column, by_name in found.items():
         medians = {name: statistics.median(figures) for name, figures in by_name.items()}
         print(f"\n{column} (median of {max(map(len, by_name.values()))}, least … most)")
         for name, figures in by_name.items():
-            print(f"  {name:12} {medians[name]:10.2f}  {min(figures):10.2f} … {max(figures):10.2f}")
-        peers = {name: median for name, median in medians.items() if name not in (OURS, limit)}
+            print(f"  {name:16} {medians[name]:10.2f}  {min(figures):10.2f} … {max(figures):10.2f}")
+        peers = {name: median for name, median in medians.items() if name != limit and not name.startswith(OURS)}
         if OURS not in medians or not peers:
             continue
         best = (max if is_more_better(column) else min)(peers, key=peers.get)
