@@ -71,7 +71,7 @@ USES_cli := cli daemon hostnet control network port nat service fabric virtio lo
 LIBS_control := -ljansson
 LIBS_daemon := -ljansson -lyaml
 LIBS_cli := $(LIBS_daemon) -ldl
-LIBS_semu := -lfdt
+LIBS_semu := -lfdt -lm
 
 CORE := base wire os loop virtio fabric service nat port network
 CORE_OBJECTS := $(foreach r,$(CORE),$(call room_objects,$(r)))

@@ -4,10 +4,14 @@
 
 #include <stddef.h>
 
+#include "semu/float.h"
 #include "semu/hart.h"
 #include "semu/trap.h"
 
 enum {
+	CSR_FFLAGS = 0x001,
+	CSR_FRM = 0x002,
+	CSR_FCSR = 0x003,
 	CSR_SSTATUS = 0x100,
 	CSR_SIE = 0x104,
 	CSR_STVEC = 0x105,
@@ -25,8 +29,10 @@ enum {
 	CSR_INSTRET = 0xc02,
 };
 
-static const uint64_t SSTATUS_WRITABLE = SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR;
+static const uint64_t SSTATUS_WRITABLE = SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_FS | SSTATUS_SUM |
+					 SSTATUS_MXR;
 static const uint64_t SSTATUS_UXL_64 = 2ULL << 32;
+static const uint64_t SSTATUS_SD = 1ULL << 63; /* what FS says, read only */
 static const uint64_t SATP_SV39 = 8;
 
 static uint64_t *plain(struct hart *hart, unsigned number)
@@ -67,16 +73,51 @@ static bool read_counter(struct hart *hart, unsigned number, uint64_t *ret_value
 	return true;
 }
 
+static bool is_float(unsigned number)
+{
+	return number >= CSR_FFLAGS && number <= CSR_FCSR;
+}
+
+/* fflags and frm are two windows on fcsr. Without FS there is none of them: privileged specification 3.1.6.6. */
+static bool read_float(const struct hart *hart, unsigned number, uint64_t *ret_value)
+{
+	*ret_value = hart->fcsr;
+	if (number == CSR_FFLAGS)
+		*ret_value &= FLOAT_FLAGS;
+	else if (number == CSR_FRM)
+		*ret_value >>= FLOAT_RM_SHIFT;
+	return hart->float_use != HART_FLOAT_OFF;
+}
+
+static bool write_float(struct hart *hart, unsigned number, uint64_t value)
+{
+	const uint8_t flags = hart->fcsr & FLOAT_FLAGS, rounding = hart->fcsr & (uint8_t)~FLOAT_FLAGS;
+
+	if (hart->float_use == HART_FLOAT_OFF)
+		return false;
+	if (number == CSR_FFLAGS)
+		value = rounding | (value & FLOAT_FLAGS);
+	else if (number == CSR_FRM)
+		value = value << FLOAT_RM_SHIFT | flags;
+	hart->fcsr = (uint8_t)value;
+	hart->sstatus |= SSTATUS_FS;
+	float_look(hart);
+	return true;
+}
+
 bool csr_read(struct hart *hart, unsigned number, uint64_t *ret_value)
 {
 	const uint64_t *value = plain(hart, number);
 
+	if (is_float(number))
+		return read_float(hart, number, ret_value);
 	if (number >= CSR_CYCLE)
 		return read_counter(hart, number, ret_value);
 	if (hart->mode == HART_USER)
 		return false;
 	if (number == CSR_SSTATUS)
-		*ret_value = hart->sstatus | SSTATUS_UXL_64;
+		*ret_value = hart->sstatus | SSTATUS_UXL_64 |
+			     ((hart->sstatus & SSTATUS_FS) == SSTATUS_FS ? SSTATUS_SD : 0);
 	else if (value)
 		*ret_value = *value;
 	return value || number == CSR_SSTATUS;
@@ -125,6 +166,8 @@ bool csr_write(struct hart *hart, unsigned number, uint64_t value)
 {
 	uint64_t *target = plain(hart, number);
 
+	if (is_float(number))
+		return write_float(hart, number, value);
 	if (hart->mode == HART_USER || number >= CSR_CYCLE)
 		return false;
 	if (number == CSR_SSTATUS)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The opcode map of RV64IMA with Zicsr and Zifencei. A hint is what it looks like: an operation that writes the sink. */
+/* The opcode map of RV64IMA with Zicsr and Zifencei; that of F and D is decode_float.c's. A hint is what it looks like: an operation that writes the sink. */
 #include "semu/decode.h"
 
 #include <stddef.h>
 
+#include "semu/decode_float.h"
 #include "semu/op.h"
 
 static uint64_t extend(uint32_t word, unsigned high)
@@ -198,8 +199,11 @@ bool decode_instruction(uint32_t word, struct op *ret_op)
 {
 	const unsigned opcode = word & 0x7f, rd = word >> 7 & 31;
 	uint64_t imm;
-	hart_run_op *run = choose(word, &imm);
+	hart_run_op *run;
 
+	if (decode_is_float(word))
+		return decode_float(word, ret_op);
+	run = choose(word, &imm);
 	*ret_op = (struct op){
 		.run = run ? run : system_illegal,
 		.imm = run ? imm : word,

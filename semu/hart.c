@@ -6,6 +6,7 @@
 
 #include "semu/compressed.h"
 #include "semu/decode.h"
+#include "semu/float.h"
 #include "semu/op.h"
 #include "semu/trap.h"
 
@@ -21,6 +22,7 @@ void hart_choose_tlb(struct hart *hart)
 		hart->tlb = &hart->tlbs[0];
 	else
 		hart->tlb = &hart->tlbs[hart->sstatus & SSTATUS_SUM ? 2 : 1];
+	float_look(hart);
 }
 
 void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t pc)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A hart: one RV64IMAC processor with user and supervisor mode and Sv39, run by interpreting decoded blocks.
- * Machine mode is the host's: an environment call from supervisor mode goes to a callback. F and D are not here yet.
+/* A hart: one RV64GC processor with user and supervisor mode and Sv39, run by interpreting decoded blocks.
+ * Machine mode is the host's: an environment call from supervisor mode goes to a callback.
  * 
  * Theory of operation. Code is decoded once, a straight run at a time, into a block: an array of operations, each with its
  * function, registers and immediate. An operation ends by calling the next one as its last act (which the compiler
@@ -30,6 +30,10 @@ enum {
 };
 
 enum hart_mode { HART_USER, HART_SUPERVISOR };
+
+/* What sstatus.FS and fcsr come to for an operation on floating-point registers, so that one comparison tells: reading
+ * needs CLEAN or more, writing DIRTY or more; QUICK is DIRTY with a fcsr that lets the host compute (float.h). */
+enum hart_float_use { HART_FLOAT_OFF, HART_FLOAT_CLEAN, HART_FLOAT_DIRTY, HART_FLOAT_QUICK };
 
 struct hart;
 struct op;
@@ -72,11 +76,14 @@ struct hart {
 	enum hart_mode mode;
 	bool waiting; /* in WFI; cleared by an interrupt that sie enables */
 	bool stopping;
+	enum hart_float_use float_use;
+	uint8_t fcsr;
 	uint64_t
 		timer; /* when SIP_TIMER becomes pending, in ticks: stimecmp; UINT64_MAX: never. The owner may sleep until it */
 	uint64_t sstatus, sie, sip, stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg;
 	uint64_t fault_cause, fault_value; /* of the access that was refused last */
 	uint64_t reserved;                 /* LR's address, or HART_NOT_RESERVED */
+	uint64_t f[32];
 	struct mmu_tlb *tlb;               /* the one that mode and SUM choose */
 	struct mmu_tlb tlbs[3];            /* user, supervisor, supervisor with SUM */
 	const struct hart_machine *machine;
@@ -105,7 +112,7 @@ void hart_set_timer(struct hart *hart, uint64_t when);
 void hart_forget_code(struct hart *hart);
 /* Page tables changed: SFENCE.VMA for so many bytes from an address; from 0, UINT64_MAX bytes are all. */
 void hart_forget_pages(struct hart *hart, uint64_t at, uint64_t bytes);
-/* After mode or sstatus changed: the translations that hold now. */
+/* After mode or sstatus changed: the translations that hold now, and what may be done with floating point. */
 void hart_choose_tlb(struct hart *hart);
 
 #endif

@@ -25,6 +25,7 @@ enum trap_cause {
 #define SSTATUS_SIE (1ULL << 1)
 #define SSTATUS_SPIE (1ULL << 5)
 #define SSTATUS_SPP (1ULL << 8)
+#define SSTATUS_FS (3ULL << 13)
 #define SSTATUS_SUM (1ULL << 18)
 #define SSTATUS_MXR (1ULL << 19)
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Loads and stores of floating-point registers. A single is boxed when it is loaded, and stored as the low bits whatever is
+ * above them. */
+#include <string.h>
+
+#include "semu/float.h"
+
+static void load_slowly(struct hart *hart, const struct op *op, uint64_t at, unsigned bytes)
+{
+	uint64_t value;
+
+	if (!float_writing(hart, op))
+		return;
+	if (!mmu_load(hart, at, bytes, &value)) {
+		op_fault(hart, op);
+		return;
+	}
+	hart->f[op->rd] = bytes == 4 ? float_box((uint32_t)value) : value;
+	op_next(hart, op);
+}
+
+/* Ends the block, as every store that the TLB misses does. */
+static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, unsigned bytes, uint64_t value)
+{
+	if (!float_reading(hart, op))
+		return;
+	if (!mmu_store(hart, at, bytes, value))
+		op_fault(hart, op);
+	else
+		op_leave(hart, op, hart->pc + op->offset + op->length);
+}
+
+#define LOAD(name, type, box)                                                                  \
+	void float_##name(struct hart *hart, const struct op *op)                              \
+	{                                                                                      \
+		const uint64_t at = hart->x[op->rs1] + op->imm;                                \
+		const struct mmu_entry *entry = mmu_slot(hart->tlb, MMU_READ, at);             \
+		type value;                                                                    \
+                                                                                               \
+		if (hart->float_use < HART_FLOAT_DIRTY || !mmu_hit(entry, at, sizeof(type))) { \
+			load_slowly(hart, op, at, sizeof(type));                               \
+			return;                                                                \
+		}                                                                              \
+		memcpy(&value, (const void *)(entry->add + (uintptr_t)at), sizeof(type));      \
+		hart->f[op->rd] = box(value);                                                  \
+		op_next(hart, op);                                                             \
+	}
+#define STORE(name, type)                                                                     \
+	void float_##name(struct hart *hart, const struct op *op)                             \
+	{                                                                                     \
+		const uint64_t at = hart->x[op->rs1] + op->imm;                               \
+		const struct mmu_entry *entry = mmu_slot(hart->tlb, MMU_WRITE, at);           \
+		const type value = (type)hart->f[op->rs2];                                    \
+                                                                                              \
+		if (hart->float_use == HART_FLOAT_OFF || !mmu_hit(entry, at, sizeof(type))) { \
+			store_slowly(hart, op, at, sizeof(type), value);                      \
+			return;                                                               \
+		}                                                                             \
+		memcpy((void *)(entry->add + (uintptr_t)at), &value, sizeof(type));           \
+		op_next(hart, op);                                                            \
+	}
+
+LOAD(flw, uint32_t, float_box)
+LOAD(fld, uint64_t, )
+STORE(fsw, uint32_t)
+STORE(fsd, uint64_t)
