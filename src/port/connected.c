@@ -3,18 +3,14 @@
 #include "port/connected.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "os/socket.h"
-#include "port/inet.h"
 
 /* AF_UNIX refuses a packet beyond its buffer less 32 bytes (Linux, net/unix/af_unix.c). */
 enum { CONNECTED_PACKET_OVERHEAD = 32 };
@@ -90,26 +86,7 @@ void connected_leave(struct outlet *outlet, const char *reason)
 	close(connection->fd);
 	list_remove(&connection->link);
 	free(connection);
-	connected->endpoint.told_full = false;
-	connector_lost(&connected->connector);
-}
-
-/* Who is there, for show. */
-static void connected_far_end(const struct connected *connected, int fd, char *ret_text, size_t size)
-{
-	struct sockaddr_storage address = {0};
-	socklen_t length = sizeof(address);
-	char text[INET_TEXT_BYTES] = "";
-	pid_t pid;
-
-	if (getpeername(fd, (struct sockaddr *)&address, &length) == 0)
-		inet_address_format(&address, text);
-	if (text[0])
-		snprintf(ret_text, size, "%s", text);
-	else if (socket_peer_pid(fd, &pid) == 0)
-		snprintf(ret_text, size, "pid %ld", (long)pid);
-	else
-		snprintf(ret_text, size, "%.127s", connected->endpoint.path);
+	doorway_left(&connected->doorway);
 }
 
 /* What the socket needs before frames go over it; the largest frame that it carries. */
@@ -133,20 +110,18 @@ static uint32_t connected_prepare(const struct connected *connected, int fd)
 }
 
 /* The descriptor is the connection's when it returns 0. */
-static int connected_admit(struct connected *connected, int fd)
+static int connected_admit(struct endpoint *endpoint, int fd, const char *name, const char *far_end)
 {
-	const struct endpoint_setup *setup = connected->endpoint.setup;
+	struct connected *connected = connected_of(endpoint);
+	const struct endpoint_setup *setup = endpoint->setup;
 	struct connection *connection = malloc(connected->way->connection_bytes);
 	uint32_t frame_bytes = connected_prepare(connected, fd);
-	char name[PORT_NAME_BYTES], far_end[128];
 	int code;
 
 	if (!connection)
 		return -ENOMEM;
 	memset(connection, 0, sizeof(*connection));
-	endpoint_port_name(&connected->endpoint, ++connected->number, name, sizeof(name));
-	connected_far_end(connected, fd, far_end, sizeof(far_end));
-	outlet_init(&connection->outlet, &connected->way->outlet, &connected->endpoint, name, far_end);
+	outlet_init(&connection->outlet, &connected->way->outlet, endpoint, name, far_end);
 	if (connection->outlet.port.accepts.frame_bytes > frame_bytes)
 		connection->outlet.port.accepts.frame_bytes = frame_bytes;
 	connection->connected = connected;
@@ -165,133 +140,28 @@ static int connected_admit(struct connected *connected, int fd)
 	return 0;
 }
 
-static void connected_on_socket(struct endpoint *endpoint, int fd)
+static int connected_check(struct endpoint *endpoint, int fd, struct error *ret_error)
 {
-	struct connected *connected = connected_of(endpoint);
-	int code;
+	uint32_t frame_bytes = connected_prepare(connected_of(endpoint), fd);
 
-	if (endpoint->guests >= endpoint->guests_max) {
-		endpoint_refuse_guest(endpoint);
-		close(fd);
-		return;
-	}
-	code = connected_admit(connected, fd);
-	if (code == 0)
-		return;
-	close(fd);
-	endpoint_notice(endpoint, "%s: a guest could not be admitted: %s", endpoint->setup->name, error_name(code));
-	connector_lost(&connected->connector);
+	return endpoint_check_mtu(endpoint->setup, endpoint->describe, frame_bytes, ret_error);
 }
 
 static void connected_close(struct endpoint *endpoint)
 {
 	struct connected *connected = connected_of(endpoint);
 
-	listener_close(&connected->listener);
-	connector_close(&connected->connector);
+	doorway_close(&connected->doorway);
 	list_for_each_safe (at, &connected->connections)
 		connected_leave(&container_of(at, struct connection, link)->outlet, "closed");
 	free(connected->turn);
 	free(connected);
 }
 
-static int connected_open_path(struct connected *connected, const char *path, struct spec *spec,
-			       struct error *ret_error)
-{
-	struct unix_access access = {.mode = 0600};
-	int code = spec_mode(spec, "mode", &access.mode, ret_error);
-
-	if (code < 0)
-		return code;
-	access.has_mode = true;
-	access.group = spec_string(spec, "group");
-	return listener_open_path(&connected->listener, path, connected->way->type, &access, ret_error);
-}
-
-static int connected_open_connect(struct connected *connected, const struct connected_words *words,
-				  struct error *ret_error)
-{
-	struct endpoint *endpoint = &connected->endpoint;
-	struct sockaddr_storage address = {0};
-	struct sockaddr_un local;
-	socklen_t length;
-	int code;
-
-	if (words->connect) {
-		code = socket_unix_address(words->connect, &local, &length, ret_error);
-		if (code == 0)
-			memcpy(&address, &local, sizeof(local));
-		snprintf(endpoint->path, sizeof(endpoint->path), "%s", words->connect);
-	} else {
-		code = inet_address_parse("connect-tcp", words->connect_tcp, &address, &length, ret_error);
-		snprintf(endpoint->address, sizeof(endpoint->address), "%s", words->connect_tcp);
-	}
-	if (code < 0)
-		return code;
-	snprintf(endpoint->describe, sizeof(endpoint->describe), "connects to %.128s",
-		 words->connect ? words->connect : words->connect_tcp);
-	connector_start(&connected->connector, &address, length, connected->way->type);
-	return 0;
-}
-
-static const char *connected_type_name(int type)
-{
-	return type == SOCK_STREAM ? "stream" : type == SOCK_DGRAM ? "dgram" : "seqpacket";
-}
-
-/* A descriptor stays the caller's until it is taken over. */
-static int connected_open_fd(struct connected *connected, int fd, struct error *ret_error)
-{
-	struct endpoint *endpoint = &connected->endpoint;
-	struct sockaddr_storage address;
-	socklen_t length = sizeof(address);
-	int type, code;
-
-	code = socket_type(fd, &type);
-	if (code < 0)
-		return error_set(ret_error, code, "fd=%d: not a socket that this process has: %s", fd,
-				 error_name(code));
-	if (type != connected->way->type)
-		return error_set(ret_error, -EINVAL, "fd=%d: another type of socket; use %s,fd=%d", fd,
-				 connected_type_name(type), fd);
-	if (getpeername(fd, (struct sockaddr *)&address, &length) < 0)
-		return error_set(ret_error, -errno,
-				 "fd=%d: not connected; give one end of a pair or a connected socket", fd);
-	snprintf(endpoint->describe, sizeof(endpoint->describe), "descriptor %d", fd);
-	code = endpoint_check_mtu(endpoint->setup, endpoint->describe, connected_prepare(connected, fd), ret_error);
-	if (code < 0)
-		return code;
-	/* Not made non-blocking, for whoever shares it: every call says MSG_DONTWAIT. */
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	code = connected_admit(connected, fd);
-	if (code == -EEXIST)
-		return error_set(ret_error, code, "fd=%d: has another guest already; give each one of its own", fd);
-	return code < 0 ? error_set(ret_error, code, "fd=%d: %s", fd, error_name(code)) : 0;
-}
-
-static int connected_open_words(struct connected *connected, const struct connected_words *words, struct spec *spec,
-				struct error *ret_error)
-{
-	/* Options last, but before anything is opened: a word too many must leave nothing behind. Words that only a path
-	 * has are asked for here, so that they are known. */
-	if (words->path) {
-		(void)spec_string(spec, "mode");
-		(void)spec_string(spec, "group");
-	}
-	if (endpoint_read_options(&connected->endpoint, spec, ret_error) < 0)
-		return -EINVAL;
-	if (words->path)
-		return connected_open_path(connected, words->path, spec, ret_error);
-	if (words->tcp)
-		return listener_open_tcp(&connected->listener, words->tcp, ret_error);
-	if (words->fd >= 0)
-		return connected_open_fd(connected, (int)words->fd, ret_error);
-	return connected_open_connect(connected, words, ret_error);
-}
-
 static struct connected *connected_new(const struct endpoint_kind *kind, const struct connected_way *way,
 				       const struct endpoint_setup *setup)
 {
+	struct doorway_way in = {.type = way->type, .check = connected_check, .admit = connected_admit};
 	struct connected *connected = calloc(1, sizeof(*connected));
 
 	if (!connected)
@@ -299,8 +169,7 @@ static struct connected *connected_new(const struct endpoint_kind *kind, const s
 	endpoint_init(&connected->endpoint, kind, setup, connected_close);
 	connected->way = way;
 	list_init(&connected->connections);
-	listener_init(&connected->listener, &connected->endpoint, connected_on_socket);
-	connector_init(&connected->connector, &connected->endpoint, connected_on_socket);
+	doorway_init(&connected->doorway, &connected->endpoint, &in);
 	connected->turn = malloc(way->turn_bytes);
 	if (connected->turn)
 		return connected;
@@ -308,25 +177,16 @@ static struct connected *connected_new(const struct endpoint_kind *kind, const s
 	return NULL;
 }
 
-int connected_open(const struct endpoint_kind *kind, const struct connected_way *way,
-		   const struct connected_words *words, struct spec *spec, const struct endpoint_setup *setup,
-		   struct endpoint **ret_endpoint, struct error *ret_error)
+int connected_open(const struct endpoint_kind *kind, const struct connected_way *way, const struct doorway_words *words,
+		   struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
+		   struct error *ret_error)
 {
-	int given = !!words->path + !!words->tcp + !!words->connect + !!words->connect_tcp + (words->fd >= 0);
-	struct connected *connected;
-	int code = 0;
+	struct connected *connected = connected_new(kind, way, setup);
+	int code;
 
-	if (given != 1)
-		return error_set(ret_error, -EINVAL, "%s: give one of its addresses: %s", kind->name, kind->words);
-	connected = connected_new(kind, way, setup);
 	if (!connected)
 		return error_set(ret_error, -ENOMEM, "%s: no memory", kind->name);
-	if (words->path || words->tcp) {
-		connected->endpoint.guests_max = ENDPOINT_GUESTS_MAX;
-		code = spec_u32(spec, "guests", 1, ENDPOINT_GUESTS_MAX, &connected->endpoint.guests_max, ret_error);
-	}
-	if (code == 0)
-		code = connected_open_words(connected, words, spec, ret_error);
+	code = doorway_open(&connected->doorway, words, spec, ret_error);
 	if (code < 0) {
 		connected_close(&connected->endpoint);
 		return code;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An endpoint over connected sockets: one that listens and admits many guests, one that connects and connects again, or
- * one descriptor that was inherited. What goes over the socket is the kind's: stream.c, seqpacket.c, and dgram.c for
- * inherited pairs. A guest is a connection; it lives as long as its socket. */
+/* An endpoint over connected sockets, by whichever way they come (doorway.h). What goes over the socket is the kind's:
+ * stream.c, seqpacket.c, and dgram.c for inherited pairs. A guest is a connection; it lives as long as its socket. */
 #ifndef PORT_CONNECTED_H
 #define PORT_CONNECTED_H
 
@@ -11,9 +10,8 @@
 
 #include "base/list.h"
 #include "loop/loop.h"
-#include "port/connector.h"
+#include "port/doorway.h"
 #include "port/endpoint.h"
-#include "port/listener.h"
 #include "port/outlet.h"
 
 struct connected;
@@ -40,23 +38,12 @@ struct connected_way {
 	const char *(*drain)(struct connection *connection);
 };
 
-/* Where the far end is; what a person wrote. NULL and -1: not given. The strings are only needed during the open. */
-struct connected_words {
-	const char *path;
-	const char *tcp;
-	const char *connect;
-	const char *connect_tcp;
-	int64_t fd;
-};
-
 struct connected {
 	struct endpoint endpoint;
 	const struct connected_way *way;
-	struct listener listener;
-	struct connector connector;
+	struct doorway doorway;
 	struct list connections;
-	uint32_t number; /* of the last guest that joined */
-	void *turn;      /* way->turn_bytes */
+	void *turn; /* way->turn_bytes */
 };
 
 enum connected_limits {
@@ -64,10 +51,10 @@ enum connected_limits {
 	CONNECTED_RETRY_US = 1000,
 };
 
-/* Reads fd= guests= mode= group= and the options of every kind, then opens what `words` say; exactly one of them. */
-int connected_open(const struct endpoint_kind *kind, const struct connected_way *way,
-		   const struct connected_words *words, struct spec *spec, const struct endpoint_setup *setup,
-		   struct endpoint **ret_endpoint, struct error *ret_error);
+/* As doorway_open(). */
+int connected_open(const struct endpoint_kind *kind, const struct connected_way *way, const struct doorway_words *words,
+		   struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
+		   struct error *ret_error);
 /* An outlet_way's wait() and leave(). */
 void connected_wait(struct outlet *outlet);
 void connected_leave(struct outlet *outlet, const char *reason);

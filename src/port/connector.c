@@ -62,7 +62,7 @@ static void connector_succeeded(struct connector *connector)
 				connector_target(connector));
 	connector->told = false;
 	connector->connected_us = loop_now_us(connector_loop(connector));
-	connector->on_connected(connector->endpoint, fd);
+	connector->on_connected(connector, fd);
 }
 
 static void connector_on_ready(void *owner, unsigned events)
@@ -110,7 +110,7 @@ static void connector_on_again(void *owner, uint64_t now_us)
 }
 
 void connector_init(struct connector *connector, struct endpoint *endpoint,
-		    void (*on_connected)(struct endpoint *endpoint, int fd))
+		    void (*on_connected)(struct connector *connector, int fd))
 {
 	*connector = (struct connector){.endpoint = endpoint, .on_connected = on_connected, .fd = -1};
 	watch_init(&connector->watch, -1, connector_on_ready, connector);

@@ -20,7 +20,7 @@ enum connector_limits {
 struct connector {
 	struct endpoint *endpoint;
 	/* The descriptor is the receiver's, who says connector_lost() when the connection is gone. */
-	void (*on_connected)(struct endpoint *endpoint, int fd);
+	void (*on_connected)(struct connector *connector, int fd);
 	struct sockaddr_storage address;
 	socklen_t length; /* 0: there is nothing to connect to */
 	int type;
@@ -33,7 +33,7 @@ struct connector {
 };
 
 void connector_init(struct connector *connector, struct endpoint *endpoint,
-		    void (*on_connected)(struct endpoint *endpoint, int fd));
+		    void (*on_connected)(struct connector *connector, int fd));
 /* The endpoint's path or address is filled in by the caller: notices name it. */
 void connector_start(struct connector *connector, const struct sockaddr_storage *address, socklen_t length, int type);
 /* No effect on one that was not started. */

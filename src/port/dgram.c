@@ -45,7 +45,7 @@ static int dgram_open(struct spec *spec, const struct endpoint_setup *setup, str
 		      struct error *ret_error)
 {
 	struct shared_dgram_words words = {.path = spec_string(spec, "path"), .remote = spec_string(spec, "remote")};
-	struct connected_words pair = {.fd = -1};
+	struct doorway_words pair = {.fd = -1};
 
 	if (endpoint_read_fd(spec, "fd", &pair.fd, ret_error) < 0 ||
 	    dgram_read_qemu_words(spec, &words, &pair.fd, ret_error) < 0)

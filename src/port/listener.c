@@ -52,12 +52,12 @@ static void listener_on_ready(void *owner, unsigned events)
 			return;
 		}
 		listener->told = false;
-		listener->on_accepted(listener->endpoint, fd);
+		listener->on_accepted(listener, fd);
 	}
 }
 
 void listener_init(struct listener *listener, struct endpoint *endpoint,
-		   void (*on_accepted)(struct endpoint *endpoint, int fd))
+		   void (*on_accepted)(struct listener *listener, int fd))
 {
 	*listener = (struct listener){.endpoint = endpoint, .on_accepted = on_accepted, .fd = -1};
 	listener->unix_listener.fd = -1;

@@ -20,7 +20,7 @@ enum listener_limits {
 struct listener {
 	struct endpoint *endpoint;
 	/* The descriptor is the receiver's. */
-	void (*on_accepted)(struct endpoint *endpoint, int fd);
+	void (*on_accepted)(struct listener *listener, int fd);
 	int fd;                             /* -1: closed */
 	struct unix_listener unix_listener; /* when it has a path */
 	bool has_path;
@@ -31,7 +31,7 @@ struct listener {
 
 /* Makes it safe to close. */
 void listener_init(struct listener *listener, struct endpoint *endpoint,
-		   void (*on_accepted)(struct endpoint *endpoint, int fd));
+		   void (*on_accepted)(struct listener *listener, int fd));
 /* Fill in the endpoint's path or address, and describe. */
 int listener_open_path(struct listener *listener, const char *path, int type, const struct unix_access *access,
 		       struct error *ret_error);

@@ -20,7 +20,7 @@ static const struct connected_way seqpacket_way = {
 static int seqpacket_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
 			  struct error *ret_error)
 {
-	struct connected_words words = {
+	struct doorway_words words = {
 		.path = spec_string(spec, "path"),
 		.connect = spec_string(spec, "connect"),
 		.fd = -1,

@@ -179,7 +179,7 @@ static const struct connected_way stream_way = {
 };
 
 /* QEMU's own words for the same: server=on,addr.type=unix,addr.path=P. */
-static int stream_read_qemu_words(struct spec *spec, struct connected_words *words, char *inet, size_t size,
+static int stream_read_qemu_words(struct spec *spec, struct doorway_words *words, char *inet, size_t size,
 				  struct error *ret_error)
 {
 	const char *type = spec_string(spec, "addr.type");
@@ -213,7 +213,7 @@ static int stream_read_qemu_words(struct spec *spec, struct connected_words *wor
 static int stream_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
 		       struct error *ret_error)
 {
-	struct connected_words words = {
+	struct doorway_words words = {
 		.path = spec_string(spec, "path"),
 		.tcp = spec_string(spec, "tcp"),
 		.connect = spec_string(spec, "connect"),

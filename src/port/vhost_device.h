@@ -26,7 +26,7 @@ struct vhost_device {
 	/* The kick of a guest whose event is none, or a call that cannot be made: it is to go. Not during a delivery. */
 	void (*on_lost)(struct vhost_device *device, enum drop_reason reason);
 	uint64_t protocol; /* features that the front end accepted */
-	char far_end[64];
+	char far_end[128];
 	uint8_t status;
 	int backend; /* for requests of ours, or -1 */
 	struct vhost_memory memory;

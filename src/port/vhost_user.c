@@ -15,10 +15,8 @@
 
 #include "base/error.h"
 #include "fabric/ethswitch.h"
-#include "os/socket.h"
-#include "port/connector.h"
+#include "port/doorway.h"
 #include "port/kinds.h"
-#include "port/listener.h"
 #include "port/vhost_device.h"
 
 enum vhost_user_limits {
@@ -28,10 +26,8 @@ enum vhost_user_limits {
 
 struct vhost_user {
 	struct endpoint endpoint;
-	struct listener listener;
-	struct connector connector;
+	struct doorway doorway;
 	struct list guests;
-	uint32_t number;
 	uint32_t pairs_max;
 	struct virtnet_scratch *scratch;
 };
@@ -88,8 +84,7 @@ static void vhost_guest_leave(struct vhost_guest *guest, const char *reason)
 	close(guest->fd);
 	list_remove(&guest->link);
 	free(guest);
-	user->endpoint.told_full = false;
-	connector_lost(&user->connector);
+	doorway_left(&user->doorway);
 }
 
 static void vhost_guest_on_turn(void *owner)
@@ -247,24 +242,14 @@ static void vhost_guest_on_ready(void *owner, unsigned events)
 
 /* ---- joining ---- */
 
-static void vhost_guest_far_end(const struct vhost_user *user, int fd, char *ret_text, size_t size)
-{
-	pid_t pid;
-
-	if (socket_peer_pid(fd, &pid) == 0)
-		snprintf(ret_text, size, "pid %ld", (long)pid);
-	else
-		snprintf(ret_text, size, "%.60s", user->endpoint.path);
-}
-
 /* The descriptor is the guest's when it returns 0. */
-static int vhost_user_admit(struct vhost_user *user, int fd)
+static int vhost_user_admit(struct endpoint *endpoint, int fd, const char *name, const char *far_end)
 {
-	const struct endpoint_setup *setup = user->endpoint.setup;
-	const struct endpoint_options *options = &user->endpoint.options;
+	struct vhost_user *user = vhost_user_of(endpoint);
+	const struct endpoint_setup *setup = endpoint->setup;
+	const struct endpoint_options *options = &endpoint->options;
 	struct vhost_guest *guest = calloc(1, sizeof(*guest));
 	struct virtnet *virtnet;
-	char name[PORT_NAME_BYTES];
 	int code;
 
 	if (!guest)
@@ -272,8 +257,7 @@ static int vhost_user_admit(struct vhost_user *user, int fd)
 	virtnet = &guest->device.virtnet;
 	guest->user = user;
 	guest->fd = fd;
-	vhost_guest_far_end(user, fd, guest->device.far_end, sizeof(guest->device.far_end));
-	endpoint_port_name(&user->endpoint, ++user->number, name, sizeof(name));
+	snprintf(guest->device.far_end, sizeof(guest->device.far_end), "%s", far_end);
 	virtnet_init(virtnet, &vhost_device_owner, user->scratch, name, ethswitch_blocks(setup->ethswitch),
 		     options->queue_bytes);
 	vhost_device_init(&guest->device, setup->loop, ethswitch_mtu(setup->ethswitch), user->pairs_max,
@@ -290,29 +274,11 @@ static int vhost_user_admit(struct vhost_user *user, int fd)
 		return code;
 	}
 	list_append(&user->guests, &guest->link);
-	user->endpoint.guests++;
+	endpoint->guests++;
 	ethswitch_attach(setup->ethswitch, &virtnet->port);
 	if (setup->on_joined)
-		setup->on_joined(setup->owner, &user->endpoint, &virtnet->port);
+		setup->on_joined(setup->owner, endpoint, &virtnet->port);
 	return 0;
-}
-
-static void vhost_user_on_socket(struct endpoint *endpoint, int fd)
-{
-	struct vhost_user *user = vhost_user_of(endpoint);
-	int code;
-
-	if (endpoint->guests >= endpoint->guests_max) {
-		endpoint_refuse_guest(endpoint);
-		close(fd);
-		return;
-	}
-	code = vhost_user_admit(user, fd);
-	if (code == 0)
-		return;
-	close(fd);
-	endpoint_notice(endpoint, "%s: a guest could not be admitted: %s", endpoint->setup->name, error_name(code));
-	connector_lost(&user->connector);
 }
 
 /* In a signal handler, but of a signal that comes of an access of this thread to guest memory: whoever changes the lists
@@ -336,8 +302,7 @@ static void vhost_user_close(struct endpoint *endpoint)
 {
 	struct vhost_user *user = vhost_user_of(endpoint);
 
-	listener_close(&user->listener);
-	connector_close(&user->connector);
+	doorway_close(&user->doorway);
 	list_for_each_safe (at, &user->guests)
 		vhost_guest_leave(container_of(at, struct vhost_guest, link), "closed");
 	virtnet_scratch_free(user->scratch);
@@ -346,80 +311,25 @@ static void vhost_user_close(struct endpoint *endpoint)
 
 /* ---- opening ---- */
 
-struct vhost_words {
-	const char *path, *connect;
-	int64_t fd;
-	struct unix_access access;
-};
-
-static int vhost_user_open_connect(struct vhost_user *user, const char *path, struct error *ret_error)
-{
-	struct sockaddr_storage address = {0};
-	struct sockaddr_un local;
-	socklen_t length;
-	int code = socket_unix_address(path, &local, &length, ret_error);
-
-	if (code < 0)
-		return code;
-	memcpy(&address, &local, sizeof(local));
-	snprintf(user->endpoint.path, sizeof(user->endpoint.path), "%s", path);
-	snprintf(user->endpoint.describe, sizeof(user->endpoint.describe), "connects to %.128s", path);
-	connector_start(&user->connector, &address, length, SOCK_STREAM);
-	return 0;
-}
-
-static int vhost_user_open_fd(struct vhost_user *user, int fd, struct error *ret_error)
-{
-	int type, code = socket_type(fd, &type);
-
-	if (code < 0 || type != SOCK_STREAM)
-		return error_set(ret_error, code < 0 ? code : -EINVAL,
-				 "vhost-user,fd=%d: not a stream socket that this process has", fd);
-	snprintf(user->endpoint.describe, sizeof(user->endpoint.describe), "descriptor %d", fd);
-	code = vhost_user_admit(user, fd);
-	return code < 0 ? error_set(ret_error, code, "vhost-user,fd=%d: %s", fd, error_name(code)) : 0;
-}
-
-static int vhost_user_read_words(struct vhost_user *user, struct spec *spec, struct vhost_words *words,
-				 struct error *ret_error)
-{
-	*words = (struct vhost_words){.path = spec_string(spec, "path"),
-				      .connect = spec_string(spec, "connect"),
-				      .fd = -1};
-	user->pairs_max = VIRTNET_PAIRS_MAX;
-	if (endpoint_read_fd(spec, "fd", &words->fd, ret_error) < 0 ||
-	    spec_u32(spec, "queues", 1, VIRTNET_PAIRS_MAX, &user->pairs_max, ret_error) < 0)
-		return -EINVAL;
-	if (!!words->path + !!words->connect + (words->fd >= 0) != 1)
-		return error_set(ret_error, -EINVAL, "vhost-user: give one of path=, connect= and fd=");
-	if (words->path) {
-		words->access = (struct unix_access){.has_mode = true, .mode = 0600};
-		words->access.group = spec_string(spec, "group");
-		user->endpoint.guests_max = ENDPOINT_GUESTS_MAX;
-		if (spec_mode(spec, "mode", &words->access.mode, ret_error) < 0 ||
-		    spec_u32(spec, "guests", 1, ENDPOINT_GUESTS_MAX, &user->endpoint.guests_max, ret_error) < 0)
-			return -EINVAL;
-	}
-	return endpoint_read_options(&user->endpoint, spec, ret_error);
-}
-
 static int vhost_user_open_words(struct vhost_user *user, struct spec *spec, struct error *ret_error)
 {
-	struct vhost_words words;
-	int code = vhost_user_read_words(user, spec, &words, ret_error);
+	struct doorway_words words = {
+		.path = spec_string(spec, "path"),
+		.connect = spec_string(spec, "connect"),
+		.fd = -1,
+	};
 
-	if (code < 0)
-		return code;
-	if (words.path)
-		return listener_open_path(&user->listener, words.path, SOCK_STREAM, &words.access, ret_error);
-	if (words.connect)
-		return vhost_user_open_connect(user, words.connect, ret_error);
-	return vhost_user_open_fd(user, (int)words.fd, ret_error);
+	user->pairs_max = VIRTNET_PAIRS_MAX;
+	if (endpoint_read_fd(spec, "fd", &words.fd, ret_error) < 0 ||
+	    spec_u32(spec, "queues", 1, VIRTNET_PAIRS_MAX, &user->pairs_max, ret_error) < 0)
+		return -EINVAL;
+	return doorway_open(&user->doorway, &words, spec, ret_error);
 }
 
 static int vhost_user_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
 			   struct error *ret_error)
 {
+	static const struct doorway_way way = {.type = SOCK_STREAM, .admit = vhost_user_admit};
 	struct vhost_user *user = calloc(1, sizeof(*user));
 	int code;
 
@@ -428,8 +338,7 @@ static int vhost_user_open(struct spec *spec, const struct endpoint_setup *setup
 	endpoint_init(&user->endpoint, &vhost_user_kind, setup, vhost_user_close);
 	user->endpoint.fault = vhost_user_fault;
 	list_init(&user->guests);
-	listener_init(&user->listener, &user->endpoint, vhost_user_on_socket);
-	connector_init(&user->connector, &user->endpoint, vhost_user_on_socket);
+	doorway_init(&user->doorway, &user->endpoint, &way);
 	user->scratch = virtnet_scratch_new();
 	code = user->scratch ? vhost_user_open_words(user, spec, ret_error)
 			     : error_set(ret_error, -ENOMEM, "vhost-user: no memory");

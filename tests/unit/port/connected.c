@@ -40,7 +40,7 @@ static const struct endpoint_kind kind = {.name = "stream", .words = "fd=N"};
 
 static struct endpoint *open_fd(struct fixture *fixture, int fd)
 {
-	struct connected_words words = {.fd = fd};
+	struct doorway_words words = {.fd = fd};
 	struct endpoint *endpoint = NULL;
 	struct spec spec;
 
@@ -138,14 +138,14 @@ static void one_descriptor_has_one_guest(void **state)
 {
 	struct fixture *fixture;
 	struct endpoint *second = NULL;
-	struct connected_words words;
+	struct doorway_words words;
 	struct spec spec;
 	int pair[2];
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	fixture = start(pair[0]);
-	words = (struct connected_words){.fd = pair[0]};
+	words = (struct doorway_words){.fd = pair[0]};
 	assert_int_equal(spec_parse(&spec, "stream", &fixture->error), 0);
 	assert_int_equal(connected_open(&kind, &way, &words, &spec, &fixture->setup, &second, &fixture->error),
 			 -EEXIST);
