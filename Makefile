@@ -81,7 +81,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),@:,@echo "  $(1)	$@")
 
 .PHONY: all
-all: $(O)/guestwire
+all: $(O)/guestwire $(O)/semu
 
 .PHONY: help
 help:
@@ -126,7 +126,13 @@ $(O)/semu-objects/%.o: semu/%.c $(O)/flags
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) -I. $(CFLAGS_ALL) -c $< -o $@
 
-SEMU_OBJECTS := $(patsubst semu/%.c,$(O)/semu-objects/%.o,$(wildcard semu/*.c))
+SEMU_OBJECTS := $(patsubst semu/%.c,$(O)/semu-objects/%.o,$(filter-out $(NOT_HERE),$(wildcard semu/*.c)))
+# The library as any program has it, and once more, for the disk and the random numbers, the rings that it hides.
+SEMU_LINKS := $(O)/lib/semu.a $(O)/lib/virtio.a $(O)/lib/base.a $(O)/libguestwire.a
+$(O)/semu: $(O)/semu-objects/main.o $(SEMU_LINKS)
+	$(call say,LINK)
+	$(Q)$(call link,$<,$(filter %.a,$^),$(LIBS_semu))
+
 $(O)/lib/semu.a: $(SEMU_OBJECTS)
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -173,9 +179,9 @@ $(O)/unit/$(1)/%: $(O)/tests/unit/$(1)/%.o $(KIT) $(call room_archives,$(USES_$(
 endef
 $(foreach r,$(ROOMS),$(eval $(call UNIT_RULE,$(r))))
 
-$(O)/unit/semu/%: $(O)/tests/unit/semu/%.o $(O)/lib/semu.a
+$(O)/unit/semu/%: $(O)/tests/unit/semu/%.o $(KIT) $(SEMU_LINKS)
 	@mkdir -p $(@D)
-	$(Q)$(call link,$<,$(O)/lib/semu.a,$(LIBS_semu) -lcmocka)
+	$(Q)$(call link,$<,$(filter %.a,$^),$(LIBS_semu) -lcmocka)
 
 # tests/sim and tests/bench: one program from each file, with all of the library, control and the kit.
 programs = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/$(1)/*.c))

@@ -191,12 +191,20 @@ static uint32_t u32_of(const void *tree, int node, const char *name)
 	return value && bytes == sizeof(*value) ? fdt32_ld(value) : 0;
 }
 
-static unsigned word_of(const void *tree, int hart)
+/* NULL: none, or not a text. */
+static const char *text_of(const void *tree, int node, const char *name)
 {
 	int bytes;
-	const char *isa = fdt_getprop(tree, hart, "riscv,isa", &bytes);
+	const char *value = fdt_getprop(tree, node, name, &bytes);
 
-	if (!isa || bytes < 5)
+	return value && bytes > 0 && !value[bytes - 1] ? value : NULL;
+}
+
+static unsigned word_of(const void *tree, int hart)
+{
+	const char *isa = text_of(tree, hart, "riscv,isa");
+
+	if (!isa)
 		return 0;
 	return !strncmp(isa, "rv32", 4) ? DEVICETREE_32 : !strncmp(isa, "rv64", 4) ? DEVICETREE_64 : 0;
 }
@@ -213,13 +221,14 @@ int devicetree_read(const void *tree, size_t bytes, struct devicetree_facts *ret
 		facts.timebase_hz = u32_of(tree, harts, "timebase-frequency");
 	hart = harts < 0 ? -1 : fdt_first_subnode(tree, harts);
 	for (; hart >= 0; hart = fdt_next_subnode(tree, hart)) {
-		const char *type = fdt_getprop(tree, hart, "device_type", NULL);
+		const char *type = text_of(tree, hart, "device_type");
 
 		if (!type || strcmp(type, "cpu"))
 			continue;
 		facts.harts++;
 		facts.word = facts.word ? facts.word : word_of(tree, hart);
 	}
+	facts.arguments = text_of(tree, fdt_path_offset(tree, "/chosen"), "bootargs");
 	*ret_facts = facts;
 	return 0;
 }

@@ -24,11 +24,12 @@ struct devicetree_config {
 /* Into `bytes` bytes at `tree`. 0, or -ENOSPC. */
 int devicetree_build(const struct devicetree_config *config, void *tree, size_t bytes);
 
-/* What a tree that was given says of the harts; 0 where it says nothing. -EINVAL: it is not a device tree. */
+/* What a tree that was given says of the harts; 0 and NULL where it says nothing. -EINVAL: it is not a device tree. */
 struct devicetree_facts {
 	unsigned word;
 	unsigned harts;
 	uint32_t timebase_hz;
+	const char *arguments; /* in the tree */
 };
 int devicetree_read(const void *tree, size_t bytes, struct devicetree_facts *ret_facts);
 /* The tree in `bytes` bytes gets this RAM, these arguments and this initramfs; all else stays. 0, -ENOSPC, or -EINVAL. */

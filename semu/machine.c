@@ -4,11 +4,16 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
+#include "semu/sbi.h"
 #include "semu/trap.h"
+
+/* ---- what a hart asks of its machine ---- */
 
 static bool load(void *owner, uint64_t at, unsigned bytes, uint64_t *ret_value)
 {
@@ -24,45 +29,127 @@ static bool store(void *owner, uint64_t at, unsigned bytes, uint64_t value)
 	return bus_store(&machine->bus, at, bytes, value);
 }
 
-static void on_context(void *owner, unsigned context, bool up)
+static void environment_call(void *owner, struct hart *hart)
 {
-	machine_interrupt(owner, context, SIP_EXTERNAL, up);
+	struct machine *machine = owner;
+
+	(void)hart;
+	sbi_call(machine, machine->running);
 }
 
-int machine_new(unsigned harts, uint64_t ram_bytes, struct machine **ret_machine)
+static uint64_t ticks(void *owner)
+{
+	const struct machine *machine = owner;
+
+	return clock_ticks(&machine->aclint.clock);
+}
+
+/* ---- what the devices ask of it ---- */
+
+static void on_context(void *owner, unsigned context, bool up)
+{
+	const struct machine *machine = owner;
+
+	if (up)
+		hart_raise(machine->harts[context], SIP_EXTERNAL);
+	else
+		hart_lower(machine->harts[context], SIP_EXTERNAL);
+}
+
+static void on_uart_line(void *owner, bool up)
+{
+	struct machine *machine = owner;
+
+	plic_raise(&machine->plic, MAP_LINE_UART, up);
+}
+
+static bool uart_put(void *owner, uint8_t byte)
+{
+	const struct machine *machine = owner;
+
+	return machine->console.print(machine->console.owner, byte);
+}
+
+static void on_uart_room(void *owner)
+{
+	const struct machine *machine = owner;
+
+	machine->console.on_room(machine->console.owner);
+}
+
+bool machine_print(struct machine *machine, uint8_t byte)
+{
+	return machine->console.print(machine->console.owner, byte);
+}
+
+/* ---- life ---- */
+
+static int make_ram(struct hart_machine *for_harts, uint64_t bytes)
+{
+	void *ram = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (ram == MAP_FAILED)
+		return -errno;
+	for_harts->ram = ram;
+	for_harts->ram_start = MAP_RAM;
+	for_harts->ram_bytes = bytes;
+	return 0;
+}
+
+static int make_harts(struct machine *machine, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		machine->harts[i] = malloc(sizeof(struct hart));
+		if (!machine->harts[i])
+			return -ENOMEM;
+		machine->hart_count++;
+		hart_init(machine->harts[i], &machine->for_harts, MAP_RAM);
+	}
+	return 0;
+}
+
+static void make_devices(struct machine *machine, const struct machine_config *config)
+{
+	struct aclint *aclint = &machine->aclint;
+
+	bus_init(&machine->bus);
+	plic_init(&machine->plic, config->harts, on_context, machine);
+	aclint_init(aclint, machine->harts, config->harts, config->timebase_hz);
+	machine->uart =
+		(struct uart){.put = uart_put, .on_room = on_uart_room, .on_line = on_uart_line, .owner = machine};
+	uart_reset(&machine->uart);
+	const struct bus_device devices[] = {
+		{MAP_PLIC, MAP_PLIC_BYTES, plic_load, plic_store, NULL, &machine->plic},
+		{MAP_UART, MAP_UART_BYTES, uart_load, uart_store, NULL, &machine->uart},
+		{MAP_MTIMER, MAP_MTIMER_BYTES, aclint_mtimer_load, aclint_mtimer_store, NULL, aclint},
+		{MAP_MSWI, MAP_MSWI_BYTES, aclint_mswi_load, aclint_mswi_store, NULL, aclint},
+		{MAP_SSWI, MAP_SSWI_BYTES, aclint_sswi_load, aclint_sswi_store, NULL, aclint},
+	};
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		bus_add(&machine->bus, &devices[i]);
+}
+
+int machine_new(const struct machine_config *config, struct machine **ret_machine)
 {
 	struct machine *machine;
-	void *ram;
+	int failed;
 
-	assert(harts && harts <= MAP_HARTS_MOST && ram_bytes <= MAP_RAM_MOST);
+	assert(config->harts && config->harts <= MAP_HARTS_MOST && config->ram_bytes <= MAP_RAM_MOST);
 	machine = calloc(1, sizeof(*machine));
 	if (!machine)
 		return -ENOMEM;
-	ram = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (ram == MAP_FAILED) {
-		free(machine);
-		return -ENOMEM;
-	}
-	machine->for_harts = (struct hart_machine){.owner = machine,
-						   .ram = ram,
-						   .ram_start = MAP_RAM,
-						   .ram_bytes = ram_bytes,
-						   .load = load,
-						   .store = store};
-	bus_init(&machine->bus);
-	plic_init(&machine->plic, harts, on_context, machine);
-	bus_add(&machine->bus, &(struct bus_device){.start = MAP_PLIC,
-						    .bytes = MAP_PLIC_BYTES,
-						    .load = plic_load,
-						    .store = plic_store,
-						    .owner = &machine->plic});
-	for (; machine->hart_count < harts; machine->hart_count++) {
-		machine->harts[machine->hart_count] = malloc(sizeof(struct hart));
-		if (!machine->harts[machine->hart_count]) {
-			machine_free(machine);
-			return -ENOMEM;
-		}
-		hart_init(machine->harts[machine->hart_count], &machine->for_harts, MAP_RAM);
+	machine->word = config->word;
+	machine->console = config->console;
+	machine->signals = config->signals;
+	machine->for_harts = (struct hart_machine){
+		.owner = machine, .load = load, .store = store, .environment_call = environment_call, .time = ticks};
+	make_devices(machine, config);
+	failed = make_ram(&machine->for_harts, config->ram_bytes);
+	if (!failed)
+		failed = make_harts(machine, config->harts);
+	if (failed) {
+		machine_free(machine);
+		return failed;
 	}
 	*ret_machine = machine;
 	return 0;
@@ -74,9 +161,37 @@ void machine_free(struct machine *machine)
 		return;
 	for (unsigned i = 0; i < machine->hart_count; i++)
 		free(machine->harts[i]);
-	munmap(machine->for_harts.ram, machine->for_harts.ram_bytes);
+	if (machine->for_harts.ram)
+		munmap(machine->for_harts.ram, machine->for_harts.ram_bytes);
 	free(machine);
 }
+
+void machine_reset(struct machine *machine)
+{
+	const struct hart_machine *for_harts = &machine->for_harts;
+
+	bus_reset(&machine->bus);
+	uart_reset(&machine->uart);
+	aclint_reset(&machine->aclint);
+	for (unsigned i = 0; i < machine->hart_count; i++) {
+		hart_init(machine->harts[i], for_harts, MAP_RAM);
+		machine->started[i] = false;
+	}
+	plic_reset(&machine->plic);
+	/* Private pages that are given back are zero when they are used again. */
+	madvise(for_harts->ram, for_harts->ram_bytes, MADV_DONTNEED);
+	machine->running = 0;
+	machine->attention = false;
+	machine->end = MACHINE_RUNS;
+}
+
+void machine_start(struct machine *machine, uint64_t pc, uint64_t tree)
+{
+	hart_start(machine->harts[0], pc, 0, tree);
+	machine->started[0] = true;
+}
+
+/* ---- while it runs ---- */
 
 void machine_add_source(struct machine *machine, struct machine_source *source)
 {
@@ -84,9 +199,16 @@ void machine_add_source(struct machine *machine, struct machine_source *source)
 	machine->sources[machine->source_count++] = source;
 }
 
+void machine_yield(struct machine *machine)
+{
+	if (machine->in_turn)
+		hart_stop(machine->harts[machine->running]);
+}
+
 void machine_attend(struct machine *machine)
 {
 	machine->attention = true;
+	machine_yield(machine);
 }
 
 void machine_stop(struct machine *machine, enum machine_end end)
@@ -103,10 +225,118 @@ uint8_t *machine_ram(const struct machine *machine, uint64_t at, uint64_t bytes)
 	return offset > most || most - offset < bytes ? NULL : machine->for_harts.ram + offset;
 }
 
-void machine_interrupt(struct machine *machine, unsigned hart, uint64_t bits, bool up)
+/* ---- the loop ---- */
+
+enum {
+	/* 100000 instructions take about 0.3 ms, which is as long as a descriptor may wait for a hart that never does. */
+	TURN_ALONE = 100000,
+	TURN_SHARED = 20000,
+	UNLOOKED_MOST = 8,
+};
+
+/* Before the next turn: 0 when a hart has something to do, else until a timer; UINT64_MAX: no timer either. */
+static uint64_t idle_ns(const struct machine *machine)
 {
-	if (up)
-		machine->harts[hart]->sip |= bits;
-	else
-		machine->harts[hart]->sip &= ~bits;
+	uint64_t nearest = UINT64_MAX;
+
+	for (unsigned i = 0; i < machine->hart_count; i++) {
+		const struct hart *hart = machine->harts[i];
+
+		if (!machine->started[i])
+			continue;
+		if (!hart->waiting || hart->sip & hart->sie)
+			return 0;
+		if (hart->sie & SIP_TIMER && hart->timer < nearest)
+			nearest = hart->timer;
+	}
+	return nearest == UINT64_MAX ? nearest : clock_until_ns(&machine->aclint.clock, nearest);
+}
+
+static bool run_pending(struct machine *machine)
+{
+	bool any = false;
+
+	machine->attention = false;
+	for (unsigned i = 0; i < machine->source_count; i++) {
+		struct machine_source *source = machine->sources[i];
+
+		if (!source->pending)
+			continue;
+		source->pending = false;
+		source->run(source->owner);
+		any = true;
+	}
+	return any;
+}
+
+/* Fills in what is waited for, and returns for how long at most. */
+static uint64_t prepare_look(const struct machine *machine, uint64_t most_ns, struct pollfd *polled)
+{
+	for (unsigned i = 0; i < machine->source_count; i++) {
+		struct machine_source *source = machine->sources[i];
+		const int64_t us = source->timeout_us ? source->timeout_us(source->owner) : -1;
+
+		polled[i] = (struct pollfd){.fd = source->events ? source->fd : -1, .events = source->events};
+		if (us >= 0 && (uint64_t)us * 1000 < most_ns)
+			most_ns = (uint64_t)us * 1000;
+		if (!us)
+			source->pending = true;
+	}
+	return most_ns;
+}
+
+/* Waits for at most so long; what is ready becomes pending. */
+static void look(struct machine *machine, uint64_t most_ns)
+{
+	struct pollfd polled[MACHINE_SOURCES_MOST];
+	const uint64_t ns = prepare_look(machine, most_ns, polled);
+	const struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+	const int ready = ppoll(polled, machine->source_count, ns == UINT64_MAX ? NULL : &timeout, machine->signals);
+
+	for (unsigned i = 0; i < machine->source_count; i++)
+		if (ready > 0 && polled[i].revents)
+			machine->sources[i]->pending = true;
+}
+
+static void serve(struct machine *machine)
+{
+	if (run_pending(machine) && machine->unlooked++ < UNLOOKED_MOST)
+		return;
+	machine->unlooked = 0;
+	look(machine, idle_ns(machine));
+	run_pending(machine);
+}
+
+static void take_turn(struct machine *machine)
+{
+	do {
+		machine->running = (machine->running + 1) % machine->hart_count;
+	} while (!machine->started[machine->running]);
+	machine->in_turn = true;
+	hart_run(machine->harts[machine->running], machine->hart_count > 1 ? TURN_SHARED : TURN_ALONE);
+	machine->in_turn = false;
+}
+
+static unsigned started_count(const struct machine *machine)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < machine->hart_count; i++)
+		count += machine->started[i];
+	return count;
+}
+
+enum machine_end machine_run(struct machine *machine)
+{
+	while (machine->end == MACHINE_RUNS) {
+		const unsigned turns = started_count(machine);
+
+		/* Nobody is left to start another one. */
+		if (!turns)
+			machine_stop(machine, MACHINE_FAILED);
+		serve(machine);
+		for (unsigned i = 0; i < turns && !machine->attention; i++)
+			take_turn(machine);
+	}
+	return machine->end;
 }

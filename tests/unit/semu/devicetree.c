@@ -86,6 +86,7 @@ static void what_was_built_is_read_back(void **state)
 	assert_int_equal(facts.word, 32);
 	assert_int_equal(facts.harts, 4);
 	assert_int_equal(facts.timebase_hz, 10000000);
+	assert_string_equal(facts.arguments, "console=ttyS0");
 }
 
 static void what_is_no_tree_is_refused(void **state)

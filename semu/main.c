@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* semu: the program. Reads what is asked for, puts a machine together, and runs it until it ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/plain.h"
+#include "guestwire/guestwire.h"
+#include "semu/devicetree.h"
+#include "semu/loader.h"
+#include "semu/machine.h"
+#include "semu/options.h"
+#include "semu/terminal.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_GUEST_FAILED = 3 };
+
+struct program {
+	struct options options;
+	struct loader_file kernel, initrd, tree;
+	struct loader_layout layout;
+	struct devicetree_config told; /* to the guest */
+	char arguments[4096];
+	struct machine *machine;
+	struct terminal terminal;
+};
+
+/* The one machine, for the handler of the signals that end it; they come only while it looks at its descriptors. */
+static struct {
+	struct machine *machine;
+	int number;
+} ending;
+
+static int complain(const struct error *error)
+{
+	char text[sizeof(error->text)];
+
+	/* Names in it may be anything. */
+	snprintf(text, sizeof(text), "%s", error->text);
+	plain_text(text);
+	fprintf(stderr, "semu: %s\n", text);
+	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/* ---- the console ---- */
+
+static size_t on_input(void *owner, const uint8_t *bytes, size_t count)
+{
+	struct program *program = owner;
+
+	return uart_receive(&program->machine->uart, bytes, count);
+}
+
+static void on_output_room(void *owner)
+{
+	struct program *program = owner;
+
+	uart_room(&program->machine->uart);
+}
+
+static void on_quit(void *owner)
+{
+	struct program *program = owner;
+
+	machine_stop(program->machine, MACHINE_QUIT);
+}
+
+static bool print(void *owner, uint8_t byte)
+{
+	struct program *program = owner;
+
+	return terminal_print(&program->terminal, byte);
+}
+
+static void on_input_room(void *owner)
+{
+	struct program *program = owner;
+
+	terminal_room(&program->terminal);
+}
+
+/* ---- putting it together ---- */
+
+static int read_files(struct program *program, struct error *ret_error)
+{
+	const struct options *options = &program->options;
+	int failed = loader_read(options->kernel, &program->kernel, ret_error);
+
+	if (!failed && options->initrd)
+		failed = loader_read(options->initrd, &program->initrd, ret_error);
+	if (!failed && options->tree)
+		failed = loader_read(options->tree, &program->tree, ret_error);
+	return failed;
+}
+
+/* What a tree that was given says goes, unless the words say otherwise. */
+static int read_tree(struct program *program, struct error *ret_error)
+{
+	const struct options *options = &program->options;
+	struct devicetree_facts facts = {0};
+
+	if (program->tree.bytes && devicetree_read(program->tree.bytes, program->tree.count, &facts))
+		return error_set(ret_error, -EINVAL, "%s: not a device tree; make one: dtc -o minimal.dtb minimal.dts",
+				 options->tree);
+	snprintf(program->arguments, sizeof(program->arguments), "%s %s", LOADER_PANIC,
+		 options->arguments ? options->arguments
+		 : facts.arguments  ? facts.arguments
+				    : "");
+	program->told = (struct devicetree_config){
+		.arguments = program->arguments,
+		.word = options->word ? options->word
+			: facts.word  ? facts.word
+				      : 64,
+		.harts = options->harts                                 ? options->harts
+			 : facts.harts && facts.harts <= MAP_HARTS_MOST ? facts.harts
+									: 1,
+		.ram_bytes = options->ram_bytes,
+		.timebase_hz = facts.timebase_hz ? facts.timebase_hz : CLOCK_HZ,
+	};
+	return 0;
+}
+
+static int plan(struct program *program, struct error *ret_error)
+{
+	const struct devicetree_config *told = &program->told;
+	const int failed = loader_plan(&program->kernel, &program->initrd, told->word, told->ram_bytes,
+				       &program->layout, ret_error);
+
+	if (failed)
+		return failed;
+	program->told.initrd_start = program->layout.initrd;
+	program->told.initrd_bytes = program->initrd.count;
+	return 0;
+}
+
+static int make_machine(struct program *program, struct error *ret_error)
+{
+	static sigset_t none;
+	const struct machine_config config = {
+		.word = program->told.word,
+		.harts = program->told.harts,
+		.ram_bytes = program->told.ram_bytes,
+		.timebase_hz = program->told.timebase_hz,
+		.console = {.print = print, .on_room = on_input_room, .owner = program},
+		.signals = &none,
+	};
+	int failed;
+
+	sigemptyset(&none);
+	failed = machine_new(&config, &program->machine);
+	if (failed)
+		return error_set(ret_error, failed, "-m %lluM: %s; give the machine less memory",
+				 (unsigned long long)(config.ram_bytes >> 20), error_name(failed));
+	return 0;
+}
+
+static int prepare(struct program *program, struct error *ret_error)
+{
+	int failed = read_files(program, ret_error);
+
+	if (!failed)
+		failed = read_tree(program, ret_error);
+	if (!failed)
+		failed = plan(program, ret_error);
+	return failed ? failed : make_machine(program, ret_error);
+}
+
+/* ---- into the guest's memory ---- */
+
+static void copy_file(const struct program *program, const struct loader_file *file, uint64_t at)
+{
+	if (file->count)
+		memcpy(machine_ram(program->machine, at, file->count), file->bytes, file->count);
+}
+
+static int put_tree(struct program *program, struct error *ret_error)
+{
+	void *room = machine_ram(program->machine, program->layout.tree, MAP_DTB_BYTES);
+	int failed;
+
+	if (!program->tree.bytes) {
+		failed = devicetree_build(&program->told, room, MAP_DTB_BYTES);
+	} else if (program->tree.count > MAP_DTB_BYTES / 2) {
+		failed = -ENOSPC;
+	} else {
+		copy_file(program, &program->tree, program->layout.tree);
+		failed = devicetree_fit(&program->told, room, MAP_DTB_BYTES);
+	}
+	if (failed)
+		return error_set(ret_error, failed, "%s: %s; give a smaller one, or none: semu makes it",
+				 program->tree.path ? program->tree.path : "the device tree", error_name(failed));
+	return 0;
+}
+
+static int load(struct program *program, struct error *ret_error)
+{
+	int failed;
+
+	machine_reset(program->machine);
+	copy_file(program, &program->kernel, program->layout.kernel);
+	copy_file(program, &program->initrd, program->layout.initrd);
+	failed = put_tree(program, ret_error);
+	if (!failed)
+		machine_start(program->machine, program->layout.kernel, program->layout.tree);
+	return failed;
+}
+
+/* ---- running ---- */
+
+static void on_signal(int number)
+{
+	ending.number = number;
+	machine_stop(ending.machine, MACHINE_QUIT);
+}
+
+/* Blocked but for the moments when the machine looks at its descriptors, so that the handler may call anything. */
+static void handle_signals(struct machine *machine)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	const struct sigaction action = {.sa_handler = on_signal};
+	sigset_t blocked;
+
+	ending.machine = machine;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		sigaddset(&blocked, numbers[i]);
+		sigaction(numbers[i], &action, NULL);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+static int run(struct program *program, struct error *ret_error)
+{
+	enum machine_end end = MACHINE_REBOOT;
+	int failed = 0;
+
+	while (!failed && end == MACHINE_REBOOT) {
+		failed = load(program, ret_error);
+		if (!failed)
+			end = machine_run(program->machine);
+	}
+	terminal_close(&program->terminal);
+	if (failed)
+		return complain(ret_error);
+	return end == MACHINE_FAILED ? EXIT_GUEST_FAILED : EXIT_OK;
+}
+
+static int start(struct program *program)
+{
+	struct terminal *terminal = &program->terminal;
+	struct error error;
+
+	if (prepare(program, &error))
+		return complain(&error);
+	handle_signals(program->machine);
+	terminal->on_input = on_input;
+	terminal->on_room = on_output_room;
+	terminal->on_quit = on_quit;
+	terminal->owner = program;
+	terminal_open(terminal, STDIN_FILENO, STDOUT_FILENO);
+	machine_add_source(program->machine, &terminal->input);
+	machine_add_source(program->machine, &terminal->output);
+	return run(program, &error);
+}
+
+static void program_done(struct program *program)
+{
+	machine_free(program->machine);
+	loader_done(&program->kernel);
+	loader_done(&program->initrd);
+	loader_done(&program->tree);
+}
+
+/* Who closed standard input or output would get our sockets in their place. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int main(int count, char **words)
+{
+	static struct program program;
+	struct error error;
+	int code;
+
+	fill_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	if (options_read(count, words, &program.options, &error))
+		return complain(&error);
+	if (program.options.wish == OPTIONS_HELP) {
+		fputs(options_help(), stdout);
+		return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+	}
+	if (program.options.wish == OPTIONS_VERSION) {
+		printf("semu %s\n", gw_version());
+		return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
+	}
+	code = start(&program);
+	program_done(&program);
+	if (ending.number) {
+		signal(ending.number, SIG_DFL);
+		sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
+		raise(ending.number);
+	}
+	return code;
+}
