@@ -55,3 +55,19 @@ def test_bytes_arrive_whatever_the_ring(far, tmp_path, closing, move, pair):
     for source, sink, row in ((0, 1, pair[1]), (1, 0, pair[0])):
         to_guest(made[source], made[sink], known[sink][6 if row[FACTORS.index("ip6")] else 4])
     nothing_was_lost(lab)
+
+
+def test_a_gibibyte_arrives_and_a_guest_without_offloads_is_on_the_same_network(far, tmp_path, closing, move):
+    """The device as QEMU makes it when nothing is said."""
+    lab = network(far, tmp_path)
+    first, second = made = [closing(guests.qemu_vhost(f"guest{number}", tmp_path, f"{tmp_path}/v.sock", MACS[number])) for number in (0, 1)]
+    plain = closing(guests.qemu("plain", tmp_path, f"stream,id=n0,server=off,addr.type=unix,addr.path={tmp_path}/s.sock", device="e1000",
+                                flavour="amd64", mac=MACS[2]))
+    known = [addressed(guest.ready(90)) for guest in made]
+    to_world(lab, first, move, 4, "send", 1 << 30, 200)
+    to_world(lab, first, move, 6, "fetch", 1 << 30, 200)
+    to_guest(first, second, known[1][4], 1 << 30, 200)
+    addresses = addressed(plain.ready(90))
+    to_guest(first, plain, addresses[4], 16 << 20)
+    to_guest(plain, second, known[1][6], 16 << 20)
+    nothing_was_lost(lab)
