@@ -4,49 +4,56 @@
 
 #include "semu/op.h"
 
-/* Ends the block: a device may have raised an interrupt. RAM that the TLB did not know ends it as well, once. */
-static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, unsigned bytes, uint64_t value)
-{
-	if (!mmu_store(hart, at, bytes, value))
-		op_fault(hart, op);
-	else
-		op_leave(hart, op, hart->pc + op->offset + op->length);
-}
-
+/* The fast way has no stack frame: what needs one is a function of its own. */
 #define LOAD(name, type)                                                                          \
-	void access_##name(struct hart *hart, const struct op *op)                                \
+	static __attribute__((noinline)) void slow_##name(struct hart *hart, const struct op *op) \
 	{                                                                                         \
-		const uint64_t at = hart->x[op->rs1] + op->imm;                                   \
-		const struct mmu_entry *entry = mmu_slot(hart->tlb, MMU_READ, at);                \
 		uint64_t wide;                                                                    \
-		type value;                                                                       \
                                                                                                   \
-		if (mmu_hit(entry, at, sizeof(type))) {                                           \
-			memcpy(&value, (const void *)(entry->add + (uintptr_t)at), sizeof(type)); \
-			hart->x[op->rd] = (uint64_t)value;                                        \
-			op_next(hart, op);                                                        \
-			return;                                                                   \
-		}                                                                                 \
-		if (!mmu_load(hart, at, sizeof(type), &wide)) {                                   \
+		if (!mmu_load(hart, hart->x[op->rs1] + op->imm, sizeof(type), &wide)) {           \
 			op_fault(hart, op);                                                       \
 			return;                                                                   \
 		}                                                                                 \
 		hart->x[op->rd] = (uint64_t)(type)wide;                                           \
 		op_next(hart, op);                                                                \
+	}                                                                                         \
+	void access_##name(struct hart *hart, const struct op *op)                                \
+	{                                                                                         \
+		const uint64_t at = hart->x[op->rs1] + op->imm;                                   \
+		const struct mmu_entry *entry = &hart->tlb->read[mmu_index(at)];                  \
+		type value;                                                                       \
+                                                                                                  \
+		if (!mmu_hit(entry, at, sizeof(type))) {                                          \
+			slow_##name(hart, op);                                                    \
+			return;                                                                   \
+		}                                                                                 \
+		memcpy(&value, (const void *)(entry->add + (uintptr_t)at), sizeof(type));         \
+		hart->x[op->rd] = (uint64_t)value;                                                \
+		op_next(hart, op);                                                                \
 	}
-#define STORE(name, type)                                                           \
-	void access_##name(struct hart *hart, const struct op *op)                  \
-	{                                                                           \
-		const uint64_t at = hart->x[op->rs1] + op->imm;                     \
-		const struct mmu_entry *entry = mmu_slot(hart->tlb, MMU_WRITE, at); \
-		const type value = (type)hart->x[op->rs2];                          \
-                                                                                    \
-		if (!mmu_hit(entry, at, sizeof(type))) {                            \
-			store_slowly(hart, op, at, sizeof(type), value);            \
-			return;                                                     \
-		}                                                                   \
-		memcpy((void *)(entry->add + (uintptr_t)at), &value, sizeof(type)); \
-		op_next(hart, op);                                                  \
+#define STORE(name, type)                                                                         \
+	static __attribute__((noinline)) void slow_##name(struct hart *hart, const struct op *op) \
+	{                                                                                         \
+		const uint64_t at = hart->x[op->rs1] + op->imm;                                   \
+                                                                                                  \
+		if (!mmu_store(hart, at, sizeof(type), (type)hart->x[op->rs2])) {                 \
+			op_fault(hart, op);                                                       \
+			return;                                                                   \
+		}                                                                                 \
+		op_next(hart, op);                                                                \
+	}                                                                                         \
+	void access_##name(struct hart *hart, const struct op *op)                                \
+	{                                                                                         \
+		const uint64_t at = hart->x[op->rs1] + op->imm;                                   \
+		const struct mmu_entry *entry = &hart->tlb->write[mmu_index(at)];                 \
+		const type value = (type)hart->x[op->rs2];                                        \
+                                                                                                  \
+		if (!mmu_hit(entry, at, sizeof(type))) {                                          \
+			slow_##name(hart, op);                                                    \
+			return;                                                                   \
+		}                                                                                 \
+		memcpy((void *)(entry->add + (uintptr_t)at), &value, sizeof(type));               \
+		op_next(hart, op);                                                                \
 	}
 
 OP_LOADS(LOAD)

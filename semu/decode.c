@@ -195,9 +195,28 @@ static hart_run_op *choose(uint32_t word, uint64_t *imm)
 	}
 }
 
-bool decode_instruction(uint32_t word, struct op *ret_op)
+static enum decode_kind kind_of(uint32_t word, hart_run_op *run)
 {
-	const unsigned opcode = word & 0x7f, rd = word >> 7 & 31;
+	if (!run || run == system_fence_i)
+		return DECODE_END;
+	switch (word & 0x7f) {
+	case 0x17:
+		return DECODE_PC;
+	case 0x63:
+		return DECODE_BRANCH;
+	case 0x6f:
+		return DECODE_JUMP;
+	case 0x67:
+	case 0x73:
+		return DECODE_END;
+	default:
+		return DECODE_PLAIN;
+	}
+}
+
+enum decode_kind decode_instruction(uint32_t word, struct op *ret_op)
+{
+	const unsigned rd = word >> 7 & 31;
 	uint64_t imm;
 	hart_run_op *run;
 
@@ -211,5 +230,5 @@ bool decode_instruction(uint32_t word, struct op *ret_op)
 		.rs1 = (uint8_t)(word >> 15 & 31),
 		.rs2 = (uint8_t)(word >> 20 & 31),
 	};
-	return !run || opcode == 0x63 || opcode == 0x67 || opcode == 0x6f || opcode == 0x73 || run == system_fence_i;
+	return kind_of(word, run);
 }

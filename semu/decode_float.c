@@ -192,7 +192,7 @@ static bool writes_integer(uint32_t word)
 	return (word & 0x7f) == OPCODE_OTHER && (which == 0x14 || which == 0x18 || which == 0x1c);
 }
 
-bool decode_float(uint32_t word, struct op *ret_op)
+enum decode_kind decode_float(uint32_t word, struct op *ret_op)
 {
 	const unsigned rd = word >> 7 & 31;
 	hart_run_op *run = choose(word);
@@ -204,5 +204,5 @@ bool decode_float(uint32_t word, struct op *ret_op)
 		.rs1 = (uint8_t)(word >> 15 & 31),
 		.rs2 = (uint8_t)(word >> 20 & 31),
 	};
-	return !run;
+	return run ? DECODE_PLAIN : DECODE_END;
 }

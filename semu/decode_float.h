@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct op;
+#include "semu/decode.h"
 
 /* Whether the major opcode is one of F's and D's. */
 bool decode_is_float(uint32_t word);
 /* As decode_instruction() does. None of them ends a block but one that does not exist. */
-bool decode_float(uint32_t word, struct op *ret_op);
+enum decode_kind decode_float(uint32_t word, struct op *ret_op);
 
 #endif

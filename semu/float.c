@@ -20,7 +20,7 @@ void float_look(struct hart *hart)
 
 void float_refuse(struct hart *hart, const struct op *op)
 {
-	const uint64_t at = hart->pc + op->offset;
+	const uint64_t at = hart->pc + (uint64_t)op->offset;
 	uint64_t word = 0;
 	uint8_t *host;
 

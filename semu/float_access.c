@@ -19,7 +19,6 @@ static void load_slowly(struct hart *hart, const struct op *op, uint64_t at, uns
 	op_next(hart, op);
 }
 
-/* Ends the block, as every store that the TLB misses does. */
 static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, unsigned bytes, uint64_t value)
 {
 	if (!float_reading(hart, op))
@@ -27,14 +26,14 @@ static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, un
 	if (!mmu_store(hart, at, bytes, value))
 		op_fault(hart, op);
 	else
-		op_leave(hart, op, hart->pc + op->offset + op->length);
+		op_next(hart, op);
 }
 
 #define LOAD(name, type, box)                                                                  \
 	void float_##name(struct hart *hart, const struct op *op)                              \
 	{                                                                                      \
 		const uint64_t at = hart->x[op->rs1] + op->imm;                                \
-		const struct mmu_entry *entry = mmu_slot(hart->tlb, MMU_READ, at);             \
+		const struct mmu_entry *entry = &hart->tlb->read[mmu_index(at)];               \
 		type value;                                                                    \
                                                                                                \
 		if (hart->float_use < HART_FLOAT_DIRTY || !mmu_hit(entry, at, sizeof(type))) { \
@@ -49,7 +48,7 @@ static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, un
 	void float_##name(struct hart *hart, const struct op *op)                             \
 	{                                                                                     \
 		const uint64_t at = hart->x[op->rs1] + op->imm;                               \
-		const struct mmu_entry *entry = mmu_slot(hart->tlb, MMU_WRITE, at);           \
+		const struct mmu_entry *entry = &hart->tlb->write[mmu_index(at)];             \
 		const type value = (type)hart->f[op->rs2];                                    \
                                                                                               \
 		if (hart->float_use == HART_FLOAT_OFF || !mmu_hit(entry, at, sizeof(type))) { \

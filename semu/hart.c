@@ -2,18 +2,15 @@
 /* The life of a hart: finding or decoding the block at the pc, and running blocks until the budget is used. */
 #include "semu/hart.h"
 
-#include <string.h>
-
-#include "semu/compressed.h"
-#include "semu/decode.h"
+#include "semu/code.h"
 #include "semu/float.h"
 #include "semu/op.h"
 #include "semu/trap.h"
 
 void hart_forget_code(struct hart *hart)
 {
-	for (unsigned i = 0; i < HART_BLOCKS; i++)
-		hart->blocks[i].physical = HART_NO_BLOCK;
+	hart->machine->code->fences++;
+	mmu_flush_code(hart);
 }
 
 void hart_choose_tlb(struct hart *hart)
@@ -32,7 +29,6 @@ void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t p
 			      .mode = HART_SUPERVISOR,
 			      .reserved = HART_NOT_RESERVED,
 			      .timer = UINT64_MAX};
-	hart_forget_code(hart);
 	mmu_flush(hart);
 	hart_choose_tlb(hart);
 }
@@ -50,14 +46,28 @@ void hart_start(struct hart *hart, uint64_t pc, uint64_t number, uint64_t opaque
 	hart_choose_tlb(hart);
 }
 
+/* Brings instret up to date, and the jumps from block to block to an end if `left` is 0 now. */
+static void settle(struct hart *hart, int64_t left)
+{
+	hart->instret += (uint64_t)(hart->granted - hart->left);
+	hart->left = hart->granted = left;
+}
+
+void hart_attend(struct hart *hart)
+{
+	settle(hart, 0);
+}
+
 void hart_stop(struct hart *hart)
 {
 	hart->stopping = true;
+	hart_attend(hart);
 }
 
 void hart_raise(struct hart *hart, uint64_t bits)
 {
 	hart->sip |= bits;
+	hart_attend(hart);
 }
 
 void hart_lower(struct hart *hart, uint64_t bits)
@@ -88,104 +98,23 @@ void hart_forget_pages(struct hart *hart, uint64_t at, uint64_t bytes)
 	mmu_flush(hart);
 }
 
-static bool decode_word(uint32_t word, unsigned offset, unsigned count, struct op *ret_op)
-{
-	const bool is_short = (word & 3) != 3;
-	const uint32_t full = is_short ? compressed_expand((uint16_t)word) : word;
-	const bool ends = decode_instruction(full, ret_op);
-
-	if (ret_op->run == system_illegal)
-		ret_op->imm = is_short ? (uint16_t)word : word;
-	ret_op->length = is_short ? 2 : 4;
-	ret_op->offset = (uint16_t)offset;
-	ret_op->count = (uint16_t)count;
-	return ends;
-}
-
-static void end_block(struct op *op, unsigned offset, unsigned count)
-{
-	*op = (struct op){.run = jump_on, .offset = (uint16_t)offset, .count = (uint16_t)count};
-}
-
-/* Its second half may be mapped elsewhere the next time, so that it is never kept. */
-static struct block *decode_crossing(struct hart *hart, const uint8_t *host)
-{
-	struct block *block = &hart->crossing;
-	uint16_t low, high;
-	uint8_t *rest;
-
-	memcpy(&low, host, sizeof(low));
-	if (!mmu_host(hart, hart->pc + 2, MMU_FETCH, &rest)) {
-		block->ops[0] = (struct op){.run = system_fetch_fault, .count = 1};
-		return block;
-	}
-	memcpy(&high, rest, sizeof(high));
-	if (!decode_word((uint32_t)high << 16 | low, 0, 1, &block->ops[0]))
-		end_block(&block->ops[1], 4, 1);
-	return block;
-}
-
-/* host is the first byte; left, what is left of its page. */
-static void decode_block(struct block *block, const uint8_t *host, unsigned left)
-{
-	unsigned offset = 0, count = 0;
-
-	while (count < HART_BLOCK_OPS && left - offset >= 2) {
-		struct op *op = &block->ops[count];
-		uint32_t word = 0;
-
-		memcpy(&word, host + offset, 2);
-		if ((word & 3) == 3) {
-			if (left - offset < 4)
-				break;
-			memcpy(&word, host + offset, 4);
-		}
-		count++;
-		if (decode_word(word, offset, count, op))
-			return;
-		offset += op->length;
-	}
-	end_block(&block->ops[count], offset, count);
-}
-
-/* NULL: the fetch was refused, and the trap entered. */
-static struct block *block_find(struct hart *hart)
-{
-	const unsigned left = MMU_PAGE - hart->pc % MMU_PAGE;
-	struct block *block;
-	uint64_t physical;
-	uint8_t *host;
-
-	if (!mmu_host(hart, hart->pc, MMU_FETCH, &host)) {
-		trap_enter(hart, hart->fault_cause, hart->fault_value);
-		return NULL;
-	}
-	if (left == 2 && (*host & 3) == 3)
-		return decode_crossing(hart, host);
-	physical = (uint64_t)(host - hart->machine->ram);
-	block = &hart->blocks[physical / 2 % HART_BLOCKS];
-	if (block->physical != physical) {
-		decode_block(block, host, left);
-		block->physical = physical;
-	}
-	return block;
-}
-
 void hart_run(struct hart *hart, uint64_t instructions)
 {
-	const uint64_t start = hart->instret + hart->traps;
+	const uint64_t end = hart->instret + hart->traps + instructions;
 
 	look_at_timer(hart);
-	while (!hart->stopping && hart->instret + hart->traps - start < instructions) {
-		const struct block *block;
+	while (!hart->stopping && (int64_t)(end - hart->instret - hart->traps) > 0) {
+		const struct op *op;
 
 		if (hart->sip & hart->sie)
 			trap_interrupt(hart);
 		if (hart->waiting)
 			break;
-		block = block_find(hart);
-		if (block)
-			block->ops[0].run(hart, block->ops);
+		op = code_find(hart);
+		settle(hart, (int64_t)(end - hart->instret - hart->traps));
+		if (op)
+			op->run(hart, op);
+		settle(hart, 0);
 	}
 	hart->stopping = false;
 	hart->reserved = HART_NOT_RESERVED;

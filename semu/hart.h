@@ -2,11 +2,13 @@
 /* A hart: one RV64GC processor with user and supervisor mode and Sv39, run by interpreting decoded blocks.
  * Machine mode is the host's: an environment call from supervisor mode goes to a callback.
  * 
- * Theory of operation. Code is decoded once, a straight run at a time, into a block: an array of operations, each with its
- * function, registers and immediate. An operation ends by calling the next one as its last act (which the compiler
- * makes a jump); the last of a block returns. The program counter is written only when a block is left: an operation
- * that needs it adds its own offset to that of the block. Interrupts, the budget and the instruction count are looked at
- * once per block. x0 stays zero without a test: what writes it is decoded to write register HART_SINK.
+ * Theory of operation. Code is decoded once into blocks (code.h): arrays of operations, each with its function, registers
+ * and immediate. An operation ends by calling the next one as its last act, which the compiler makes a jump; what leaves a
+ * block jumps to the first operation of the next one, by its link or through the TLB, without coming back here. The program
+ * counter is written only when a block is left: an operation that needs it adds its own offset to that of the block. Each
+ * leaving takes the block's instructions off `left`; when that is used up the jumps end and hart_run() looks at
+ * interrupts and the budget. What has to be seen sooner sets `left` to zero, so that nothing else is asked per block.
+ * x0 stays zero without a test: what writes it is decoded to write register HART_SINK.
  *
  * What the owner may count on. Everything happens on one thread: the owner gives each hart a turn by hart_run(), and a hart
  * calls its machine's functions from within its turn; they may call anything below, for any hart, but hart_run(). While a
@@ -25,8 +27,6 @@
 
 enum {
 	HART_SINK = 32,
-	HART_BLOCK_OPS = 32,
-	HART_BLOCKS = 4096,
 };
 
 enum hart_mode { HART_USER, HART_SUPERVISOR };
@@ -35,25 +35,20 @@ enum hart_mode { HART_USER, HART_SUPERVISOR };
  * needs CLEAN or more, writing DIRTY or more; QUICK is DIRTY with a fcsr that lets the host compute (float.h). */
 enum hart_float_use { HART_FLOAT_OFF, HART_FLOAT_CLEAN, HART_FLOAT_DIRTY, HART_FLOAT_QUICK };
 
+struct code;
 struct hart;
 struct op;
 typedef void hart_run_op(struct hart *hart, const struct op *op);
 
 struct op {
 	hart_run_op *run;
-	uint64_t imm;
+	uint64_t imm;   /* of what adds it to the pc: from the block's first byte */
+	uintptr_t link; /* see OP_UNLINKED */
 	uint8_t rd, rs1, rs2;
-	uint8_t length;  /* of the instruction in bytes */
-	uint16_t offset; /* from the block's first byte */
-	uint16_t count;  /* instructions of the block up to this one, itself included */
+	uint8_t length; /* of the instruction in bytes */
+	int16_t offset; /* from the block's first byte */
+	uint8_t count;  /* instructions of the block up to this one, itself included */
 };
-
-struct block {
-	uint64_t physical; /* of the first byte; HART_NO_BLOCK when empty */
-	struct op ops[HART_BLOCK_OPS + 1];
-};
-
-#define HART_NO_BLOCK UINT64_MAX
 
 /* What the machine does for its harts. The owner is handed back to each. */
 struct hart_machine {
@@ -61,6 +56,7 @@ struct hart_machine {
 	uint8_t *ram; /* aligned to 4096 */
 	uint64_t ram_start;
 	uint64_t ram_bytes; /* a multiple of 4096 */
+	struct code *code;
 	bool (*load)(void *owner, uint64_t at, unsigned bytes,
 		     uint64_t *ret_value);                                       /* a device; false: nothing there */
 	bool (*store)(void *owner, uint64_t at, unsigned bytes, uint64_t value); /* likewise */
@@ -70,8 +66,11 @@ struct hart_machine {
 
 struct hart {
 	uint64_t x[33];
-	uint64_t pc; /* of the block's first byte while a block runs */
-	uint64_t instret;
+	uint64_t pc;         /* of the block's first byte while a block runs */
+	int64_t left;        /* instructions until the jumps from block to block end */
+	struct mmu_tlb *tlb; /* the one that mode and SUM choose */
+	uint64_t instret;    /* when `left` was `granted` */
+	int64_t granted;
 	uint64_t traps; /* entered: a trap counts against the budget, else a handler that cannot run would never end */
 	enum hart_mode mode;
 	bool waiting; /* in WFI; cleared by an interrupt that sie enables */
@@ -84,11 +83,9 @@ struct hart {
 	uint64_t fault_cause, fault_value; /* of the access that was refused last */
 	uint64_t reserved;                 /* LR's address, or HART_NOT_RESERVED */
 	uint64_t f[32];
-	struct mmu_tlb *tlb;               /* the one that mode and SUM choose */
-	struct mmu_tlb tlbs[3];            /* user, supervisor, supervisor with SUM */
+	uint64_t code_generation;
+	struct mmu_tlb tlbs[3]; /* user, supervisor, supervisor with SUM */
 	const struct hart_machine *machine;
-	struct block crossing; /* an instruction that straddles two pages: decoded anew each time */
-	struct block blocks[HART_BLOCKS];
 };
 
 #define HART_NOT_RESERVED UINT64_MAX

@@ -61,6 +61,6 @@ void integer_constant(struct hart *hart, const struct op *op)
 
 void integer_pc(struct hart *hart, const struct op *op)
 {
-	hart->x[op->rd] = hart->pc + op->offset + op->imm;
+	hart->x[op->rd] = hart->pc + op->imm;
 	op_next(hart, op);
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "semu/code.h"
 #include "semu/sbi.h"
 #include "semu/trap.h"
 
@@ -146,6 +147,8 @@ int machine_new(const struct machine_config *config, struct machine **ret_machin
 	make_devices(machine, config);
 	failed = make_ram(&machine->for_harts, config->ram_bytes);
 	if (!failed)
+		failed = code_new(&machine->for_harts.code);
+	if (!failed)
 		failed = make_harts(machine, config->harts);
 	if (failed) {
 		machine_free(machine);
@@ -161,6 +164,7 @@ void machine_free(struct machine *machine)
 		return;
 	for (unsigned i = 0; i < machine->hart_count; i++)
 		free(machine->harts[i]);
+	code_free(machine->for_harts.code);
 	if (machine->for_harts.ram)
 		munmap(machine->for_harts.ram, machine->for_harts.ram_bytes);
 	free(machine);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "semu/code.h"
 #include "semu/hart.h"
 #include "semu/trap.h"
 
@@ -25,6 +26,12 @@ static const uint64_t PTE_RESERVED = 0x3ffULL << 54; /* Svnapot, Svpbmt and what
 void mmu_flush(struct hart *hart)
 {
 	memset(hart->tlbs, 0xff, sizeof(hart->tlbs));
+}
+
+void mmu_flush_code(struct hart *hart)
+{
+	for (unsigned i = 0; i < sizeof(hart->tlbs) / sizeof(hart->tlbs[0]); i++)
+		memset(hart->tlbs[i].fetch, 0xff, sizeof(hart->tlbs[i].fetch));
 }
 
 static bool refuse(struct hart *hart, uint64_t cause, uint64_t at)
@@ -118,10 +125,15 @@ bool mmu_translate(struct hart *hart, uint64_t at, enum mmu_access access, uint6
 	return refuse_page(hart, at, access);
 }
 
+static struct mmu_entry *slot_of(struct hart *hart, enum mmu_access access, uint64_t at)
+{
+	return access == MMU_WRITE ? &hart->tlb->write[mmu_index(at)] : &hart->tlb->read[mmu_index(at)];
+}
+
 /* A read never fills the slot for writing, so that the first write walks and sets the dirty bit. */
 static void remember(struct hart *hart, uint64_t at, enum mmu_access access, const uint8_t *host)
 {
-	struct mmu_entry *entry = mmu_slot(hart->tlb, access, at);
+	struct mmu_entry *entry = slot_of(hart, access, at);
 
 	entry->tag = at & ~(uint64_t)(MMU_PAGE - 1);
 	entry->add = (uintptr_t)host - (uintptr_t)at;
@@ -129,7 +141,7 @@ static void remember(struct hart *hart, uint64_t at, enum mmu_access access, con
 
 bool mmu_host(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t **ret_host)
 {
-	const struct mmu_entry *entry = mmu_slot(hart->tlb, access, at);
+	const struct mmu_entry *entry = slot_of(hart, access, at);
 	uint64_t physical;
 	uint8_t *host;
 
@@ -144,6 +156,28 @@ bool mmu_host(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t **
 		return refuse_access(hart, at, access);
 	remember(hart, at, access, host);
 	*ret_host = host;
+	return true;
+}
+
+bool mmu_fetch(struct hart *hart, uint64_t at, struct code_page **ret_page)
+{
+	const struct hart_machine *machine = hart->machine;
+	struct mmu_code *slot = &hart->tlb->fetch[mmu_index(at)];
+	uint64_t physical;
+	const uint8_t *host;
+
+	if (slot->tag == (at & ~(uint64_t)(MMU_PAGE - 1))) {
+		*ret_page = slot->page;
+		return true;
+	}
+	if (!mmu_translate(hart, at, MMU_FETCH, &physical))
+		return false;
+	host = ram_at(hart, physical & ~(uint64_t)(MMU_PAGE - 1), MMU_PAGE);
+	if (!host)
+		return refuse_access(hart, at, MMU_FETCH);
+	slot->tag = at & ~(uint64_t)(MMU_PAGE - 1);
+	slot->page = code_page_at(machine->code, machine->ram, (uint64_t)(host - machine->ram));
+	*ret_page = slot->page;
 	return true;
 }
 

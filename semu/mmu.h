@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct code_page;
 struct hart;
 
 enum mmu_access { MMU_FETCH, MMU_READ, MMU_WRITE };
@@ -23,13 +24,20 @@ struct mmu_entry {
 	uintptr_t add; /* what makes a virtual address the host's */
 };
 
-struct mmu_tlb {
-	struct mmu_entry entries[3][MMU_TLB_ENTRIES]; /* by enum mmu_access */
+struct mmu_code {
+	uint64_t tag;
+	struct code_page *page;
 };
 
-static inline struct mmu_entry *mmu_slot(struct mmu_tlb *tlb, enum mmu_access access, uint64_t at)
+struct mmu_tlb {
+	struct mmu_entry read[MMU_TLB_ENTRIES];
+	struct mmu_entry write[MMU_TLB_ENTRIES];
+	struct mmu_code fetch[MMU_TLB_ENTRIES];
+};
+
+static inline unsigned mmu_index(uint64_t at)
 {
-	return &tlb->entries[access][at / MMU_PAGE % MMU_TLB_ENTRIES];
+	return at / MMU_PAGE % MMU_TLB_ENTRIES;
 }
 
 static inline bool mmu_hit(const struct mmu_entry *entry, uint64_t at, unsigned bytes)
@@ -38,11 +46,14 @@ static inline bool mmu_hit(const struct mmu_entry *entry, uint64_t at, unsigned 
 }
 
 void mmu_flush(struct hart *hart);
+/* The fetch side alone. */
+void mmu_flush_code(struct hart *hart);
 /* Each returns false with the hart's fault_cause and fault_value set. */
 bool mmu_translate(struct hart *hart, uint64_t at, enum mmu_access access, uint64_t *ret_physical);
 bool mmu_load(struct hart *hart, uint64_t at, unsigned bytes, uint64_t *ret_value);
 bool mmu_store(struct hart *hart, uint64_t at, unsigned bytes, uint64_t value);
-/* RAM behind an aligned address, for atomic operations and fetching. */
+bool mmu_fetch(struct hart *hart, uint64_t at, struct code_page **ret_page);
+/* RAM behind an aligned address, for atomic operations. Not for MMU_FETCH. */
 bool mmu_host(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t **ret_host);
 
 #endif

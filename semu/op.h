@@ -3,7 +3,13 @@
 #ifndef SEMU_OP_H
 #define SEMU_OP_H
 
+#include "semu/code.h"
 #include "semu/hart.h"
+
+hart_run_op jump_unlinked;
+
+/* hart_raise() and the like: the turn goes on after a look at the world. */
+void hart_attend(struct hart *hart);
 
 /* On to the next operation. As the last act of a function it becomes a jump. */
 static inline void op_next(struct hart *hart, const struct op *op)
@@ -11,11 +17,58 @@ static inline void op_next(struct hart *hart, const struct op *op)
 	op[1].run(hart, op + 1);
 }
 
-/* Leaves the block with this instruction done. */
+/* What leaves a block for another place of its page has a link: the address of the operation to go on with; or, with
+ * OP_UNLINKED set, that of the page in which it is still to be found, or of no page, when the place is in another one. */
+#define OP_UNLINKED ((uintptr_t)1)
+
+/* Whether a block may jump to the next one, because the compiler makes tail calls jumps. With the sanitizers it does not, and
+ * each block returns to hart_run(). */
+#if defined(__has_feature)
+#define OP_SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define OP_SANITIZED 1
+#else
+#define OP_SANITIZED 0
+#endif
+#if defined(__OPTIMIZE__) && !OP_SANITIZED
+#define OP_CHAINS 1
+#else
+#define OP_CHAINS 0
+#endif
+
+/* Leaves the block with this instruction done, to look at the world before the next one. */
 static inline void op_leave(struct hart *hart, const struct op *op, uint64_t pc)
 {
-	hart->instret += op->count;
+	hart->left -= op->count;
 	hart->pc = pc;
+}
+
+/* Leaves the block with this instruction done, for any place. */
+static inline void op_jump(struct hart *hart, const struct op *op, uint64_t pc)
+{
+	const struct mmu_code *slot = &hart->tlb->fetch[mmu_index(pc)];
+	const struct op *next;
+
+	op_leave(hart, op, pc);
+	if (!OP_CHAINS || slot->tag != (pc & ~(uint64_t)(MMU_PAGE - 1)) || hart->left <= 0)
+		return;
+	next = slot->page->entries[pc % MMU_PAGE / 2];
+	if (next)
+		next->run(hart, next);
+}
+
+/* Leaves the block with this instruction done, for where imm leads. */
+static inline void op_follow(struct hart *hart, const struct op *op)
+{
+	const uintptr_t link = op->link;
+
+	op_leave(hart, op, hart->pc + op->imm);
+	if (!OP_CHAINS || hart->left <= 0)
+		return;
+	if (link & OP_UNLINKED)
+		jump_unlinked(hart, op);
+	else
+		((const struct op *)link)->run(hart, (const struct op *)link);
 }
 
 /* Leaves the block for the trap that the refused access or the illegal instruction brings. */
@@ -102,10 +155,10 @@ OP_STORES(OP_DECLARE_ACCESS)
 OP_BRANCHES(OP_DECLARE_JUMP)
 OP_ATOMICS(OP_DECLARE_ATOMIC)
 hart_run_op integer_constant, integer_pc;
-hart_run_op jump_link, jump_register, jump_on;
+hart_run_op jump_link, jump_register, jump_on, jump_straddle;
 hart_run_op atomic_lr_w, atomic_lr_d, atomic_sc_w, atomic_sc_d;
 hart_run_op system_nothing, system_fence_i, system_ecall, system_ebreak, system_sret, system_wfi, system_sfence,
 	system_csr;
-hart_run_op system_illegal, system_fetch_fault;
+hart_run_op system_illegal;
 
 #endif

@@ -6,8 +6,8 @@
 
 void op_refuse(struct hart *hart, const struct op *op, uint64_t cause, uint64_t value)
 {
-	hart->instret += op->count - 1U;
-	hart->pc += op->offset;
+	hart->left -= op->count - 1;
+	hart->pc += (uint64_t)op->offset;
 	trap_enter(hart, cause, value);
 }
 
@@ -21,15 +21,9 @@ void system_illegal(struct hart *hart, const struct op *op)
 	op_refuse(hart, op, TRAP_ILLEGAL, op->imm);
 }
 
-/* The second half of an instruction is on a page that cannot be fetched from: the fault was noted when it was tried. */
-void system_fetch_fault(struct hart *hart, const struct op *op)
-{
-	op_fault(hart, op);
-}
-
 static void leave_after(struct hart *hart, const struct op *op)
 {
-	op_leave(hart, op, hart->pc + op->offset + op->length);
+	op_leave(hart, op, hart->pc + (uint64_t)op->offset + op->length);
 }
 
 /* One hart sees its own accesses in order: FENCE has nothing to do. */
@@ -56,7 +50,7 @@ void system_ecall(struct hart *hart, const struct op *op)
 
 void system_ebreak(struct hart *hart, const struct op *op)
 {
-	op_refuse(hart, op, TRAP_BREAKPOINT, hart->pc + op->offset);
+	op_refuse(hart, op, TRAP_BREAKPOINT, hart->pc + (uint64_t)op->offset);
 }
 
 void system_sret(struct hart *hart, const struct op *op)
@@ -112,14 +106,14 @@ static bool csr_exchange(struct hart *hart, const struct op *op, uint64_t *ret_o
 
 void system_csr(struct hart *hart, const struct op *op)
 {
-	const uint64_t before = op->count - 1U;
 	uint64_t old;
 	bool legal;
 
 	/* instret is read with what this block has done so far. */
-	hart->instret += before;
+	hart->left -= op->count - 1;
+	hart_attend(hart);
+	hart->left += op->count - 1;
 	legal = csr_exchange(hart, op, &old);
-	hart->instret -= before;
 	if (!legal) {
 		system_illegal(hart, op);
 		return;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "semu/code.h"
 #include "semu/hart.h"
 #include "semu/trap.h"
 
@@ -30,6 +31,7 @@ enum {
 #define BOARD_DEVICE 0x10000000ULL
 
 struct board {
+	struct code *code;
 	struct hart_machine machine;
 	struct hart hart;
 	_Alignas(4096) uint8_t ram[BOARD_BYTES];
@@ -80,12 +82,14 @@ static inline void board_reset(struct board *board)
 		.ram = board->ram,
 		.ram_start = BOARD_RAM,
 		.ram_bytes = BOARD_BYTES,
+		.code = board->code,
 		.load = board_on_load,
 		.store = board_on_store,
 		.environment_call = board_on_call,
 		.time = board_on_time,
 	};
 	board->calls = 0;
+	board->code->fences++; /* RAM is written by the tests themselves */
 	hart_init(&board->hart, &board->machine, BOARD_RAM);
 	board->hart.stvec = BOARD_HANDLER;
 }
@@ -98,6 +102,10 @@ static inline int board_new(void **state)
 	if (!board)
 		return -1;
 	memset(board, 0, bytes);
+	if (code_new(&board->code)) {
+		free(board);
+		return -1;
+	}
 	board_reset(board);
 	*state = board;
 	return 0;
@@ -105,7 +113,10 @@ static inline int board_new(void **state)
 
 static inline int board_free(void **state)
 {
-	free(*state);
+	struct board *board = *state;
+
+	code_free(board->code);
+	free(board);
 	return 0;
 }
 
