@@ -111,11 +111,11 @@ static const struct {
 	char bytes[7];
 	const char *what, *after;
 } KINDS[] = {
-	{0, 2, "\x1f\x8b", "is compressed by gzip; unpack it first: gunzip <", " >Image"},
-	{0, 6, "\xfd\x37zXZ", "is compressed by xz; unpack it first: xz -dc <", " >Image"},
-	{0, 4, "\x28\xb5\x2f\xfd", "is compressed by zstd; unpack it first: zstd -dc <", " >Image"},
+	{0, 2, "\x1f\x8b", "is compressed by gzip; unpack it first: gunzip <", " >kernel"},
+	{0, 6, "\xfd\x37zXZ", "is compressed by xz; unpack it first: xz -dc <", " >kernel"},
+	{0, 4, "\x28\xb5\x2f\xfd", "is compressed by zstd; unpack it first: zstd -dc <", " >kernel"},
 	{4, 4, "zimg", "is a compressed EFI kernel; give the Image that it was made of", NULL},
-	{0, 4, "\x7f\x45LF", "is an ELF file; make an Image of it: objcopy -O binary ", " Image"},
+	{0, 4, "\x7f\x45LF", "is an ELF file; make an Image of it: objcopy -O binary ", " kernel"},
 	{56, 4, "ARM\x64", "is a kernel for arm64; give one for riscv", NULL},
 	{0x202, 4, "HdrS", "is a kernel for x86; give one for riscv", NULL},
 	{0, 4, "\xd0\x0d\xfe\xed", "is a device tree; give it with -b, and a kernel with -k", NULL},

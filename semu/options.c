@@ -166,6 +166,8 @@ static int refuse_option(int how, char **words, struct error *ret_error)
 
 	if (how == ':')
 		return error_set(ret_error, -EINVAL, "%s: needs a value; semu --help shows which", word);
+	if (optopt && !strncmp(word, "--", 2) && strchr(word, '='))
+		return error_set(ret_error, -EINVAL, "%s: takes no value; semu --help shows which", word);
 	if (optopt && optopt < 256)
 		return error_set(ret_error, -EINVAL, "unknown option -%c; semu --help lists them", optopt);
 	return error_set(ret_error, -EINVAL, "unknown option %s; semu --help lists them", word);
