@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/plain.h"
 #include "guestwire/guestwire.h"
+#include "semu/devices.h"
 #include "semu/devicetree.h"
 #include "semu/loader.h"
 #include "semu/machine.h"
@@ -25,7 +26,9 @@ struct program {
 	struct devicetree_config told; /* to the guest */
 	char arguments[4096];
 	struct machine *machine;
+	struct devices devices;
 	struct terminal terminal;
+	char *const *command; /* argv */
 };
 
 /* The one machine, for the handler of the signals that end it; they come only while it looks at its descriptors. */
@@ -34,15 +37,20 @@ static struct {
 	int number;
 } ending;
 
-static int complain(const struct error *error)
+static int complain_of(int code, const char *line)
 {
-	char text[sizeof(error->text)];
+	char text[NETDEV_ERROR_BYTES];
 
 	/* Names in it may be anything. */
-	snprintf(text, sizeof(text), "%s", error->text);
+	snprintf(text, sizeof(text), "%s", line);
 	plain_text(text);
 	fprintf(stderr, "semu: %s\n", text);
-	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	return code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static int complain(const struct error *error)
+{
+	return complain_of(error->code, error->text);
 }
 
 /* ---- the console ---- */
@@ -248,13 +256,30 @@ static int run(struct program *program, struct error *ret_error)
 	return end == MACHINE_FAILED ? EXIT_GUEST_FAILED : EXIT_OK;
 }
 
+static int plug_in(struct program *program)
+{
+	char line[NETDEV_ERROR_BYTES];
+	int failed = devices_plug(&program->devices, program->machine, &program->options, program->command, line);
+
+	if (failed)
+		return complain_of(failed, line);
+	program->told.nets = program->devices.net_count;
+	program->told.blk = program->devices.blk;
+	program->told.rng = true;
+	return 0;
+}
+
 static int start(struct program *program)
 {
 	struct terminal *terminal = &program->terminal;
 	struct error error;
+	int code;
 
 	if (prepare(program, &error))
 		return complain(&error);
+	code = plug_in(program);
+	if (code)
+		return code;
 	handle_signals(program->machine);
 	terminal->on_input = on_input;
 	terminal->on_room = on_output_room;
@@ -268,6 +293,7 @@ static int start(struct program *program)
 
 static void program_done(struct program *program)
 {
+	devices_done(&program->devices);
 	machine_free(program->machine);
 	loader_done(&program->kernel);
 	loader_done(&program->initrd);
@@ -304,6 +330,7 @@ int main(int count, char **words)
 		printf("semu %s\n", gw_version());
 		return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
 	}
+	program.command = words;
 	code = start(&program);
 	program_done(&program);
 	if (ending.number) {

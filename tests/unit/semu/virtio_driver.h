@@ -65,9 +65,13 @@ struct virtio_driver {
 
 static inline struct machine *driver_machine(void)
 {
+	const struct machine_config config = {.word = 64,
+					      .harts = 1,
+					      .ram_bytes = DRIVER_RAM_BYTES,
+					      .timebase_hz = 10000000};
 	struct machine *machine;
 
-	assert_int_equal(machine_new(1, DRIVER_RAM_BYTES, &machine), 0);
+	assert_int_equal(machine_new(&config, &machine), 0);
 	return machine;
 }
 

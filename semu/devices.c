@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Who wants a network says nothing: without -n there is one that leads out through this machine's own sockets. */
+#include "semu/devices.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/plain.h"
+#include "semu/options.h"
+#include "semu/virtio_blk.h"
+#include "semu/virtio_net.h"
+#include "semu/virtio_rng.h"
+
+static const char *const user[] = {"user"};
+
+/* The terminal may be raw. */
+static void on_line(void *owner, const char *line)
+{
+	char text[512];
+
+	(void)owner;
+	snprintf(text, sizeof(text), "%s", line);
+	plain_text(text);
+	fprintf(stderr, "semu: %s\r\n", text);
+}
+
+static int fail(int code, const struct error *error, char ret_error[NETDEV_ERROR_BYTES])
+{
+	snprintf(ret_error, NETDEV_ERROR_BYTES, "%s", error->text);
+	return code;
+}
+
+static int plug_net(struct devices *devices, struct machine *machine, const char *words,
+		    const struct netdev_setup *setup, char ret_error[NETDEV_ERROR_BYTES])
+{
+	unsigned index = devices->net_count++;
+	struct error error = {0};
+	int code = netdev_new(words, setup, &devices->netdevs[index], ret_error);
+
+	if (code < 0)
+		return code;
+	code = virtio_net_new(machine, index, devices->netdevs[index], &devices->nets[index], &error);
+	return code < 0 ? fail(code, &error, ret_error) : 0;
+}
+
+static int plug_nets(struct devices *devices, struct machine *machine, const struct options *options,
+		     char *const *command, char ret_error[NETDEV_ERROR_BYTES])
+{
+	const char *const *words = options->net_count ? options->nets : user;
+	unsigned count = options->net_count ? options->net_count : 1;
+	char folder[4096];
+	struct netdev_setup setup = {.command = command, .session = getenv("XDG_RUNTIME_DIR"), .on_line = on_line};
+	int code = 0;
+
+	setup.folder = getcwd(folder, sizeof(folder)) ? folder : "";
+	for (unsigned i = 0; code == 0 && i < count; i++) {
+		setup.index = i;
+		code = plug_net(devices, machine, words[i], &setup, ret_error);
+		if (code == 0 && options->verbose)
+			fprintf(stderr, "semu: eth%u: %s, %s\n", i, devices->netdevs[i]->mac,
+				devices->netdevs[i]->text);
+	}
+	return code;
+}
+
+int devices_plug(struct devices *devices, struct machine *machine, const struct options *options, char *const *command,
+		 char ret_error[NETDEV_ERROR_BYTES])
+{
+	struct error error = {0};
+	int code = 0;
+
+	*devices = (struct devices){0};
+	if (options->disk)
+		code = virtio_blk_new(machine, options->disk, &devices->blk, &error);
+	if (code == 0) {
+		code = virtio_rng_new(machine, &devices->rng);
+		error_set(&error, code, "no memory");
+	}
+	return code < 0 ? fail(code, &error, ret_error) : plug_nets(devices, machine, options, command, ret_error);
+}
+
+void devices_done(struct devices *devices)
+{
+	for (unsigned i = 0; i < devices->net_count; i++) {
+		virtio_net_free(devices->nets[i]);
+		netdev_free(devices->netdevs[i]);
+	}
+	virtio_blk_free(devices->blk);
+	virtio_rng_free(devices->rng);
+	*devices = (struct devices){0};
+}
