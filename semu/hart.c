@@ -38,6 +38,7 @@ void hart_start(struct hart *hart, uint64_t pc, uint64_t number, uint64_t opaque
 	hart->mode = HART_SUPERVISOR;
 	hart->waiting = false;
 	hart->sstatus = hart->sie = hart->satp = 0;
+	hart->scounteren = 7; /* as OpenSBI leaves it, and Linux finds it: user mode reads the time without a call */
 	hart->pc = pc;
 	hart->x[10] = number;
 	hart->x[11] = opaque;

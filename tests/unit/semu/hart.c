@@ -297,6 +297,18 @@ static void an_instruction_may_straddle_pages(void **state)
 	assert_int_equal(board->hart.instret, 3);
 }
 
+static void a_hart_that_is_started_lets_user_mode_read_the_time(void **state)
+{
+	static const uint32_t words[] = {0xc0102573 /* csrr a0, time */, ECALL};
+	struct board *board = *state;
+
+	hart_start(&board->hart, BOARD_RAM, 0, 0);
+	board->hart.mode = HART_USER;
+	hart_choose_tlb(&board->hart);
+	board_run(board, words, 2);
+	assert_int_equal(board->hart.x[A0], 12345);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, board_new, board_free)
@@ -321,6 +333,8 @@ int main(void)
 		TEST(a_handler_that_cannot_run_ends_with_the_budget),
 		TEST(changed_code_is_seen_after_fence_i),
 		TEST(an_instruction_may_straddle_pages),
+		cmocka_unit_test_setup_teardown(a_hart_that_is_started_lets_user_mode_read_the_time, board_new,
+						board_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
