@@ -183,6 +183,12 @@ $(O)/unit/semu/%: $(O)/tests/unit/semu/%.o $(KIT) $(SEMU_LINKS)
 	@mkdir -p $(@D)
 	$(Q)$(call link,$<,$(filter %.a,$^),$(LIBS_semu) -lcmocka)
 
+# tests/isa: instructions of a hart beside QEMU's.
+$(O)/isa/against_qemu: $(patsubst %.c,$(O)/%.o,$(wildcard tests/isa/*.c)) $(SEMU_LINKS)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(call link,$(filter %.o,$^),$(filter %.a,$^),$(LIBS_semu))
+
 # tests/sim and tests/bench: one program from each file, with all of the library, control and the kit.
 programs = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/$(1)/*.c))
 define PROGRAM_RULE
@@ -192,15 +198,16 @@ $(O)/$(1)/%: $(O)/tests/$(1)/%.o $(KIT) $(call room_archives,control $(CORE))
 endef
 $(foreach p,sim bench,$(eval $(call PROGRAM_RULE,$(p))))
 
-.PHONY: unit sim bench-programs platform-programs objects
+.PHONY: unit sim isa-programs bench-programs platform-programs objects
 unit: $(UNIT_TESTS)
 sim: $(call programs,sim)
+isa-programs: $(O)/isa/against_qemu
 bench-programs: $(call programs,bench)
 -include tests/platform/platform.mk
 platform-programs: $(PLATFORM_TESTS)
 # What one compiler says of everything, without linking.
 objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) $(SEMU_OBJECTS) \
-	$(patsubst %.c,$(O)/%.o,$(UNIT_SOURCES) $(wildcard tests/sim/*.c tests/kit/*.c tests/platform/*.c tests/bench/*.c))
+	$(patsubst %.c,$(O)/%.o,$(UNIT_SOURCES) $(wildcard tests/sim/*.c tests/isa/*.c tests/kit/*.c tests/platform/*.c tests/bench/*.c))
 
 # tests/fuzz/NAME.c -> build/fuzz/fuzz/NAME, and build/fuzz/planted/NAME: the same and the file it covers, with the
 # planted bug (-DPLANTED) compiled in.
@@ -235,8 +242,14 @@ check check-full:
 system asan:
 	@tests/run $(if $(filter asan,$@),unit-asan sim-asan system-asan,system)
 fuzz:
+ifneq ($(FUZZER),isa)
 	@$(MAKE) --no-print-directory -j2 VARIANT=fuzz fuzzers
 	@scripts/fuzz $(FUZZER)
+endif
+ifeq ($(filter-out isa,$(FUZZER)),)
+	@$(MAKE) --no-print-directory -j2 VARIANT=release isa-programs
+	@tests/isa/long
+endif
 bench: all bench-programs
 	@tests/bench/run $(BENCH)
 

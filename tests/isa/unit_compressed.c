@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* The units of RV64C: random bits in each form, those taken again that are reserved, that would write a register which the
+ * program keeps, or jump away. */
+#include "tests/isa/unit.h"
+
+#include "tests/isa/word.h"
+
+enum { SP = 2 };
+
+static unsigned low_rd(uint32_t word)
+{
+	return 8 + (word >> 2 & 7);
+}
+
+static unsigned low_rs(uint32_t word)
+{
+	return 8 + (word >> 7 & 7);
+}
+
+static unsigned full_rd(uint32_t word)
+{
+	return word >> 7 & 31;
+}
+
+static bool is_free(unsigned number)
+{
+	return number >= 5 && number != 8 && number != 9;
+}
+
+static bool is_immediate_zero(uint32_t word)
+{
+	return !(word & 0x107c);
+}
+
+/* Base registers are x8 and x9, from which every offset is in the zone. */
+static bool is_good_0(uint32_t word)
+{
+	const bool has_pointer = low_rs(word) < 10;
+
+	switch (word >> 13) {
+	case 0:
+		return word & 0x1fe0 && is_free(low_rd(word));
+	case 2:
+	case 3:
+		return has_pointer && is_free(low_rd(word));
+	case 1:
+	case 5:
+	case 6:
+	case 7:
+		return has_pointer;
+	default:
+		return false;
+	}
+}
+
+static bool is_good_arithmetic(uint32_t word)
+{
+	const bool reserved = (word >> 10 & 7) == 7 && word & 0x40;
+
+	return is_free(low_rs(word)) && !reserved;
+}
+
+static bool is_good_1(uint32_t word)
+{
+	const unsigned rd = full_rd(word);
+
+	switch (word >> 13) {
+	case 0:
+		return rd == 0 || rd == SP || is_free(rd);
+	case 1:
+		return rd == SP || is_free(rd);
+	case 2:
+		return rd == 0 || is_free(rd);
+	case 3:
+		return !is_immediate_zero(word) && (rd == 0 || rd == SP || is_free(rd));
+	case 4:
+		return is_good_arithmetic(word);
+	default:
+		return false;
+	}
+}
+
+static bool is_good_2(uint32_t word)
+{
+	const unsigned rd = full_rd(word), rs2 = word >> 2 & 31;
+
+	switch (word >> 13) {
+	case 0:
+		return rd == 0 || is_free(rd);
+	case 2:
+	case 3:
+		return is_free(rd);
+	case 4:
+		return rs2 && (rd == 0 || is_free(rd));
+	default:
+		return true;
+	}
+}
+
+static void make_plain(struct program *program)
+{
+	static bool (*const is_good[])(uint32_t) = {is_good_0, is_good_1, is_good_2};
+	const uint32_t quadrant = program_choose(program, 3), row = program_choose(program, 8) << 13;
+	uint32_t word;
+	unsigned tries = 0;
+
+	do {
+		word = quadrant | row | (uint32_t)program_choose(program, 1 << 11) << 2;
+		/* A row that is jumps, or reserved. */
+		if (++tries > 200) {
+			program_emit_short(program, 1);
+			return;
+		}
+	} while (!is_good[quadrant](word));
+	program_emit_short(program, (uint16_t)word);
+}
+
+static void emit_mark(struct program *program)
+{
+	/* c.li */
+	program_emit_short(program, (uint16_t)(0x4001 | (10 + program_choose(program, 6)) << 7 |
+					       program_choose(program, 32) << 2));
+}
+
+/* Over a mark: 4 bytes on. */
+static void make_branch(struct program *program)
+{
+	const uint32_t row = program_choose(program, 3);
+
+	if (row == 2)
+		program_emit_short(program, 0xa011); /* c.j */
+	else
+		program_emit_short(program, (uint16_t)((row ? 0xe011 : 0xc011) | program_choose(program, 8) << 7));
+	emit_mark(program);
+}
+
+/* c.jr or c.jalr to 8 bytes from an AUIPC and an ADDI; then the link is seen. */
+static void make_jump(struct program *program)
+{
+	const uint32_t base = 10 + program_choose(program, 22);
+
+	program_emit(program, base << 7 | WORD_AUIPC);
+	program_emit(program, word_i(WORD_IMMEDIATE, 0, base, base, 12 + (int32_t)program_choose(program, 2)));
+	program_emit_short(program, (uint16_t)((program_choose(program, 2) ? 0x8002 : 0x9002) | base << 7));
+	emit_mark(program);
+	program_emit(program, word_i(WORD_IMMEDIATE, 0, unit_rd(program), 1, 0));
+}
+
+void unit_make_compressed(struct program *program)
+{
+	switch (program_choose(program, 12)) {
+	case 0:
+		make_branch(program);
+		break;
+	case 1:
+		make_jump(program);
+		break;
+	default:
+		make_plain(program);
+		break;
+	}
+}
