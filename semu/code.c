@@ -9,6 +9,7 @@
 #include "semu/compressed.h"
 #include "semu/decode.h"
 #include "semu/hart.h"
+#include "semu/narrow.h"
 #include "semu/op.h"
 #include "semu/trap.h"
 
@@ -79,15 +80,20 @@ struct code_page *code_page_at(struct code *code, const uint8_t *ram, uint64_t o
 struct builder {
 	struct code_page *page;
 	struct op *ops;
+	unsigned word; /* the machine's */
 	unsigned start, at;
 	unsigned used, count; /* operations; instructions */
 };
 
-static enum decode_kind decode_word(uint32_t word, struct op *ret_op)
+static enum decode_kind decode_word(const struct builder *builder, uint32_t word, struct op *ret_op)
 {
 	const bool is_short = (word & 3) != 3;
-	const enum decode_kind kind = decode_instruction(is_short ? compressed_expand((uint16_t)word) : word, ret_op);
+	enum decode_kind kind;
 
+	if (builder->word == 32)
+		kind = narrow_decode(word, ret_op);
+	else
+		kind = decode_instruction(is_short ? compressed_expand((uint16_t)word) : word, ret_op);
 	if (ret_op->run == system_illegal)
 		ret_op->imm = is_short ? (uint16_t)word : word;
 	ret_op->length = is_short ? 2 : 4;
@@ -125,7 +131,7 @@ static bool follow(struct builder *builder, struct op *op)
 	if (target >= MMU_PAGE)
 		return false;
 	if (op->rd != HART_SINK) {
-		op->run = integer_pc;
+		op->run = builder->word == 32 ? narrow_pc : integer_pc;
 		op->imm = (uint64_t)op->offset + op->length;
 		builder->used++;
 	}
@@ -137,7 +143,7 @@ static bool follow(struct builder *builder, struct op *op)
 static bool add(struct builder *builder, uint32_t word)
 {
 	struct op *op = &builder->ops[builder->used];
-	const enum decode_kind kind = decode_word(word, op);
+	const enum decode_kind kind = decode_word(builder, word, op);
 
 	op->offset = (int16_t)(builder->at - builder->start);
 	op->count = (uint8_t)++builder->count;
@@ -173,14 +179,20 @@ static struct op *finish(struct code *code, const struct builder *builder)
 	return builder->ops;
 }
 
-static struct builder builder_at(struct code *code, struct code_page *page, unsigned start)
+static struct builder builder_at(const struct hart *hart, struct code_page *page, unsigned start)
 {
-	return (struct builder){.page = page, .ops = code->ops + code->ops_used, .start = start, .at = start};
+	const struct code *code = hart->machine->code;
+
+	return (struct builder){.page = page,
+				.ops = code->ops + code->ops_used,
+				.word = hart->machine->word,
+				.start = start,
+				.at = start};
 }
 
-static struct op *decode_block(struct code *code, struct code_page *page, unsigned start)
+static struct op *decode_block(struct hart *hart, struct code_page *page, unsigned start)
 {
-	struct builder builder = builder_at(code, page, start);
+	struct builder builder = builder_at(hart, page, start);
 	bool goes_on = true;
 	uint32_t word;
 
@@ -188,19 +200,19 @@ static struct op *decode_block(struct code *code, struct code_page *page, unsign
 		goes_on = add(&builder, word);
 	if (goes_on)
 		end_block(&builder);
-	return finish(code, &builder);
+	return finish(hart->machine->code, &builder);
 }
 
-static struct op *decode_straddling(struct code *code, struct code_page *page, uint16_t high)
+static struct op *decode_straddling(struct hart *hart, struct code_page *page, uint16_t high)
 {
-	struct builder builder = builder_at(code, page, LAST);
+	struct builder builder = builder_at(hart, page, LAST);
 	uint16_t low;
 
 	memcpy(&low, page->bytes + LAST, 2);
 	builder.ops[builder.used++] = (struct op){.run = jump_straddle, .imm = high};
 	if (add(&builder, (uint32_t)high << 16 | low))
 		end_block(&builder);
-	return finish(code, &builder);
+	return finish(hart->machine->code, &builder);
 }
 
 /* ---- finding ---- */
@@ -232,7 +244,7 @@ static struct op *find_straddling(struct hart *hart, struct code_page *page)
 	if (!mmu_fetch(hart, hart->pc + 2, &other))
 		return refused(hart);
 	memcpy(&high, other->bytes, 2);
-	return op && op->imm == high ? op : decode_straddling(hart->machine->code, page, high);
+	return op && op->imm == high ? op : decode_straddling(hart, page, high);
 }
 
 struct op *code_find(struct hart *hart)
@@ -245,5 +257,5 @@ struct op *code_find(struct hart *hart)
 		return refused(hart);
 	if (start == LAST && (page->bytes[LAST] & 3) == 3)
 		return find_straddling(hart, page);
-	return page->entries[start / 2] ? page->entries[start / 2] : decode_block(hart->machine->code, page, start);
+	return page->entries[start / 2] ? page->entries[start / 2] : decode_block(hart, page, start);
 }

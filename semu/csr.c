@@ -23,16 +23,19 @@ enum {
 	CSR_STVAL = 0x143,
 	CSR_SIP = 0x144,
 	CSR_STIMECMP = 0x14d,
+	CSR_STIMECMPH = 0x15d,
 	CSR_SATP = 0x180,
 	CSR_CYCLE = 0xc00,
 	CSR_TIME = 0xc01,
 	CSR_INSTRET = 0xc02,
+	CSR_CYCLEH = 0xc80, /* and so on: of RV32 alone, as STIMECMPH is */
 };
 
-static const uint64_t SSTATUS_WRITABLE = SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_FS | SSTATUS_SUM |
-					 SSTATUS_MXR;
+static const uint64_t SSTATUS_WRITABLE =
+	SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_FS | SSTATUS_SUM | SSTATUS_MXR;
 static const uint64_t SSTATUS_UXL_64 = 2ULL << 32;
 static const uint64_t SSTATUS_SD = 1ULL << 63; /* what FS says, read only */
+static const uint64_t LOW = UINT32_MAX;
 static const uint64_t SATP_SV39 = 8;
 
 static uint64_t *plain(struct hart *hart, unsigned number)
@@ -65,11 +68,22 @@ static uint64_t *plain(struct hart *hart, unsigned number)
 	}
 }
 
+static bool is_narrow(const struct hart *hart)
+{
+	return hart->machine->word == 32;
+}
+
 static bool read_counter(struct hart *hart, unsigned number, uint64_t *ret_value)
 {
+	const bool high = is_narrow(hart) && number >= CSR_CYCLEH;
+	uint64_t value;
+
+	if (high)
+		number -= CSR_CYCLEH - CSR_CYCLE;
 	if (number > CSR_INSTRET || (hart->mode == HART_USER && !(hart->scounteren >> (number - CSR_CYCLE) & 1)))
 		return false;
-	*ret_value = number == CSR_TIME ? hart->machine->time(hart->machine->owner) : hart->instret;
+	value = number == CSR_TIME ? hart->machine->time(hart->machine->owner) : hart->instret;
+	*ret_value = high ? value >> 32 : value;
 	return true;
 }
 
@@ -105,7 +119,15 @@ static bool write_float(struct hart *hart, unsigned number, uint64_t value)
 	return true;
 }
 
-bool csr_read(struct hart *hart, unsigned number, uint64_t *ret_value)
+/* There is no F where registers have 32 bits, so that FS is off and SD is not set. */
+static uint64_t read_sstatus(const struct hart *hart)
+{
+	if (is_narrow(hart))
+		return hart->sstatus;
+	return hart->sstatus | SSTATUS_UXL_64 | ((hart->sstatus & SSTATUS_FS) == SSTATUS_FS ? SSTATUS_SD : 0);
+}
+
+static bool read_any(struct hart *hart, unsigned number, uint64_t *ret_value)
 {
 	const uint64_t *value = plain(hart, number);
 
@@ -115,12 +137,25 @@ bool csr_read(struct hart *hart, unsigned number, uint64_t *ret_value)
 		return read_counter(hart, number, ret_value);
 	if (hart->mode == HART_USER)
 		return false;
+	if (number == CSR_STIMECMPH && is_narrow(hart)) {
+		*ret_value = hart->timer >> 32;
+		return true;
+	}
 	if (number == CSR_SSTATUS)
-		*ret_value = hart->sstatus | SSTATUS_UXL_64 |
-			     ((hart->sstatus & SSTATUS_FS) == SSTATUS_FS ? SSTATUS_SD : 0);
+		*ret_value = read_sstatus(hart);
 	else if (value)
 		*ret_value = *value;
 	return value || number == CSR_SSTATUS;
+}
+
+bool csr_read(struct hart *hart, unsigned number, uint64_t *ret_value)
+{
+	uint64_t value;
+
+	if (!read_any(hart, number, &value))
+		return false;
+	*ret_value = hart_word(hart, value);
+	return true;
 }
 
 static void write_sstatus(struct hart *hart, uint64_t value)
@@ -128,17 +163,26 @@ static void write_sstatus(struct hart *hart, uint64_t value)
 	/* A page that was readable by MXR stays in the TLB; SUM has a TLB of its own. */
 	if ((hart->sstatus ^ value) & SSTATUS_MXR)
 		mmu_flush(hart);
-	hart->sstatus = value & SSTATUS_WRITABLE;
+	hart->sstatus = value & SSTATUS_WRITABLE & ~(is_narrow(hart) ? SSTATUS_FS : 0);
 	hart_choose_tlb(hart);
 }
 
 static void write_satp(struct hart *hart, uint64_t value)
 {
 	/* A mode that is not here makes the whole write void: privileged specification 4.1.11. */
-	if (value >> 60 && value >> 60 != SATP_SV39)
+	if (!is_narrow(hart) && value >> 60 && value >> 60 != SATP_SV39)
 		return;
 	hart->satp = value;
 	mmu_flush(hart);
+}
+
+static void write_timer(struct hart *hart, unsigned number, uint64_t value)
+{
+	if (number == CSR_STIMECMPH)
+		value = (hart->timer & LOW) | value << 32;
+	else if (is_narrow(hart))
+		value = (hart->timer & ~LOW) | (value & LOW);
+	hart_set_timer(hart, value);
 }
 
 /* What a plain register takes; the rest keeps its value. */
@@ -174,9 +218,9 @@ bool csr_write(struct hart *hart, unsigned number, uint64_t value)
 		write_sstatus(hart, value);
 	else if (number == CSR_SATP)
 		write_satp(hart, value);
-	else if (number == CSR_STIMECMP)
-		hart_set_timer(hart, value);
+	else if (number == CSR_STIMECMP || (number == CSR_STIMECMPH && is_narrow(hart)))
+		write_timer(hart, number, value);
 	else if (target)
 		*target = (*target & ~writable(number)) | (value & writable(number));
-	return target || number == CSR_SSTATUS;
+	return target || number == CSR_SSTATUS || (number == CSR_STIMECMPH && is_narrow(hart));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A hart: one RV64GC processor with user and supervisor mode and Sv39, run by interpreting decoded blocks.
+/* A hart: one RV64GC or RV32IMA processor with user and supervisor mode and Sv39 or Sv32, run by interpreting decoded blocks.
  * Machine mode is the host's: an environment call from supervisor mode goes to a callback.
  * 
  * Theory of operation. Code is decoded once into blocks (code.h): arrays of operations, each with its function, registers
@@ -56,6 +56,7 @@ struct hart_machine {
 	uint8_t *ram; /* aligned to 4096 */
 	uint64_t ram_start;
 	uint64_t ram_bytes; /* a multiple of 4096 */
+	unsigned word;      /* 64: RV64GC; 32: RV32IMA (narrow.h) */
 	struct code *code;
 	bool (*load)(void *owner, uint64_t at, unsigned bytes,
 		     uint64_t *ret_value);                                       /* a device; false: nothing there */
@@ -89,6 +90,12 @@ struct hart {
 };
 
 #define HART_NOT_RESERVED UINT64_MAX
+
+/* A number as a register of this machine holds it: a word of 32 bits is sign-extended. */
+static inline uint64_t hart_word(const struct hart *hart, uint64_t value)
+{
+	return hart->machine->word == 32 ? (uint64_t)(int64_t)(int32_t)(uint32_t)value : value;
+}
 
 /* The machine stays the caller's and must outlive the hart. Starts in supervisor mode, at pc. */
 void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t pc);

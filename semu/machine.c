@@ -142,8 +142,12 @@ int machine_new(const struct machine_config *config, struct machine **ret_machin
 	machine->word = config->word;
 	machine->console = config->console;
 	machine->signals = config->signals;
-	machine->for_harts = (struct hart_machine){
-		.owner = machine, .load = load, .store = store, .environment_call = environment_call, .time = ticks};
+	machine->for_harts = (struct hart_machine){.owner = machine,
+						   .word = config->word,
+						   .load = load,
+						   .store = store,
+						   .environment_call = environment_call,
+						   .time = ticks};
 	make_devices(machine, config);
 	failed = make_ram(&machine->for_harts, config->ram_bytes);
 	if (!failed)

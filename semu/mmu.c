@@ -18,8 +18,14 @@ enum {
 	PTE_U = 16,
 	PTE_A = 64,
 	PTE_D = 128,
-	LEVELS = 3,
 };
+
+/* Sv39 and Sv32 differ in sizes alone. */
+struct format {
+	unsigned levels, bits, entry_bytes, root_bits;
+};
+
+static const struct format sv39 = {3, 9, 8, 44}, sv32 = {2, 10, 4, 22};
 
 static const uint64_t PTE_RESERVED = 0x3ffULL << 54; /* Svnapot, Svpbmt and what nobody has defined */
 
@@ -81,48 +87,70 @@ static bool leaf_allows(const struct hart *hart, uint64_t pte, enum mmu_access a
 	return pte & PTE_R || (pte & PTE_X && hart->sstatus & SSTATUS_MXR);
 }
 
-static bool leaf_use(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t *slot, int level,
-		     uint64_t *ret_physical)
+/* below: the mask of what is within the page, which may be a large one. */
+static bool leaf_use(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t *slot, uint64_t pte,
+		     uint64_t below, uint64_t *ret_physical)
 {
-	const uint64_t below = ((uint64_t)MMU_PAGE << (9 * level)) - 1;
-	uint64_t pte, physical;
+	const uint64_t physical = (pte >> 10) * MMU_PAGE;
+	uint8_t low;
 
-	memcpy(&pte, slot, sizeof(pte));
-	physical = (pte >> 10) * MMU_PAGE;
 	if (!leaf_allows(hart, pte, access) || physical & below)
 		return refuse_page(hart, at, access);
-	pte |= PTE_A | (access == MMU_WRITE ? PTE_D : 0U);
-	memcpy(slot, &pte, sizeof(pte));
+	low = (uint8_t)(pte | PTE_A | (access == MMU_WRITE ? PTE_D : 0U));
+	memcpy(slot, &low, sizeof(low));
 	*ret_physical = physical | (at & below);
 	return true;
 }
 
-bool mmu_translate(struct hart *hart, uint64_t at, enum mmu_access access, uint64_t *ret_physical)
+static uint64_t read_entry(const uint8_t *slot, const struct format *format)
 {
-	uint64_t table = (hart->satp & ((1ULL << 44) - 1)) * MMU_PAGE;
+	uint64_t wide;
+	uint32_t narrow;
 
-	if (!(hart->satp >> 60)) {
-		*ret_physical = at;
-		return true;
+	if (format->entry_bytes == sizeof(narrow)) {
+		memcpy(&narrow, slot, sizeof(narrow));
+		return narrow;
 	}
-	if ((uint64_t)((int64_t)(at << 25) >> 25) != at)
-		return refuse_page(hart, at, access);
-	for (int level = LEVELS - 1; level >= 0; level--) {
-		uint8_t *slot = ram_at(hart, table + (at >> (12 + 9 * level) & 511) * 8, 8);
+	memcpy(&wide, slot, sizeof(wide));
+	return wide;
+}
+
+static bool walk(struct hart *hart, const struct format *format, uint64_t at, enum mmu_access access,
+		 uint64_t *ret_physical)
+{
+	uint64_t table = (hart->satp & ((1ULL << format->root_bits) - 1)) * MMU_PAGE;
+
+	for (unsigned level = format->levels; level--;) {
+		const unsigned shift = 12 + format->bits * level;
+		const uint64_t index = at >> shift & ((1U << format->bits) - 1);
+		uint8_t *slot = ram_at(hart, table + index * format->entry_bytes, format->entry_bytes);
 		uint64_t pte;
 
 		if (!slot)
 			return refuse_access(hart, at, access);
-		memcpy(&pte, slot, sizeof(pte));
+		pte = read_entry(slot, format);
 		if (!(pte & PTE_V) || (pte & (PTE_R | PTE_W)) == PTE_W || pte & PTE_RESERVED)
 			return refuse_page(hart, at, access);
 		if (pte & (PTE_R | PTE_X))
-			return leaf_use(hart, at, access, slot, level, ret_physical);
+			return leaf_use(hart, at, access, slot, pte, (1ULL << shift) - 1, ret_physical);
 		if (pte & (PTE_U | PTE_A | PTE_D))
 			return refuse_page(hart, at, access);
 		table = (pte >> 10) * MMU_PAGE;
 	}
 	return refuse_page(hart, at, access);
+}
+
+bool mmu_translate(struct hart *hart, uint64_t at, enum mmu_access access, uint64_t *ret_physical)
+{
+	const bool narrow = hart->machine->word == 32;
+
+	if (!(hart->satp >> (narrow ? 31 : 60))) {
+		*ret_physical = narrow ? (uint32_t)at : at;
+		return true;
+	}
+	if (!narrow && (uint64_t)((int64_t)(at << 25) >> 25) != at)
+		return refuse_page(hart, at, access);
+	return walk(hart, narrow ? &sv32 : &sv39, at, access, ret_physical);
 }
 
 static struct mmu_entry *slot_of(struct hart *hart, enum mmu_access access, uint64_t at)
@@ -141,10 +169,12 @@ static void remember(struct hart *hart, uint64_t at, enum mmu_access access, con
 
 bool mmu_host(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t **ret_host)
 {
-	const struct mmu_entry *entry = slot_of(hart, access, at);
+	const struct mmu_entry *entry;
 	uint64_t physical;
 	uint8_t *host;
 
+	at = hart_word(hart, at);
+	entry = slot_of(hart, access, at);
 	if (mmu_hit(entry, at, 1)) {
 		*ret_host = (uint8_t *)(entry->add + (uintptr_t)at);
 		return true;
@@ -162,10 +192,12 @@ bool mmu_host(struct hart *hart, uint64_t at, enum mmu_access access, uint8_t **
 bool mmu_fetch(struct hart *hart, uint64_t at, struct code_page **ret_page)
 {
 	const struct hart_machine *machine = hart->machine;
-	struct mmu_code *slot = &hart->tlb->fetch[mmu_index(at)];
+	struct mmu_code *slot;
 	uint64_t physical;
 	const uint8_t *host;
 
+	at = hart_word(hart, at);
+	slot = &hart->tlb->fetch[mmu_index(at)];
 	if (slot->tag == (at & ~(uint64_t)(MMU_PAGE - 1))) {
 		*ret_page = slot->page;
 		return true;
@@ -203,6 +235,7 @@ bool mmu_load(struct hart *hart, uint64_t at, unsigned bytes, uint64_t *ret_valu
 	uint64_t value = 0;
 	uint8_t *host;
 
+	at = hart_word(hart, at);
 	if (!(at & (bytes - 1)))
 		return load_aligned(hart, at, bytes, ret_value);
 	for (unsigned i = 0; i < bytes; i++) {
@@ -234,6 +267,7 @@ bool mmu_store(struct hart *hart, uint64_t at, unsigned bytes, uint64_t value)
 {
 	uint8_t *host, *last;
 
+	at = hart_word(hart, at);
 	if (!(at & (bytes - 1)))
 		return store_aligned(hart, at, bytes, value);
 	/* The last page first: a store that faults there has written nothing. */

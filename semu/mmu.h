@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sv39: from the guest's virtual addresses to physical ones and to the host's memory, with a software TLB in front.
+/* Sv39 and Sv32: from the guest's virtual addresses to physical ones and to the host's memory, with a software TLB in front.
  * The TLB holds pages of RAM alone; devices and misaligned accesses take the slow way. An entry's tag is compared together
  * with the low bits of the address, so that one comparison finds the page and refuses what is misaligned.
  * The host is little-endian, as the guest is. */
@@ -49,6 +49,7 @@ void mmu_flush(struct hart *hart);
 /* The fetch side alone. */
 void mmu_flush_code(struct hart *hart);
 /* Each returns false with the hart's fault_cause and fault_value set. */
+/* The address is one that hart_word() leaves as it is. */
 bool mmu_translate(struct hart *hart, uint64_t at, enum mmu_access access, uint64_t *ret_physical);
 bool mmu_load(struct hart *hart, uint64_t at, unsigned bytes, uint64_t *ret_value);
 bool mmu_store(struct hart *hart, uint64_t at, unsigned bytes, uint64_t value);

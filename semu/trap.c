@@ -4,8 +4,6 @@
 
 #include "semu/hart.h"
 
-static const uint64_t TRAP_IS_INTERRUPT = 1ULL << 63;
-
 static void enter_at(struct hart *hart, uint64_t cause, uint64_t value, uint64_t handler)
 {
 	const uint64_t enabled = hart->sstatus & SSTATUS_SIE;
@@ -34,6 +32,7 @@ void trap_interrupt(struct hart *hart)
 {
 	static const uint64_t order[] = {9, 1, 5}; /* external, software, timer: privileged specification 4.1.3 */
 	const uint64_t pending = hart->sip & hart->sie;
+	const uint64_t is_interrupt = hart->machine->word == 32 ? ~0ULL << 31 : 1ULL << 63; /* the top bit of scause */
 
 	if (!pending)
 		return;
@@ -43,7 +42,7 @@ void trap_interrupt(struct hart *hart)
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (!(pending >> order[i] & 1))
 			continue;
-		enter_at(hart, TRAP_IS_INTERRUPT | order[i], 0,
+		enter_at(hart, is_interrupt | order[i], 0,
 			 (hart->stvec & ~3ULL) + (hart->stvec & 1 ? 4 * order[i] : 0));
 		return;
 	}

@@ -9,6 +9,7 @@
 struct hart;
 
 enum trap_cause {
+	TRAP_FETCH_MISALIGNED = 0,
 	TRAP_FETCH_ACCESS = 1,
 	TRAP_ILLEGAL = 2,
 	TRAP_BREAKPOINT = 3,

@@ -32,6 +32,7 @@ enum {
 
 struct board {
 	struct code *code;
+	unsigned word; /* 64 unless the test says 32 */
 	struct hart_machine machine;
 	struct hart hart;
 	_Alignas(4096) uint8_t ram[BOARD_BYTES];
@@ -82,6 +83,7 @@ static inline void board_reset(struct board *board)
 		.ram = board->ram,
 		.ram_start = BOARD_RAM,
 		.ram_bytes = BOARD_BYTES,
+		.word = board->word,
 		.code = board->code,
 		.load = board_on_load,
 		.store = board_on_store,
@@ -91,7 +93,7 @@ static inline void board_reset(struct board *board)
 	board->calls = 0;
 	board->code->fences++; /* RAM is written by the tests themselves */
 	hart_init(&board->hart, &board->machine, BOARD_RAM);
-	board->hart.stvec = BOARD_HANDLER;
+	board->hart.stvec = hart_word(&board->hart, BOARD_HANDLER);
 }
 
 static inline int board_new(void **state)
@@ -106,6 +108,7 @@ static inline int board_new(void **state)
 		free(board);
 		return -1;
 	}
+	board->word = 64;
 	board_reset(board);
 	*state = board;
 	return 0;
