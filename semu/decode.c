@@ -138,8 +138,12 @@ static hart_run_op *of_system(uint32_t word)
 	}
 }
 
+enum { PAUSE = 0x0100000f }; /* Zihintpause: a FENCE that orders nothing */
+
 static hart_run_op *fence(uint32_t word)
 {
+	if (word == PAUSE)
+		return system_pause;
 	if ((word >> 12 & 7) == 0)
 		return system_nothing;
 	return (word >> 12 & 7) == 1 ? system_fence_i : NULL;
@@ -197,7 +201,7 @@ static hart_run_op *choose(uint32_t word, uint64_t *imm)
 
 static enum decode_kind kind_of(uint32_t word, hart_run_op *run)
 {
-	if (!run || run == system_fence_i)
+	if (!run || run == system_fence_i || run == system_pause)
 		return DECODE_END;
 	switch (word & 0x7f) {
 	case 0x17:

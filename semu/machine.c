@@ -185,6 +185,7 @@ void machine_reset(struct machine *machine)
 		hart_init(machine->harts[i], for_harts, MAP_RAM);
 		machine->started[i] = false;
 	}
+	hart_forget_code(machine->harts[0]);
 	plic_reset(&machine->plic);
 	/* Private pages that are given back are zero when they are used again. */
 	madvise(for_harts->ram, for_harts->ram_bytes, MADV_DONTNEED);
@@ -334,17 +335,22 @@ static unsigned started_count(const struct machine *machine)
 	return count;
 }
 
+static void run_round(struct machine *machine, unsigned turns)
+{
+	serve(machine);
+	for (unsigned i = 0; i < turns && !machine->attention; i++)
+		take_turn(machine);
+}
+
 enum machine_end machine_run(struct machine *machine)
 {
 	while (machine->end == MACHINE_RUNS) {
 		const unsigned turns = started_count(machine);
 
-		/* Nobody is left to start another one. */
-		if (!turns)
+		if (turns)
+			run_round(machine, turns);
+		else /* nobody is left to start another one */
 			machine_stop(machine, MACHINE_FAILED);
-		serve(machine);
-		for (unsigned i = 0; i < turns && !machine->attention; i++)
-			take_turn(machine);
 	}
 	return machine->end;
 }

@@ -160,8 +160,8 @@ OP_ATOMICS(OP_DECLARE_ATOMIC)
 hart_run_op integer_constant, integer_pc;
 hart_run_op jump_link, jump_register, jump_on, jump_straddle;
 hart_run_op atomic_lr_w, atomic_lr_d, atomic_sc_w, atomic_sc_d;
-hart_run_op system_nothing, system_fence_i, system_ecall, system_ebreak, system_sret, system_wfi, system_sfence,
-	system_csr;
+hart_run_op system_nothing, system_pause, system_fence_i, system_ecall, system_ebreak, system_sret, system_wfi,
+	system_sfence, system_csr;
 hart_run_op system_illegal;
 hart_run_op narrow_mulh, narrow_mulhsu, narrow_mulhu, narrow_pc, narrow_link, narrow_register, narrow_unaligned_link,
 	narrow_unaligned_branch;

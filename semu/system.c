@@ -32,6 +32,13 @@ void system_nothing(struct hart *hart, const struct op *op)
 	op_next(hart, op);
 }
 
+/* A spinning hart waits for another one, whose turn it had better be. */
+void system_pause(struct hart *hart, const struct op *op)
+{
+	leave_after(hart, op);
+	hart_stop(hart);
+}
+
 void system_fence_i(struct hart *hart, const struct op *op)
 {
 	hart_forget_code(hart);

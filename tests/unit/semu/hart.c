@@ -236,6 +236,21 @@ static void a_stop_ends_one_turn(void **state)
 	assert_int_equal(board->calls, 1);
 }
 
+static void a_pause_ends_the_turn(void **state)
+{
+	static const uint32_t code[] = {0x00150513, 0x0100000f, 0xff9ff06f}; /* addi a0,a0,1; pause; j -8 */
+	struct board *board = *state;
+
+	board_put(board, BOARD_RAM, code, sizeof(code));
+	board_reset(board);
+	board->hart.x[A0] = 0;
+	for (unsigned turn = 1; turn < 4; turn++) {
+		hart_run(&board->hart, 1000);
+		assert_int_equal(board->hart.x[A0], turn);
+		assert_int_equal(board->hart.pc, BOARD_RAM + 8);
+	}
+}
+
 static void a_hart_starts_with_its_number(void **state)
 {
 	struct board *board = *state;
@@ -328,6 +343,7 @@ int main(void)
 		TEST(a_masked_interrupt_wakes_without_a_trap),
 		TEST(the_timer_goes_off_when_it_is_reached),
 		TEST(a_stop_ends_one_turn),
+		TEST(a_pause_ends_the_turn),
 		TEST(a_hart_starts_with_its_number),
 		TEST(a_reservation_ends_with_its_turn),
 		TEST(a_handler_that_cannot_run_ends_with_the_budget),
