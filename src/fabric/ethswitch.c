@@ -157,11 +157,13 @@ void ethswitch_detach(struct port *port)
 	list_remove(&port->ready);
 	port->conflict = (struct mac){{0}};
 	port->ethswitch = NULL;
-	while ((waiter = list_take(&port->waiters))) {
-		struct port_waiter *who = container_of(waiter, struct port_waiter, link);
+	for (uint32_t queue = 0; queue < PORT_QUEUES_MAX; queue++) {
+		while ((waiter = list_take(&port->waiters[queue]))) {
+			struct port_waiter *who = container_of(waiter, struct port_waiter, link);
 
-		if (who->on_room)
-			who->on_room(who->owner, port);
+			if (who->on_room)
+				who->on_room(who->owner, port);
+		}
 	}
 }
 
@@ -417,10 +419,10 @@ bool ethswitch_run(struct ethswitch *ethswitch)
 /* ---- room ---- */
 
 /* The one port that an address leads to, when it may be written to directly. */
-static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *from, struct mac to, uint16_t vlan,
+static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *from, const struct destination *to,
 				     uint32_t wanted)
 {
-	struct port *port = mactable_find(&ethswitch->addresses, mactable_number(to), vlan, ethswitch->now_us);
+	struct port *port = mactable_find(&ethswitch->addresses, mactable_number(to->mac), to->vlan, ethswitch->now_us);
 
 	if (!port || port == from || !port->ops->reserve || ethswitch_isolates(from, port))
 		return NULL;
@@ -430,7 +432,7 @@ static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *f
 	return port;
 }
 
-int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted,
+int ethswitch_reserve(struct port *from, const struct destination *to, uint32_t least, uint32_t wanted,
 		      struct room *ret_room)
 {
 	struct ethswitch *ethswitch = from->ethswitch;
@@ -444,9 +446,10 @@ int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t 
 		return -EMSGSIZE;
 	if (wanted > FRAME_BYTES_MAX)
 		wanted = FRAME_BYTES_MAX;
-	port = ethswitch_lender(ethswitch, from, to, vlan, wanted);
+	port = ethswitch_lender(ethswitch, from, to, wanted);
 	if (port) {
-		error = port->ops->reserve(port, least, wanted, ret_room);
+		ret_room->queue = 0;
+		error = port->ops->reserve(port, to->flow, least, wanted, ret_room);
 		ret_room->port = port;
 		return error;
 	}

@@ -103,10 +103,10 @@ bool ethswitch_busy(const struct ethswitch *ethswitch);
 /* One round of the scheduled ports; true when there is more. */
 bool ethswitch_run(struct ethswitch *ethswitch);
 
-/* Lends room for one frame from `from` to this address. One known port: its own room. Several or unknown, or a port
+/* Lends room for one frame from `from` to this destination. One known port: its own room. Several or unknown, or a port
  * without reserve(): a pool frame that commit delivers, and `ret_room->port` is NULL. 0, -EAGAIN, -EMSGSIZE, as reserve().
- * On -EAGAIN `ret_room->port` is who to port_wait() for; NULL: the pool is empty, and only a later turn helps. */
-int ethswitch_reserve(struct port *from, struct mac to, uint16_t vlan, uint32_t least, uint32_t wanted,
+ * On -EAGAIN `ret_room->port` and its `queue` are what to port_wait() for; NULL: the pool is empty, and only a later turn helps. */
+int ethswitch_reserve(struct port *from, const struct destination *to, uint32_t least, uint32_t wanted,
 		      struct room *ret_room);
 /* The first min(bytes, FRAME_HEAD_BYTES) bytes once more from private memory: what is routed and counted. */
 void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes,

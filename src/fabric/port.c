@@ -17,7 +17,8 @@ void port_init(struct port *port, const struct port_ops *ops, const char *name)
 	list_init(&port->link);
 	list_init(&port->dirty);
 	list_init(&port->ready);
-	list_init(&port->waiters);
+	for (uint32_t queue = 0; queue < PORT_QUEUES_MAX; queue++)
+		list_init(&port->waiters[queue]);
 }
 
 void port_drop(struct port *port, enum drop_reason reason, const struct frame *frame)
@@ -49,13 +50,13 @@ void port_schedule(struct port *port)
 		ethswitch->config.on_work(ethswitch->config.owner);
 }
 
-void port_wait(struct port *port, struct port_waiter *waiter, void (*on_room)(void *owner, struct port *port),
-	       void *owner)
+void port_wait(struct port *port, uint32_t queue, struct port_waiter *waiter,
+	       void (*on_room)(void *owner, struct port *port), void *owner)
 {
 	port_unwait(waiter);
 	waiter->on_room = on_room;
 	waiter->owner = owner;
-	list_append(&port->waiters, &waiter->link);
+	list_append(&port->waiters[queue], &waiter->link);
 }
 
 void port_unwait(struct port_waiter *waiter)
@@ -69,13 +70,14 @@ void port_unwait(struct port_waiter *waiter)
 /* Calls each waiter before the mark, which stands at the end; true when the mark was reached. It is not when the port
  * was detached meanwhile, which empties the list: then the port's memory may be gone too. Not inlined, because gcc takes
  * the mark for a dangling pointer when it sees all of it. */
-static __attribute__((noinline)) bool port_call_waiters(struct port *port, struct port_waiter *mark)
+static __attribute__((noinline)) bool port_call_waiters(struct port *port, struct list *waiters,
+							struct port_waiter *mark)
 {
 	struct port_waiter *waiter;
 
-	list_append(&port->waiters, &mark->link);
+	list_append(waiters, &mark->link);
 	do {
-		waiter = container_of(list_take(&port->waiters), struct port_waiter, link);
+		waiter = container_of(list_take(waiters), struct port_waiter, link);
 		if (waiter->on_room)
 			waiter->on_room(waiter->owner, port);
 	} while (waiter != mark && !list_empty(&mark->link));
@@ -84,17 +86,17 @@ static __attribute__((noinline)) bool port_call_waiters(struct port *port, struc
 
 /* Who asks again stands behind the mark. When everybody did, the one who was called first goes to the end: with little
  * room the first would get all of it every time. */
-void port_room_returned(struct port *port)
+void port_room_returned(struct port *port, uint32_t queue)
 {
-	struct list *first = port->waiters.next;
+	struct list *waiters = &port->waiters[queue], *first = waiters->next;
 	struct port_waiter mark = {0};
 
-	if (list_empty(&port->waiters))
+	if (list_empty(waiters))
 		return;
 	list_init(&mark.link);
-	if (port_call_waiters(port, &mark) && port->waiters.next == first) {
+	if (port_call_waiters(port, waiters, &mark) && waiters->next == first) {
 		list_remove(first);
-		list_append(&port->waiters, first);
+		list_append(waiters, first);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fabric/steer.h"
 #include "nat/nat_state.h"
 
 _Static_assert(sizeof(struct flow_key) == 40, "hashed as bytes: no padding");
@@ -94,6 +95,21 @@ bool flow_give_one_up(struct flow_table *table)
 	return false;
 }
 
+static uint32_t flow_steer(const struct flow_key *key)
+{
+	const uint32_t bytes = key->is6 ? sizeof(struct ip6) : sizeof(struct ip4);
+	const struct steer_ends ends = {
+		.guest = key->guest.byte + sizeof(struct ip6) - bytes,
+		.far = key->far.byte + sizeof(struct ip6) - bytes,
+		.address_bytes = bytes,
+		.guest_port = key->guest_port,
+		.far_port = key->far_port,
+		.protocol = key->protocol,
+	};
+
+	return steer_ends(&ends);
+}
+
 static void flow_on_due(void *owner, uint64_t now_us)
 {
 	struct flow *flow = owner;
@@ -121,6 +137,7 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, cons
 	flow->vlan = vlan;
 	flow->spare = FLOW_SPARE_NOT;
 	flow->bucket = flow_bucket(table, key);
+	flow->steer = flow_steer(key);
 	flow->chain = table->buckets[flow->bucket];
 	table->buckets[flow->bucket] = flow;
 	list_init(&flow->turn);
@@ -182,7 +199,7 @@ static void flow_on_room(void *owner, struct port *port)
 	flow_schedule(flow);
 }
 
-void flow_wait_room(struct flow *flow, struct port *port)
+void flow_wait_room(struct flow *flow, struct port *port, uint32_t queue)
 {
 	if (!port) {
 		flow_schedule(flow);
@@ -190,7 +207,7 @@ void flow_wait_room(struct flow *flow, struct port *port)
 	}
 	list_remove(&flow->turn);
 	flow->wait = FLOW_WAIT_ROOM;
-	port_wait(port, &flow->room, flow_on_room, flow);
+	port_wait(port, queue, &flow->room, flow_on_room, flow);
 }
 
 void flow_set_timer(struct flow *flow, uint64_t due_us)

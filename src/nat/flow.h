@@ -84,6 +84,7 @@ struct flow {
 	enum flow_spare spare;
 	struct flow *chain; /* next with this hash */
 	uint32_t bucket;
+	uint32_t steer;   /* what guests of several queues keep together (fabric/steer.h) */
 	struct list turn; /* FLOW_WAIT_TURN */
 	struct list all;  /* every flow, oldest first */
 	struct list spare_link;
@@ -125,8 +126,8 @@ bool flow_is_owner(const struct flow *flow, const struct port *port, struct mac 
 void flow_set_spare(struct flow *flow, enum flow_spare spare);
 /* ops->run() in the next round, and the gateway's port is scheduled. May be called in a delivery, and twice. */
 void flow_schedule(struct flow *flow);
-/* After a reserve() that said -EAGAIN; `port` NULL: the pool is empty, which is over in the next round. */
-void flow_wait_room(struct flow *flow, struct port *port);
+/* After a reserve() that said -EAGAIN, for this queue; `port` NULL: the pool is empty, which is over in the next round. */
+void flow_wait_room(struct flow *flow, struct port *port, uint32_t queue);
 void flow_set_timer(struct flow *flow, uint64_t due_us);
 void flow_clear_timer(struct flow *flow);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/reader.h"
+#include "fabric/steer.h"
 #include "nat/fragment.h"
 #include "nat/nat_state.h"
 #include "nat/tcp_socket.h"
@@ -324,9 +325,9 @@ static void nat_send_reply(struct nat *nat, struct flow_budget *budget)
 	struct port *gateway = nat->config.gateway;
 	uint8_t bytes[NAT_REPLY_MAX];
 	struct iovec pieces[4];
+	struct destination to = {.vlan = 0};
 	struct frame frame;
 	struct room room;
-	struct mac to;
 	size_t count;
 	int error;
 
@@ -335,8 +336,9 @@ static void nat_send_reply(struct nat *nat, struct flow_budget *budget)
 	frame.length = (uint32_t)count;
 	frame_copy(&frame, 0, bytes, count);
 	framequeue_consume_frame(&nat->replies);
-	memcpy(to.byte, bytes, sizeof(to.byte));
-	error = ethswitch_reserve(gateway, to, 0, (uint32_t)count, (uint32_t)count, &room);
+	memcpy(to.mac.byte, bytes, sizeof(to.mac.byte));
+	to.flow = steer_head(bytes, (uint32_t)count);
+	error = ethswitch_reserve(gateway, &to, (uint32_t)count, (uint32_t)count, &room);
 	budget->frames--;
 	budget->bytes -= (int32_t)count;
 	if (error < 0) {
@@ -401,18 +403,19 @@ static bool nat_port_is_full(const struct port *port)
 int nat_reserve(struct flow *flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	struct nat *nat = flow->nat;
+	const struct destination destination = {flow->mac, flow->vlan, flow->steer};
 	struct port *to = ethswitch_find(nat->config.ethswitch, flow->mac, flow->vlan);
 	int error;
 
 	if (to && nat_port_is_full(to)) {
-		flow_wait_room(flow, to);
+		flow_wait_room(flow, to, 0);
 		return -EAGAIN;
 	}
-	error = ethswitch_reserve(nat->config.gateway, flow->mac, flow->vlan, least, wanted, ret_room);
+	error = ethswitch_reserve(nat->config.gateway, &destination, least, wanted, ret_room);
 	if (error == -EAGAIN) {
 		if (!ret_room->port)
 			nat->starved = true;
-		flow_wait_room(flow, ret_room->port);
+		flow_wait_room(flow, ret_room->port, ret_room->queue);
 	}
 	return error;
 }

@@ -67,6 +67,7 @@ static uint32_t udp_receipt_pieces(const struct udp_flow *flow, struct udp *udp,
 /* How many rooms were lent; 0: none, and the flow waits. */
 static unsigned udp_lend(struct udp_flow *flow, struct udp *udp)
 {
+	const struct destination to = {flow->flow.mac, flow->flow.vlan, flow->flow.steer};
 	uint32_t wanted = FRAME_BYTES_MAX;
 	struct port *gateway = udp->nat->config.gateway;
 	unsigned count = 1;
@@ -78,7 +79,7 @@ static unsigned udp_lend(struct udp_flow *flow, struct udp *udp)
 	while (count < flow->lent && !udp->rooms[0].port) {
 		struct room *room = &udp->rooms[count];
 
-		if (ethswitch_reserve(gateway, flow->flow.mac, flow->flow.vlan, wanted, wanted, room) < 0)
+		if (ethswitch_reserve(gateway, &to, wanted, wanted, room) < 0)
 			break;
 		if (room->port) {
 			ethswitch_cancel(gateway, room);

@@ -12,6 +12,7 @@
 
 #include "fabric/framequeue.h"
 #include "fabric/segment.h"
+#include "fabric/steer.h"
 #include "nat/nat.h"
 #include "network/user.h"
 #include "service/asker.h"
@@ -210,20 +211,21 @@ static void gateway_deliver(struct gateway *gateway)
 	uint8_t head[FRAME_HEAD_BYTES];
 	struct iovec pieces[32];
 	struct frame frame;
+	struct destination to = {.vlan = 0};
 	struct room room;
-	struct mac to;
 	size_t bytes, offset = 0;
 	int count = framequeue_peek_frame(&gateway->answers, pieces, 32, &bytes), error;
 
 	frame = (struct frame){.head = head, .length = (uint32_t)bytes, .body = pieces, .body_pieces = (uint32_t)count};
 	frame_copy(&frame, 0, head, bytes < sizeof(head) ? bytes : sizeof(head));
-	memcpy(&to, head, sizeof(to));
+	memcpy(&to.mac, head, sizeof(to.mac));
 	/* What is for one guest is never flooded: an isolated one could have the gateway carry an echo to the others. */
-	if (!mac_is_group(to) && !ethswitch_find(gateway->config.ethswitch, to, 0)) {
+	if (!mac_is_group(to.mac) && !ethswitch_find(gateway->config.ethswitch, to.mac, 0)) {
 		port_drop(&gateway->port, DROP_DESTINATION_GONE, &frame);
 		return;
 	}
-	error = ethswitch_reserve(&gateway->port, to, 0, (uint32_t)bytes, (uint32_t)bytes, &room);
+	to.flow = steer_head(head, (uint32_t)bytes);
+	error = ethswitch_reserve(&gateway->port, &to, (uint32_t)bytes, (uint32_t)bytes, &room);
 	if (error < 0) {
 		port_drop(error == -EAGAIN && room.port ? room.port : &gateway->port,
 			  error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT

@@ -112,12 +112,13 @@ static void inprocess_gather(struct gw_port *port, const struct frame *frame)
 		(struct gw_frame){.pieces = pieces, .piece_count = count, .offload = offload_show(&frame->offload)};
 }
 
-static int inprocess_reserve(struct port *base, uint32_t least, uint32_t wanted, struct room *ret_room)
+static int inprocess_reserve(struct port *base, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	struct gw_port *port = container_of(base, struct gw_port, port);
 	struct gw_room room = {0};
 	int error;
 
+	(void)flow;
 	if (port->freed)
 		return -EMSGSIZE;
 	port->network->calling++;
@@ -174,7 +175,7 @@ static void inprocess_write(struct gw_port *port, const struct frame *frame)
 {
 	struct room room;
 	uint32_t offset = frame->head_bytes;
-	int error = inprocess_reserve(&port->port, frame->length, frame->length, &room);
+	int error = inprocess_reserve(&port->port, 0, frame->length, frame->length, &room);
 
 	if (error < 0) {
 		port_drop(&port->port, error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT : DROP_ROOM_REFUSED, frame);
@@ -403,7 +404,7 @@ size_t gw_port_send(struct gw_port *port, const struct gw_frame *frames, size_t 
 void gw_port_room(struct gw_port *port)
 {
 	if (!port->freed)
-		port_room_returned(&port->port);
+		port_room_returned(&port->port, 0);
 }
 
 /* ---- its life ---- */

@@ -62,7 +62,7 @@ static void connection_on_ready(void *owner, unsigned events)
 	}
 	if (events & LOOP_WRITE && framequeue_empty(&outlet->queue)) {
 		loop_watch(outlet->endpoint->setup->loop, &connection->watch, LOOP_READ);
-		port_room_returned(&outlet->port);
+		port_room_returned(&outlet->port, 0);
 	} else if (stuck) {
 		connection_retry_later(connection);
 	}

@@ -253,7 +253,7 @@ static bool dgram_guest_drain(struct dgram_guest *guest)
 		shared_dgram_charge(guest, before - outlet->queue.bytes);
 	if (framequeue_empty(&outlet->queue)) {
 		list_remove(&guest->waiting);
-		port_room_returned(&outlet->port);
+		port_room_returned(&outlet->port, 0);
 	}
 	return sent > 0;
 }

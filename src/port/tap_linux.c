@@ -217,7 +217,7 @@ static void tap_end_on_ready(void *owner, unsigned events)
 		tap_end_leave(&end->outlet, reason);
 	} else if (events & LOOP_WRITE && framequeue_empty(&end->outlet.queue)) {
 		loop_watch(end->endpoint.setup->loop, &end->watch, LOOP_READ);
-		port_room_returned(&end->outlet.port);
+		port_room_returned(&end->outlet.port, 0);
 	}
 }
 

@@ -278,12 +278,13 @@ static void virtnet_flush(struct port *port)
 		virtnet_flush_ring(virtnet, number);
 }
 
-static int virtnet_reserve(struct port *port, uint32_t least, uint32_t wanted, struct room *ret_room)
+static int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	struct virtnet *virtnet = virtnet_of(port);
 	struct virtnet_scratch *scratch = virtnet->scratch;
 	int result;
 
+	(void)flow;
 	if (!framequeue_empty(&virtnet->queue))
 		return -EAGAIN;
 	/* With every ring off nothing comes back soon; the frame is dropped by name where it is committed. */
@@ -361,7 +362,7 @@ static bool virtnet_drain(struct virtnet *virtnet)
 static void virtnet_room_returned(struct virtnet *virtnet)
 {
 	if (virtnet_drain(virtnet))
-		port_room_returned(&virtnet->port);
+		port_room_returned(&virtnet->port, 0);
 	virtnet_flush(&virtnet->port);
 }
 

@@ -222,12 +222,12 @@ static void step_frame(struct bed *bed, struct input *input)
 
 static void step_lend(struct bed *bed, struct input *input)
 {
-	static const struct mac guest = {{2, 0, 0, 0, 0, 1}};
+	static const struct destination guest = {.mac = {{2, 0, 0, 0, 0, 1}}};
 	static const uint8_t bytes[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 3, 8};
 	struct offload offload = {0};
 	struct room room;
 
-	if (ethswitch_reserve(&bed->probe, guest, 0, 60, 60 + input_number(input, 2), &room) < 0)
+	if (ethswitch_reserve(&bed->probe, &guest, 60, 60 + input_number(input, 2), &room) < 0)
 		return;
 	room_write(&room, 0, bytes, sizeof(bytes));
 	if (input_number(input, 1) & 1)

@@ -157,7 +157,7 @@ static void wire_on_room(void *owner, uint64_t now_us)
 
 	(void)now_us;
 	wire->busy = false;
-	port_room_returned(&wire->port);
+	port_room_returned(&wire->port, 0);
 }
 
 /* Not for a while. */
@@ -189,11 +189,12 @@ static void port_look(const struct port *port, struct port_status *ret_status)
 	ret_status->queue_bound_bytes = 1;
 }
 
-static int port_reserve(struct port *port, uint32_t least, uint32_t wanted, struct room *ret_room)
+static int port_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	struct model_wire *wire = wire_of(port);
 	uint32_t bytes = 0, count = 0;
 
+	(void)flow;
 	if (!wire->busy && wire_chance(wire, 5))
 		wire_refuse(wire);
 	if (wire->busy)

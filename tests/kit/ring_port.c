@@ -114,7 +114,7 @@ void ring_port_harvest(struct ring_port *ring_port)
 	while ((bytes = ring_driver_receive(&ring_port->driver_to_guest, ring_port->seen, sizeof(ring_port->seen))) > 0)
 		check_frame(ring_port, bytes);
 	offer_rooms(ring_port);
-	port_room_returned(&ring_port->port);
+	port_room_returned(&ring_port->port, 0);
 }
 
 bool ring_port_offer(struct ring_port *ring_port, const void *bytes, uint32_t count, const struct offload *offload)
@@ -228,12 +228,13 @@ static void ring_port_flush(struct port *port)
 	ring_flush(&ring_port->to_guest);
 }
 
-static int ring_port_reserve(struct port *port, uint32_t least, uint32_t wanted, struct room *ret_room)
+static int ring_port_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	struct ring_port *ring_port = container_of(port, struct ring_port, port);
 	struct ring_room *room = &ring_port->room;
 	int error;
 
+	(void)flow;
 	if (ring_port->is_lent)
 		set_wrong(ring_port, "room was asked for while some was lent");
 	if (refuses(ring_port))

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "fabric/ethswitch.h"
 #include "fabric/framequeue.h"
+#include "fabric/steer.h"
 #include "kit/ring_port.h"
 #include "unit/fabric/packet.h"
 
@@ -570,7 +571,7 @@ static void on_room(void *owner, struct port *port)
 static void step_produce(void)
 {
 	struct sent *sent = &sim.sent[0];
-	struct mac to;
+	struct destination to;
 	struct room room;
 	int error;
 
@@ -579,10 +580,11 @@ static void step_produce(void)
 	sim.sent_count = 1;
 	sim.current = 0;
 	build(sent, &sim.frames[0], 0);
-	memcpy(to.byte, sent->bytes, sizeof(to.byte));
-	error = ethswitch_reserve(sim.from->port, to, sent->view.vlan, sent->length, sent->length + below(3000), &room);
+	to = (struct destination){.vlan = sent->view.vlan, .flow = steer_head(sent->bytes, sent->length)};
+	memcpy(to.mac.byte, sent->bytes, sizeof(to.mac.byte));
+	error = ethswitch_reserve(sim.from->port, &to, sent->length, sent->length + below(3000), &room);
 	if (error == -EAGAIN && room.port && sim.waits == 0) {
-		port_wait(room.port, &sim.waiter, on_room, NULL);
+		port_wait(room.port, room.queue, &sim.waiter, on_room, NULL);
 		sim.waits = 1;
 	}
 	if (error)

@@ -387,7 +387,7 @@ static void an_empty_pool_is_a_reason_and_not_a_crash(void **state)
 	frame.body_pieces = 200;
 	ethswitch_input(&a.port, &frame, 1);
 	assert_int_equal(dropped(&a, DROP_POOL_EMPTY), 1);
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(2), 0, 60, 60, &room), -EAGAIN);
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(2)}, 60, 60, &room), -EAGAIN);
 	assert_null(room.port);
 	for (int i = 0; i < 64; i++)
 		pool_give(pool, all[i]);

@@ -7,6 +7,7 @@ struct lender {
 	uint8_t memory[66000];
 	struct iovec pieces[3];
 	int error;
+	uint32_t flow, queue;
 	uint32_t committed;
 	uint32_t cancelled;
 	struct offload offload;
@@ -14,10 +15,12 @@ struct lender {
 
 static struct lender lender;
 
-static int lend(struct port *port, uint32_t least, uint32_t wanted, struct room *ret_room)
+static int lend(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	(void)port;
 	assert_true(least <= wanted);
+	lender.flow = flow;
+	ret_room->queue = lender.queue;
 	if (lender.error)
 		return lender.error;
 	lender.pieces[0] = (struct iovec){lender.memory, 5};
@@ -71,7 +74,9 @@ static void produce(uint16_t to, uint32_t payload, struct offload offload)
 	uint32_t length = packet_build(bytes, &spec, NULL);
 	struct room room;
 
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(to), 0, length, length + 20, &room), 0);
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(to)}, length, length + 20,
+					   &room),
+			 0);
 	assert_true(room.bytes >= length);
 	room_write(&room, 0, bytes, length);
 	ethswitch_commit(&g.port, &room, bytes, length, &offload);
@@ -134,11 +139,18 @@ static void refusals_of_room_tell_whom_to_wait_for(void **state)
 	(void)state;
 	start_lender((struct port_accepts){.frame_bytes = 1514});
 	lender.error = -EAGAIN;
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(7), 0, 60, 1000, &room), -EAGAIN);
+	lender.queue = 3;
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(7), .flow = 77}, 60, 1000,
+					   &room),
+			 -EAGAIN);
 	assert_ptr_equal(room.port, &lender.record.port);
+	assert_int_equal(room.queue, 3);
+	assert_int_equal(lender.flow, 77);
 	lender.error = -EMSGSIZE;
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(7), 0, 60, 1000, &room), -EMSGSIZE);
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(NOBODY), 0, FRAME_BYTES_MAX + 1, FRAME_BYTES_MAX + 1, &room),
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(7)}, 60, 1000, &room),
+			 -EMSGSIZE);
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(NOBODY)}, FRAME_BYTES_MAX + 1,
+					   FRAME_BYTES_MAX + 1, &room),
 			 -EMSGSIZE);
 	end_lender();
 }
@@ -151,16 +163,16 @@ static void a_room_that_is_cancelled_or_refused_goes_back(void **state)
 	(void)state;
 	introduce();
 	start_lender((struct port_accepts){.frame_bytes = 1514});
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(7), 0, 60, 1000, &room), 0);
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(7)}, 60, 1000, &room), 0);
 	ethswitch_cancel(&g.port, &room);
 	assert_int_equal(lender.cancelled, 1);
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(2), 0, 60, 1000, &room), 0);
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(2)}, 60, 1000, &room), 0);
 	assert_int_equal(ethswitch_frames(ethswitch)->taken, 1);
 	ethswitch_cancel(&g.port, &room);
 	assert_int_equal(ethswitch_frames(ethswitch)->taken, 0);
 	/* what was written has an offload that does not fit: counted at the producer, nothing is committed */
 	length = packet_build(bytes, &(struct packet_spec){.from = GATEWAY, .to = 7, .payload = 100}, NULL);
-	assert_int_equal(ethswitch_reserve(&g.port, mac_of(7), 0, length, length, &room), 0);
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(7)}, length, length, &room), 0);
 	ethswitch_commit(&g.port, &room, bytes, length, &(struct offload){.gso = GSO_TCP4});
 	assert_int_equal(dropped(&g, DROP_OFFLOAD_GSO_CSUM), 1);
 	assert_true(lender.cancelled == 2 && lender.committed == 0);

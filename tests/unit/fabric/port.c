@@ -143,7 +143,7 @@ static void on_room(void *owner, struct port *port)
 	if (producer->detaches)
 		ethswitch_detach(port);
 	else if (producer->again)
-		port_wait(port, &producer->waiter, on_room, producer);
+		port_wait(port, 0, &producer->waiter, on_room, producer);
 }
 
 static struct producer one, two, three;
@@ -154,17 +154,17 @@ static void line_up(void)
 	one = (struct producer){.name = '1'};
 	two = (struct producer){.name = '2'};
 	three = (struct producer){.name = '3'};
-	port_wait(&record.port, &one.waiter, on_room, &one);
-	port_wait(&record.port, &two.waiter, on_room, &two);
-	port_wait(&record.port, &three.waiter, on_room, &three);
+	port_wait(&record.port, 0, &one.waiter, on_room, &one);
+	port_wait(&record.port, 0, &two.waiter, on_room, &two);
+	port_wait(&record.port, 0, &three.waiter, on_room, &three);
 }
 
 static void waiters_are_called_once_and_in_order(void **state)
 {
 	(void)state;
 	line_up();
-	port_room_returned(&record.port);
-	port_room_returned(&record.port);
+	port_room_returned(&record.port, 0);
+	port_room_returned(&record.port, 0);
 	assert_string_equal(called, "123");
 }
 
@@ -174,7 +174,7 @@ static void those_who_wait_again_take_turns_at_being_first(void **state)
 	line_up();
 	one.again = two.again = three.again = true;
 	for (int i = 0; i < 4; i++)
-		port_room_returned(&record.port);
+		port_room_returned(&record.port, 0);
 	assert_string_equal(called, "123231312123");
 	port_unwait(&one.waiter);
 	port_unwait(&two.waiter);
@@ -187,7 +187,7 @@ static void a_waiter_may_take_another_off_the_list(void **state)
 	(void)state;
 	line_up();
 	one.leaves = &two;
-	port_room_returned(&record.port);
+	port_room_returned(&record.port, 0);
 	assert_string_equal(called, "13");
 }
 
@@ -195,8 +195,23 @@ static void a_waiter_waits_at_one_port_only(void **state)
 {
 	(void)state;
 	line_up();
-	port_wait(&record.port, &one.waiter, on_room, &one);
-	port_room_returned(&record.port);
+	port_wait(&record.port, 0, &one.waiter, on_room, &one);
+	port_room_returned(&record.port, 0);
+	assert_string_equal(called, "231");
+}
+
+static void each_queue_has_waiters_of_its_own(void **state)
+{
+	(void)state;
+	line_up();
+	port_wait(&record.port, 7, &two.waiter, on_room, &two);
+	port_room_returned(&record.port, 0);
+	assert_string_equal(called, "13");
+	port_room_returned(&record.port, 7);
+	assert_string_equal(called, "132");
+	line_up();
+	port_wait(&record.port, 7, &one.waiter, on_room, &one);
+	ethswitch_detach(&record.port);
 	assert_string_equal(called, "231");
 }
 
@@ -214,7 +229,7 @@ static void a_port_may_go_while_its_waiters_are_called(void **state)
 	(void)state;
 	line_up();
 	one.detaches = true;
-	port_room_returned(&record.port);
+	port_room_returned(&record.port, 0);
 	assert_string_equal(called, "123");
 	assert_null(record.port.ethswitch);
 }
@@ -250,6 +265,7 @@ int main(void)
 		TEST(those_who_wait_again_take_turns_at_being_first),
 		TEST(a_waiter_may_take_another_off_the_list),
 		TEST(a_waiter_waits_at_one_port_only),
+		TEST(each_queue_has_waiters_of_its_own),
 		TEST(waiters_of_a_port_that_goes_are_told_so),
 		TEST(a_port_may_go_while_its_waiters_are_called),
 		TEST(a_room_is_written_across_its_pieces),

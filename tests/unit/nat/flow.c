@@ -193,15 +193,15 @@ static void a_flow_stands_once_on_one_list_that_wakes_it(void **state)
 	assert_int_equal(flow->wait, FLOW_WAIT_TURN);
 	assert_ptr_equal(fixture.nat.flows.turn.next, &flow->turn);
 	assert_ptr_equal(fixture.nat.flows.turn.next->next, &fixture.nat.flows.turn);
-	flow_wait_room(flow, &fixture.one);
+	flow_wait_room(flow, &fixture.one, 0);
 	assert_int_equal(flow->wait, FLOW_WAIT_ROOM);
 	assert_true(list_empty(&fixture.nat.flows.turn));
-	port_room_returned(&fixture.one);
+	port_room_returned(&fixture.one, 0);
 	assert_int_equal(flow->wait, FLOW_WAIT_TURN);
-	assert_true(list_empty(&fixture.one.waiters));
-	flow_wait_room(flow, &fixture.one);
+	assert_true(list_empty(&fixture.one.waiters[0]));
+	flow_wait_room(flow, &fixture.one, 0);
 	flow_free(flow);
-	assert_true(list_empty(&fixture.one.waiters));
+	assert_true(list_empty(&fixture.one.waiters[0]));
 }
 
 /* Others come and go in between; those that stay are told once, whatever the size of the parts. */
