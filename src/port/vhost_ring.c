@@ -27,8 +27,11 @@ bool vhost_ring_runs(const struct vhost_ring *ring)
 
 void vhost_ring_stop(struct vhost_ring *ring)
 {
-	if (vhost_ring_runs(ring))
-		ring->base = virtnet_stop(ring->virtnet, ring->number);
+	if (!vhost_ring_runs(ring))
+		return;
+	ring->base = virtnet_stop(ring->virtnet, ring->number);
+	/* for whoever looks at it next: all that it told was seen */
+	handed_event_clear(ring->kick);
 }
 
 /* User Mode Linux says 0 of every ring and means the beginning, which in a packed ring is another number. 0 is a place in
@@ -60,13 +63,16 @@ enum drop_reason vhost_ring_start(struct vhost_ring *ring)
 	return virtnet_start(ring->virtnet, ring->number, &setup) < 0 ? DROP_VHOST_RING : DROP_NONE;
 }
 
+/* Each write to the event is an edge, whatever its count is: but for the first, which shows that it is one, it need not
+ * be read. */
 static void vhost_ring_on_kick(void *owner, unsigned events)
 {
 	struct vhost_ring *ring = owner;
-	enum drop_reason reason;
+	enum drop_reason reason = DROP_NONE;
 
 	(void)events;
-	reason = handed_event_clear(ring->kick) ? vhost_ring_start(ring) : DROP_VHOST_EVENT;
+	if (!vhost_ring_runs(ring))
+		reason = handed_event_clear(ring->kick) ? vhost_ring_start(ring) : DROP_VHOST_EVENT;
 	if (reason != DROP_NONE)
 		ring->on_lost(ring->virtnet, reason);
 	else
@@ -123,7 +129,7 @@ enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd)
 	vhost_ring_close(&ring->kick);
 	ring->kick = fd;
 	watch_init(&ring->watch, fd, vhost_ring_on_kick, ring);
-	if (loop_watch(ring->loop, &ring->watch, LOOP_READ) < 0) {
+	if (loop_watch(ring->loop, &ring->watch, LOOP_READ | LOOP_EDGE) < 0) {
 		vhost_ring_close(&ring->kick);
 		return DROP_VHOST_EVENT;
 	}
