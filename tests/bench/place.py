@@ -88,7 +88,7 @@ def keep(found, name, figures):
 
 
 def is_more_better(column):
-    return "bit/s" in column or "held" in column
+    return "bit/s" in column or "pps" in column or "held" in column
 
 
 def report(found, limit=None):

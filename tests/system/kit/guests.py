@@ -87,16 +87,18 @@ class Console:
 
 
 def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256, processors=1, more=(),
-         reboots=False):
-    """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0; `more` are words of the command line. TCG does
+         reboots=False, inside=None):
+    """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0, `inside` the namespace of its tap; `more` are words
+    of the command line. TCG does
     `rep movsb` byte by byte, hence erms=off: what is copied costs a third. On a busy machine the kernel's look at its timer
     fails, hence no_timer_check."""
     need("qemu-system-x86_64")
     kernel, initrd = images.debian_guest(flavour)
     nic = f"{device},netdev=n0,romfile=" + (f",mac={mac}" if mac else "")
-    return Console(name, ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,erms=off", "-smp", str(processors), "-m", str(memory),
+    command = inside.command if inside else lambda *words: words
+    return Console(name, command("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,erms=off", "-smp", str(processors), "-m", str(memory),
                           "-nodefaults", "-no-user-config", "-display", "none", *([] if reboots else ["-no-reboot"]), "-serial", "stdio", "-kernel", kernel,
-                          "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off no_timer_check quiet", *more, "-netdev", netdev, "-device", nic],
+                          "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off no_timer_check quiet", *more, "-netdev", netdev, "-device", nic),
                    folder)
 
 
@@ -118,6 +120,11 @@ def uml(name, folder, vector, mac, memory=256, inside=None):
 def uml_vhost(name, folder, socket, memory=256):
     """A User Mode Linux guest whose memory is the wire. Its driver makes up an address."""
     return _uml(name, folder, f"virtio_uml.device={socket}:1", memory)
+
+
+def uml_vde(name, folder, switch, mac, memory=256):
+    """A User Mode Linux guest on a vde_switch: its kernel 6.1 can, later ones cannot."""
+    return _uml(name, folder, f"eth0=vde,{switch},{mac}", memory)
 
 
 def _uml(name, folder, device, memory, inside=None):
