@@ -76,7 +76,7 @@ void float_raise(struct hart *hart, unsigned flags)
 }
 
 /* FADD, FSUB, FMUL, FDIV, FSQRT: bits 27 and up are 0, 1, 2, 3 and 11. */
-void float_slow_arithmetic(struct hart *hart, const struct op *op)
+OP_FRAMED(float_slow_arithmetic)
 {
 	const struct ieee_format *format = float_format(op);
 	const uint64_t a = float_operand(hart, format, op->rs1), b = float_operand(hart, format, op->rs2);
@@ -84,7 +84,7 @@ void float_slow_arithmetic(struct hart *hart, const struct op *op)
 	uint64_t value;
 
 	if (!float_rounding(hart, op, &mode))
-		return;
+		return false;
 	switch (float_word(op) >> 27) {
 	case 0:
 		value = ieee_add(format, a, b, &mode);
@@ -104,11 +104,11 @@ void float_slow_arithmetic(struct hart *hart, const struct op *op)
 	}
 	float_raise(hart, mode.flags);
 	float_result(hart, format, op, value);
-	op_next(hart, op);
+	return true;
 }
 
 /* FMADD, FMSUB, FNMSUB, FNMADD: bit 3 negates the product, bit 2 the addend. */
-void float_slow_fused(struct hart *hart, const struct op *op)
+OP_FRAMED(float_slow_fused)
 {
 	const struct ieee_format *format = float_format(op);
 	const bool negate = float_word(op) & 8, negate_c = float_word(op) & 4;
@@ -117,7 +117,7 @@ void float_slow_fused(struct hart *hart, const struct op *op)
 	struct ieee_mode mode;
 
 	if (!float_rounding(hart, op, &mode))
-		return;
+		return false;
 	if (negate)
 		a = ieee_negate(format, a);
 	if (negate_c)
@@ -125,7 +125,7 @@ void float_slow_fused(struct hart *hart, const struct op *op)
 	c = ieee_multiply_add(format, a, b, c, &mode);
 	float_raise(hart, mode.flags);
 	float_result(hart, format, op, c);
-	op_next(hart, op);
+	return true;
 }
 
 #define ROOT(x) _Generic((x), float : sqrtf, double : sqrt)(x)

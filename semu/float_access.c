@@ -5,25 +5,32 @@
 
 #include "semu/float.h"
 
-static void load_slowly(struct hart *hart, const struct op *op, uint64_t at, unsigned bytes)
+static __attribute__((noinline)) bool load(struct hart *hart, const struct op *op, unsigned bytes)
 {
 	uint64_t value;
 
 	if (!float_writing(hart, op))
-		return;
-	if (!mmu_load(hart, at, bytes, &value)) {
+		return false;
+	if (!mmu_load(hart, hart->x[op->rs1] + op->imm, bytes, &value)) {
 		op_fault(hart, op);
-		return;
+		return false;
 	}
 	hart->f[op->rd] = bytes == 4 ? float_box((uint32_t)value) : value;
-	op_next(hart, op);
+	return true;
 }
 
-static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, unsigned bytes, uint64_t value)
+static __attribute__((noinline)) void load_slowly(struct hart *hart, const struct op *op, unsigned bytes)
+{
+	if (load(hart, op, bytes))
+		op_next(hart, op);
+}
+
+static __attribute__((noinline)) void store_slowly(struct hart *hart, const struct op *op, unsigned bytes,
+						   uint64_t value)
 {
 	if (!float_reading(hart, op))
 		return;
-	if (!mmu_store(hart, at, bytes, value))
+	if (!mmu_store(hart, hart->x[op->rs1] + op->imm, bytes, value))
 		op_fault(hart, op);
 	else
 		op_next(hart, op);
@@ -37,7 +44,7 @@ static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, un
 		type value;                                                                    \
                                                                                                \
 		if (hart->float_use < HART_FLOAT_DIRTY || !mmu_hit(entry, at, sizeof(type))) { \
-			load_slowly(hart, op, at, sizeof(type));                               \
+			load_slowly(hart, op, sizeof(type));                                   \
 			return;                                                                \
 		}                                                                              \
 		memcpy(&value, (const void *)(entry->add + (uintptr_t)at), sizeof(type));      \
@@ -52,7 +59,7 @@ static void store_slowly(struct hart *hart, const struct op *op, uint64_t at, un
 		const type value = (type)hart->f[op->rs2];                                    \
                                                                                               \
 		if (hart->float_use == HART_FLOAT_OFF || !mmu_hit(entry, at, sizeof(type))) { \
-			store_slowly(hart, op, at, sizeof(type), value);                      \
+			store_slowly(hart, op, sizeof(type), value);                          \
 			return;                                                               \
 		}                                                                             \
 		memcpy((void *)(entry->add + (uintptr_t)at), &value, sizeof(type));           \

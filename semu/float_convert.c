@@ -5,7 +5,7 @@
 
 /* ---- between integers and numbers; bits 20 and 21 choose signed word, unsigned word, signed, unsigned ---- */
 
-void float_slow_to_integer(struct hart *hart, const struct op *op)
+OP_FRAMED(float_slow_to_integer)
 {
 	const struct ieee_format *format = float_format(op);
 	const unsigned kind = float_word(op) >> 20 & 3;
@@ -13,21 +13,21 @@ void float_slow_to_integer(struct hart *hart, const struct op *op)
 	uint64_t value;
 
 	if (!float_rounding(hart, op, &mode))
-		return;
+		return false;
 	value = ieee_to_integer(format, float_operand(hart, format, op->rs1), !(kind & 1), kind & 2 ? 64 : 32, &mode);
 	float_raise(hart, mode.flags);
 	hart->x[op->rd] = value;
-	op_next(hart, op);
+	return true;
 }
 
-void float_slow_from_integer(struct hart *hart, const struct op *op)
+OP_FRAMED(float_slow_from_integer)
 {
 	const struct ieee_format *format = float_format(op);
 	uint64_t value = hart->x[op->rs1];
 	struct ieee_mode mode;
 
 	if (!float_rounding(hart, op, &mode))
-		return;
+		return false;
 	switch (float_word(op) >> 20 & 3) {
 	case 0:
 		value = (uint64_t)(int64_t)(int32_t)(uint32_t)value;
@@ -41,7 +41,7 @@ void float_slow_from_integer(struct hart *hart, const struct op *op)
 	value = ieee_from_integer(format, value, !(float_word(op) >> 20 & 1), &mode);
 	float_raise(hart, mode.flags);
 	float_result(hart, format, op, value);
-	op_next(hart, op);
+	return true;
 }
 
 /* FCVT.W.D and FCVT.L.D towards zero, as C casts: what is in reach of a signed integer is exact or raises inexact. */
@@ -87,7 +87,7 @@ void float_from_long_d(struct hart *hart, const struct op *op)
 
 /* ---- between the formats ---- */
 
-void float_slow_convert(struct hart *hart, const struct op *op)
+OP_FRAMED(float_slow_convert)
 {
 	const struct ieee_format *to = float_format(op);
 	const struct ieee_format *from = to == &ieee_single ? &ieee_double : &ieee_single;
@@ -95,11 +95,11 @@ void float_slow_convert(struct hart *hart, const struct op *op)
 	uint64_t value;
 
 	if (!float_rounding(hart, op, &mode))
-		return;
+		return false;
 	value = ieee_convert(from, to, float_operand(hart, from, op->rs1), &mode);
 	float_raise(hart, mode.flags);
 	float_result(hart, to, op, value);
-	op_next(hart, op);
+	return true;
 }
 
 void float_widen(struct hart *hart, const struct op *op)
@@ -132,7 +132,7 @@ void float_narrow(struct hart *hart, const struct op *op)
 /* ---- comparisons ---- */
 
 /* FLE, FLT, FEQ are 0, 1, 2 in the place of the rounding. */
-void float_slow_compare(struct hart *hart, const struct op *op)
+OP_FRAMED(float_slow_compare)
 {
 	const struct ieee_format *format = float_format(op);
 	const uint64_t a = float_operand(hart, format, op->rs1), b = float_operand(hart, format, op->rs2);
@@ -140,7 +140,7 @@ void float_slow_compare(struct hart *hart, const struct op *op)
 	bool holds;
 
 	if (!float_reading(hart, op))
-		return;
+		return false;
 	switch (float_word(op) >> 12 & 7) {
 	case 0:
 		holds = ieee_less_or_equal(format, a, b, &mode);
@@ -154,7 +154,7 @@ void float_slow_compare(struct hart *hart, const struct op *op)
 	}
 	float_raise(hart, mode.flags);
 	hart->x[op->rd] = holds;
-	op_next(hart, op);
+	return true;
 }
 
 /* Numbers raise nothing. The host compares them as IEEE does; a NaN, equal to nothing, goes the slow way. */
@@ -190,7 +190,7 @@ COMPARE(lt, <)
 COMPARE(le, <=)
 
 /* FMIN and FMAX are 0 and 1 in the place of the rounding. */
-void float_extreme(struct hart *hart, const struct op *op)
+OP_FRAMED(float_extreme)
 {
 	const struct ieee_format *format = float_format(op);
 	const uint64_t a = float_operand(hart, format, op->rs1), b = float_operand(hart, format, op->rs2);
@@ -198,11 +198,11 @@ void float_extreme(struct hart *hart, const struct op *op)
 	uint64_t value;
 
 	if (!float_writing(hart, op))
-		return;
+		return false;
 	value = float_word(op) >> 12 & 1 ? ieee_maximum(format, a, b, &mode) : ieee_minimum(format, a, b, &mode);
 	float_raise(hart, mode.flags);
 	float_result(hart, format, op, value);
-	op_next(hart, op);
+	return true;
 }
 
 /* ---- bits ---- */

@@ -74,6 +74,17 @@ static inline void op_follow(struct hart *hart, const struct op *op)
 		((const struct op *)link)->run(hart, (const struct op *)link);
 }
 
+/* Defines an operation that keeps something in memory of its own, a variable whose address it hands out: compilers make
+ * no jump of a call while there is such a frame. Its body is a function that returns whether to go on. */
+#define OP_FRAMED(name)                                                                        \
+	static __attribute__((noinline)) bool framed_##name(struct hart *, const struct op *); \
+	__attribute__((noinline)) void name(struct hart *hart, const struct op *op)            \
+	{                                                                                      \
+		if (framed_##name(hart, op))                                                   \
+			op_next(hart, op);                                                     \
+	}                                                                                      \
+	static bool framed_##name(struct hart *hart, const struct op *op)
+
 /* Leaves the block for the trap that the refused access or the illegal instruction brings. */
 void op_fault(struct hart *hart, const struct op *op);
 void op_refuse(struct hart *hart, const struct op *op, uint64_t cause, uint64_t value);

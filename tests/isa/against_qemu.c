@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* against_qemu EXTENSION RESULTS [SEED]: runs random programs (program.h) in a hart and in QEMU's user mode, side by side, and compares
- * every record: all registers and flags after every unit. EXTENSION is one of i m a f d c. The last line is
+ * every record: all registers and flags after every unit. EXTENSION is one of i m a f d c, or i32 m32 a32. The last line is
  * `N passed, N failed, N skipped`; a difference is told with the seed that makes it again. */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "semu/code.h"
 #include "semu/hart.h"
 #include "semu/trap.h"
 #include "tests/isa/program.h"
@@ -36,7 +37,7 @@ struct run {
 	int from_qemu;
 	uint8_t *theirs;
 	unsigned writes;
-	bool differs, ended;
+	bool differs;
 };
 
 /* ---- QEMU ---- */
@@ -47,13 +48,14 @@ static void close_on_exec(int fd)
 }
 
 /* The child: standard output is the pipe. */
-static void become_qemu(int file, int output)
+static void become_qemu(unsigned bits, int file, int output)
 {
+	const char *qemu = bits == 64 ? "qemu-riscv64" : "qemu-riscv32";
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	dup2(output, STDOUT_FILENO);
-	execlp("qemu-riscv64", "qemu-riscv64", path, (char *)NULL);
+	execlp(qemu, qemu, path, (char *)NULL);
 	_exit(NOT_HERE);
 }
 
@@ -74,7 +76,7 @@ static pid_t start_qemu(const struct program *program, int *ret_output)
 	close_on_exec(pipe_ends[1]);
 	child = fork();
 	if (child == 0)
-		become_qemu(file, pipe_ends[1]);
+		become_qemu(program->bits, file, pipe_ends[1]);
 	close(file);
 	close(pipe_ends[1]);
 	*ret_output = pipe_ends[0];
@@ -177,7 +179,6 @@ static uint8_t *memory_at(const struct run *run, uint64_t at)
 
 static void stop(struct run *run)
 {
-	run->ended = true;
 	run->hart.waiting = true;
 }
 
@@ -255,6 +256,7 @@ static void prepare(struct run *run, const struct program *program)
 		.owner = run,
 		.ram_start = PROGRAM_BASE,
 		.ram_bytes = program->memory_bytes + PAGE,
+		.word = program->bits,
 		.load = on_load,
 		.store = on_store,
 		.environment_call = on_call,
@@ -262,7 +264,7 @@ static void prepare(struct run *run, const struct program *program)
 		.ram = aligned_alloc(PAGE, program->memory_bytes + PAGE),
 	};
 	run->theirs = malloc(program->memory_bytes);
-	if (!run->machine.ram || !run->theirs)
+	if (!run->machine.ram || !run->theirs || code_new(&run->machine.code))
 		abort();
 	memset(run->machine.ram, 0, program->memory_bytes + PAGE);
 	memcpy(run->machine.ram, program->image, program->image_bytes);
@@ -289,31 +291,42 @@ static enum outcome compare(const struct program *program)
 	if (child < 0)
 		abort();
 	/* One turn: the end of one would break a reservation. */
-	hart_run(&run->hart, UINT64_MAX);
+	hart_run(&run->hart, INT64_MAX);
 	close(run->from_qemu);
 	waitpid(child, &status, 0);
+	if (!run->differs && (run->writes != 2 * program->sets || status)) {
+		printf("  ended after %u of %u writes; QEMU's status is 0x%x\n", run->writes, 2 * program->sets,
+		       (unsigned)status);
+		run->differs = true;
+	}
 	outcome = run->differs ? DIFFERENT : SAME;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_HERE)
 		outcome = NO_QEMU;
+	code_free(run->machine.code);
 	free(run->machine.ram);
 	free(run->theirs);
 	free(run);
 	return outcome;
 }
 
-static enum outcome compare_seed(char extension, uint64_t seed, uint64_t results)
+static enum outcome compare_seed(const char *extension, uint64_t seed, uint64_t results)
 {
-	struct program *program = program_new(extension, 64, seed, results);
+	struct program *program = program_new(extension[0], extension[1] ? 32 : 64, seed, results);
 	enum outcome outcome;
 
 	if (!program)
 		abort();
 	outcome = compare(program);
 	if (outcome == DIFFERENT)
-		printf("seed %" PRIu64 ": against_qemu %c %" PRIu64 " %" PRIu64 " makes it again\n", seed, extension,
+		printf("seed %" PRIu64 ": against_qemu %s %" PRIu64 " %" PRIu64 " makes it again\n", seed, extension,
 		       results, seed);
 	program_free(program);
 	return outcome;
+}
+
+static bool is_extension(const char *name)
+{
+	return strchr("imafdc", name[0]) && (!name[1] || (strchr("ima", name[0]) && !strcmp(name + 1, "32")));
 }
 
 int main(int argc, char **argv)
@@ -322,18 +335,18 @@ int main(int argc, char **argv)
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
 	enum outcome outcome = SAME;
 
-	if (!results || !strchr("imafdc", argv[1][0])) {
-		fprintf(stderr, "usage: against_qemu i|m|a|f|d|c RESULTS [SEED]\n");
+	if (!results || !is_extension(argv[1])) {
+		fprintf(stderr, "usage: against_qemu i|m|a|f|d|c|i32|m32|a32 RESULTS [SEED]\n");
 		return 2;
 	}
 	printf("%s: %" PRIu64 " results from seed %" PRIu64 "\n", argv[1], results, seed);
 	for (uint64_t done = 0; done < results && outcome == SAME; done += RESULTS_AT_ONCE, seed++) {
 		const uint64_t left = results - done;
 
-		outcome = compare_seed(argv[1][0], seed, left < RESULTS_AT_ONCE ? left : RESULTS_AT_ONCE);
+		outcome = compare_seed(argv[1], seed, left < RESULTS_AT_ONCE ? left : RESULTS_AT_ONCE);
 	}
 	if (outcome == NO_QEMU)
-		printf("qemu-riscv64 is not here\n");
+		printf("QEMU's user mode is not here\n");
 	printf("%d passed, %d failed, %d skipped\n", outcome == SAME, outcome == DIFFERENT, outcome == NO_QEMU);
 	return outcome == DIFFERENT;
 }

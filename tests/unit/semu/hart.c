@@ -120,6 +120,44 @@ static void a_loop_counts_its_instructions(void **state)
 	assert_int_equal(board->hart.instret, 202);
 }
 
+/* Blocks jump to blocks for a whole turn: an operation that left a frame behind would use up the stack. */
+static void a_long_turn_needs_no_more_stack_than_a_short_one(void **state)
+{
+	static const uint32_t words[] = {
+		0x00b5262f, /* amoadd.w a2,a1,(a0) */
+		0x1005262f, /* lr.w a2,(a0) */
+		0x18b5262f, /* sc.w a2,a1,(a0) */
+		0x00152603, /* lw a2,1(a0) */
+		0x00b520a3, /* sw a1,1(a0) */
+		0x00152607, /* flw fa2,1(a0) */
+		0x00a520a7, /* fsw fa0,1(a0) */
+		0x1ab51653, /* fdiv.d fa2,fa0,fa1,rtz */
+		0x5a0515d3, /* fsqrt.d fa1,fa0,rtz */
+		0x6ab51643, /* fmadd.d fa2,fa0,fa1,fa3,rtz */
+		0xc2250653, /* fcvt.l.d a2,fa0,rne */
+		0xd2259653, /* fcvt.d.l fa2,a1,rtz */
+		0x40151653, /* fcvt.s.d fa2,fa0,rtz */
+		0x2ab50653, /* fmin.d fa2,fa0,fa1 */
+		0xa0b50653, /* fle.s a2,fa0,fa1 */
+		0x22b50653, /* fsgnj.d fa2,fa0,fa1 */
+		0xe2051653, /* fclass.d a2,fa0 */
+	};
+	struct board *board = *state;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		board_reset(board);
+		board->hart.x[A0] = DATA;
+		board->hart.f[A0] = 0x7ff0000000000001;
+		board->hart.sstatus |= SSTATUS_FS;
+		hart_choose_tlb(&board->hart);
+		/* the instruction; j -4 */
+		board_run(board, (uint32_t[]){words[i], 0xffdff06f}, 2);
+		hart_run(&board->hart, 400000);
+		assert_int_equal(board->hart.traps, 0);
+		assert_true(board->hart.instret >= 401000);
+	}
+}
+
 static void a_jump_through_its_own_link_register_goes_to_the_old_value(void **state)
 {
 	struct board *board = *state;
@@ -335,6 +373,7 @@ int main(void)
 		TEST(atomics_return_what_was_there),
 		TEST(a_conditional_store_needs_its_reservation),
 		TEST(a_loop_counts_its_instructions),
+		TEST(a_long_turn_needs_no_more_stack_than_a_short_one),
 		TEST(a_jump_through_its_own_link_register_goes_to_the_old_value),
 		TEST(an_illegal_instruction_names_itself),
 		TEST(a_user_gets_no_further_than_a_trap),
