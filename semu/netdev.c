@@ -282,9 +282,9 @@ int netdev_new(const char *words, const struct netdev_setup *setup, struct netde
 	struct netdev *netdev = calloc(1, sizeof(*netdev));
 	struct spec spec;
 	struct error error = {0};
-	char line[NETDEV_ERROR_BYTES] = "";
 	int code;
 
+	*ret_error = '\0';
 	if (!netdev) {
 		snprintf(ret_error, NETDEV_ERROR_BYTES, "-n %s: no memory", words);
 		return -ENOMEM;
@@ -295,10 +295,11 @@ int netdev_new(const char *words, const struct netdev_setup *setup, struct netde
 	if (code == 0)
 		code = take_mac(netdev, &spec, setup, false, &error);
 	if (code == 0)
-		code = open_kind(netdev, &spec, setup, line, &error);
+		code = open_kind(netdev, &spec, setup, ret_error, &error);
 	if (code < 0) {
 		netdev_free(netdev);
-		snprintf(ret_error, NETDEV_ERROR_BYTES, "%s%s", *line ? "" : "-n ", *line ? line : error.text);
+		if (!*ret_error)
+			snprintf(ret_error, NETDEV_ERROR_BYTES, "-n %s", error.text);
 		return code;
 	}
 	*ret_netdev = netdev;
