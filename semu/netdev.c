@@ -70,6 +70,16 @@ static void text_add_word(struct text *text, const char *word)
 	text_add(text, "'");
 }
 
+/* A kind comes first but for network=NAME, which says it all. */
+static int parse(const char *words, struct spec *ret_spec, struct error *ret_error)
+{
+	static const char network[] = "network=";
+	char text[SPEC_BYTES_MAX + sizeof(network)];
+
+	snprintf(text, sizeof(text), "%s%s", strncmp(words, network, strlen(network)) == 0 ? "network," : "", words);
+	return spec_parse(ret_spec, text, ret_error);
+}
+
 /* ---- the card's address ---- */
 
 /* Made of what was typed, so that the guest keeps its lease from one start to the next. On a network that is shared the
@@ -189,7 +199,7 @@ static void own_path(char *path, size_t bytes, const char *called)
 static int refuse_tap(const char *name, int code, const struct netdev_setup *setup, char *ret_error)
 {
 	static const char device[] = "/dev/net/tun";
-	bool closed = access(device, R_OK | W_OK) < 0;
+	bool closed = code == -EACCES;
 	struct text text = {ret_error, NETDEV_ERROR_BYTES};
 	char path[1024];
 
@@ -261,11 +271,36 @@ static int open_tap(struct netdev *netdev, struct spec *spec, const struct netde
 	return code;
 }
 
+/* ---- network=NAME ---- */
+
+static int open_network(struct netdev *netdev, struct spec *spec, const char *name, const struct netdev_setup *setup,
+			struct error *ret_error)
+{
+	char path[GW_PATH_BYTES], escaped[2 * GW_PATH_BYTES], words[SPEC_BYTES_MAX];
+	char guest[SPEC_BYTES_MAX + sizeof(escaped) + 32];
+	struct gw_error why;
+	int code = gw_network_find(setup->session, name, "stream", path, &why);
+
+	if (code < 0)
+		return error_set(ret_error, code, "%s", why.text);
+	code = make_wire(netdev, spec, ret_error);
+	if (code < 0)
+		return code;
+	write_words(spec, words, sizeof(words));
+	snprintf(guest, sizeof(guest), "stream,connect=%s%s", spec_escape(path, escaped, sizeof(escaped)), words);
+	snprintf(netdev->text, sizeof(netdev->text), "network %.100s", name);
+	return join(netdev, guest, ret_error);
+}
+
 /* ---- any of them ---- */
 
 static int open_kind(struct netdev *netdev, struct spec *spec, const struct netdev_setup *setup, char *ret_line,
 		     struct error *ret_error)
 {
+	const char *name = spec_string(spec, "network");
+
+	if (strcmp(spec->kind, "network") == 0 && name)
+		return open_network(netdev, spec, name, setup, ret_error);
 	if (strcmp(spec->kind, "user") == 0 || strcmp(spec->kind, "none") == 0)
 		return open_gateway(netdev, spec, ret_error);
 	if (strcmp(spec->kind, "tap") == 0)
@@ -291,9 +326,9 @@ int netdev_new(const char *words, const struct netdev_setup *setup, struct netde
 	}
 	netdev->on_line = setup->on_line;
 	netdev->owner = setup->owner;
-	code = spec_parse(&spec, words, &error);
+	code = parse(words, &spec, &error);
 	if (code == 0)
-		code = take_mac(netdev, &spec, setup, false, &error);
+		code = take_mac(netdev, &spec, setup, strcmp(spec.kind, "network") == 0, &error);
 	if (code == 0)
 		code = open_kind(netdev, &spec, setup, ret_error, &error);
 	if (code < 0) {

@@ -25,7 +25,7 @@ struct args {
 	const char *memory;
 	char mac[18];
 	unsigned mtu_bytes;
-	char path[HYPERVISOR_WAYS][RUNTIME_PATH_BYTES]; /* "" where no such socket is served */
+	char path[HYPERVISOR_WAYS][RUNDIR_PATH_BYTES]; /* "" where no such socket is served */
 };
 
 /* What a hypervisor's line is made of, with places to fill; QEMU's is hypervisor.c's. */

@@ -92,7 +92,7 @@ static int capture_plain(struct capture *capture, const char *base, const char *
 {
 	size_t used = strlen(capture->words);
 
-	if (maybe_name && !capture->has_plain && config_check_name(word, NULL) == 0 && runtime_pid(base, word)) {
+	if (maybe_name && !capture->has_plain && config_check_name(word, NULL) == 0 && rundir_pid(base, word)) {
 		capture->name = word;
 		capture->has_plain = true;
 		return 0;
@@ -367,7 +367,7 @@ static int capture_main(struct capture *capture, struct error *ret_error)
 static int capture_run(int count, char **words)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
-	char base[RUNTIME_PATH_BYTES];
+	char base[RUNDIR_PATH_BYTES];
 	struct arguments arguments;
 	struct error error = {0};
 	int result;

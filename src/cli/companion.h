@@ -21,7 +21,7 @@ struct companion {
 	bool verbose;
 	char *const *words; /* the command's as they were typed; NULL: none */
 	char folder[4096];  /* where relative paths begin */
-	char base[RUNTIME_PATH_BYTES];
+	char base[RUNDIR_PATH_BYTES];
 	struct child child;
 };
 

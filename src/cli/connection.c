@@ -21,9 +21,9 @@ struct names {
 	char all[300];
 };
 
-int connection_base(char base[RUNTIME_PATH_BYTES], struct error *ret_error)
+int connection_base(char base[RUNDIR_PATH_BYTES], struct error *ret_error)
 {
-	return runtime_base(getenv("XDG_RUNTIME_DIR"), geteuid(), base, ret_error);
+	return rundir_base(getenv("XDG_RUNTIME_DIR"), geteuid(), base, ret_error);
 }
 
 static void on_name(void *owner, const char *name, pid_t pid)
@@ -49,7 +49,7 @@ static int connection_choose(struct connection *connection, const char *name, st
 		if (result < 0)
 			return result;
 		snprintf(connection->name, sizeof(connection->name), "%s", name);
-		connection->pid = runtime_pid(connection->base, name);
+		connection->pid = rundir_pid(connection->base, name);
 		if (!connection->pid)
 			return error_set(ret_error, -ENOENT, "no network %s runs; guestwire ls lists those that do",
 					 name);
@@ -66,8 +66,8 @@ static int connection_choose(struct connection *connection, const char *name, st
 static int connection_connect(struct connection *connection, struct error *ret_error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char path[RUNTIME_PATH_BYTES];
-	int result = runtime_path(connection->base, connection->name, "control", path, ret_error);
+	char path[RUNDIR_PATH_BYTES];
+	int result = rundir_path(connection->base, connection->name, "control", path, ret_error);
 
 	if (result < 0)
 		return result;

@@ -20,13 +20,13 @@ enum connection_limits {
 struct connection {
 	int fd;
 	pid_t pid;
-	char base[RUNTIME_PATH_BYTES];
+	char base[RUNDIR_PATH_BYTES];
 	char name[CONFIG_NAME_BYTES + 1];
 	struct lines lines;
 };
 
 /* The folder of this user's networks. */
-int connection_base(char base[RUNTIME_PATH_BYTES], struct error *ret_error);
+int connection_base(char base[RUNDIR_PATH_BYTES], struct error *ret_error);
 /* `name` NULL: the one that runs, when it is the only one. 0 or negative errno and a text; then connection_done(). */
 int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error);
 void connection_done(struct connection *connection);

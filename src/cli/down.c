@@ -33,7 +33,7 @@ static void down_wait_process(pid_t pid)
 static int down_wait(const struct connection *connection, struct error *ret_error)
 {
 	for (int i = 0; i < DOWN_WAIT_MS / DOWN_STEP_MS; i++) {
-		if (runtime_pid(connection->base, connection->name) != connection->pid) {
+		if (rundir_pid(connection->base, connection->name) != connection->pid) {
 			down_wait_process(connection->pid);
 			return 0;
 		}

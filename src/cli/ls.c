@@ -68,7 +68,7 @@ static void ls_print(const char *base, bool json)
 static int ls_run(int count, char **words)
 {
 	static const struct argument options[] = {{"json", 0, false}, {0}};
-	char base[RUNTIME_PATH_BYTES];
+	char base[RUNDIR_PATH_BYTES];
 	struct arguments arguments;
 	struct error error = {0};
 	bool json = false;

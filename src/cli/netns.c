@@ -71,7 +71,7 @@ struct netns {
 	struct netports netports;
 	struct holder holder;
 	bool over; /* the holder is gone */
-	char resolv_conf[RUNTIME_PATH_BYTES];
+	char resolv_conf[RUNDIR_PATH_BYTES];
 	char *resolv_text;
 };
 
@@ -190,8 +190,8 @@ static void netns_on_address(void *owner, const struct gw_address_info *info)
 static int netns_write_resolv_conf(struct netns *netns, struct error *ret_error)
 {
 	const char *text = netns->resolv_text;
-	int fd, result = runtime_path(netns->companion.base, netns->companion.config.name, "resolv.conf",
-				      netns->resolv_conf, ret_error);
+	int fd, result = rundir_path(netns->companion.base, netns->companion.config.name, "resolv.conf",
+				     netns->resolv_conf, ret_error);
 
 	if (result < 0)
 		return result;

@@ -54,7 +54,7 @@ struct run {
 	struct wordlist whole; /* as they are started */
 	unsigned mtu_bytes;
 	int ends[2]; /* {fd}: the network's and the hypervisor's; -1: none */
-	char path[HYPERVISOR_WAYS][RUNTIME_PATH_BYTES];
+	char path[HYPERVISOR_WAYS][RUNDIR_PATH_BYTES];
 	char mac[18];
 };
 
@@ -150,8 +150,8 @@ static int run_complete(struct run *run, struct error *ret_error)
 	int result = connection_base(run->companion.base, ret_error);
 
 	for (unsigned i = HYPERVISOR_AUTO + 1; result == 0 && i < HYPERVISOR_WAYS; i++) {
-		result = runtime_path(run->companion.base, run->companion.config.name,
-				      hypervisor_way_name((enum hypervisor_way)i), run->path[i], ret_error);
+		result = rundir_path(run->companion.base, run->companion.config.name,
+				     hypervisor_way_name((enum hypervisor_way)i), run->path[i], ret_error);
 		places.path[i] = run->path[i];
 	}
 	if (result == 0)
@@ -178,7 +178,7 @@ static int run_prepare(void *owner, struct error *ret_error)
 
 static int run_serve_path(struct gw_network *network, const char *kind, const char *path, struct error *ret_error)
 {
-	char spec[2 * RUNTIME_PATH_BYTES + 64], escaped[2 * RUNTIME_PATH_BYTES];
+	char spec[2 * RUNDIR_PATH_BYTES + 64], escaped[2 * RUNDIR_PATH_BYTES];
 	struct gw_error error = {0};
 
 	snprintf(spec, sizeof(spec), "%s,name=%s,path=%s", kind, kind, spec_escape(path, escaped, sizeof(escaped)));

@@ -232,7 +232,7 @@ static void up_on_up(void *owner, struct gw_network *network, const char *contro
 
 static int up_serve(struct up *up, struct daemon *daemon, struct detach *detach, struct error *ret_error)
 {
-	char base[RUNTIME_PATH_BYTES], *pidfile = NULL, *log_file = NULL;
+	char base[RUNDIR_PATH_BYTES], *pidfile = NULL, *log_file = NULL;
 	int result;
 
 	if ((result = up_place(up, ret_error)) < 0 || (result = connection_base(base, ret_error)) < 0 ||

@@ -135,11 +135,11 @@ static int daemon_add_guest(struct running *running, const char *text, const cha
 /* One of each kind of socket, each in the folder under its kind's name. */
 static int daemon_add_usual_guests(struct running *running, struct error *ret_error)
 {
-	char path[RUNTIME_PATH_BYTES], escaped[2 * RUNTIME_PATH_BYTES], text[2 * RUNTIME_PATH_BYTES + 64];
+	char path[RUNDIR_PATH_BYTES], escaped[2 * RUNDIR_PATH_BYTES], text[2 * RUNDIR_PATH_BYTES + 64];
 	int result = 0;
 
 	for (size_t i = 0; served_kinds[i] && result == 0; i++) {
-		result = runtime_path(running->daemon->base, running->daemon->name, served_kinds[i], path, ret_error);
+		result = rundir_path(running->daemon->base, running->daemon->name, served_kinds[i], path, ret_error);
 		if (result < 0)
 			return result;
 		snprintf(text, sizeof(text), "%s,name=%s,path=%s", served_kinds[i], served_kinds[i],
@@ -232,7 +232,7 @@ static void daemon_on_table(void *owner, const struct gw_network_info *info)
 static int daemon_start(struct running *running, struct error *ret_error)
 {
 	const struct daemon *daemon = running->daemon;
-	char path[RUNTIME_PATH_BYTES], ready[64];
+	char path[RUNDIR_PATH_BYTES], ready[64];
 	int result;
 
 	if ((result = log_open(&running->log, daemon->log_file, daemon->verbose, ret_error)) < 0)
@@ -242,7 +242,7 @@ static int daemon_start(struct running *running, struct error *ret_error)
 	    (result = daemon_start_network(running, ret_error)) < 0 ||
 	    (result = daemon_add_guests(running, ret_error)) < 0 ||
 	    (result = daemon_add_forwards(running, ret_error)) < 0 ||
-	    (result = runtime_path(daemon->base, daemon->name, "control", path, ret_error)) < 0 ||
+	    (result = rundir_path(daemon->base, daemon->name, "control", path, ret_error)) < 0 ||
 	    (result = server_new(running->network, path, &running->log, &running->server, ret_error)) < 0 ||
 	    (result = daemon_write_pid(running, ret_error)) < 0)
 		return result;

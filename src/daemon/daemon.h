@@ -16,7 +16,7 @@ struct log;
 struct daemon {
 	const struct config *config; /* without guests: one of each kind is served in the runtime folder */
 	const char *name;
-	const char *base; /* runtime_base() */
+	const char *base; /* rundir_base() */
 	struct detach *detach;
 	const char *pidfile;       /* or NULL */
 	const char *log_file;      /* or NULL: standard error */

@@ -19,41 +19,6 @@ enum {
 	CLAIM_TRIES = 100,
 };
 
-static int runtime_join(char path[RUNTIME_PATH_BYTES], struct error *ret_error, const char *a, const char *b,
-			const char *c)
-{
-	char whole[4096];
-	int length = snprintf(whole, sizeof(whole), "%s/%s%s%s", a, b, c ? "/" : "", c ? c : "");
-
-	if (length < 0 || length >= RUNTIME_PATH_BYTES)
-		return error_set(
-			ret_error, -ENAMETOOLONG,
-			"%s/%s: longer than the %d bytes of a socket's path; set XDG_RUNTIME_DIR to a shorter one", a,
-			b, RUNTIME_PATH_BYTES - 1);
-	memcpy(path, whole, (size_t)length + 1);
-	return 0;
-}
-
-int runtime_base(const char *session, uid_t uid, char base[RUNTIME_PATH_BYTES], struct error *ret_error)
-{
-	bool given = session && session[0] == '/';
-
-	if (uid == 0 && given && strcmp(session, "/run/user/0") == 0)
-		given = false;
-	if (given)
-		return runtime_join(base, ret_error, session, "guestwire", NULL);
-	if (uid == 0)
-		return runtime_join(base, ret_error, "/run", "guestwire", NULL);
-	snprintf(base, RUNTIME_PATH_BYTES, "/tmp/guestwire-%lu", (unsigned long)uid);
-	return 0;
-}
-
-int runtime_path(const char *base, const char *name, const char *file, char path[RUNTIME_PATH_BYTES],
-		 struct error *ret_error)
-{
-	return runtime_join(path, ret_error, base, name, file);
-}
-
 /* A folder of our own: made, or found to be ours and closed to others. In /tmp anybody may have made it before us. */
 static int runtime_make(const char *path, struct error *ret_error)
 {
@@ -84,21 +49,6 @@ static int runtime_make_base(const char *path, struct error *ret_error)
 	return runtime_make(path, ret_error);
 }
 
-static struct flock runtime_lock_all(void)
-{
-	return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
-}
-
-/* Who holds the lock; 0: nobody. */
-static pid_t runtime_holder(int fd)
-{
-	struct flock lock = runtime_lock_all();
-
-	if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
-		return 0;
-	return lock.l_pid > 0 ? lock.l_pid : -1; /* a process of another pid namespace has no number here */
-}
-
 /* Whether the file that is open is the one that the path leads to. */
 static bool runtime_same(int fd, const char *path)
 {
@@ -119,14 +69,14 @@ static void runtime_remove(const struct runtime *runtime)
 /* One try: 0 taken; -EAGAIN: the folder went away meanwhile; -EEXIST: somebody has it. */
 static int runtime_try(struct runtime *runtime, const char *name, struct error *ret_error)
 {
-	struct flock lock = runtime_lock_all();
-	char path[RUNTIME_PATH_BYTES];
+	struct flock lock = rundir_lock();
+	char path[RUNDIR_PATH_BYTES];
 	int fd, result = runtime_make_base(runtime->base, ret_error);
 
 	if (result == 0 && (result = runtime_make(runtime->folder, ret_error)) < 0)
 		rmdir(runtime->base);
 	if (result == 0)
-		result = runtime_path(runtime->base, name, "lock", path, ret_error);
+		result = rundir_path(runtime->base, name, "lock", path, ret_error);
 	if (result < 0)
 		return result == -ENOENT ? -EAGAIN : result;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -138,7 +88,7 @@ static int runtime_try(struct runtime *runtime, const char *name, struct error *
 	if (fcntl(fd, F_SETLK, &lock) < 0) {
 		result = error_set(ret_error, -EEXIST,
 				   "network %s is running already (pid %d); guestwire down %s ends it", name,
-				   (int)runtime_holder(fd), name);
+				   (int)rundir_holder(fd), name);
 		close(fd);
 		return result;
 	}
@@ -173,7 +123,7 @@ int runtime_claim(struct runtime *runtime, const char *base, const char *name, s
 
 	*runtime = (struct runtime){.lock = -1};
 	snprintf(runtime->base, sizeof(runtime->base), "%s", base);
-	result = runtime_path(base, name, NULL, runtime->folder, ret_error);
+	result = rundir_path(base, name, NULL, runtime->folder, ret_error);
 	if (result < 0)
 		return result;
 	result = -EAGAIN;
@@ -197,22 +147,6 @@ void runtime_release(struct runtime *runtime)
 	runtime->lock = -1;
 }
 
-pid_t runtime_pid(const char *base, const char *name)
-{
-	char path[RUNTIME_PATH_BYTES];
-	pid_t pid;
-	int fd;
-
-	if (runtime_path(base, name, "lock", path, NULL) < 0)
-		return 0;
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return 0;
-	pid = runtime_holder(fd);
-	close(fd);
-	return pid;
-}
-
 size_t runtime_each(const char *base, void (*on_name)(void *owner, const char *name, pid_t pid), void *owner)
 {
 	struct dirent **entries;
@@ -221,7 +155,7 @@ size_t runtime_each(const char *base, void (*on_name)(void *owner, const char *n
 
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
-		pid_t pid = config_check_name(name, NULL) == 0 ? runtime_pid(base, name) : 0;
+		pid_t pid = config_check_name(name, NULL) == 0 ? rundir_pid(base, name) : 0;
 
 		if (pid) {
 			on_name(owner, name, pid);

@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "daemon/runtime.h"
 
-static char base[RUNTIME_PATH_BYTES];
+static char base[RUNDIR_PATH_BYTES];
 
 static int make_base(void **state)
 {
@@ -41,30 +41,6 @@ static int remove_base(void **state)
 	return rmdir(base);
 }
 
-static void the_folder_follows_from_the_user_and_the_session(void **state)
-{
-	static const struct {
-		const char *session;
-		uid_t uid;
-		const char *wanted;
-	} rows[] = {
-		{"/run/user/1000", 1000, "/run/user/1000/guestwire"},
-		{NULL, 1000, "/tmp/guestwire-1000"},
-		{"", 1000, "/tmp/guestwire-1000"},
-		{"relative", 1000, "/tmp/guestwire-1000"},
-		{NULL, 0, "/run/guestwire"},
-		{"/run/user/0", 0, "/run/guestwire"},
-		{"/somewhere", 0, "/somewhere/guestwire"},
-	};
-	char path[RUNTIME_PATH_BYTES];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(runtime_base(rows[i].session, rows[i].uid, path, NULL), 0);
-		assert_string_equal(path, rows[i].wanted);
-	}
-}
-
 /* As on a disk where a folder still fits and a file does not. */
 static void without_a_lock_no_folder_stays_behind(void **state)
 {
@@ -81,17 +57,6 @@ static void without_a_lock_no_folder_stays_behind(void **state)
 	assert_non_null(strstr(error.text, "/guestwire/lab/lock: "));
 	assert_int_equal(access(base, F_OK), -1);
 	runtime_release(&runtime);
-}
-
-static void a_folder_too_long_for_a_socket_is_refused(void **state)
-{
-	char session[200] = "/", path[RUNTIME_PATH_BYTES];
-	struct error error = {0};
-
-	(void)state;
-	memset(session + 1, 'x', sizeof(session) - 2);
-	assert_int_equal(runtime_base(session, 0, path, &error), -ENAMETOOLONG);
-	assert_non_null(strstr(error.text, "XDG_RUNTIME_DIR"));
 }
 
 static void a_claimed_folder_is_private_and_goes_again(void **state)
@@ -119,7 +84,7 @@ static pid_t claim_elsewhere(int *ret_ready)
 	child = fork();
 	if (child == 0) {
 		struct runtime runtime;
-		char path[RUNTIME_PATH_BYTES + 16];
+		char path[RUNDIR_PATH_BYTES + 16];
 
 		if (runtime_claim(&runtime, base, "lab", NULL) < 0)
 			_exit(1);
@@ -154,7 +119,7 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 	struct runtime runtime;
 	struct seen seen = {.names = ""};
 	struct error error = {0};
-	char wanted[200], path[RUNTIME_PATH_BYTES];
+	char wanted[200], path[RUNDIR_PATH_BYTES];
 	int ready;
 	pid_t other = claim_elsewhere(&ready);
 
@@ -163,7 +128,7 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 		 (int)other);
 	assert_int_equal(runtime_claim(&runtime, base, "lab", &error), -EEXIST);
 	assert_string_equal(error.text, wanted);
-	assert_int_equal(runtime_pid(base, "lab"), other);
+	assert_int_equal(rundir_pid(base, "lab"), other);
 	assert_int_equal(runtime_each(base, on_name, &seen), 1);
 	assert_string_equal(seen.names, "lab");
 	assert_int_equal(seen.pid, other);
@@ -171,9 +136,9 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 	kill(other, SIGKILL);
 	assert_int_equal(waitpid(other, NULL, 0), other);
 	close(ready);
-	assert_int_equal(runtime_pid(base, "lab"), 0);
+	assert_int_equal(rundir_pid(base, "lab"), 0);
 	assert_int_equal(runtime_each(base, on_name, &seen), 0);
-	assert_int_equal(runtime_path(base, "lab", "stream", path, NULL), 0);
+	assert_int_equal(rundir_path(base, "lab", "stream", path, NULL), 0);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(runtime_claim(&runtime, base, "lab", NULL), 0);
 	assert_int_equal(access(path, F_OK), -1);
@@ -185,7 +150,7 @@ static void a_network_that_never_was_has_no_process(void **state)
 	struct seen seen = {.names = ""};
 
 	(void)state;
-	assert_int_equal(runtime_pid(base, "nothere"), 0);
+	assert_int_equal(rundir_pid(base, "nothere"), 0);
 	assert_int_equal(runtime_each(base, on_name, &seen), 0);
 }
 
@@ -208,8 +173,6 @@ static void a_folder_that_others_may_write_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_folder_follows_from_the_user_and_the_session),
-		cmocka_unit_test(a_folder_too_long_for_a_socket_is_refused),
 		cmocka_unit_test(a_claimed_folder_is_private_and_goes_again),
 		cmocka_unit_test(a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_killed),
 		cmocka_unit_test(without_a_lock_no_folder_stays_behind),
