@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Vhost-user guests, and guestwire itself, that begin anew. The topology is kit/vhost.py's."""
+import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
-from kit import eventually, guests
+from kit import eventually, guests, images
+from kit.far import WORLD
 from kit.vhost import MACS, addressed, network, nothing_was_lost, to_world
 
 
@@ -52,3 +57,23 @@ def test_a_guestwire_that_begins_anew_goes_on(wire, tmp_path, closing, end, pack
         guest.run("kill $(cat /tmp/ping); ping -q -A -c 1000 -s 1400 -w 30 10.0.2.2", 60)
         guest.dhcp()
     assert not any(reason.startswith(("ring-", "vhost-")) and reason != "ring-off" for port in lab.show()["ports"] for reason in port.get("drops") or {})
+
+
+def test_ipxe_boots_over_it(far, tmp_path, closing):
+    """DHCP names a script, TFTP brings it and the initramfs, HTTP the kernel; what they start is on the network again."""
+    kernel, initrd = images.debian_guest("cloud-amd64")
+    files = tmp_path / "files"
+    files.mkdir()
+    shutil.copy(initrd, files / "initrd")
+    (files / "start").write_text(f"#!ipxe\nkernel http://{WORLD[4]}:8080/{os.path.basename(kernel)} {guests.CMDLINE} by=ipxe\n"
+                                 "initrd tftp://${next-server}/initrd\nboot\n")
+    lab = network(far, tmp_path, options=f",tftp={files},bootfile=start")
+    lab.start(lab.world, sys.executable, "-m", "http.server", "8080", "--bind", WORLD[4], "--directory", os.path.dirname(kernel),
+              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0], netboot=True))
+    guest.ready(120)
+    assert "by=ipxe" in guest.run("cat /proc/cmdline")
+    addressed(guest)
+    assert reached(guest)
+    nothing_was_lost(lab)
+    assert not any("queue-full" in drops for drops in lab.drops().values() if drops)  # TCP waits for room, and TFTP for its answer

@@ -11,6 +11,9 @@ import time
 from kit import images, missing, need
 
 
+CMDLINE = "console=ttyS0 panic=-1 mitigations=off no_timer_check quiet"
+
+
 class Console:
     """A guest's shell: run() gives a command's output and status."""
 
@@ -87,29 +90,28 @@ class Console:
 
 
 def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256, processors=1, more=(),
-         reboots=False, inside=None):
+         reboots=False, netboot=False, inside=None):
     """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0, `inside` the namespace of its tap; `more` are words
-    of the command line. TCG does
+    of the command line. Where it boots over the network it has no kernel, and QEMU's own choice of a ROM. TCG does
     `rep movsb` byte by byte, hence erms=off: what is copied costs a third. On a busy machine the kernel's look at its timer
     fails, hence no_timer_check."""
     need("qemu-system-x86_64")
-    kernel, initrd = images.debian_guest(flavour)
-    nic = f"{device},netdev=n0,romfile=" + (f",mac={mac}" if mac else "")
+    boots = ["-kernel", (image := images.debian_guest(flavour))[0], "-initrd", image[1], "-append", CMDLINE] if not netboot else []
+    nic = f"{device},netdev=n0" + ("" if netboot else ",romfile=") + (f",mac={mac}" if mac else "")
     command = inside.command if inside else lambda *words: words
-    return Console(name, command("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,erms=off", "-smp", str(processors), "-m", str(memory),
-                          "-nodefaults", "-no-user-config", "-display", "none", *([] if reboots else ["-no-reboot"]), "-serial", "stdio", "-kernel", kernel,
-                          "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off no_timer_check quiet", *more, "-netdev", netdev, "-device", nic),
-                   folder)
+    return Console(name, command("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,erms=off", "-smp", str(processors),
+                                 "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", *([] if reboots else ["-no-reboot"]),
+                                 "-serial", "stdio", *boots, *more, "-netdev", netdev, "-device", nic), folder)
 
 
-def qemu_vhost(name, folder, socket, mac=None, queues=1, options="", memory=256, more=(), reboots=False):
+def qemu_vhost(name, folder, socket, mac=None, queues=1, options="", memory=256, more=(), reboots=False, netboot=False):
     """A QEMU guest whose memory is the wire. `options` are the device's; QEMU 7.2 under TCG crashes itself with MSI-X, hence
     vectors=0. It has as many processors as queues: the driver takes no more queues than those."""
     shared = ["-object", f"memory-backend-memfd,id=m0,size={memory}M,share=on", "-machine", "memory-backend=m0",
               "-chardev", f"socket,id=c0,path={socket},reconnect=1"]
     device = "virtio-net-pci,vectors=0" + (",mq=on" if queues > 1 else "") + options
     return qemu(name, folder, f"vhost-user,id=n0,chardev=c0,queues={queues}", device, mac, memory=memory, processors=queues,
-                more=[*shared, *more], reboots=reboots)
+                more=[*shared, *more], reboots=reboots, netboot=netboot)
 
 
 def uml(name, folder, vector, mac, memory=256, inside=None):
