@@ -419,17 +419,29 @@ bool ethswitch_run(struct ethswitch *ethswitch)
 /* ---- room ---- */
 
 /* The one port that an address leads to, when it may be written to directly. */
-static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *from, const struct destination *to,
-				     uint32_t wanted)
+static struct port *ethswitch_lender(struct ethswitch *ethswitch, struct port *from, const struct destination *to)
 {
 	struct port *port = mactable_find(&ethswitch->addresses, mactable_number(to->mac), to->vlan, ethswitch->now_us);
 
-	if (!port || port == from || !port->ops->reserve || ethswitch_isolates(from, port))
-		return NULL;
-	/* What is larger than a frame will want to be segmented there. */
-	if (wanted > port->accepts.frame_bytes && !(port->accepts.tso4 && port->accepts.tso6))
-		return NULL;
-	return port;
+	return port && port != from && port->ops->reserve && !ethswitch_isolates(from, port) ? port : NULL;
+}
+
+/* True when that is the answer. What is larger than a frame of the port's and has to be cut for it is pushed, out of a pool
+ * frame; that there is room for the least frame says that nothing waits in the port's queue, which will hold the others. */
+static bool ethswitch_reserve_in(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted,
+				 struct room *ret_room, int *ret_error)
+{
+	bool whole = wanted <= port->accepts.frame_bytes || (port->accepts.tso4 && port->accepts.tso6);
+
+	*ret_room = (struct room){.queue = 0};
+	if (!whole)
+		least = wanted = FRAME_BYTES_MIN;
+	*ret_error = port->ops->reserve(port, flow, least, wanted, ret_room);
+	ret_room->port = port;
+	if (*ret_error < 0 || whole)
+		return true;
+	port->ops->cancel(port, ret_room);
+	return false;
 }
 
 int ethswitch_reserve(struct port *from, const struct destination *to, uint32_t least, uint32_t wanted,
@@ -446,13 +458,9 @@ int ethswitch_reserve(struct port *from, const struct destination *to, uint32_t 
 		return -EMSGSIZE;
 	if (wanted > FRAME_BYTES_MAX)
 		wanted = FRAME_BYTES_MAX;
-	port = ethswitch_lender(ethswitch, from, to, wanted);
-	if (port) {
-		ret_room->queue = 0;
-		error = port->ops->reserve(port, to->flow, least, wanted, ret_room);
-		ret_room->port = port;
+	port = ethswitch_lender(ethswitch, from, to);
+	if (port && ethswitch_reserve_in(port, to->flow, least, wanted, ret_room, &error))
 		return error;
-	}
 	ethswitch->busy = true; /* a borrowed frame may need a flush */
 	bytes = delivery_borrow(ethswitch);
 	ethswitch->busy = false;

@@ -106,16 +106,34 @@ static void a_port_without_the_offload_gets_segments_out_of_a_pool_frame(void **
 {
 	(void)state;
 	start_lender((struct port_accepts){.frame_bytes = 1514});
-	produce(7, 60000, tso); /* larger than a frame of this port: its room is not asked for */
-	assert_int_equal(lender.committed + lender.cancelled, 0);
+	produce(7, 60000, tso); /* larger than a frame of this port: its room is asked for, and not used */
+	assert_int_equal(lender.committed, 0);
+	assert_int_equal(lender.cancelled, 1);
 	assert_int_equal(lender.record.count, 43);
 	check_segments(&lender.record, false, 60000);
 	forget();
 	record_port_clear(&lender.record);
 	produce(7, 1000, (struct offload){CSUM_PARTIAL, GSO_NONE, false, 34, 16, 0}); /* lent, but not as it is */
-	assert_int_equal(lender.cancelled, 1);
+	assert_int_equal(lender.cancelled, 2);
 	assert_int_equal(lender.record.count, 1);
 	check_segments(&lender.record, false, 1000);
+	end_lender();
+}
+
+static void what_is_to_be_cut_for_a_port_waits_while_it_has_no_room(void **state)
+{
+	struct room room;
+
+	(void)state;
+	start_lender((struct port_accepts){.frame_bytes = 1514});
+	lender.error = -EAGAIN;
+	lender.queue = 3;
+	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(7), .flow = 5}, 1514, 60054,
+					   &room),
+			 -EAGAIN);
+	assert_ptr_equal(room.port, &lender.record.port);
+	assert_int_equal(room.queue, 3);
+	assert_int_equal(lender.flow, 5);
 	end_lender();
 }
 
@@ -184,6 +202,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_known_port_lends_its_own_room),
 		TEST(a_port_without_the_offload_gets_segments_out_of_a_pool_frame),
+		TEST(what_is_to_be_cut_for_a_port_waits_while_it_has_no_room),
 		TEST(several_or_unknown_destinations_get_a_pool_frame),
 		TEST(refusals_of_room_tell_whom_to_wait_for),
 		TEST(a_room_that_is_cancelled_or_refused_goes_back),
