@@ -8,6 +8,7 @@
 
 #include "semu/compressed.h"
 #include "semu/decode.h"
+#include "semu/fuse.h"
 #include "semu/hart.h"
 #include "semu/narrow.h"
 #include "semu/op.h"
@@ -174,6 +175,7 @@ static void end_block(struct builder *builder)
 
 static struct op *finish(struct code *code, const struct builder *builder)
 {
+	fuse_block(builder->ops, builder->used);
 	code->ops_used += builder->used;
 	builder->page->entries[builder->start / 2] = builder->ops;
 	return builder->ops;

@@ -137,6 +137,14 @@ void op_refuse(struct hart *hart, const struct op *op, uint64_t cause, uint64_t 
 	X(sw, uint32_t) \
 	X(sd, uint64_t)
 
+#define OP_LOAD_TWO(X) \
+	X(lw, int32_t) \
+	X(ld, int64_t)
+
+#define OP_STORE_TWO(X) \
+	X(sw, uint32_t) \
+	X(sd, uint64_t)
+
 #define OP_BRANCHES(X)                   \
 	X(beq, a == b)                   \
 	X(bne, a != b)                   \
@@ -160,12 +168,15 @@ void op_refuse(struct hart *hart, const struct op *op, uint64_t cause, uint64_t 
 #define OP_DECLARE_BOTH(name, expression) hart_run_op integer_##name, integer_##name##_immediate;
 #define OP_DECLARE_INTEGER(name, expression) hart_run_op integer_##name;
 #define OP_DECLARE_ACCESS(name, type) hart_run_op access_##name;
+#define OP_DECLARE_TWO(name, type) hart_run_op access_two_##name;
 #define OP_DECLARE_JUMP(name, expression) hart_run_op jump_##name;
 #define OP_DECLARE_ATOMIC(name, expression) hart_run_op atomic_##name##_w, atomic_##name##_d;
 OP_INTEGER(OP_DECLARE_BOTH)
 OP_REGISTERS(OP_DECLARE_INTEGER)
 OP_LOADS(OP_DECLARE_ACCESS)
 OP_STORES(OP_DECLARE_ACCESS)
+OP_LOAD_TWO(OP_DECLARE_TWO)
+OP_STORE_TWO(OP_DECLARE_TWO)
 OP_BRANCHES(OP_DECLARE_JUMP)
 OP_ATOMICS(OP_DECLARE_ATOMIC)
 hart_run_op integer_constant, integer_pc;
@@ -174,6 +185,7 @@ hart_run_op atomic_lr_w, atomic_lr_d, atomic_sc_w, atomic_sc_d;
 hart_run_op system_nothing, system_pause, system_fence_i, system_ecall, system_ebreak, system_sret, system_wfi,
 	system_sfence, system_csr;
 hart_run_op system_illegal;
+hart_run_op fuse_move;
 hart_run_op narrow_mulh, narrow_mulhsu, narrow_mulhu, narrow_pc, narrow_link, narrow_register, narrow_unaligned_link,
 	narrow_unaligned_branch;
 
