@@ -260,7 +260,7 @@ format:
 # ---- installing ----
 
 .PHONY: install install.bin uninstall dist clean
-install: $(O)/guestwire $(LIBRARY)
+install: $(O)/guestwire $(O)/semu $(LIBRARY)
 	@VERSION=$(VERSION) BUILT=$(O) scripts/install put
 install.bin: $(O)/guestwire
 	@VERSION=$(VERSION) BUILT=$(O) scripts/install put-program

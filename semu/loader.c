@@ -57,7 +57,7 @@ static int read_open(int fd, struct loader_file *file)
 	if (S_ISDIR(status.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(status.st_mode))
-		return -EINVAL;
+		return -ENOEXEC;
 	file->count = (size_t)status.st_size;
 	file->bytes = malloc(file->count + 1);
 	if (!file->bytes)
@@ -76,7 +76,7 @@ int loader_read(const char *path, struct loader_file *ret_file, struct error *re
 	if (failed) {
 		loader_done(&file);
 		return error_set(ret_error, failed, "%s: %s; give a file that can be read", path,
-				 failed == -EINVAL ? "not a regular file" : error_name(failed));
+				 failed == -ENOEXEC ? "not a regular file" : error_name(failed));
 	}
 	*ret_file = file;
 	return 0;
@@ -129,10 +129,10 @@ static int refuse_kind(const struct loader_file *file, struct error *ret_error)
 
 		if (file->count < end || memcmp(file->bytes + KINDS[i].at, KINDS[i].bytes, KINDS[i].count))
 			continue;
-		return error_set(ret_error, -EINVAL, "%s: %s%s%s", file->path, KINDS[i].what,
+		return error_set(ret_error, -ENOEXEC, "%s: %s%s%s", file->path, KINDS[i].what,
 				 KINDS[i].after ? file->path : "", KINDS[i].after ? KINDS[i].after : "");
 	}
-	return error_set(ret_error, -EINVAL, "%s: not a kernel; give a RISC-V Linux Image", file->path);
+	return error_set(ret_error, -ENOEXEC, "%s: not a kernel; give a RISC-V Linux Image", file->path);
 }
 
 /* How many bytes the file must have, as its EFI header tells; 0: it tells nothing. */
@@ -160,9 +160,9 @@ static int check_kernel(const struct loader_file *file, struct image_header *ret
 		return refuse_kind(file, ret_error);
 	memcpy(&header, file->bytes, sizeof(header));
 	if (header.flags & IMAGE_BIG_ENDIAN)
-		return error_set(ret_error, -EINVAL, "%s: a big-endian kernel; give a little-endian one", file->path);
+		return error_set(ret_error, -ENOEXEC, "%s: a big-endian kernel; give a little-endian one", file->path);
 	if (bytes_wanted(file, &header) > file->count)
-		return error_set(ret_error, -EINVAL, "%s: truncated: it has %zu bytes of %llu; fetch it again",
+		return error_set(ret_error, -ENOEXEC, "%s: truncated: it has %zu bytes of %llu; fetch it again",
 				 file->path, file->count, (unsigned long long)bytes_wanted(file, &header));
 	if (header.image_bytes < file->count)
 		header.image_bytes = file->count;
@@ -179,7 +179,7 @@ static uint64_t mebibytes(uint64_t bytes)
 
 static int refuse_room(const char *path, uint64_t needed, uint64_t ram_bytes, struct error *ret_error)
 {
-	return error_set(ret_error, -EINVAL,
+	return error_set(ret_error, -ENOEXEC,
 			 "%s: needs a machine of %llu MiB, and this one has %llu; give it more by -m %lluM", path,
 			 (unsigned long long)mebibytes(needed), (unsigned long long)mebibytes(ram_bytes),
 			 (unsigned long long)mebibytes(needed));
@@ -194,10 +194,10 @@ int loader_plan(const struct loader_file *kernel, const struct loader_file *init
 	uint64_t end;
 
 	if (check_kernel(kernel, &header, ret_error))
-		return -EINVAL;
+		return -ENOEXEC;
 	end = header.text_offset + header.image_bytes;
 	if (header.text_offset > MAP_RAM_MOST || header.image_bytes > MAP_RAM_MOST || end > MAP_RAM_MOST)
-		return error_set(ret_error, -EINVAL,
+		return error_set(ret_error, -ENOEXEC,
 				 "%s: its header asks for more memory than a machine can have; fetch it again",
 				 kernel->path);
 	if (end + MAP_DTB_BYTES > top)

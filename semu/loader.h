@@ -30,7 +30,7 @@ struct loader_layout {
 	uint64_t tree;
 };
 
-/* Whether the kernel can be booted and where all of it goes; -EINVAL. */
+/* Whether the kernel can be booted and where all of it goes; -ENOEXEC. */
 int loader_plan(const struct loader_file *kernel, const struct loader_file *initrd, unsigned word, uint64_t ram_bytes,
 		struct loader_layout *ret_layout, struct error *ret_error);
 

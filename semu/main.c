@@ -111,7 +111,7 @@ static int read_tree(struct program *program, struct error *ret_error)
 	struct devicetree_facts facts = {0};
 
 	if (program->tree.bytes && devicetree_read(program->tree.bytes, program->tree.count, &facts))
-		return error_set(ret_error, -EINVAL, "%s: not a device tree; make one: dtc -o minimal.dtb minimal.dts",
+		return error_set(ret_error, -ENOEXEC, "%s: not a device tree; make one: dtc -o minimal.dtb minimal.dts",
 				 options->tree);
 	snprintf(program->arguments, sizeof(program->arguments), "%s %s", LOADER_PANIC,
 		 options->arguments ? options->arguments
@@ -240,6 +240,49 @@ static void handle_signals(struct machine *machine)
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 }
 
+/* ---- for whoever asked by -v ---- */
+
+static void tell_parts(const struct program *program)
+{
+	const struct devicetree_config *told = &program->told;
+	const struct loader_layout *layout = &program->layout;
+
+	fprintf(stderr, "semu: rv%u, %u hart%s, %llu MiB; kernel at 0x%llx, device tree at 0x%llx", told->word,
+		told->harts, told->harts > 1 ? "s" : "", (unsigned long long)(told->ram_bytes >> 20),
+		(unsigned long long)layout->kernel, (unsigned long long)layout->tree);
+	if (layout->initrd)
+		fprintf(stderr, ", initramfs at 0x%llx", (unsigned long long)layout->initrd);
+	fprintf(stderr, "\n");
+}
+
+static const char *end_name(enum machine_end end)
+{
+	switch (end) {
+	case MACHINE_OFF:
+		return "the guest powered off";
+	case MACHINE_REBOOT:
+		return "the guest reboots";
+	case MACHINE_FAILED:
+		return "the guest's system failed";
+	case MACHINE_QUIT:
+	case MACHINE_RUNS:
+		break;
+	}
+	return "the machine was switched off";
+}
+
+static void tell_end(const struct program *program, enum machine_end end)
+{
+	const struct machine *machine = program->machine;
+	const double seconds = (double)clock_ticks(&machine->aclint.clock) / machine->aclint.clock.hz;
+	uint64_t instructions = 0;
+
+	for (unsigned i = 0; i < machine->hart_count; i++)
+		instructions += machine->harts[i]->instret;
+	fprintf(stderr, "semu: %s after %.1f s and %.0f million instructions\n", end_name(end), seconds,
+		(double)instructions / 1e6);
+}
+
 static int run(struct program *program, struct error *ret_error)
 {
 	enum machine_end end = MACHINE_REBOOT;
@@ -249,11 +292,16 @@ static int run(struct program *program, struct error *ret_error)
 		failed = load(program, ret_error);
 		if (!failed)
 			end = machine_run(program->machine);
+		if (!failed && program->options.verbose)
+			tell_end(program, end);
 	}
 	terminal_close(&program->terminal);
 	if (failed)
 		return complain(ret_error);
-	return end == MACHINE_FAILED ? EXIT_GUEST_FAILED : EXIT_OK;
+	if (end != MACHINE_FAILED)
+		return EXIT_OK;
+	fprintf(stderr, "semu: the guest's system failed; what it printed last says why\n");
+	return EXIT_GUEST_FAILED;
 }
 
 static int plug_in(struct program *program)
@@ -280,6 +328,8 @@ static int start(struct program *program)
 	code = plug_in(program);
 	if (code)
 		return code;
+	if (program->options.verbose)
+		tell_parts(program);
 	handle_signals(program->machine);
 	terminal->on_input = on_input;
 	terminal->on_room = on_output_room;

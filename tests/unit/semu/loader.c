@@ -76,15 +76,15 @@ static void what_does_not_fit_says_how_much_would_do(void **state)
 
 	(void)state;
 	assert_int_equal(loader_plan(&kernel, &NO_FILE, 64, 33 * MIB, &layout, &error), 0);
-	assert_int_equal(loader_plan(&kernel, &NO_FILE, 64, 32 * MIB, &layout, &error), -EINVAL);
+	assert_int_equal(loader_plan(&kernel, &NO_FILE, 64, 32 * MIB, &layout, &error), -ENOEXEC);
 	assert_string_equal(error.text,
 			    "Image: needs a machine of 33 MiB, and this one has 32; give it more by -m 33M");
-	assert_int_equal(loader_plan(&kernel, &initrd, 64, 64 * MIB, &layout, &error), -EINVAL);
+	assert_int_equal(loader_plan(&kernel, &initrd, 64, 64 * MIB, &layout, &error), -ENOEXEC);
 	assert_string_equal(error.text,
 			    "rootfs.cpio: needs a machine of 73 MiB, and this one has 64; give it more by -m 73M");
 	assert_int_equal(loader_plan(&kernel, &initrd, 64, 73 * MIB, &layout, &error), 0);
 	put64(bytes + 16, UINT64_MAX - MIB);
-	assert_int_equal(loader_plan(&kernel, &NO_FILE, 64, 64 * MIB, &layout, &error), -EINVAL);
+	assert_int_equal(loader_plan(&kernel, &NO_FILE, 64, 64 * MIB, &layout, &error), -ENOEXEC);
 	assert_string_equal(error.text,
 			    "Image: its header asks for more memory than a machine can have; fetch it again");
 }
@@ -114,15 +114,15 @@ static void what_is_no_kernel_is_told_for_what_it_is(void **state)
 		file = image(bytes, MIB);
 		memset(bytes + 48, 0, 16);
 		memcpy(bytes + table[i].at, table[i].bytes, table[i].count);
-		assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -EINVAL);
+		assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -ENOEXEC);
 		assert_string_equal(error.text, table[i].text);
 	}
 	file = image(bytes, MIB);
 	for (file.count = 0; file.count < 64; file.count++)
-		assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -EINVAL);
+		assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -ENOEXEC);
 	bytes[24] = 1;
 	file.count = IMAGE_BYTES;
-	assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -EINVAL);
+	assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -ENOEXEC);
 	assert_string_equal(error.text, "Image: a big-endian kernel; give a little-endian one");
 }
 
@@ -143,7 +143,7 @@ static void a_truncated_kernel_is_found_by_its_sections(void **state)
 	file.count = 6144;
 	assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), 0);
 	file.count = 6143;
-	assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -EINVAL);
+	assert_int_equal(loader_plan(&file, &NO_FILE, 64, 64 * MIB, &layout, &error), -ENOEXEC);
 	assert_string_equal(error.text, "Image: truncated: it has 6143 bytes of 6144; fetch it again");
 }
 
@@ -167,7 +167,7 @@ static void a_file_is_read_whole(void **state)
 	assert_int_equal(loader_read("/nowhere/Image", &file, &error), -ENOENT);
 	assert_string_equal(error.text, "/nowhere/Image: No such file or directory; give a file that can be read");
 	assert_int_equal(loader_read("/tmp", &file, &error), -EISDIR);
-	assert_int_equal(loader_read("/dev/null", &file, &error), -EINVAL);
+	assert_int_equal(loader_read("/dev/null", &file, &error), -ENOEXEC);
 	assert_string_equal(error.text, "/dev/null: not a regular file; give a file that can be read");
 }
 
