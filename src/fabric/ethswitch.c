@@ -189,8 +189,10 @@ static void ethswitch_tell(const struct ethswitch *ethswitch, const struct macta
 	case MACTABLE_NOTHING:
 		break;
 	case MACTABLE_LEARNED:
+		if (news->second)
+			port_room_returned(news->second);
 		if (config->on_learned)
-			config->on_learned(config->owner, news->first, mac);
+			config->on_learned(config->owner, news->first, mac, news->second);
 		break;
 	case MACTABLE_CLAIMED:
 		if (config->on_claim)

@@ -10,10 +10,12 @@
  *   owner silent for CLAIM_US after the claim, or detached -> moved: the claimant owns it
  * What was heard before the claim says nothing: a guest that moves was alive at its old port until just now. In a conflict
  * the claim is made anew, and on_claim() called again, whenever the owner has been silent for CLAIM_US: a guest that went
- * without a word loses its address in the end. A port whose lock is this address takes it at once from one
+ * without a word loses its address in the end. From a port that knows its guest to be away (port.h: a vhost-user guest whose
+ * rings are stopped, as they are when it has been migrated) anybody takes it at once. A port whose lock is this address takes it at once from one
  * that is not locked to it, and an uplink from anyone. The gateway's address belongs to the first uplink that
  * uses it. This is also what stops loops between networks: a frame that comes back carries an address owned elsewhere. With
- * mac_move every claim moves at once, and MOVES_MAX moves in a second are SOURCE_FLAPPING.
+ * mac_move every claim moves at once, and MOVES_MAX moves in a second are SOURCE_FLAPPING. Who waits for room at the port
+ * that an address has moved from is called, to ask at the other.
  *
  * Order of delivery: ethswitch_input() routes each frame of the batch to queue() of its ports, then flush()es the dirty
  * ones. A frame handed in or room reserved meanwhile is a programming error: ports keep what they have and
@@ -60,8 +62,9 @@ struct ethswitch_config {
 	struct mac gateway; /* no guest may use it; all zero: there is none */
 	size_t frames;      /* pool frames of FRAME_BYTES_MAX and a header's room; 0: 64 */
 	size_t blocks;      /* blocks for the ports' queues; 0: 4096 */
-	/* All may be NULL. on_learned: an address is new on this port (joined, moved or came back after ageing). */
-	void (*on_learned)(void *owner, struct port *port, struct mac mac);
+	/* All may be NULL. on_learned: an address is new on this port (joined, came back after ageing, or moved there from
+	 * `before`, which is NULL otherwise). */
+	void (*on_learned)(void *owner, struct port *port, struct mac mac, struct port *before);
 	void (*on_claim)(void *owner, struct port *first, struct port *second, struct mac mac);
 	void (*on_conflict)(void *owner, struct port *first, struct port *second, struct mac mac);
 	/* The first drop for this reason on this port. */

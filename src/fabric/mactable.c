@@ -162,12 +162,15 @@ static void mactable_learn(struct mactable *table, struct port *port, uint64_t k
 static void mactable_give(struct mactable *table, struct mactable_entry *entry, struct port *port, uint64_t now_us,
 			  struct mactable_news *news)
 {
-	entry->port->learned--;
+	struct port *before = entry->port;
+
+	before->learned--;
 	port->learned++;
 	entry->port = port;
 	entry->heard_us = now_us;
 	mactable_end_claim(table, entry);
 	mactable_learned(port, mactable_mac(entry->key), news);
+	news->second = before;
 }
 
 static enum drop_reason mactable_move(struct mactable *table, struct mactable_entry *entry, struct port *port,
@@ -187,7 +190,7 @@ static enum drop_reason mactable_move(struct mactable *table, struct mactable_en
 /* May this port take the address without asking? */
 static bool mactable_at_once(const struct mactable *table, const struct port *owner, const struct port *port)
 {
-	if (port->uplink)
+	if (port->uplink || owner->away)
 		return true;
 	return port->locked ? !owner->locked : table->mac_move && !owner->locked;
 }

@@ -53,7 +53,7 @@ struct mactable {
 /* What a frame's source address changed. */
 enum mactable_event {
 	MACTABLE_NOTHING,
-	MACTABLE_LEARNED,  /* new on this port: joined, moved, or back after ageing */
+	MACTABLE_LEARNED,  /* new on `first`: joined, back after ageing, or moved there from `second` */
 	MACTABLE_CLAIMED,  /* `first` should be asked whether it is alive; `second` wants its address */
 	MACTABLE_CONFLICT, /* both are alive; told of two addresses of a port at most, each once, while it lasts */
 };

@@ -125,6 +125,8 @@ struct port {
 	bool locked;     /* mac=: only this source address */
 	struct mac lock;
 
+	bool away; /* its kind's own: nothing can come from the far end now, so its addresses go to whoever uses them */
+
 	struct counters counters;
 	void *owner; /* network's record of the guest */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fabric/ethswitch.h"
 #include "fabric/steer.h"
 #include "nat/nat_state.h"
 
@@ -168,9 +169,22 @@ void flow_free(struct flow *flow)
 	pool_give(&table->pool, flow);
 }
 
-bool flow_is_owner(const struct flow *flow, const struct port *port, struct mac mac, uint16_t vlan)
+/* The port where the switch knows its guest now, or NULL. A frame's coming from there is not enough: the switch lets
+ * addresses through that it has no room to remember. */
+static struct port *flow_home(const struct flow *flow)
 {
-	return flow->port == port && mac_equal(flow->mac, mac) && flow->vlan == vlan;
+	struct port *home = ethswitch_find(flow->nat->config.ethswitch, flow->mac, flow->vlan);
+
+	return home && !home->uplink ? home : NULL;
+}
+
+bool flow_is_owner(struct flow *flow, struct port *port, struct mac mac, uint16_t vlan)
+{
+	if (!mac_equal(flow->mac, mac) || flow->vlan != vlan)
+		return false;
+	if (flow->port != port && flow_home(flow) == port)
+		flow->port = port;
+	return flow->port == port;
 }
 
 void flow_set_spare(struct flow *flow, enum flow_spare spare)
@@ -224,10 +238,14 @@ void flow_port_gone(struct flow_table *table, struct port *port)
 {
 	list_for_each_safe (at, &table->all) {
 		struct flow *flow = container_of(at, struct flow, all);
+		struct port *home;
 
 		if (flow->port != port)
 			continue;
-		if (flow == table->nat->running)
+		home = flow_home(flow);
+		if (home && home != port)
+			flow->port = home;
+		else if (flow == table->nat->running)
 			table->nat->doomed = true;
 		else
 			flow->ops->end(flow);

@@ -4,7 +4,9 @@
  * nothing of protocols but struct flow_ops.
  *
  * Memory for all flows is reserved at start and touched as it is used. A flow is found by its addresses alone; it belongs to
- * one guest's port, MAC and VLAN, and flow_is_owner() tells who may speak for it.
+ * one guest's port, MAC and VLAN, and flow_is_owner() tells who may speak for it. A guest that moves to another port, as
+ * the switch sees it, takes its flows along: each is found to have moved when the guest next speaks for it, or when the
+ * old port goes.
  *
  * Life: flow_new() -> the protocol's own states -> flow_free(), by the protocol only. The table ends a flow by
  * ops->end(), which must call flow_free() before it returns: when its port goes, when NAT ends, or when the table is full
@@ -120,7 +122,7 @@ bool flow_give_one_up(struct flow_table *table);
 /* Off every list, its timer cleared; the memory is the table's again. */
 void flow_free(struct flow *flow);
 /* May frames from this port, MAC and VLAN speak for it? No: DROP_NAT_FLOW_OWNER. */
-bool flow_is_owner(const struct flow *flow, const struct port *port, struct mac mac, uint16_t vlan);
+bool flow_is_owner(struct flow *flow, struct port *port, struct mac mac, uint16_t vlan);
 
 /* Used now: the last of its kind to be given up. */
 void flow_set_spare(struct flow *flow, enum flow_spare spare);
@@ -136,7 +138,7 @@ void flow_clear_timer(struct flow *flow);
 size_t flow_each(const struct flow_table *table, size_t from, size_t most,
 		 void (*on_flow)(void *owner, const struct flow *flow), void *owner);
 
-/* Ends every flow of this port. */
+/* Ends every flow of this port, but for those whose guest has moved to another. */
 void flow_port_gone(struct flow_table *table, struct port *port);
 
 #endif

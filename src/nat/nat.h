@@ -147,7 +147,8 @@ enum drop_reason nat_input(struct nat *nat, struct port *from, const struct fram
 void nat_flush(struct nat *nat);
 /* Outside. True: there is more to do in the next round. */
 bool nat_run(struct nat *nat);
-/* The guest's port is about to be detached: its flows end. May be called in a delivery. */
+/* The guest's port is about to be detached: its flows end, unless the guest has moved to another. May be called in a
+ * delivery. */
 void nat_port_gone(struct nat *nat, struct port *port);
 /* Outside a delivery. This machine has lost an address: TCP flows whose sockets had it are reset. */
 void nat_address_lost(struct nat *nat);

@@ -226,7 +226,7 @@ void network_on_left(struct gw_network *network, struct port *port, const char *
 	forward_table_forget(&network->forwards);
 }
 
-static void network_on_learned(void *owner, struct port *port, struct mac mac)
+static void network_on_learned(void *owner, struct port *port, struct mac mac, struct port *before)
 {
 	struct gw_network *network = owner;
 	char text[MAC_TEXT_BYTES];
@@ -235,6 +235,10 @@ static void network_on_learned(void *owner, struct port *port, struct mac mac)
 	if (port->uplink)
 		return;
 	returned = record_hear(&network->records, port, mac);
+	if (before) {
+		record_move(before, port);
+		forward_table_forget(&network->forwards);
+	}
 	/* a guest may make up thousands; who shows them shows the first eight, too */
 	if (port->learned <= sizeof(((struct gw_port_info *)0)->macs) / sizeof(char *))
 		event_send(network, GW_EVENT_ADDRESS, port->name, &mac, "%s: %s %s", port->name, mac_format(mac, text),

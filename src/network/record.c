@@ -74,6 +74,15 @@ bool record_hear(struct record_table *table, struct port *port, struct mac mac)
 	return true;
 }
 
+void record_move(const struct port *from, struct port *to)
+{
+	const struct record *before = from->owner;
+	struct record *record = to->owner;
+
+	if (before && record && mac_equal(before->mac, record->mac))
+		record->ip4 = before->ip4;
+}
+
 void record_leave(struct record_table *table, struct port *port)
 {
 	struct record *record = port->owner, *before;

@@ -39,6 +39,8 @@ void record_table_done(struct record_table *table);
 void record_join(struct record_table *table, struct port *port, struct gw_guest *guest);
 /* The port owns this address now. True when a guest came back with it and its counters were taken over. */
 bool record_hear(struct record_table *table, struct port *port, struct mac mac);
+/* The address moved from one port to the other: what is known of the guest by its first address goes along. */
+void record_move(const struct port *from, struct port *to);
 /* Keeps the port's counters and clears port->owner. */
 void record_leave(struct record_table *table, struct port *port);
 

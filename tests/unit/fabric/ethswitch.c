@@ -225,6 +225,34 @@ static void a_reconnect_is_followed_at_once(void **state)
 	assert_ptr_equal(ethswitch_find(ethswitch, mac_of(1), 0), &b.port);
 }
 
+static void on_room(void *owner, struct port *port)
+{
+	(void)port;
+	++*(unsigned *)owner;
+}
+
+static void a_guest_that_is_away_loses_its_address_at_once_and_who_waits_for_it_is_called(void **state)
+{
+	struct port_waiter waiter = {0};
+	unsigned called = 0;
+
+	(void)state;
+	introduce();
+	port_wait(&a.port, &waiter, on_room, &called);
+	a.port.away = true;
+	send(&b, 1, 3);
+	check_counts(0, 0, 0, 1);
+	assert_true(claims == 0 && conflicts == 0);
+	assert_ptr_equal(ethswitch_find(ethswitch, mac_of(1), 0), &b.port);
+	assert_ptr_equal(moved_from, &a.port);
+	assert_int_equal(called, 1);
+	/* back again, it has to ask like anybody */
+	a.port.away = false;
+	send(&a, 1, 3);
+	assert_int_equal(dropped(&a, DROP_SOURCE_CONFLICT), 1);
+	assert_int_equal(claims, 1);
+}
+
 static void a_frame_that_comes_back_by_a_loop_is_refused(void **state)
 {
 	(void)state;
@@ -508,6 +536,7 @@ int main(void)
 		TEST(two_guests_with_one_address_are_told_apart_and_the_first_keeps_it),
 		TEST(a_real_move_is_followed_when_the_owner_does_not_answer),
 		TEST(an_owner_that_answers_the_claim_makes_it_a_conflict),
+		TEST(a_guest_that_is_away_loses_its_address_at_once_and_who_waits_for_it_is_called),
 		TEST(a_reconnect_is_followed_at_once),
 		TEST(a_frame_that_comes_back_by_a_loop_is_refused),
 		TEST(with_mac_move_a_loop_is_flapping),

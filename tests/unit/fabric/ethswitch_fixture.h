@@ -23,16 +23,17 @@ static struct record_port g, a, b, c;
 static struct record_port *const everybody[] = {&g, &a, &b, &c};
 static uint8_t bytes[PACKET_BYTES_MAX];
 static unsigned learned, claims, conflicts;
-static struct port *first_port, *second_port;
+static struct port *first_port, *second_port, *moved_from;
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
-static inline void on_learned(void *owner, struct port *port, struct mac mac)
+static inline void on_learned(void *owner, struct port *port, struct mac mac, struct port *before)
 {
 	(void)owner;
 	(void)port;
 	assert_int_equal(mac.byte[0], 0x52);
 	learned++;
+	moved_from = before;
 }
 
 static inline void on_claim(void *owner, struct port *first, struct port *second, struct mac mac)

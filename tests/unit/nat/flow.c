@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "fabric/ethswitch.h"
 #include "nat/nat_state.h"
 
 enum { FLOWS = 8 };
@@ -17,6 +18,7 @@ enum { FLOWS = 8 };
 struct fixture {
 	struct nat nat;
 	struct loop *loop;
+	struct ethswitch *ethswitch;
 	struct port gateway, one, other;
 	int ended;
 	uint16_t last_ended;
@@ -54,8 +56,31 @@ static uint64_t clock_us(void *owner)
 	return 1;
 }
 
+static void port_queue(struct port *port, const struct frame *frame)
+{
+	(void)port;
+	(void)frame;
+}
+
+static void port_flush(struct port *port)
+{
+	(void)port;
+}
+
+/* The switch hears the guest at this port. */
+static void speak(struct port *port)
+{
+	uint8_t bytes[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
+	struct frame frame;
+
+	frame_init(&frame, bytes, sizeof(bytes));
+	ethswitch_input(port, &frame, 1);
+}
+
 static int set_up(void **state)
 {
+	static const struct port_ops port_ops = {.queue = port_queue, .flush = port_flush};
+	const struct ethswitch_config config = {.mtu_bytes = 1500};
 	const struct hash_key key = {{1, 2}};
 
 	(void)state;
@@ -63,9 +88,14 @@ static int set_up(void **state)
 	assert_int_equal(loop_new(clock_us, NULL, &fixture.loop), 0);
 	fixture.nat.config.loop = fixture.loop;
 	fixture.nat.config.gateway = &fixture.gateway;
-	port_init(&fixture.gateway, NULL, "gateway");
-	port_init(&fixture.one, NULL, "one");
-	port_init(&fixture.other, NULL, "other");
+	assert_int_equal(ethswitch_new(&config, &fixture.ethswitch), 0);
+	ethswitch_set_now(fixture.ethswitch, 1);
+	fixture.nat.config.ethswitch = fixture.ethswitch;
+	port_init(&fixture.gateway, &port_ops, "gateway");
+	port_init(&fixture.one, &port_ops, "one");
+	port_init(&fixture.other, &port_ops, "other");
+	ethswitch_attach(fixture.ethswitch, &fixture.one);
+	ethswitch_attach(fixture.ethswitch, &fixture.other);
 	return flow_table_init(&fixture.nat.flows, &fixture.nat, &key, FLOWS);
 }
 
@@ -73,6 +103,9 @@ static int tear_down(void **state)
 {
 	(void)state;
 	flow_table_done(&fixture.nat.flows);
+	ethswitch_detach(&fixture.one);
+	ethswitch_detach(&fixture.other);
+	ethswitch_free(fixture.ethswitch);
 	loop_free(fixture.loop);
 	return 0;
 }
@@ -162,9 +195,10 @@ static void a_full_table_gives_up_what_is_missed_least_and_the_oldest_of_it(void
 static void only_its_port_mac_and_vlan_own_a_flow(void **state)
 {
 	const struct mac other_mac = {{2, 0, 0, 0, 0, 2}};
-	const struct flow *flow = make(1, &fixture.one);
+	struct flow *flow = make(1, &fixture.one);
 
 	(void)state;
+	speak(&fixture.one);
 	assert_true(flow_is_owner(flow, &fixture.one, guest_mac, 0));
 	assert_false(flow_is_owner(flow, &fixture.other, guest_mac, 0));
 	assert_false(flow_is_owner(flow, &fixture.one, other_mac, 0));
@@ -180,6 +214,26 @@ static void a_port_that_goes_takes_its_flows_along(void **state)
 	assert_int_equal(fixture.ended, FLOWS / 2);
 	assert_null(find(1));
 	assert_non_null(find(2));
+}
+
+static void a_guest_that_moves_takes_its_flows_along(void **state)
+{
+	struct flow *first = make(1, &fixture.one), *second = make(2, &fixture.one);
+
+	(void)state;
+	speak(&fixture.one);
+	assert_false(flow_is_owner(first, &fixture.other, guest_mac, 0));
+	fixture.one.away = true;
+	speak(&fixture.other);
+	assert_true(flow_is_owner(first, &fixture.other, guest_mac, 0));
+	assert_ptr_equal(first->port, &fixture.other);
+	assert_false(flow_is_owner(first, &fixture.one, guest_mac, 0));
+	/* of the second it has said nothing yet */
+	flow_port_gone(&fixture.nat.flows, &fixture.one);
+	assert_int_equal(fixture.ended, 0);
+	assert_ptr_equal(second->port, &fixture.other);
+	flow_port_gone(&fixture.nat.flows, &fixture.other);
+	assert_int_equal(fixture.ended, 2);
 }
 
 static void a_flow_stands_once_on_one_list_that_wakes_it(void **state)
@@ -238,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_its_port_mac_and_vlan_own_a_flow, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flows_are_told_in_parts_each_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_port_that_goes_takes_its_flows_along, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_guest_that_moves_takes_its_flows_along, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_stands_once_on_one_list_that_wakes_it, set_up, tear_down),
 	};
 

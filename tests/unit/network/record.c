@@ -100,6 +100,29 @@ static void a_port_that_was_never_heard_leaves_nothing(void **state)
 	record_table_done(&table);
 }
 
+static void what_is_known_of_a_guest_moves_with_its_address(void **state)
+{
+	static const struct port_ops ops;
+	struct record_table table;
+	struct port from, to;
+
+	(void)state;
+	assert_int_equal(record_table_init(&table), 0);
+	port_init(&from, &ops, "vm");
+	port_init(&to, &ops, "vm");
+	record_join(&table, &from, NULL);
+	record_join(&table, &to, NULL);
+	record_hear(&table, &from, mac_of(1));
+	((struct record *)from.owner)->ip4 = (struct ip4){{10, 0, 2, 15}};
+	record_hear(&table, &to, mac_of(1));
+	record_move(&from, &to);
+	assert_true(ip4_equal(((struct record *)to.owner)->ip4, (struct ip4){{10, 0, 2, 15}}));
+	record_leave(&table, &from);
+	record_move(&from, &to);
+	record_leave(&table, &to);
+	record_table_done(&table);
+}
+
 static void more_guests_than_records_go_without(void **state)
 {
 	static const struct port_ops ops;
@@ -162,6 +185,7 @@ int main(void)
 		cmocka_unit_test(counters_come_back_with_the_address),
 		cmocka_unit_test(the_one_away_for_longest_is_forgotten_first),
 		cmocka_unit_test(a_port_that_was_never_heard_leaves_nothing),
+		cmocka_unit_test(what_is_known_of_a_guest_moves_with_its_address),
 		cmocka_unit_test(more_guests_than_records_go_without),
 		cmocka_unit_test(a_guest_that_reconnects_gets_its_counters_drops_and_lease_back),
 	};
