@@ -61,21 +61,18 @@ static void virtnet_check(struct virtnet *virtnet, uint32_t number)
 	virtnet->owner->on_broken(virtnet, number, ring->ring.broken);
 }
 
-static void virtnet_returned(struct virtnet *virtnet, uint32_t number)
-{
-	virtnet->rings[number].dirty = true;
-	if (virtnet->owner->on_returned)
-		virtnet->owner->on_returned(virtnet, number);
-}
-
 static void virtnet_flush_ring(struct virtnet *virtnet, uint32_t number)
 {
 	struct virtnet_ring *ring = &virtnet->rings[number];
+	bool wanted;
 
 	if (!ring->dirty)
 		return;
 	ring->dirty = false;
-	if (ring_flush(&ring->ring))
+	wanted = ring_flush(&ring->ring);
+	if (virtnet->owner->on_returned)
+		virtnet->owner->on_returned(virtnet, number);
+	if (wanted)
 		virtnet->owner->call(virtnet, number);
 }
 
@@ -150,7 +147,7 @@ static bool virtnet_serve(struct virtnet *virtnet, uint32_t number)
 	for (uint32_t i = 0; i < batch.chains; i++)
 		ring_return(&ring->ring, &virtnet->scratch->chains[i], 0);
 	if (batch.chains > 0)
-		virtnet_returned(virtnet, number);
+		ring->dirty = true;
 	virtnet_flush_ring(virtnet, number);
 	virtnet_check(virtnet, number);
 	return more || ring_arm(&ring->ring);
@@ -201,10 +198,10 @@ static void virtnet_commit_in(struct virtnet *virtnet, uint32_t number, uint32_t
 {
 	struct ring_room *room = &virtnet->scratch->room;
 
+	ring_commit(&virtnet->rings[number].ring, room, bytes);
+	virtnet->rings[number].dirty = true;
 	if (virtnet->owner->on_written)
 		virtnet->owner->on_written(virtnet, room->pieces, room->piece_count, bytes);
-	ring_commit(&virtnet->rings[number].ring, room, bytes);
-	virtnet_returned(virtnet, number);
 }
 
 static void virtnet_count(struct virtnet *virtnet, uint32_t bytes)
@@ -434,6 +431,14 @@ void virtnet_set_features(struct virtnet *virtnet, uint64_t features, uint32_t m
 		virtnet_drop_queued(virtnet, DROP_RING_OFF);
 }
 
+/* A guest none of whose rings runs is not there to say anything. */
+static void virtnet_look_for_guest(struct virtnet *virtnet)
+{
+	virtnet->port.away = true;
+	for (uint32_t number = 1; number < VIRTNET_RINGS_MAX; number += 2)
+		virtnet->port.away &= !virtnet->rings[number].started;
+}
+
 int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *setup)
 {
 	struct virtnet_ring *ring = &virtnet->rings[number];
@@ -452,6 +457,7 @@ int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *s
 	if (error < 0)
 		return error;
 	ring->started = true;
+	virtnet_look_for_guest(virtnet);
 	/* the guest may have kicked before: look */
 	virtnet_kick(virtnet, number);
 	return 0;
@@ -467,6 +473,7 @@ struct ring_base virtnet_stop(struct virtnet *virtnet, uint32_t number)
 		base = ring_base(&ring->ring);
 	}
 	*ring = (struct virtnet_ring){.on = ring->on};
+	virtnet_look_for_guest(virtnet);
 	return base;
 }
 

@@ -71,9 +71,10 @@ struct virtnet_owner {
 	void (*call)(struct virtnet *virtnet, uint32_t ring);
 	/* The guest lied; counted already. Not the place to end the guest: a delivery may be under way. */
 	void (*on_broken)(struct virtnet *virtnet, uint32_t ring, enum drop_reason reason);
-	/* So many bytes from the front of these pieces of the guest's memory were written; NULL while nobody asks. */
+	/* For a log of dirty pages, each behind what it tells of, since the log may be read and cleared at any time; NULL
+	 * while nobody asks. So many bytes from the front of these pieces of the guest's memory were written. */
 	void (*on_written)(struct virtnet *virtnet, const struct iovec *pieces, uint32_t count, uint32_t bytes);
-	/* The ring's own memory was written, by a return; NULL while nobody asks. */
+	/* The ring's own memory was written. */
 	void (*on_returned)(struct virtnet *virtnet, uint32_t ring);
 	/* For show. */
 	void (*look)(const struct virtnet *virtnet, struct port_status *ret_status);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The data plane with an owner of the test's own: what an owner is told, and when. That frames pass is vhost_user.c's. */
+#include "port/virtnet.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "fabric/ethswitch.h"
+#include "kit/ring_driver.h"
+#include "virtio/net.h"
+
+enum { SIZE = 16, PAGES = 64, GUEST = 0x40000000, TO_GUEST = 0, FROM_GUEST = 1 };
+
+struct bed {
+	struct virtnet virtnet;
+	struct virtnet_scratch *scratch;
+	struct ethswitch *ethswitch;
+	uint8_t *memory[2];
+	struct ring_driver drivers[2];
+	unsigned written, returned, harvested; /* how often told; chains that the driver saw when told */
+};
+
+static struct bed *bed_of(struct virtnet *virtnet)
+{
+	return container_of(virtnet, struct bed, virtnet);
+}
+
+static void on_call(struct virtnet *virtnet, uint32_t ring)
+{
+	(void)virtnet;
+	(void)ring;
+}
+
+static void on_broken(struct virtnet *virtnet, uint32_t ring, enum drop_reason reason)
+{
+	(void)virtnet;
+	fail_msg("ring %u broke: %s", ring, drop_text(reason));
+}
+
+/* Whoever copies the memory from now on copies all of it: the count of buffers is the last that is written. */
+static void on_written(struct virtnet *virtnet, const struct iovec *pieces, uint32_t count, uint32_t bytes)
+{
+	const uint8_t *header = pieces[0].iov_base;
+
+	assert_true(count > 0 && bytes > VIRTIO_NET_HEADER_BYTES);
+	assert_true(pieces[0].iov_len >= VIRTIO_NET_HEADER_BYTES);
+	assert_int_equal(header[VIRTIO_NET_BUFFERS_OFFSET], 1);
+	bed_of(virtnet)->written++;
+}
+
+/* The driver sees what was returned already. */
+static void on_returned(struct virtnet *virtnet, uint32_t ring)
+{
+	struct bed *bed = bed_of(virtnet);
+	struct ring_driver_used used;
+
+	bed->returned++;
+	while (ring_driver_harvest(&bed->drivers[ring], &used)) {
+		bed->harvested++;
+		ring_driver_release(&bed->drivers[ring], used.id);
+	}
+}
+
+static const struct virtnet_owner owner = {
+	.call = on_call,
+	.on_broken = on_broken,
+	.on_written = on_written,
+	.on_returned = on_returned,
+};
+
+static void bed_start(struct bed *bed, uint32_t ring)
+{
+	struct ring_setup setup;
+
+	ring_driver_connect(&bed->drivers[ring], &bed->virtnet.memory, true, &setup);
+	assert_int_equal(virtnet_start(&bed->virtnet, ring, &setup), 0);
+	virtnet_switch(&bed->virtnet, ring, true);
+}
+
+static void bed_init(struct bed *bed, bool packed)
+{
+	const struct ethswitch_config config = {.mtu_bytes = 1500};
+	size_t bytes = (ring_driver_bytes(SIZE, PAGES) + 4095) / 4096 * 4096;
+
+	*bed = (struct bed){.scratch = virtnet_scratch_new()};
+	assert_int_equal(ethswitch_new(&config, &bed->ethswitch), 0);
+	virtnet_init(&bed->virtnet, &owner, bed->scratch, "g", ethswitch_blocks(bed->ethswitch), 100000);
+	virtnet_set_features(&bed->virtnet,
+			     VIRTNET_FEATURE(VERSION_1) | VIRTNET_FEATURE(MRG_RXBUF) |
+				     (packed ? VIRTNET_FEATURE(RING_PACKED) : 0),
+			     1500);
+	ethswitch_attach(bed->ethswitch, &bed->virtnet.port);
+	for (uint32_t ring = 0; ring < 2; ring++) {
+		struct ring_driver_setup setup = {.bytes = bytes,
+						  .address = GUEST + 2 * ring * bytes,
+						  .size = SIZE,
+						  .packed = packed,
+						  .seed = ring + 1};
+
+		bed->memory[ring] = setup.memory = aligned_alloc(4096, bytes);
+		memset(bed->memory[ring], 0, bytes);
+		ring_driver_init(&bed->drivers[ring], &setup);
+	}
+}
+
+static void bed_done(struct bed *bed)
+{
+	virtnet_stop(&bed->virtnet, TO_GUEST);
+	virtnet_stop(&bed->virtnet, FROM_GUEST);
+	virtnet_done(&bed->virtnet);
+	ethswitch_detach(&bed->virtnet.port);
+	ethswitch_free(bed->ethswitch);
+	virtnet_scratch_free(bed->scratch);
+	for (int i = 0; i < 2; i++) {
+		ring_driver_done(&bed->drivers[i]);
+		free(bed->memory[i]);
+	}
+}
+
+static void a_log_is_told_of_what_stands_there_already(void **state)
+{
+	uint8_t bytes[100] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
+
+	(void)state;
+	for (int packed = 0; packed < 2; packed++) {
+		struct port *port;
+		struct frame frame;
+		struct bed bed;
+
+		bed_init(&bed, packed);
+		port = &bed.virtnet.port;
+		bed_start(&bed, TO_GUEST);
+		for (int i = 0; i < 4; i++)
+			assert_true(ring_driver_offer_room(&bed.drivers[TO_GUEST], 1526, 1) >= 0);
+		ring_driver_publish(&bed.drivers[TO_GUEST]);
+		frame_init(&frame, bytes, sizeof(bytes));
+		for (int i = 0; i < 3; i++)
+			port->ops->queue(port, &frame);
+		assert_int_equal(bed.written, 3);
+		assert_int_equal(bed.returned, 0);
+		port->ops->flush(port);
+		assert_int_equal(bed.returned, 1);
+		assert_int_equal(bed.harvested, 3);
+		/* and what is still to be shown when the ring stops */
+		port->ops->queue(port, &frame);
+		virtnet_stop(&bed.virtnet, TO_GUEST);
+		assert_int_equal(bed.harvested, 4);
+		bed_done(&bed);
+	}
+}
+
+static void a_guest_is_away_while_no_ring_from_it_runs(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed, false);
+	bed_start(&bed, TO_GUEST);
+	assert_true(bed.virtnet.port.away);
+	virtnet_stop(&bed.virtnet, TO_GUEST);
+	bed_start(&bed, FROM_GUEST);
+	assert_false(bed.virtnet.port.away);
+	virtnet_stop(&bed.virtnet, FROM_GUEST);
+	assert_true(bed.virtnet.port.away);
+	bed_done(&bed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_log_is_told_of_what_stands_there_already),
+		cmocka_unit_test(a_guest_is_away_while_no_ring_from_it_runs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
