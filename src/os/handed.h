@@ -14,7 +14,7 @@ struct handed_memory {
 };
 
 /* Maps `bytes` bytes at `offset` of a file that lives in memory (memfd, tmpfs, huge pages): any other could block a read
- * for ever. The file is sealed against shrinking where it can be. 0; -EINVAL: another kind of file, or one that ends
+ * for ever, and even the question what it is. The file is sealed against shrinking where it can be. 0; -EINVAL: another kind of file, or one that ends
  * before; negative errno. The descriptor stays the caller's. */
 int handed_map(int fd, uint64_t offset, uint64_t bytes, struct handed_memory *ret_memory);
 void handed_unmap(struct handed_memory *memory);
@@ -28,11 +28,12 @@ struct handed_event {
 	bool socket;
 };
 
-/* An eventfd to be read; made non-blocking. 0, or -EINVAL for anything else. */
+/* An eventfd to be read, to be watched by edge; made non-blocking. 0, or -EINVAL for anything else, which is found out
+ * without asking the file's own system, since that may never answer. */
 int handed_event_in(int fd);
 /* One to be written. 0, or -EINVAL for anything else; the descriptor is the event's on success. */
 int handed_event_out(int fd, struct handed_event *ret_event);
-/* False when it cannot be read: it is no eventfd after all. */
+/* Takes back what it counted, as far as one read does; never waits. False when it cannot be read. */
 bool handed_event_clear(int fd);
 /* What does not go at once has been said already. Of none: nothing. */
 void handed_event_signal(struct handed_event event);

@@ -5,21 +5,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+/* Only files of tmpfs and of huge pages have seals, and the kernel itself knows it. fstat() and fstatfs() ask the file's
+ * own system, which in FUSE is a process that may leave the question open for ever. */
 static bool handed_lives_in_memory(int fd)
 {
-	struct statfs system;
-
-	if (fstatfs(fd, &system) < 0)
-		return false;
-	return system.f_type == TMPFS_MAGIC || system.f_type == HUGETLBFS_MAGIC;
+	return fcntl(fd, F_GET_SEALS) >= 0;
 }
 
 int handed_map(int fd, uint64_t offset, uint64_t bytes, struct handed_memory *ret_memory)
@@ -62,12 +59,13 @@ int handed_empty(const struct handed_memory *memory)
 	return map == MAP_FAILED ? -errno : 0;
 }
 
-/* Eventfds and a few others that have no type of their own: of those an eventfd alone can be written 8 bytes. */
-static bool handed_is_event(int fd)
+/* Eventfds and a few others (timers, signals, epoll) have no type; what is remembered of it is enough. */
+static bool handed_has_no_type(int fd)
 {
-	struct stat status;
+	struct statx status;
 
-	return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
+	       (status.stx_mode & S_IFMT) == 0;
 }
 
 static int handed_set_nonblocking(int fd)
@@ -81,7 +79,12 @@ static int handed_set_nonblocking(int fd)
 
 int handed_event_in(int fd)
 {
-	return handed_is_event(fd) ? handed_set_nonblocking(fd) : -EINVAL;
+	uint64_t nothing = 0;
+
+	if (!handed_has_no_type(fd) || handed_set_nonblocking(fd) < 0)
+		return -EINVAL;
+	/* Of those an eventfd alone can be written, and there is always room to add nothing. */
+	return write(fd, &nothing, sizeof(nothing)) == sizeof(nothing) ? 0 : -EINVAL;
 }
 
 static bool handed_is_stream(int fd)
@@ -104,12 +107,10 @@ int handed_event_out(int fd, struct handed_event *ret_event)
 
 bool handed_event_clear(int fd)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	uint64_t count;
+	struct iovec piece = {&count, sizeof(count)};
 
-	if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLIN))
-		return true;
-	return read(fd, &count, sizeof(count)) == sizeof(count) || errno == EAGAIN || errno == EINTR;
+	return preadv2(fd, &piece, 1, -1, RWF_NOWAIT) == sizeof(count) || errno == EAGAIN || errno == EINTR;
 }
 
 void handed_event_signal(struct handed_event event)

@@ -217,7 +217,7 @@ static enum drop_reason vhost_reset(struct vhost_device *device, struct vhost_ex
 {
 	(void)exchange;
 	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++) {
-		vhost_ring_stop(&device->rings[i]);
+		vhost_ring_end(&device->rings[i]);
 		virtnet_switch(&device->virtnet, i, false);
 	}
 	return DROP_NONE;

@@ -111,9 +111,24 @@ enum drop_reason vhost_ring_set_base(struct vhost_ring *ring, uint32_t base)
 	return DROP_NONE;
 }
 
-uint32_t vhost_ring_take_base(struct vhost_ring *ring)
+static void vhost_ring_forget_kick(struct vhost_ring *ring)
+{
+	if (ring->kick >= 0)
+		loop_unwatch(ring->loop, &ring->watch);
+	vhost_ring_close(&ring->kick);
+}
+
+/* A kick that is under way would start it anew: its memory may be another's by then, or its guest's copy of it run
+ * somewhere else. Who starts it again gives it a kick again. */
+void vhost_ring_end(struct vhost_ring *ring)
 {
 	vhost_ring_stop(ring);
+	vhost_ring_forget_kick(ring);
+}
+
+uint32_t vhost_ring_take_base(struct vhost_ring *ring)
+{
+	vhost_ring_end(ring);
 	return ring->base.avail | (vhost_ring_is_packed(ring) ? (uint32_t)ring->base.used << 16 : 0);
 }
 
@@ -124,11 +139,10 @@ enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd)
 		vhost_ring_close(&fd);
 		return DROP_VHOST_EVENT;
 	}
-	if (ring->kick >= 0)
-		loop_unwatch(ring->loop, &ring->watch);
-	vhost_ring_close(&ring->kick);
+	vhost_ring_forget_kick(ring);
 	ring->kick = fd;
 	watch_init(&ring->watch, fd, vhost_ring_on_kick, ring);
+	/* By edge: an eventfd that counts down by one (EFD_SEMAPHORE) stays readable for ever. */
 	if (loop_watch(ring->loop, &ring->watch, LOOP_READ | LOOP_EDGE) < 0) {
 		vhost_ring_close(&ring->kick);
 		return DROP_VHOST_EVENT;
@@ -182,10 +196,7 @@ void vhost_ring_init(struct vhost_ring *ring, uint32_t number, struct virtnet *v
 
 void vhost_ring_done(struct vhost_ring *ring)
 {
-	vhost_ring_stop(ring);
-	if (ring->kick >= 0)
-		loop_unwatch(ring->loop, &ring->watch);
-	vhost_ring_close(&ring->kick);
+	vhost_ring_end(ring);
 	vhost_ring_close(&ring->call.fd);
 	vhost_ring_close(&ring->err.fd);
 }

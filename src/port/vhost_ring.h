@@ -40,7 +40,10 @@ void vhost_ring_done(struct vhost_ring *ring);
 bool vhost_ring_runs(const struct vhost_ring *ring);
 /* DROP_NONE too when something is still to come. */
 enum drop_reason vhost_ring_start(struct vhost_ring *ring);
+/* It goes on when it is started again. */
 void vhost_ring_stop(struct vhost_ring *ring);
+/* No kick starts it any more but that of another descriptor. */
+void vhost_ring_end(struct vhost_ring *ring);
 
 /* What a front end says; DROP_NONE, or why it was not done. */
 enum drop_reason vhost_ring_set_size(struct vhost_ring *ring, uint32_t size);
@@ -51,7 +54,7 @@ enum drop_reason vhost_ring_set_base(struct vhost_ring *ring, uint32_t base);
 enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd);
 enum drop_reason vhost_ring_set_call(struct vhost_ring *ring, int fd);
 enum drop_reason vhost_ring_set_err(struct vhost_ring *ring, int fd);
-/* Stops it: where another back end would go on. */
+/* Ends it: where another back end would go on. */
 uint32_t vhost_ring_take_base(struct vhost_ring *ring);
 
 #endif
