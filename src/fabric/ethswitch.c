@@ -189,8 +189,8 @@ static void ethswitch_tell(const struct ethswitch *ethswitch, const struct macta
 	case MACTABLE_NOTHING:
 		break;
 	case MACTABLE_LEARNED:
-		if (news->second)
-			port_room_returned(news->second);
+		for (uint32_t queue = 0; news->second && queue < PORT_QUEUES_MAX; queue++)
+			port_room_returned(news->second, queue);
 		if (config->on_learned)
 			config->on_learned(config->owner, news->first, mac, news->second);
 		break;

@@ -238,7 +238,7 @@ static void a_guest_that_is_away_loses_its_address_at_once_and_who_waits_for_it_
 
 	(void)state;
 	introduce();
-	port_wait(&a.port, &waiter, on_room, &called);
+	port_wait(&a.port, 0, &waiter, on_room, &called);
 	a.port.away = true;
 	send(&b, 1, 3);
 	check_counts(0, 0, 0, 1);
