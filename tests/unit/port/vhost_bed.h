@@ -50,4 +50,63 @@ static inline void bed_done(struct bed *bed)
 	fixture_free(bed->fixture);
 }
 
+/* Lets the back end work, and reads what it answers. */
+static inline void bed_settle(struct bed *bed)
+{
+	uint8_t answers[1024];
+
+	pump(bed->fixture);
+	while (recv(bed->front.fd, answers, sizeof(answers), MSG_DONTWAIT) > 0)
+		;
+	pump(bed->fixture);
+}
+
+/* What a guest was told of, or left for: the one reason that is no frame's. */
+static inline enum drop_reason bed_verdict(const struct bed *bed)
+{
+	const struct drops *drops = bed->fixture->port_count > 0 ? &bed->port->counters.drops : &bed->fixture->gone;
+
+	for (int i = DROP_VHOST_VERSION; i <= DROP_VHOST_FAULT; i++) {
+		if (drops->count[i] > 0)
+			return (enum drop_reason)i;
+	}
+	return DROP_NONE;
+}
+
+static inline void check_verdict(const struct bed *bed, const char *what, const char *how, enum drop_reason wanted)
+{
+	enum drop_reason verdict = bed_verdict(bed);
+
+	if (verdict != wanted)
+		fail_msg("%s, %s: %s instead of %s", what, how, verdict ? drop_name(verdict) : "nothing",
+			 wanted ? drop_name(wanted) : "nothing");
+	if (wanted == DROP_NONE && bed->fixture->port_count == 0)
+		fail_msg("%s, %s: the guest left: %s", what, how, bed->fixture->reason);
+}
+
+/* How many mappings of files that live in memory there are. */
+static inline unsigned mappings(void)
+{
+	char line[512];
+	unsigned count = 0;
+	FILE *file = fopen("/proc/self/maps", "r");
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, "memfd:") != NULL;
+	fclose(file);
+	return count;
+}
+
+/* Nobody polls for ever: with nothing said nothing happens. */
+static inline void check_rest(const struct bed *bed)
+{
+	struct loop *loop = bed->fixture->loop;
+	int turns = 0;
+
+	while (turns < 20 && (loop_turn(loop, 0) > 0 || loop_timeout_us(loop) >= 0))
+		turns++;
+	assert_true(turns < 20);
+}
+
 #endif
