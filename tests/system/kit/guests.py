@@ -107,7 +107,8 @@ def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud
 def qemu_vhost(name, folder, socket, mac=None, queues=1, options="", memory=256, more=(), reboots=False, netboot=False):
     """A QEMU guest whose memory is the wire. `options` are the device's; QEMU 7.2 under TCG crashes itself with MSI-X, hence
     vectors=0. It has as many processors as queues: the driver takes no more queues than those."""
-    shared = ["-object", f"memory-backend-memfd,id=m0,size={memory}M,share=on", "-machine", "memory-backend=m0",
+    size = memory if isinstance(memory, str) else f"{memory}M"
+    shared = ["-object", f"memory-backend-memfd,id=m0,size={size},share=on", "-machine", "memory-backend=m0",
               "-chardev", f"socket,id=c0,path={socket},reconnect=1"]
     device = "virtio-net-pci,vectors=0" + (",mq=on" if queues > 1 else "") + options
     return qemu(name, folder, f"vhost-user,id=n0,chardev=c0,queues={queues}", device, mac, memory=memory, processors=queues,

@@ -8,23 +8,29 @@
  *   move give  PORT BYTES SEED [FLOWS]            listens and sends
  *   move send  ADDRESS PORT BYTES SEED [FLOWS]    connects and sends
  *   move fetch ADDRESS PORT BYTES SEED [FLOWS]    connects and receives
+ *   move hold  ADDRESS PORT BYTES SEED            as fetch, and looks at no byte before all are here: until then they lie
+ *                                                 where the network wrote them
  *
  * Who listens prints "listening" when it does; each flow prints "right" where it was received, or where it went wrong. Several
- * flows are as many processes, on ports and with seeds that count up. */
+ * flows are as many processes, on ports and with seeds that count up. MOVE_PACE in the environment: so many KiB a second are
+ * sent by each at the most, until SIGUSR1 comes. */
 #include <netdb.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PIECE = 1 << 18, TABLE_WORDS = 1 << 16, FLOWS_MAX = 256 };
 
 struct job {
 	const char *address; /* NULL: it listens */
-	int receives;
+	int receives, holds;
 	unsigned port, flows;
 	uint64_t bytes, seed;
 };
@@ -60,6 +66,49 @@ static int fail(const char *what)
 	return 1;
 }
 
+static volatile sig_atomic_t hurries;
+
+static void on_hurry(int number)
+{
+	(void)number;
+	hurries = 1;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Until so many bytes may have been sent since the start. */
+static void wait_for_pace(uint64_t start_ms, uint64_t bytes)
+{
+	const char *text = getenv("MOVE_PACE");
+	uint64_t pace = text ? strtoull(text, NULL, 10) : 0, due, now;
+
+	if (pace == 0)
+		return;
+	due = start_ms + bytes * 1000 / (pace * 1024);
+	while (!hurries && (now = now_ms()) < due)
+		usleep((useconds_t)(due - now < 50 ? due - now : 50) * 1000);
+}
+
+/* Until all has come. */
+static int hold(int fd, uint64_t bytes)
+{
+	int here = 0;
+
+	while ((uint64_t)here < bytes) {
+		if (ioctl(fd, FIONREAD, &here) < 0)
+			return fail("FIONREAD");
+		usleep(20000);
+	}
+	puts("held");
+	return 0;
+}
+
 static int take(int fd, uint64_t bytes)
 {
 	for (uint64_t at = 0; at < bytes; at += PIECE) {
@@ -80,10 +129,13 @@ static int take(int fd, uint64_t bytes)
 
 static int give(int fd, uint64_t bytes)
 {
+	uint64_t start_ms = now_ms();
+
 	for (uint64_t at = 0; at < bytes; at += PIECE) {
 		size_t left = piece_bytes(at, bytes);
 		const char *from = piece_at(at);
 
+		wait_for_pace(start_ms, at);
 		while (left > 0) {
 			ssize_t sent = send(fd, from, left, 0);
 
@@ -115,7 +167,7 @@ static int listen_on(unsigned port)
 	return listener;
 }
 
-static int connect_to(const char *address, unsigned port)
+static int connect_to(const char *address, unsigned port, int room)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
 	struct addrinfo *found;
@@ -125,19 +177,25 @@ static int connect_to(const char *address, unsigned port)
 	snprintf(text, sizeof(text), "%u", port);
 	if (getaddrinfo(address, text, &hints, &found) != 0 || (fd = socket(found->ai_family, SOCK_STREAM, 0)) < 0)
 		return -1;
+	/* before it connects: the window's scale follows it */
+	if (room > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		return -1;
 	return connect(fd, found->ai_addr, found->ai_addrlen) < 0 ? -1 : fd;
 }
 
 /* One flow; `listener` is -1 where it connects. */
 static int flow_run(const struct job *job, int listener, unsigned number)
 {
-	int fd = listener < 0 ? connect_to(job->address, job->port + number) : accept(listener, NULL, NULL);
+	int room = job->holds ? (int)(4 * job->bytes) : 0; /* of which the kernel takes a part for itself */
+	int fd = listener < 0 ? connect_to(job->address, job->port + number, room) : accept(listener, NULL, NULL);
 
 	if (fd < 0)
 		return fail("move");
 	if (listener >= 0)
 		close(listener);
 	table_fill(job->seed + number);
+	if (job->holds && hold(fd, job->bytes) != 0)
+		return 1;
 	return (job->receives ? take : give)(fd, job->bytes);
 }
 
@@ -170,8 +228,9 @@ int main(int count, char **argument)
 
 	if (count < 2)
 		return 2;
-	connects = strcmp(argument[1], "send") == 0 || strcmp(argument[1], "fetch") == 0;
-	job.receives = strcmp(argument[1], "take") == 0 || strcmp(argument[1], "fetch") == 0;
+	job.holds = strcmp(argument[1], "hold") == 0;
+	connects = strcmp(argument[1], "send") == 0 || strcmp(argument[1], "fetch") == 0 || job.holds;
+	job.receives = strcmp(argument[1], "take") == 0 || strcmp(argument[1], "fetch") == 0 || job.holds;
 	if (count < 5 + connects)
 		return 2;
 	if (connects)
@@ -183,5 +242,6 @@ int main(int count, char **argument)
 		job.flows = (unsigned)strtoul(argument[at], NULL, 10);
 	if (job.flows == 0 || job.flows > FLOWS_MAX)
 		return 2;
+	signal(SIGUSR1, job.receives ? SIG_IGN : on_hurry);
 	return job_run(&job);
 }
