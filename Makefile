@@ -189,6 +189,10 @@ $(O)/isa/against_qemu: $(patsubst %.c,$(O)/%.o,$(wildcard tests/isa/*.c)) $(SEMU
 	$(call say,LINK)
 	$(Q)$(call link,$(filter %.o,$^),$(filter %.a,$^),$(LIBS_semu))
 
+$(O)/bench/semu_loops: $(O)/tests/bench/semu_loops.o $(SEMU_LINKS)
+	@mkdir -p $(@D)
+	$(Q)$(call link,$<,$(filter %.a,$^),$(LIBS_semu))
+
 # tests/sim and tests/bench: one program from each file, with all of the library, control and the kit.
 programs = $(patsubst tests/%.c,$(O)/%,$(wildcard tests/$(1)/*.c))
 define PROGRAM_RULE

@@ -145,9 +145,17 @@ FIRSTS(TABLE)
 	{first, pairs_of_##first, sizeof(pairs_of_##first) / sizeof(pairs_of_##first[0])},
 static const struct first firsts[] = {FIRSTS(FIRST)};
 
-/* mv and li, as the assembler writes them. */
+/* ret and jr. */
+void fuse_return(struct hart *hart, const struct op *op)
+{
+	op_jump(hart, op, (hart->x[op->rs1] + op->imm) & ~1ULL);
+}
+
+/* mv, li and ret, as the assembler writes them. */
 static void simplify(struct op *op)
 {
+	if (op->run == jump_register && op->rd == HART_SINK)
+		op->run = fuse_return;
 	if (op->run == integer_add_immediate && !op->rs1) {
 		op->run = integer_constant;
 	} else if (op->run == integer_add_immediate && !op->imm) {

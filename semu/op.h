@@ -185,7 +185,7 @@ hart_run_op atomic_lr_w, atomic_lr_d, atomic_sc_w, atomic_sc_d;
 hart_run_op system_nothing, system_pause, system_fence_i, system_ecall, system_ebreak, system_sret, system_wfi,
 	system_sfence, system_csr;
 hart_run_op system_illegal;
-hart_run_op fuse_move;
+hart_run_op fuse_move, fuse_return;
 hart_run_op narrow_mulh, narrow_mulhsu, narrow_mulhu, narrow_pc, narrow_link, narrow_register, narrow_unaligned_link,
 	narrow_unaligned_branch;
 
