@@ -183,8 +183,11 @@ $(O)/unit/semu/%: $(O)/tests/unit/semu/%.o $(KIT) $(SEMU_LINKS)
 	@mkdir -p $(@D)
 	$(Q)$(call link,$<,$(filter %.a,$^),$(LIBS_semu) -lcmocka)
 
-# tests/isa: instructions of a hart beside QEMU's.
-$(O)/isa/against_qemu: $(patsubst %.c,$(O)/%.o,$(wildcard tests/isa/*.c)) $(SEMU_LINKS)
+# tests/isa: a hart's instructions beside those of QEMU's user mode, its privileged half beside QEMU's machine.
+ISA_PROGRAMS := $(O)/isa/against_qemu $(O)/isa/against_machine
+$(O)/isa/against_qemu: $(patsubst %,$(O)/tests/isa/%.o,against_qemu program unit unit_float unit_compressed)
+$(O)/isa/against_machine: $(patsubst %,$(O)/tests/isa/%.o,against_machine stage cases)
+$(ISA_PROGRAMS): $(SEMU_LINKS)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(call link,$(filter %.o,$^),$(filter %.a,$^),$(LIBS_semu))
@@ -205,7 +208,7 @@ $(foreach p,sim bench,$(eval $(call PROGRAM_RULE,$(p))))
 .PHONY: unit sim isa-programs bench-programs platform-programs objects
 unit: $(UNIT_TESTS)
 sim: $(call programs,sim)
-isa-programs: $(O)/isa/against_qemu
+isa-programs: $(ISA_PROGRAMS)
 bench-programs: $(call programs,bench)
 -include tests/platform/platform.mk
 platform-programs: $(PLATFORM_TESTS)

@@ -114,8 +114,7 @@ static bool write_float(struct hart *hart, unsigned number, uint64_t value)
 	else if (number == CSR_FRM)
 		value = value << FLOAT_RM_SHIFT | flags;
 	hart->fcsr = (uint8_t)value;
-	hart->sstatus |= SSTATUS_FS;
-	float_look(hart);
+	float_soil(hart);
 	return true;
 }
 

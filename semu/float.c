@@ -31,7 +31,7 @@ void float_refuse(struct hart *hart, const struct op *op)
 	op_refuse(hart, op, TRAP_ILLEGAL, word);
 }
 
-bool float_reading(struct hart *hart, const struct op *op)
+bool float_allowed(struct hart *hart, const struct op *op)
 {
 	if (hart->float_use != HART_FLOAT_OFF)
 		return true;
@@ -39,22 +39,17 @@ bool float_reading(struct hart *hart, const struct op *op)
 	return false;
 }
 
-bool float_writing(struct hart *hart, const struct op *op)
+void float_soil(struct hart *hart)
 {
-	if (hart->float_use >= HART_FLOAT_DIRTY)
-		return true;
-	if (!float_reading(hart, op))
-		return false;
 	hart->sstatus |= SSTATUS_FS;
 	float_look(hart);
-	return true;
 }
 
 bool float_rounding(struct hart *hart, const struct op *op, struct ieee_mode *ret_mode)
 {
 	unsigned rm = float_word(op) >> 12 & 7;
 
-	if (!float_writing(hart, op))
+	if (!float_allowed(hart, op))
 		return false;
 	if (rm == FLOAT_RM_DYNAMIC)
 		rm = hart->fcsr >> FLOAT_RM_SHIFT;
@@ -71,8 +66,7 @@ void float_raise(struct hart *hart, unsigned flags)
 	if (!(flags & ~(unsigned)hart->fcsr))
 		return;
 	hart->fcsr |= (uint8_t)flags;
-	hart->sstatus |= SSTATUS_FS;
-	float_look(hart);
+	float_soil(hart);
 }
 
 /* FADD, FSUB, FMUL, FDIV, FSQRT: bits 27 and up are 0, 1, 2, 3 and 11. */

@@ -45,12 +45,12 @@ hart_run_op float_flw, float_fld, float_fsw, float_fsd;
 
 /* Leaves the block for the illegal-instruction trap, with the instruction's own bits. */
 void float_refuse(struct hart *hart, const struct op *op);
-/* Before anything that reads the registers: false, and refused, if they are off. */
-bool float_reading(struct hart *hart, const struct op *op);
-/* Before anything that writes them or fcsr: they are dirty from now on. */
-bool float_writing(struct hart *hart, const struct op *op);
+/* Before anything else: false, and refused, if the registers are off. */
+bool float_allowed(struct hart *hart, const struct op *op);
 /* The same, with the rounding of the instruction's rm field; refused if there is no such rounding. */
 bool float_rounding(struct hart *hart, const struct op *op, struct ieee_mode *ret_mode);
+/* They or fcsr are written. */
+void float_soil(struct hart *hart);
 /* Flags are raised. */
 void float_raise(struct hart *hart, unsigned flags);
 /* After sstatus or fcsr changed. */
@@ -91,6 +91,8 @@ static inline uint64_t float_operand(const struct hart *hart, const struct ieee_
 static inline void float_result(struct hart *hart, const struct ieee_format *format, const struct op *op,
 				uint64_t value)
 {
+	if (hart->float_use < HART_FLOAT_DIRTY)
+		float_soil(hart);
 	hart->f[op->rd] = format == &ieee_single ? float_box(value) : value;
 }
 

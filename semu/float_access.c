@@ -9,12 +9,14 @@ static __attribute__((noinline)) bool load(struct hart *hart, const struct op *o
 {
 	uint64_t value;
 
-	if (!float_writing(hart, op))
+	if (!float_allowed(hart, op))
 		return false;
 	if (!mmu_load(hart, hart->x[op->rs1] + op->imm, bytes, &value)) {
 		op_fault(hart, op);
 		return false;
 	}
+	if (hart->float_use < HART_FLOAT_DIRTY)
+		float_soil(hart);
 	hart->f[op->rd] = bytes == 4 ? float_box((uint32_t)value) : value;
 	return true;
 }
@@ -28,7 +30,7 @@ static __attribute__((noinline)) void load_slowly(struct hart *hart, const struc
 static __attribute__((noinline)) void store_slowly(struct hart *hart, const struct op *op, unsigned bytes,
 						   uint64_t value)
 {
-	if (!float_reading(hart, op))
+	if (!float_allowed(hart, op))
 		return;
 	if (!mmu_store(hart, hart->x[op->rs1] + op->imm, bytes, value))
 		op_fault(hart, op);

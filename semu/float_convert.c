@@ -139,7 +139,7 @@ OP_FRAMED(float_slow_compare)
 	struct ieee_mode mode = {.flags = 0};
 	bool holds;
 
-	if (!float_reading(hart, op))
+	if (!float_allowed(hart, op))
 		return false;
 	switch (float_word(op) >> 12 & 7) {
 	case 0:
@@ -197,7 +197,7 @@ OP_FRAMED(float_extreme)
 	struct ieee_mode mode = {.flags = 0};
 	uint64_t value;
 
-	if (!float_writing(hart, op))
+	if (!float_allowed(hart, op))
 		return false;
 	value = float_word(op) >> 12 & 1 ? ieee_maximum(format, a, b, &mode) : ieee_minimum(format, a, b, &mode);
 	float_raise(hart, mode.flags);
@@ -216,7 +216,7 @@ void float_sign(struct hart *hart, const struct op *op)
 	const unsigned which = float_word(op) >> 12 & 3;
 	uint64_t chosen = b;
 
-	if (!float_writing(hart, op))
+	if (!float_allowed(hart, op))
 		return;
 	if (which == 1)
 		chosen = ~b;
@@ -230,7 +230,7 @@ void float_classify(struct hart *hart, const struct op *op)
 {
 	const struct ieee_format *format = float_format(op);
 
-	if (!float_reading(hart, op))
+	if (!float_allowed(hart, op))
 		return;
 	hart->x[op->rd] = ieee_classify(format, float_operand(hart, format, op->rs1));
 	op_next(hart, op);
@@ -241,7 +241,7 @@ void float_move_to_integer(struct hart *hart, const struct op *op)
 {
 	const uint64_t bits = hart->f[op->rs1];
 
-	if (!float_reading(hart, op))
+	if (!float_allowed(hart, op))
 		return;
 	hart->x[op->rd] = float_format(op) == &ieee_single ? (uint64_t)(int64_t)(int32_t)(uint32_t)bits : bits;
 	op_next(hart, op);
@@ -252,7 +252,7 @@ void float_move_from_integer(struct hart *hart, const struct op *op)
 	const struct ieee_format *format = float_format(op);
 	const uint64_t bits = hart->x[op->rs1];
 
-	if (!float_writing(hart, op))
+	if (!float_allowed(hart, op))
 		return;
 	float_result(hart, format, op, format == &ieee_single ? (uint32_t)bits : bits);
 	op_next(hart, op);

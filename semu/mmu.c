@@ -265,13 +265,16 @@ static bool store_aligned(struct hart *hart, uint64_t at, unsigned bytes, uint64
 
 bool mmu_store(struct hart *hart, uint64_t at, unsigned bytes, uint64_t value)
 {
-	uint8_t *host, *last;
+	const uint64_t second = (hart_word(hart, at) + bytes - 1) & ~(uint64_t)(MMU_PAGE - 1);
+	uint8_t *host;
 
 	at = hart_word(hart, at);
 	if (!(at & (bytes - 1)))
 		return store_aligned(hart, at, bytes, value);
-	/* The last page first: a store that faults there has written nothing. */
-	if (!mmu_host(hart, at + bytes - 1, MMU_WRITE, &last))
+	/* Both pages first: a store that faults has written nothing. */
+	if (!mmu_host(hart, at, MMU_WRITE, &host))
+		return false;
+	if (second != (at & ~(uint64_t)(MMU_PAGE - 1)) && !mmu_host(hart, second, MMU_WRITE, &host))
 		return false;
 	for (unsigned i = 0; i < bytes; i++) {
 		if (!mmu_host(hart, at + i, MMU_WRITE, &host))
