@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "fabric/ethswitch.h"
+#include "fabric/steer.h"
 #include "port/vnet_header.h"
 #include "virtio/net.h"
 #include "virtio/pieces.h"
@@ -23,6 +24,8 @@ struct virtnet_scratch {
 };
 
 enum { VIRTNET_QUEUE_PIECES = 32 };
+
+_Static_assert((int)VIRTNET_PAIRS_MAX == PORT_QUEUES_MAX && VIRTNET_PAIRS_MAX <= 8, "a bit for each in `kicked`");
 
 static struct virtnet *virtnet_of(const struct port *port)
 {
@@ -49,6 +52,33 @@ static bool virtnet_ring_is_used(const struct virtnet_ring *ring)
 	return ring->started && ring->on && ring->ring.broken == DROP_NONE;
 }
 
+static uint32_t virtnet_to_guest(uint32_t pair)
+{
+	return 2 * pair;
+}
+
+static uint32_t virtnet_from_guest(uint32_t pair)
+{
+	return 2 * pair + 1;
+}
+
+/* After anything that a ring's being used hangs on. */
+static void virtnet_see_used(struct virtnet *virtnet)
+{
+	size_t share;
+
+	virtnet->used_count = 0;
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++) {
+		if (virtnet_ring_is_used(&virtnet->rings[virtnet_to_guest(pair)]))
+			virtnet->used[virtnet->used_count++] = (uint8_t)pair;
+	}
+	share = virtnet->waiting_bound / (virtnet->used_count ? virtnet->used_count : 1);
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++)
+		virtnet->waiting[pair].bound = share > FRAME_ROOM_BYTES ? share : FRAME_ROOM_BYTES;
+	virtnet->unsettled = true;
+	port_schedule(&virtnet->port);
+}
+
 /* Tells the owner once that a ring broke. */
 static void virtnet_check(struct virtnet *virtnet, uint32_t number)
 {
@@ -57,6 +87,7 @@ static void virtnet_check(struct virtnet *virtnet, uint32_t number)
 	if (ring->ring.broken == DROP_NONE || ring->told_broken)
 		return;
 	ring->told_broken = true;
+	virtnet_see_used(virtnet);
 	port_drop(&virtnet->port, ring->ring.broken, NULL);
 	virtnet->owner->on_broken(virtnet, number, ring->ring.broken);
 }
@@ -74,6 +105,47 @@ static void virtnet_flush_ring(struct virtnet *virtnet, uint32_t number)
 		virtnet->owner->on_returned(virtnet, number);
 	if (wanted)
 		virtnet->owner->call(virtnet, number);
+}
+
+/* ---- which pair ---- */
+
+/* False: no ring to the guest is used. */
+static bool virtnet_choose(const struct virtnet *virtnet, uint32_t flow, uint32_t *ret_pair)
+{
+	if (virtnet->used_count > 1 && steering_find(&virtnet->steering, flow, ret_pair) &&
+	    virtnet_ring_is_used(&virtnet->rings[virtnet_to_guest(*ret_pair)]))
+		return true;
+	if (virtnet->used_count == 0)
+		return false;
+	*ret_pair = virtnet->used[(uint64_t)flow * virtnet->used_count >> 32];
+	return true;
+}
+
+static void virtnet_hear(struct virtnet *virtnet, uint32_t flow, uint32_t pair, uint64_t now_us)
+{
+	uint32_t before;
+
+	/* what waits there is to come first */
+	if (virtnet_choose(virtnet, flow, &before) && before != pair && !framequeue_empty(&virtnet->waiting[before]))
+		return;
+	steering_hear(&virtnet->steering, flow, pair, now_us);
+}
+
+/* Frames that the guest sent, as the switch has parsed them. */
+static void virtnet_hear_all(struct virtnet *virtnet, uint32_t pair, const struct frame *frames, uint32_t count)
+{
+	const struct ethswitch *ethswitch = virtnet->port.ethswitch;
+	uint32_t last = 0;
+
+	if (!ethswitch || virtnet->used_count < 2)
+		return;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t flow = steer_frame(&frames[i], true);
+
+		if (flow != last)
+			virtnet_hear(virtnet, flow, pair, ethswitch_now_us(ethswitch));
+		last = flow;
+	}
 }
 
 /* ---- from the guest ---- */
@@ -131,18 +203,29 @@ static bool virtnet_take_one(struct virtnet *virtnet, struct virtnet_ring *ring,
 	return true;
 }
 
-/* A turn of one ring; true when there may be more. */
-static bool virtnet_serve(struct virtnet *virtnet, uint32_t number)
+/* What is left of a turn. */
+struct virtnet_budget {
+	uint32_t chains;
+	uint32_t bytes;
+};
+
+/* One pair's part of a turn; true when there may be more. */
+static bool virtnet_serve(struct virtnet *virtnet, uint32_t pair, struct virtnet_budget *budget)
 {
+	uint32_t number = virtnet_from_guest(pair);
 	struct virtnet_ring *ring = &virtnet->rings[number];
 	struct virtnet_batch batch = {0};
 	bool more = true;
 
-	while (more && batch.chains < PORT_TURN_FRAMES && batch.bytes < PORT_TURN_BYTES &&
+	while (more && batch.chains < budget->chains && batch.bytes < budget->bytes &&
 	       batch.pieces + RING_PIECES_MAX <= VIRTNET_PIECES)
 		more = virtnet_take_one(virtnet, ring, &batch);
-	if (batch.frames > 0)
+	budget->chains -= batch.chains;
+	budget->bytes -= batch.bytes < budget->bytes ? batch.bytes : budget->bytes;
+	if (batch.frames > 0) {
 		ethswitch_input(&virtnet->port, virtnet->scratch->frames, batch.frames);
+		virtnet_hear_all(virtnet, pair, virtnet->scratch->frames, batch.frames);
+	}
 	/* A ring that broke meanwhile still returns what it gave: the memory is there. */
 	for (uint32_t i = 0; i < batch.chains; i++)
 		ring_return(&ring->ring, &virtnet->scratch->chains[i], 0);
@@ -153,33 +236,27 @@ static bool virtnet_serve(struct virtnet *virtnet, uint32_t number)
 	return more || ring_arm(&ring->ring);
 }
 
-static void virtnet_run(struct port *port)
+/* A pair that was served goes to the end; one that the budget did not reach comes first in the next turn. */
+static void virtnet_serve_all(struct virtnet *virtnet)
 {
-	struct virtnet *virtnet = virtnet_of(port);
-	bool more = false;
+	struct virtnet_budget budget = {.chains = PORT_TURN_FRAMES, .bytes = PORT_TURN_BYTES};
+	uint32_t first = virtnet->turn;
 
-	for (uint32_t number = 1; number < VIRTNET_RINGS_MAX; number += 2) {
-		/* one may be stopped by what another's frames brought about */
-		if (virtnet->rings[number].started && virtnet->rings[number].ring.broken == DROP_NONE)
-			more |= virtnet_serve(virtnet, number);
+	for (uint32_t i = 0; i < VIRTNET_PAIRS_MAX && budget.chains > 0 && budget.bytes > 0; i++) {
+		uint32_t pair = (first + i) % VIRTNET_PAIRS_MAX;
+		const struct virtnet_ring *ring = &virtnet->rings[virtnet_from_guest(pair)];
+
+		if (!(virtnet->kicked & 1u << pair))
+			continue;
+		virtnet->kicked &= (uint8_t) ~(1u << pair);
+		virtnet->turn = (pair + 1) % VIRTNET_PAIRS_MAX;
+		/* it may be stopped by what another's frames brought about */
+		if (ring->started && ring->ring.broken == DROP_NONE && virtnet_serve(virtnet, pair, &budget))
+			virtnet->kicked |= (uint8_t)(1u << pair);
 	}
-	if (more)
-		port_schedule(port);
 }
 
 /* ---- to the guest ---- */
-
-/* The ring that a guest's frames go to: the first that is used. False: there is none. */
-static bool virtnet_find_to_guest(const struct virtnet *virtnet, uint32_t *ret_number)
-{
-	for (uint32_t number = 0; number < VIRTNET_RINGS_MAX; number += 2) {
-		if (virtnet_ring_is_used(&virtnet->rings[number])) {
-			*ret_number = number;
-			return true;
-		}
-	}
-	return false;
-}
 
 static int virtnet_reserve_in(struct virtnet *virtnet, uint32_t number, uint32_t least, uint32_t wanted)
 {
@@ -221,16 +298,13 @@ static void virtnet_header(const struct virtnet *virtnet, const struct frame *fr
 }
 
 /* 0, -EAGAIN, -EMSGSIZE, -EPIPE. */
-static int virtnet_put(struct virtnet *virtnet, const uint8_t *header, const struct frame *frame)
+static int virtnet_put(struct virtnet *virtnet, uint32_t pair, const uint8_t *header, const struct frame *frame)
 {
 	const struct ring_room *room = &virtnet->scratch->room;
-	uint32_t bytes = VNET_HEADER_BYTES + frame->length, number;
+	uint32_t bytes = VNET_HEADER_BYTES + frame->length, number = virtnet_to_guest(pair);
 	size_t at = VNET_HEADER_BYTES;
-	int result;
+	int result = virtnet_reserve_in(virtnet, number, bytes, bytes);
 
-	if (!virtnet_find_to_guest(virtnet, &number))
-		return -EPIPE;
-	result = virtnet_reserve_in(virtnet, number, bytes, bytes);
 	if (result < 0)
 		return result;
 	pieces_write(room->pieces, room->piece_count, 0, header, VNET_HEADER_BYTES);
@@ -247,18 +321,43 @@ static enum drop_reason virtnet_verdict(int result)
 	return result == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT : result == -EPIPE ? DROP_RING_OFF : DROP_QUEUE_FULL;
 }
 
+static size_t virtnet_waiting(const struct virtnet *virtnet)
+{
+	size_t bytes = 0;
+
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++)
+		bytes += virtnet->waiting[pair].bytes;
+	return bytes;
+}
+
+static enum drop_reason virtnet_keep(struct virtnet *virtnet, uint32_t pair, const uint8_t *header,
+				     const struct frame *frame)
+{
+	enum drop_reason reason = framequeue_put(&virtnet->waiting[pair], header, VNET_HEADER_BYTES, frame, 0);
+	size_t bytes = virtnet_waiting(virtnet);
+
+	if (bytes > virtnet->waiting_peak)
+		virtnet->waiting_peak = bytes;
+	return reason;
+}
+
 static void virtnet_queue(struct port *port, const struct frame *frame)
 {
 	struct virtnet *virtnet = virtnet_of(port);
 	uint8_t header[VNET_HEADER_BYTES];
 	enum drop_reason reason = DROP_NONE;
 	int result = -EAGAIN;
+	uint32_t pair;
 
+	if (!virtnet_choose(virtnet, virtnet->used_count > 1 ? steer_frame(frame, false) : 0, &pair)) {
+		port_drop(port, DROP_RING_OFF, frame);
+		return;
+	}
 	virtnet_header(virtnet, frame, header);
-	if (framequeue_empty(&virtnet->queue))
-		result = virtnet_put(virtnet, header, frame);
+	if (framequeue_empty(&virtnet->waiting[pair]))
+		result = virtnet_put(virtnet, pair, header, frame);
 	if (result == -EAGAIN)
-		reason = framequeue_put(&virtnet->queue, header, sizeof(header), frame, 0);
+		reason = virtnet_keep(virtnet, pair, header, frame);
 	else if (result < 0)
 		reason = virtnet_verdict(result);
 	if (reason != DROP_NONE)
@@ -281,18 +380,20 @@ static int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uin
 	struct virtnet_scratch *scratch = virtnet->scratch;
 	int result;
 
-	(void)flow;
-	if (!framequeue_empty(&virtnet->queue))
+	/* with none used, who waits for any is called as soon as one is */
+	if (!virtnet_choose(virtnet, flow, &virtnet->lent))
 		return -EAGAIN;
-	/* With every ring off nothing comes back soon; the frame is dropped by name where it is committed. */
-	if (!virtnet_find_to_guest(virtnet, &virtnet->lent))
+	ret_room->queue = virtnet->lent;
+	if (!framequeue_empty(&virtnet->waiting[virtnet->lent]))
 		return -EAGAIN;
-	result = virtnet_reserve_in(virtnet, virtnet->lent, least + VNET_HEADER_BYTES, wanted + VNET_HEADER_BYTES);
+	result = virtnet_reserve_in(virtnet, virtnet_to_guest(virtnet->lent), least + VNET_HEADER_BYTES,
+				    wanted + VNET_HEADER_BYTES);
 	if (result < 0)
 		return result == -EPIPE ? -EAGAIN : result;
 	memcpy(scratch->lent, scratch->room.pieces, scratch->room.piece_count * sizeof(scratch->lent[0]));
 	*ret_room = (struct room){
 		.pieces = scratch->lent,
+		.queue = virtnet->lent,
 		.piece_count = pieces_skip(scratch->lent, scratch->room.piece_count, VNET_HEADER_BYTES),
 		.bytes = scratch->room.bytes - VNET_HEADER_BYTES,
 	};
@@ -309,7 +410,7 @@ static void virtnet_commit(struct port *port, struct room *room, uint32_t bytes,
 	(void)room;
 	virtnet_header(virtnet, &frame, header);
 	pieces_write(lent->pieces, lent->piece_count, 0, header, sizeof(header));
-	virtnet_commit_in(virtnet, virtnet->lent, VNET_HEADER_BYTES + bytes);
+	virtnet_commit_in(virtnet, virtnet_to_guest(virtnet->lent), VNET_HEADER_BYTES + bytes);
 	virtnet_count(virtnet, bytes);
 }
 
@@ -318,22 +419,22 @@ static void virtnet_cancel(struct port *port, struct room *room)
 	struct virtnet *virtnet = virtnet_of(port);
 
 	(void)room;
-	ring_cancel(&virtnet->rings[virtnet->lent].ring, &virtnet->scratch->room);
+	ring_cancel(&virtnet->rings[virtnet_to_guest(virtnet->lent)].ring, &virtnet->scratch->room);
 }
 
 /* The oldest that waits, which the guest will not have: what was counted as given to it is taken back. */
-static void virtnet_drop_oldest(struct virtnet *virtnet, size_t bytes, enum drop_reason reason)
+static void virtnet_drop_oldest(struct virtnet *virtnet, uint32_t pair, size_t bytes, enum drop_reason reason)
 {
-	framequeue_consume_frame(&virtnet->queue);
+	framequeue_consume_frame(&virtnet->waiting[pair]);
 	virtnet->port.counters.to_guest.frames--;
 	virtnet->port.counters.to_guest.bytes -= bytes - VNET_HEADER_BYTES;
 	port_drop(&virtnet->port, reason, NULL);
 }
 
-/* Into the rings what waited for room; true when nothing waits any more. */
-static bool virtnet_drain(struct virtnet *virtnet)
+/* Into its ring what waited for room; true when nothing waits any more. */
+static bool virtnet_drain(struct virtnet *virtnet, uint32_t pair)
 {
-	struct framequeue *queue = &virtnet->queue;
+	struct framequeue *queue = &virtnet->waiting[pair];
 	struct iovec pieces[VIRTNET_QUEUE_PIECES];
 	size_t bytes;
 	int count;
@@ -345,22 +446,54 @@ static bool virtnet_drain(struct virtnet *virtnet)
 
 		pieces_read(pieces, (uint32_t)count, 0, header, sizeof(header));
 		frame.body_pieces = pieces_skip(pieces, (uint32_t)count, sizeof(header));
-		result = virtnet_put(virtnet, header, &frame);
+		result = virtnet_put(virtnet, pair, header, &frame);
 		if (result == -EAGAIN)
 			return false;
 		if (result < 0)
-			virtnet_drop_oldest(virtnet, bytes, virtnet_verdict(result));
+			virtnet_drop_oldest(virtnet, pair, bytes, virtnet_verdict(result));
 		else
 			framequeue_consume_frame(queue);
 	}
 	return true;
 }
 
-static void virtnet_room_returned(struct virtnet *virtnet)
+static void virtnet_room_returned(struct virtnet *virtnet, uint32_t pair)
 {
-	if (virtnet_drain(virtnet))
-		port_room_returned(&virtnet->port, 0);
+	if (virtnet_drain(virtnet, pair))
+		port_room_returned(&virtnet->port, pair);
 	virtnet_flush(&virtnet->port);
+}
+
+static void virtnet_drop_waiting(struct virtnet *virtnet, uint32_t pair, enum drop_reason reason)
+{
+	struct iovec pieces[VIRTNET_QUEUE_PIECES];
+	size_t bytes;
+
+	while (framequeue_peek_frame(&virtnet->waiting[pair], pieces, VIRTNET_QUEUE_PIECES, &bytes) > 0)
+		virtnet_drop_oldest(virtnet, pair, bytes, reason);
+}
+
+/* Other pairs are used than before: what waits for one that is not will not be taken there. */
+static void virtnet_settle(struct virtnet *virtnet)
+{
+	virtnet->unsettled = false;
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX && virtnet->used_count > 0; pair++) {
+		if (virtnet_ring_is_used(&virtnet->rings[virtnet_to_guest(pair)]))
+			continue;
+		virtnet_drop_waiting(virtnet, pair, DROP_RING_OFF);
+		port_room_returned(&virtnet->port, pair);
+	}
+}
+
+static void virtnet_run(struct port *port)
+{
+	struct virtnet *virtnet = virtnet_of(port);
+
+	if (virtnet->unsettled)
+		virtnet_settle(virtnet);
+	virtnet_serve_all(virtnet);
+	if (virtnet->kicked)
+		port_schedule(port);
 }
 
 /* ---- life ---- */
@@ -369,9 +502,9 @@ static void virtnet_look(const struct port *port, struct port_status *ret_status
 {
 	const struct virtnet *virtnet = virtnet_of(port);
 
-	ret_status->queued_bytes = virtnet->queue.bytes;
-	ret_status->queued_peak_bytes = virtnet->queue.peak;
-	ret_status->queue_bound_bytes = virtnet->queue.bound;
+	ret_status->queued_bytes = virtnet_waiting(virtnet);
+	ret_status->queued_peak_bytes = virtnet->waiting_peak;
+	ret_status->queue_bound_bytes = virtnet->waiting[0].bound * (virtnet->used_count ? virtnet->used_count : 1);
 	if (virtnet->owner->look)
 		virtnet->owner->look(virtnet, ret_status);
 }
@@ -394,22 +527,22 @@ void virtnet_init(struct virtnet *virtnet, const struct virtnet_owner *owner, st
 	virtnet->owner = owner;
 	virtnet->scratch = scratch;
 	memory_init(&virtnet->memory);
-	framequeue_init(&virtnet->queue, blocks, queue_bytes);
+	virtnet->waiting_bound = queue_bytes;
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++)
+		framequeue_init(&virtnet->waiting[pair], blocks, queue_bytes);
 }
 
-static void virtnet_drop_queued(struct virtnet *virtnet, enum drop_reason reason)
+static void virtnet_drop_all(struct virtnet *virtnet, enum drop_reason reason)
 {
-	struct iovec pieces[VIRTNET_QUEUE_PIECES];
-	size_t bytes;
-
-	while (framequeue_peek_frame(&virtnet->queue, pieces, VIRTNET_QUEUE_PIECES, &bytes) > 0)
-		virtnet_drop_oldest(virtnet, bytes, reason);
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++)
+		virtnet_drop_waiting(virtnet, pair, reason);
 }
 
 void virtnet_done(struct virtnet *virtnet)
 {
-	virtnet_drop_queued(virtnet, DROP_PORT_CLOSED);
-	framequeue_done(&virtnet->queue);
+	virtnet_drop_all(virtnet, DROP_PORT_CLOSED);
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++)
+		framequeue_done(&virtnet->waiting[pair]);
 }
 
 void virtnet_set_features(struct virtnet *virtnet, uint64_t features, uint32_t mtu_bytes)
@@ -428,7 +561,7 @@ void virtnet_set_features(struct virtnet *virtnet, uint64_t features, uint32_t m
 	/* What waits was made to fit another driver. */
 	if (before.csum != accepts->csum || before.tso4 != accepts->tso4 || before.tso6 != accepts->tso6 ||
 	    before.ecn != accepts->ecn || before.uso != accepts->uso)
-		virtnet_drop_queued(virtnet, DROP_RING_OFF);
+		virtnet_drop_all(virtnet, DROP_RING_OFF);
 }
 
 /* A guest none of whose rings runs is not there to say anything. */
@@ -458,6 +591,7 @@ int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *s
 		return error;
 	ring->started = true;
 	virtnet_look_for_guest(virtnet);
+	virtnet_see_used(virtnet);
 	/* the guest may have kicked before: look */
 	virtnet_kick(virtnet, number);
 	return 0;
@@ -474,12 +608,14 @@ struct ring_base virtnet_stop(struct virtnet *virtnet, uint32_t number)
 	}
 	*ring = (struct virtnet_ring){.on = ring->on};
 	virtnet_look_for_guest(virtnet);
+	virtnet_see_used(virtnet);
 	return base;
 }
 
 void virtnet_switch(struct virtnet *virtnet, uint32_t number, bool on)
 {
 	virtnet->rings[number].on = on;
+	virtnet_see_used(virtnet);
 	if (on && virtnet->rings[number].started)
 		virtnet_kick(virtnet, number);
 }
@@ -490,11 +626,11 @@ void virtnet_kick(struct virtnet *virtnet, uint32_t number)
 
 	if (!ring->started || ring->ring.broken != DROP_NONE)
 		return;
-	if (virtnet_is_to_guest(number)) {
-		ring_disarm(&ring->ring);
-		virtnet_room_returned(virtnet);
-		return;
-	}
 	ring_disarm(&ring->ring);
-	port_schedule(&virtnet->port);
+	if (!virtnet_is_to_guest(number)) {
+		virtnet->kicked |= (uint8_t)(1u << number / 2);
+		port_schedule(&virtnet->port);
+	} else if (virtnet_ring_is_used(ring)) {
+		virtnet_room_returned(virtnet, number / 2);
+	}
 }

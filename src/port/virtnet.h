@@ -7,6 +7,13 @@
  * is on or off: one from the guest that is off is emptied and what was in it counted, one to the guest is not filled.
  * A ring whose guest lied is broken until it is started anew; the others go on.
  *
+ * Several pairs. A conversation stays in one (port.h, "Several queues"): in that which the guest sent it in last
+ * (steering.h), else in one that its number chooses among those whose ring to the guest is used. Each pair has its own
+ * bounded memory for frames that found no room, and its own waiters. What the guest asks by sending elsewhere is done
+ * when nothing waits where the conversation was, so that it does not overtake itself. When a ring is used no more while
+ * others are, what waits for it is dropped by name, and who waits is called to choose again; with none used, all stays
+ * until one is. A turn's budget is the port's: pairs share it, round robin.
+ *
  * The hot path. From the guest: descriptors are walked into one array of pieces, 256 bytes of each frame are copied and
  * believed, the rest is read from the guest's memory by whoever the frame goes to; the chains go back when the batch is
  * delivered, and the guest is told once. To the guest: a producer writes into the chains themselves, or a frame is
@@ -19,6 +26,7 @@
 
 #include "fabric/framequeue.h"
 #include "fabric/port.h"
+#include "port/steering.h"
 #include "virtio/memory.h"
 #include "virtio/ring.h"
 
@@ -98,8 +106,15 @@ struct virtnet {
 	struct memory memory;
 	uint64_t features; /* as negotiated */
 	struct virtnet_ring rings[VIRTNET_RINGS_MAX];
-	struct framequeue queue; /* what found no room in the rings */
-	uint32_t lent;           /* the ring whose room is out */
+	struct framequeue waiting[VIRTNET_PAIRS_MAX]; /* what found no room, by pair */
+	size_t waiting_bound, waiting_peak;           /* bytes, of all */
+	uint32_t used_count;
+	uint8_t used[VIRTNET_PAIRS_MAX]; /* the pairs whose ring to the guest is used */
+	uint8_t kicked;                  /* a bit for each pair whose ring from the guest may have something */
+	bool unsettled;                  /* other pairs are used than before: run() sees to what waits */
+	uint32_t lent;                   /* the pair whose room is out */
+	uint32_t turn;                   /* the pair that is served first in the next turn */
+	struct steering steering;
 };
 
 /* NULL: no memory. Outlives its ports. */

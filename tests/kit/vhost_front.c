@@ -28,7 +28,7 @@ static void require(bool holds, const char *what)
 
 void vhost_front_init(struct vhost_front *front, int fd, void (*pump)(void *owner), void *owner)
 {
-	*front = (struct vhost_front){.fd = fd, .pump = pump, .owner = owner};
+	*front = (struct vhost_front){.fd = fd, .pump = pump, .owner = owner, .rings = 2};
 	front->ring_bytes = (ring_driver_bytes(VHOST_FRONT_SIZE, VHOST_FRONT_PAGES) + 4095) / 4096 * 4096;
 	front->memory_fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	require(front->memory_fd >= 0 &&
@@ -143,10 +143,10 @@ void vhost_front_set_features(struct vhost_front *front, uint64_t features)
 
 int vhost_front_set_memory(struct vhost_front *front)
 {
-	struct vhost_table table = {.count = VHOST_FRONT_RINGS};
+	struct vhost_table table = {.count = front->rings};
 	int descriptors[VHOST_FRONT_RINGS];
 
-	for (uint32_t i = 0; i < VHOST_FRONT_RINGS; i++) {
+	for (uint32_t i = 0; i < front->rings; i++) {
 		uint64_t at = i * front->ring_bytes;
 
 		/* a hole between them: a buffer may not cross it */
@@ -157,8 +157,7 @@ int vhost_front_set_memory(struct vhost_front *front)
 		descriptors[i] = front->memory_fd;
 	}
 	vhost_front_send(front, VHOST_SET_MEM_TABLE, VHOST_VERSION | VHOST_NEED_REPLY, &table,
-			 (uint32_t)(8 + VHOST_FRONT_RINGS * sizeof(struct vhost_region)), descriptors,
-			 VHOST_FRONT_RINGS);
+			 (uint32_t)(8 + front->rings * sizeof(struct vhost_region)), descriptors, front->rings);
 	return front_verdict(front);
 }
 
@@ -186,12 +185,14 @@ static void front_state(struct vhost_front *front, uint32_t request, uint32_t ri
 	require(front_verdict(front) == 0, vhost_request_name(request));
 }
 
-static void front_offer_rooms(struct vhost_front *front)
+static void front_offer_rooms(struct vhost_front *front, uint32_t pair)
 {
-	while (ring_driver_offer_room(&front->drivers[0], VHOST_FRONT_ROOM_BYTES, 3) >= 0)
+	struct ring_driver *driver = &front->drivers[2 * pair];
+
+	while (ring_driver_offer_room(driver, VHOST_FRONT_ROOM_BYTES, 3) >= 0)
 		;
-	if (ring_driver_publish(&front->drivers[0]))
-		eventfd_write(front->kick[0], 1);
+	if (ring_driver_publish(driver))
+		eventfd_write(front->kick[2 * pair], 1);
 }
 
 void vhost_front_set_ring(struct vhost_front *front, uint32_t ring)
@@ -236,16 +237,22 @@ void vhost_front_start(struct vhost_front *front, uint64_t features)
 {
 	vhost_front_set_features(front, features);
 	require(vhost_front_set_memory(front) == 0, "SET_MEM_TABLE");
-	for (uint32_t ring = 0; ring < VHOST_FRONT_RINGS; ring++)
+	for (uint32_t ring = 0; ring < front->rings; ring++)
 		vhost_front_set_ring(front, ring);
-	front_offer_rooms(front);
+	for (uint32_t pair = 0; pair < front->rings / 2; pair++)
+		front_offer_rooms(front, pair);
 	front->pump(front->owner);
 }
 
 void vhost_front_frame(struct vhost_front *front, const void *header, const void *bytes, size_t count)
 {
+	vhost_front_frame_in(front, 0, header, bytes, count);
+}
+
+void vhost_front_frame_in(struct vhost_front *front, uint32_t pair, const void *header, const void *bytes, size_t count)
+{
 	static uint8_t whole[VIRTIO_NET_HEADER_BYTES + 66000];
-	struct ring_driver *driver = &front->drivers[1];
+	struct ring_driver *driver = &front->drivers[2 * pair + 1];
 	struct ring_driver_used used;
 
 	memcpy(whole, header, VIRTIO_NET_HEADER_BYTES);
@@ -255,14 +262,19 @@ void vhost_front_frame(struct vhost_front *front, const void *header, const void
 	require(ring_driver_offer_frame(driver, whole, VIRTIO_NET_HEADER_BYTES + count, 24) >= 0,
 		"no descriptors left");
 	if (ring_driver_publish(driver))
-		eventfd_write(front->kick[1], 1);
+		eventfd_write(front->kick[2 * pair + 1], 1);
 }
 
 size_t vhost_front_receive(struct vhost_front *front, void *to, size_t most)
 {
-	size_t bytes = ring_driver_receive(&front->drivers[0], to, most);
+	return vhost_front_receive_in(front, 0, to, most);
+}
+
+size_t vhost_front_receive_in(struct vhost_front *front, uint32_t pair, void *to, size_t most)
+{
+	size_t bytes = ring_driver_receive(&front->drivers[2 * pair], to, most);
 
 	if (bytes > 0)
-		front_offer_rooms(front);
+		front_offer_rooms(front, pair);
 	return bytes;
 }

@@ -13,7 +13,7 @@
 #include "wire/vhost.h"
 
 enum vhost_front_limits {
-	VHOST_FRONT_RINGS = 2, /* one pair */
+	VHOST_FRONT_RINGS = 8, /* four pairs */
 	VHOST_FRONT_SIZE = 128,
 	VHOST_FRONT_PAGES = 600,
 	VHOST_FRONT_ROOM_BYTES = 1526,
@@ -25,6 +25,7 @@ struct vhost_front {
 	void *owner;
 	int memory_fd;
 	uint8_t *memory;
+	uint32_t rings;    /* that it uses: 2, unless a test says otherwise before it starts */
 	size_t ring_bytes; /* of one ring and its pages; the memory holds one of each ring */
 	uint64_t features, protocol;
 	bool begins_at_0; /* says 0 of packed rings too */
@@ -57,5 +58,9 @@ void vhost_front_set_ring(struct vhost_front *front, uint32_t ring);
 void vhost_front_frame(struct vhost_front *front, const void *header, const void *bytes, size_t count);
 /* The next frame for the guest, header first, and new rooms in place of its own; 0: none. */
 size_t vhost_front_receive(struct vhost_front *front, void *to, size_t most);
+/* The same in another pair than the first. */
+void vhost_front_frame_in(struct vhost_front *front, uint32_t pair, const void *header, const void *bytes,
+			  size_t count);
+size_t vhost_front_receive_in(struct vhost_front *front, uint32_t pair, void *to, size_t most);
 
 #endif
