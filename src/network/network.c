@@ -319,7 +319,6 @@ static int network_make_switch(struct gw_network *network)
 	const struct service_config *service = &network->description.service;
 	struct ethswitch_config config = {.mtu_bytes = service->mtu_bytes,
 					  .mac_move = network->description.mac_move,
-					  .gateway = service->mac,
 					  .on_learned = network_on_learned,
 					  .on_claim = network_on_claim,
 					  .on_conflict = network_on_conflict,
@@ -328,6 +327,9 @@ static int network_make_switch(struct gw_network *network)
 					  .owner = network};
 	int error = entropy_fill(&config.key, sizeof(config.key));
 
+	/* With neither family there is no gateway to be forged: on such a wire another network's may be heard. */
+	if (service->ip4 || service->ip6)
+		config.gateway = service->mac;
 	if (error >= 0)
 		error = ethswitch_new(&config, &network->ethswitch);
 	if (error >= 0)

@@ -221,6 +221,34 @@ static void isolated_on_the_uplink_is_every_guests_default(void **state)
 	kit_guest_forget(&second);
 }
 
+static void a_wire_without_a_gateway_carries_what_another_networks_gateway_says(void **state)
+{
+	static const struct {
+		const char *uplink;
+		size_t arrives;
+	} rows[] = {{"none,ipv4=off,ipv6=off", 1}, {"none,ipv4=off", 0}, {"none,ipv6=off", 0}};
+	const struct mac gateway = {{0x52, 0x55, 0x0a, 0x00, 0x02, 0x02}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct kit_guest trunk, guest;
+		uint8_t bytes[64];
+		struct kit kit;
+
+		kit_new(&kit, rows[i].uplink);
+		kit_guest_new(&trunk, &kit, 1);
+		kit_guest_new(&guest, &kit, 2);
+		kit_settle(&kit);
+		kit_guest_forget(&guest);
+		kit_guest_send(&trunk, bytes, kit_frame(bytes, guest.mac, gateway, 0));
+		kit_settle(&kit);
+		assert_int_equal(guest.frame_count, rows[i].arrives);
+		kit_done(&kit);
+		kit_guest_forget(&trunk);
+		kit_guest_forget(&guest);
+	}
+}
+
 static void one_line_tells_each_thing_that_happens(void **state)
 {
 	struct kit_guest guest;
@@ -276,6 +304,7 @@ int main(void)
 		cmocka_unit_test(the_descriptor_tells_a_poll_loop),
 		cmocka_unit_test(two_hundred_guests_get_two_hundred_leases),
 		cmocka_unit_test(isolated_on_the_uplink_is_every_guests_default),
+		cmocka_unit_test(a_wire_without_a_gateway_carries_what_another_networks_gateway_says),
 		cmocka_unit_test(one_line_tells_each_thing_that_happens),
 		cmocka_unit_test(a_guest_that_makes_up_addresses_is_not_told_of_forever),
 	};
