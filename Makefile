@@ -243,9 +243,11 @@ demo:
 	@scripts/install-packages demo
 	@$(MAKE) --no-print-directory -j2 VARIANT=release all
 	@scripts/demo
+	@scripts/demo-semu
+# With NETDEV=user|tap only what boots a guest in semu on that network.
 check check-full:
 	@scripts/install-packages check
-	@$(if $(filter check-full,$@),FULL=1) tests/run
+	@$(if $(filter check-full,$@),FULL=1) $(if $(NETDEV),NETDEV=$(NETDEV)) tests/run $(if $(NETDEV),netdev)
 system asan:
 	@tests/run $(if $(filter asan,$@),unit-asan sim-asan system-asan,system)
 fuzz:
