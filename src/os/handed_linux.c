@@ -87,12 +87,18 @@ int handed_event_in(int fd)
 	return write(fd, &nothing, sizeof(nothing)) == sizeof(nothing) ? 0 : -EINVAL;
 }
 
+static bool handed_is_socket(int fd, int option, int wanted)
+{
+	int value;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+}
+
+/* Of this machine: the close() of another may wait for its far end (SO_LINGER). */
 static bool handed_is_stream(int fd)
 {
-	int type;
-	socklen_t size = sizeof(type);
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+	return handed_is_socket(fd, SO_DOMAIN, AF_UNIX) && handed_is_socket(fd, SO_TYPE, SOCK_STREAM);
 }
 
 int handed_event_out(int fd, struct handed_event *ret_event)

@@ -95,7 +95,7 @@ static void a_late_kick_does_not_start_a_ring_that_was_stopped(void **state)
 /* As many pieces as there are bytes. */
 static void offer_in_bytes(struct bed *bed, const uint8_t *bytes, uint32_t count)
 {
-	struct ring_driver_piece pieces[RING_DRIVER_PIECES_MAX];
+	struct ring_driver_piece pieces[RING_DRIVER_PIECES_MAX] = {{0}};
 	struct ring_driver *driver = &bed->front.drivers[1];
 	int id;
 
