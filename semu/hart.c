@@ -95,9 +95,7 @@ void hart_set_timer(struct hart *hart, uint64_t when)
 
 void hart_forget_pages(struct hart *hart, uint64_t at, uint64_t bytes)
 {
-	(void)at;
-	(void)bytes;
-	mmu_flush(hart);
+	mmu_flush_span(hart, at, bytes);
 }
 
 void hart_run(struct hart *hart, uint64_t instructions)

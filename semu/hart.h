@@ -85,7 +85,8 @@ struct hart {
 	uint64_t reserved;                 /* LR's address, or HART_NOT_RESERVED */
 	uint64_t f[32];
 	uint64_t code_generation;
-	struct mmu_tlb tlbs[3]; /* user, supervisor, supervisor with SUM */
+	struct mmu_tlb tlbs[3];   /* user, supervisor, supervisor with SUM */
+	struct mmu_span large[2]; /* among what the TLBs hold: below 2^63, and above */
 	const struct hart_machine *machine;
 };
 

@@ -32,6 +32,48 @@ static const uint64_t PTE_RESERVED = 0x3ffULL << 54; /* Svnapot, Svpbmt and what
 void mmu_flush(struct hart *hart)
 {
 	memset(hart->tlbs, 0xff, sizeof(hart->tlbs));
+	hart->large[0] = hart->large[1] = (struct mmu_span){.from = UINT64_MAX};
+}
+
+/* A large page is in the TLB in pieces, each of which an address in any of them takes away. */
+static void note_large(struct hart *hart, uint64_t at, uint64_t below)
+{
+	struct mmu_span *span = &hart->large[at >> 63];
+
+	if (span->from > (at & ~below))
+		span->from = at & ~below;
+	if (span->to < (at | below))
+		span->to = at | below;
+}
+
+static void flush_page(struct hart *hart, uint64_t tag)
+{
+	const unsigned index = mmu_index(tag);
+
+	for (unsigned i = 0; i < sizeof(hart->tlbs) / sizeof(hart->tlbs[0]); i++) {
+		struct mmu_tlb *tlb = &hart->tlbs[i];
+
+		if (tlb->read[index].tag == tag)
+			tlb->read[index].tag = UINT64_MAX;
+		if (tlb->write[index].tag == tag)
+			tlb->write[index].tag = UINT64_MAX;
+		if (tlb->fetch[index].tag == tag)
+			tlb->fetch[index].tag = UINT64_MAX;
+	}
+}
+
+void mmu_flush_span(struct hart *hart, uint64_t at, uint64_t bytes)
+{
+	enum { PAGES_MOST = 32 };
+	const uint64_t first = hart_word(hart, at), last = first + bytes - 1;
+	const struct mmu_span *span = &hart->large[first >> 63];
+
+	if (last < first || bytes > PAGES_MOST * MMU_PAGE || (span->from <= last && first <= span->to)) {
+		mmu_flush(hart);
+		return;
+	}
+	for (uint64_t page = first / MMU_PAGE; page <= last / MMU_PAGE; page++)
+		flush_page(hart, page * MMU_PAGE);
 }
 
 void mmu_flush_code(struct hart *hart)
@@ -98,6 +140,8 @@ static bool leaf_use(struct hart *hart, uint64_t at, enum mmu_access access, uin
 		return refuse_page(hart, at, access);
 	low = (uint8_t)(pte | PTE_A | (access == MMU_WRITE ? PTE_D : 0U));
 	memcpy(slot, &low, sizeof(low));
+	if (below >= MMU_PAGE)
+		note_large(hart, at, below);
 	*ret_physical = physical | (at & below);
 	return true;
 }

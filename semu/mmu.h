@@ -35,6 +35,11 @@ struct mmu_tlb {
 	struct mmu_code fetch[MMU_TLB_ENTRIES];
 };
 
+/* From the first to the last address that a large page maps; empty: from is above to. */
+struct mmu_span {
+	uint64_t from, to;
+};
+
 static inline unsigned mmu_index(uint64_t at)
 {
 	return at / MMU_PAGE % MMU_TLB_ENTRIES;
@@ -46,6 +51,8 @@ static inline bool mmu_hit(const struct mmu_entry *entry, uint64_t at, unsigned 
 }
 
 void mmu_flush(struct hart *hart);
+/* What was mapped at so many bytes from an address; UINT64_MAX bytes are everything. */
+void mmu_flush_span(struct hart *hart, uint64_t at, uint64_t bytes);
 /* The fetch side alone. */
 void mmu_flush_code(struct hart *hart);
 /* Each returns false with the hart's fault_cause and fault_value set. */

@@ -86,7 +86,10 @@ void system_sfence(struct hart *hart, const struct op *op)
 		system_illegal(hart, op);
 		return;
 	}
-	mmu_flush(hart);
+	if (op->rs1)
+		mmu_flush_span(hart, hart->x[op->rs1], 1);
+	else
+		mmu_flush(hart);
 	leave_after(hart, op);
 }
 

@@ -144,13 +144,48 @@ static void a_flush_forgets_what_was_mapped(void **state)
 	assert_int_equal(board->ram[PAGE - BOARD_RAM], 1);
 }
 
+static void a_flush_of_an_address_forgets_its_page_alone(void **state)
+{
+	struct board *board = *state;
+	uint64_t value;
+
+	map(board, V | R | W);
+	set_entry(board, LAST + 8, PAGE, V | R);
+	assert_true(mmu_store(&board->hart, VIRTUAL, 8, 1));
+	assert_true(mmu_load(&board->hart, VIRTUAL + 0x1000, 8, &value));
+	set_entry(board, LAST, 0, 0);
+	mmu_flush_span(&board->hart, VIRTUAL + 0x1000, 4096);
+	assert_int_equal(board->hart.tlb->write[mmu_index(VIRTUAL)].tag, VIRTUAL);
+	assert_int_equal(board->hart.tlb->read[mmu_index(VIRTUAL + 0x1000)].tag, UINT64_MAX);
+	mmu_flush_span(&board->hart, VIRTUAL + 8, 1);
+	assert_int_equal(board->hart.tlb->write[mmu_index(VIRTUAL)].tag, UINT64_MAX);
+}
+
+static void a_flush_of_any_address_in_a_large_page_forgets_all_of_it(void **state)
+{
+	struct board *board = *state;
+	uint64_t value;
+
+	map(board, V | R);
+	set_entry(board, MIDDLE, BOARD_RAM, V | R);
+	assert_true(mmu_load(&board->hart, VIRTUAL, 8, &value));
+	set_entry(board, MIDDLE, 0, 0);
+	mmu_flush_span(&board->hart, VIRTUAL + 0x100000, 1);
+	assert_int_equal(board->hart.tlb->read[mmu_index(VIRTUAL)].tag, UINT64_MAX);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, board_new, board_free)
 	const struct CMUnitTest tests[] = {
-		TEST(a_page_allows_what_its_bits_say), TEST(a_read_sets_accessed_and_only_a_write_sets_dirty),
-		TEST(a_large_page_must_be_aligned),    TEST(a_table_outside_of_memory_is_an_access_fault),
-		TEST(an_address_must_be_canonical),    TEST(a_flush_forgets_what_was_mapped),
+		TEST(a_page_allows_what_its_bits_say),
+		TEST(a_read_sets_accessed_and_only_a_write_sets_dirty),
+		TEST(a_large_page_must_be_aligned),
+		TEST(a_table_outside_of_memory_is_an_access_fault),
+		TEST(an_address_must_be_canonical),
+		TEST(a_flush_forgets_what_was_mapped),
+		TEST(a_flush_of_an_address_forgets_its_page_alone),
+		TEST(a_flush_of_any_address_in_a_large_page_forgets_all_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
