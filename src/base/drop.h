@@ -142,6 +142,7 @@
 	X(RING_DIRECTION,           "ring-direction",           "a buffer of the wrong direction (virtio 2.7.4.2)") \
 	X(RING_LENGTH,              "ring-length",              "a buffer of no bytes, or a chain of more than 4 GiB") \
 	X(RING_AVAIL_INDEX,         "ring-avail-index",         "more buffers offered than the ring holds") \
+	X(RING_LOST,                "ring-lost",                "a packed ring whose last device was killed: where it goes on nobody knows, and the guest has to reset its device") \
 	X(RING_HEADER,              "ring-header",              "a chain shorter than the virtio-net header") \
 	X(RING_OFF,                 "ring-off",                 "on a queue that the guest's driver has switched off, or for a guest that has none on") \
 	/* vhost-user's messages: the guest that sends one of these is closed */ \

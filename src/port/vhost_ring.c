@@ -30,6 +30,7 @@ void vhost_ring_stop(struct vhost_ring *ring)
 	if (!vhost_ring_runs(ring))
 		return;
 	ring->base = virtnet_stop(ring->virtnet, ring->number);
+	ring->base_is_ours = true;
 	/* for whoever looks at it next: all that it told was seen */
 	handed_event_clear(ring->kick);
 }
@@ -60,6 +61,7 @@ enum drop_reason vhost_ring_start(struct vhost_ring *ring)
 	    !vhost_memory_find(ring->memory, ring->address.used, &setup.device))
 		return DROP_VHOST_RING;
 	setup.base = vhost_ring_base(ring, setup.desc);
+	setup.guessed = !ring->base_is_ours;
 	return virtnet_start(ring->virtnet, ring->number, &setup) < 0 ? DROP_VHOST_RING : DROP_NONE;
 }
 
@@ -103,11 +105,12 @@ enum drop_reason vhost_ring_set_address(struct vhost_ring *ring, const struct vh
 
 enum drop_reason vhost_ring_set_base(struct vhost_ring *ring, uint32_t base)
 {
+	struct ring_base said = {(uint16_t)base, (uint16_t)(vhost_ring_is_packed(ring) ? base >> 16 : base)};
+
 	if (vhost_ring_runs(ring))
 		return DROP_VHOST_RING;
-	ring->base.avail = ring->base.used = (uint16_t)base;
-	if (vhost_ring_is_packed(ring))
-		ring->base.used = (uint16_t)(base >> 16);
+	ring->base_is_ours &= said.avail == ring->base.avail && said.used == ring->base.used;
+	ring->base = said;
 	return DROP_NONE;
 }
 
@@ -196,6 +199,9 @@ void vhost_ring_init(struct vhost_ring *ring, uint32_t number, struct virtnet *v
 
 void vhost_ring_done(struct vhost_ring *ring)
 {
+	/* the guest may go on with another process, which a front end that was cut off cannot tell where */
+	if (vhost_ring_runs(ring))
+		ring_leave(&ring->virtnet->rings[ring->number].ring);
 	vhost_ring_end(ring);
 	vhost_ring_close(&ring->call.fd);
 	vhost_ring_close(&ring->err.fd);

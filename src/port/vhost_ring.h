@@ -24,6 +24,7 @@ struct vhost_ring {
 
 	uint32_t size;
 	struct ring_base base; /* while it does not run */
+	bool base_is_ours;     /* where it stopped, which the front end did not contradict; else it may not know */
 	struct vhost_address address;
 	bool has_address;
 	int kick;           /* -1: none */

@@ -590,6 +590,7 @@ int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *s
 	if (error < 0)
 		return error;
 	ring->started = true;
+	virtnet_check(virtnet, number); /* it may be lost */
 	virtnet_look_for_guest(virtnet);
 	virtnet_see_used(virtnet);
 	/* the guest may have kicked before: look */

@@ -40,6 +40,12 @@ struct ring_base ring_base(const struct ring *ring)
 	return ring->layout->base(ring);
 }
 
+void ring_leave(struct ring *ring)
+{
+	if (ring->broken == DROP_NONE && ring->layout->leave)
+		ring->layout->leave(ring);
+}
+
 void ring_break(struct ring *ring, enum drop_reason reason)
 {
 	if (ring->broken == DROP_NONE)

@@ -40,6 +40,7 @@ struct ring_setup {
 	uint64_t device;       /* split: the used ring; packed: the device's event suppression */
 	uint16_t size;
 	struct ring_base base;
+	bool guessed; /* who says the base may have been cut off from the last device: see ring_leave() */
 	/* features, as negotiated */
 	bool packed;
 	bool event_idx;
@@ -103,6 +104,10 @@ struct ring_chain {
 int ring_init(struct ring *ring, const struct ring_setup *setup);
 /* Where another device could go on. Between a take and its return it is not known. */
 struct ring_base ring_base(const struct ring *ring);
+/* The device goes without having been asked where it stands: says it in the ring, in the part that is the device's alone,
+ * where ring_init() finds it if the base is guessed. A split ring says it always. A packed one that is to begin anew, but
+ * was used by a device that left no word, is broken from the start: where it goes on nobody knows. */
+void ring_leave(struct ring *ring);
 
 /* The next chain, as at most `most` pieces; false when there is none or the ring is broken. A chain that needs more
  * breaks it: RING_PIECES_MAX is always enough for an honest guest. */

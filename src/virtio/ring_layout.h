@@ -21,6 +21,8 @@ struct ring_layout {
 	bool (*flush)(struct ring *ring);
 	bool (*arm)(struct ring *ring);
 	void (*disarm)(struct ring *ring);
+	/* NULL: the place stands in the ring anyhow. */
+	void (*leave)(struct ring *ring);
 };
 
 extern const struct ring_layout ring_layout_split;

@@ -11,28 +11,59 @@
 
 #include "virtio/ring_layout.h"
 
+/* What a device that left marked its place with, in bits that no place in a ring of up to 1024 has. The flags beside it
+ * would not do: QEMU, which looks at such a ring while nobody serves it, writes them. */
+enum { PACKED_LEFT_MASK = 0x7c00, PACKED_LEFT = 0x2c00, PACKED_LEFT_SIZE_MAX = 1024 };
+
+/* Whether an entry was ever given back, or offered in a second round: in a new ring none was. */
+static bool packed_was_used(struct packed_desc *desc, uint16_t size)
+{
+	bool used = false;
+
+	for (uint16_t i = 0; i < size; i++)
+		used |= shared16_load(&desc[i].flags, memory_order_relaxed) & PACKED_DESC_USED;
+	return used;
+}
+
+/* The place that the last device left in the ring; else the one that was guessed. */
+static struct ring_base packed_find_base(struct ring *ring, const struct ring_base *guessed)
+{
+	struct ring_packed *packed = &ring->packed;
+	uint16_t place = shared16_load(&packed->device->place, memory_order_relaxed);
+
+	if ((place & PACKED_LEFT_MASK) == PACKED_LEFT) {
+		place &= (uint16_t)~PACKED_LEFT_MASK;
+		shared16_store(&packed->device->place, place, memory_order_relaxed);
+		return (struct ring_base){place, place};
+	}
+	if (guessed->avail == RING_PACKED_START && guessed->used == RING_PACKED_START &&
+	    packed_was_used(packed->desc, ring->size))
+		ring_break(ring, DROP_RING_LOST);
+	return *guessed;
+}
+
 static int packed_init(struct ring *ring, const struct ring_setup *setup)
 {
 	struct ring_packed *packed = &ring->packed;
+	struct ring_base base;
 
 	*packed = (struct ring_packed){
 		.desc = memory_at(setup->memory, setup->desc, packed_desc_bytes(setup->size)),
 		.driver = memory_at(setup->memory, setup->driver, sizeof(struct packed_event)),
 		.device = memory_at(setup->memory, setup->device, sizeof(struct packed_event)),
-		.avail_wrap = setup->base.avail & RING_PACKED_START,
-		.used_wrap = setup->base.used & RING_PACKED_START,
 	};
-	ring->next_avail = setup->base.avail & (uint16_t)~RING_PACKED_START;
-	ring->next_used = setup->base.used & (uint16_t)~RING_PACKED_START;
 	if (!packed->desc || !packed->driver || !packed->device)
 		return -EFAULT;
-	if (ring->next_avail >= ring->size || ring->next_used >= ring->size)
-		return -EINVAL;
 	if ((setup->desc | (uintptr_t)packed->desc) % PACKED_DESC_ALIGNMENT ||
 	    (setup->driver | (uintptr_t)packed->driver) % PACKED_EVENT_ALIGNMENT ||
 	    (setup->device | (uintptr_t)packed->device) % PACKED_EVENT_ALIGNMENT)
 		return -EINVAL;
-	return 0;
+	base = setup->guessed ? packed_find_base(ring, &setup->base) : setup->base;
+	packed->avail_wrap = base.avail & RING_PACKED_START;
+	packed->used_wrap = base.used & RING_PACKED_START;
+	ring->next_avail = base.avail & (uint16_t)~RING_PACKED_START;
+	ring->next_used = base.used & (uint16_t)~RING_PACKED_START;
+	return ring->next_avail < ring->size && ring->next_used < ring->size ? 0 : -EINVAL;
 }
 
 static uint16_t packed_place(uint16_t slot, bool wrap)
@@ -214,6 +245,17 @@ static void packed_disarm(struct ring *ring)
 	shared16_store(&ring->packed.device->flags, PACKED_EVENT_DISABLE, memory_order_relaxed);
 }
 
+static void packed_leave(struct ring *ring)
+{
+	const struct ring_base base = packed_base(ring);
+
+	if (base.avail != base.used || ring->size > PACKED_LEFT_SIZE_MAX)
+		return;
+	/* and to a guest that offers something meanwhile: tell of it */
+	shared16_store(&ring->packed.device->flags, PACKED_EVENT_ENABLE, memory_order_relaxed);
+	shared16_store(&ring->packed.device->place, base.avail | PACKED_LEFT, memory_order_release);
+}
+
 const struct ring_layout ring_layout_packed = {
 	.init = packed_init,
 	.base = packed_base,
@@ -225,4 +267,5 @@ const struct ring_layout ring_layout_packed = {
 	.flush = packed_flush,
 	.arm = packed_arm,
 	.disarm = packed_disarm,
+	.leave = packed_leave,
 };

@@ -279,6 +279,104 @@ static void the_first_of_a_batch_is_shown_last(void **state)
 	liar_done(&liar);
 }
 
+/* The ring as the next device finds it, which is told that it is new. */
+static void find_again(struct liar *liar)
+{
+	struct ring_setup setup = setup_of(liar);
+
+	setup.guessed = true;
+	assert_int_equal(ring_init(&liar->ring, &setup), 0);
+}
+
+static const struct plain_desc five[SIZE] = {
+	{DATA, 10, 0, 0}, {DATA, 10, 0, 1}, {DATA, 10, 0, 2}, {DATA, 10, 0, 3}, {DATA, 10, 0, 4}};
+
+/* So many buffers, in the first round and in the second. */
+static void serve(struct liar *liar, int count)
+{
+	struct ring_chain chain;
+	struct iovec piece;
+
+	offer_all(liar, five, true);
+	for (int i = 0; i < count; i++) {
+		if (i == SIZE)
+			offer_all(liar, five, false);
+		assert_true(ring_take(&liar->ring, RING_FROM_GUEST, &piece, 1, &chain));
+		ring_return(&liar->ring, &chain, 0);
+	}
+	ring_flush(&liar->ring);
+	ring_disarm(&liar->ring);
+}
+
+static void a_device_that_goes_leaves_word_of_its_place(void **state)
+{
+	(void)state;
+	for (int count = 0; count < 2 * SIZE; count++) {
+		struct liar liar;
+		uint16_t place = (uint16_t)(count < SIZE ? RING_PACKED_START | count : count - SIZE);
+
+		liar_init(&liar);
+		serve(&liar, count);
+		ring_leave(&liar.ring);
+		assert_int_equal(shared16_load(&liar.device->flags, memory_order_acquire), PACKED_EVENT_ENABLE);
+		/* as QEMU does while nobody serves it */
+		shared16_store(&liar.device->flags, PACKED_EVENT_DISABLE, memory_order_relaxed);
+		find_again(&liar);
+		assert_int_equal(liar.ring.broken, DROP_NONE);
+		assert_int_equal(ring_base(&liar.ring).avail, place);
+		assert_int_equal(ring_base(&liar.ring).used, place);
+		liar_done(&liar);
+	}
+}
+
+static void a_place_that_was_left_counts_once_and_lies_in_the_ring(void **state)
+{
+	struct ring_setup setup;
+	struct liar liar;
+
+	(void)state;
+	liar_init(&liar);
+	setup = setup_of(&liar);
+	setup.guessed = true;
+	ring_leave(&liar.ring);
+	shared16_store(&liar.device->place, shared16_load(&liar.device->place, memory_order_relaxed) + SIZE,
+		       memory_order_relaxed);
+	assert_int_equal(ring_init(&liar.ring, &setup), -EINVAL);
+	assert_int_equal(ring_init(&liar.ring, &setup), 0);
+	assert_int_equal(ring_base(&liar.ring).avail, RING_PACKED_START);
+	liar_done(&liar);
+}
+
+static void a_device_that_has_a_buffer_does_not_know_its_place(void **state)
+{
+	struct ring_chain chain;
+	struct iovec piece;
+	struct liar liar;
+
+	(void)state;
+	liar_init(&liar);
+	offer_all(&liar, five, true);
+	assert_true(ring_take(&liar.ring, RING_FROM_GUEST, &piece, 1, &chain));
+	ring_leave(&liar.ring);
+	find_again(&liar);
+	assert_int_equal(ring_base(&liar.ring).avail, RING_PACKED_START);
+	liar_done(&liar);
+}
+
+static void a_ring_whose_device_was_killed_is_lost(void **state)
+{
+	(void)state;
+	for (int count = 1; count < 2 * SIZE; count++) {
+		struct liar liar;
+
+		liar_init(&liar);
+		serve(&liar, count);
+		find_again(&liar);
+		assert_int_equal(liar.ring.broken, DROP_RING_LOST);
+		liar_done(&liar);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +384,10 @@ int main(void)
 		cmocka_unit_test(a_setup_that_lies_is_refused),
 		cmocka_unit_test(the_wrap_counters_turn_at_the_end_of_the_ring),
 		cmocka_unit_test(the_first_of_a_batch_is_shown_last),
+		cmocka_unit_test(a_device_that_goes_leaves_word_of_its_place),
+		cmocka_unit_test(a_place_that_was_left_counts_once_and_lies_in_the_ring),
+		cmocka_unit_test(a_device_that_has_a_buffer_does_not_know_its_place),
+		cmocka_unit_test(a_ring_whose_device_was_killed_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
