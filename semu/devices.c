@@ -42,7 +42,9 @@ static int plug_net(struct devices *devices, struct machine *machine, const char
 	if (code < 0)
 		return code;
 	code = virtio_net_new(machine, index, devices->netdevs[index], &devices->nets[index], &error);
-	return code < 0 ? fail(code, &error, ret_error) : 0;
+	if (code < 0)
+		snprintf(ret_error, NETDEV_ERROR_BYTES, "-n %.1000s: %s", words, error.text);
+	return code;
 }
 
 static int plug_nets(struct devices *devices, struct machine *machine, const struct options *options,

@@ -282,7 +282,7 @@ static int open_network(struct netdev *netdev, struct spec *spec, const char *na
 	int code = gw_network_find(setup->session, name, "stream", path, &why);
 
 	if (code < 0)
-		return error_set(ret_error, code, "%s", why.text);
+		return error_set(ret_error, code, "network=%.40s: %.400s", name, why.text);
 	code = make_wire(netdev, spec, ret_error);
 	if (code < 0)
 		return code;
@@ -307,8 +307,8 @@ static int open_kind(struct netdev *netdev, struct spec *spec, const struct netd
 		return open_tap(netdev, spec, setup, ret_line, ret_error);
 	if (strcmp(spec->kind, "vmnet") == 0)
 		return error_set(ret_error, -EOPNOTSUPP,
-				 "vmnet is macOS's; `-n user` needs no privilege, `-n tap` leads to this machine");
-	return error_set(ret_error, -EINVAL, "%s is no network; user, tap, none and network=NAME are", spec->kind);
+				 "vmnet: it is macOS's; `-n user` needs no privilege, `-n tap` leads to this machine");
+	return error_set(ret_error, -EINVAL, "%s: no such network; user, tap, none and network=NAME are", spec->kind);
 }
 
 int netdev_new(const char *words, const struct netdev_setup *setup, struct netdev **ret_netdev,

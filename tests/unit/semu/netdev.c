@@ -92,13 +92,15 @@ static void what_cannot_be_is_said_in_one_line(void **state)
 		const char *words, *line;
 		int code;
 	} rows[] = {
-		{"bogus", "-n bogus is no network; user, tap, none and network=NAME are", -EINVAL},
+		{"bogus", "-n bogus: no such network; user, tap, none and network=NAME are", -EINVAL},
 		{"", "-n '': a kind must come first, as in KIND,key=value", -EINVAL},
-		{"network", "-n network is no network; user, tap, none and network=NAME are", -EINVAL},
-		{"vmnet", "-n vmnet is macOS's; `-n user` needs no privilege, `-n tap` leads to this machine",
+		{"network", "-n network: no such network; user, tap, none and network=NAME are", -EINVAL},
+		{"vmnet", "-n vmnet: it is macOS's; `-n user` needs no privilege, `-n tap` leads to this machine",
 		 -EOPNOTSUPP},
 		{"network=lab",
-		 "-n no network lab runs; `guestwire up lab` starts one, `guestwire ls` lists those that do", -ENOENT},
+		 "-n network=lab: no network lab runs; `guestwire up lab` starts one, `guestwire ls` lists those that "
+		 "do",
+		 -ENOENT},
 		{"user,mtu=1", NULL, -EINVAL},
 		{"user,nonsense=1", NULL, -EINVAL},
 		{"user,mac=a:very:long:address:indeed",
