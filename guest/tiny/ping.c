@@ -22,7 +22,7 @@ static uint16_t checksum(const struct echo *echo)
 	for (size_t i = 0; i < sizeof(*echo); i += 2)
 		sum += (uint32_t)(bytes[i] | bytes[i + 1] << 8);
 	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~(sum + (sum >> 16));
+	return (uint16_t) ~(sum + (sum >> 16));
 }
 
 static uint32_t now_us(void)

@@ -116,8 +116,8 @@ static const struct {
 	const char *name;
 	int (*run)(const char *const *words);
 } commands[] = {
-	{"ip", ip},	    {"ping", ping}, {"udhcpc", lease},	     {"wget", fetch},	 {"uname", uname},
-	{"cat", cat},	    {"echo", echo}, {"poweroff", power_off}, {"reboot", reboot}, {"exit", power_off},
+	{"ip", ip},   {"ping", ping}, {"udhcpc", lease},       {"wget", fetch},    {"uname", uname},
+	{"cat", cat}, {"echo", echo}, {"poweroff", power_off}, {"reboot", reboot}, {"exit", power_off},
 };
 
 static int run(const char *const *words)
@@ -207,4 +207,5 @@ void start(const long *stack)
 	power_off(no_words);
 }
 
-__asm__(".globl _start\n_start:\n\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n\tmv a0, sp\n\tandi sp, sp, -16\n\ttail start\n");
+__asm__(".globl _start\n_start:\n\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n\tmv "
+	"a0, sp\n\tandi sp, sp, -16\n\ttail start\n");

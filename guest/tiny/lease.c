@@ -55,7 +55,10 @@ static bool send_message(long socket, const uint8_t mac[6], uint8_t kind, const 
 {
 	const struct sockaddr_in to = socket_address(UINT32_MAX, SERVER_PORT);
 	static const uint8_t cookie[] = {99, 130, 83, 99};
-	struct message message = {.op = 1, .hardware = 1, .hardware_bytes = 6, .flags = 0x80 /* broadcast, in network order */};
+	struct message message = {.op = 1,
+				  .hardware = 1,
+				  .hardware_bytes = 6,
+				  .flags = 0x80 /* broadcast, in network order */};
 	unsigned used;
 
 	memcpy(&message.id, mac + 2, 4);

@@ -26,7 +26,6 @@ struct route {
 	uint8_t others[38]; /* what an ioctl of a new route leaves zero */
 };
 
-
 struct sockaddr_in socket_address(uint32_t address, uint16_t port)
 {
 	return (struct sockaddr_in){

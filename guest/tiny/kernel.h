@@ -28,8 +28,7 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
 #define KERNEL2(name, a, b) kernel_call(__NR_##name, (long)(a), (long)(b), 0, 0, 0, 0)
 #define KERNEL3(name, a, b, c) kernel_call(__NR_##name, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define KERNEL4(name, a, b, c, d) kernel_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-#define KERNEL5(name, a, b, c, d, e) \
-	kernel_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define KERNEL5(name, a, b, c, d, e) kernel_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 #define KERNEL6(name, a, b, c, d, e, f) \
 	kernel_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
