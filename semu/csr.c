@@ -198,8 +198,6 @@ static uint64_t writable(unsigned number)
 		return 7;
 	case CSR_SENVCFG:
 		return 1;
-	case CSR_SEPC:
-		return ~1ULL;
 	default:
 		return ~0ULL;
 	}
@@ -219,6 +217,8 @@ bool csr_write(struct hart *hart, unsigned number, uint64_t value)
 		write_satp(hart, value);
 	else if (number == CSR_STIMECMP || (number == CSR_STIMECMPH && is_narrow(hart)))
 		write_timer(hart, number, value);
+	else if (number == CSR_SEPC)
+		hart->sepc = hart_aligned(hart, value);
 	else if (target)
 		*target = (*target & ~writable(number)) | (value & writable(number));
 	return target || number == CSR_SSTATUS || (number == CSR_STIMECMPH && is_narrow(hart));

@@ -29,7 +29,7 @@ void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t p
 			      .mode = HART_SUPERVISOR,
 			      .reserved = HART_NOT_RESERVED,
 			      .timer = UINT64_MAX};
-	hart->pc = hart_word(hart, pc);
+	hart->pc = hart_aligned(hart, hart_word(hart, pc));
 	mmu_flush(hart);
 	hart_choose_tlb(hart);
 }
@@ -40,7 +40,7 @@ void hart_start(struct hart *hart, uint64_t pc, uint64_t number, uint64_t opaque
 	hart->waiting = false;
 	hart->sstatus = hart->sie = hart->satp = 0;
 	hart->scounteren = 7; /* as OpenSBI leaves it, and Linux finds it: user mode reads the time without a call */
-	hart->pc = hart_word(hart, pc);
+	hart->pc = hart_aligned(hart, hart_word(hart, pc));
 	hart->x[10] = number;
 	hart->x[11] = opaque;
 	mmu_flush(hart);

@@ -98,6 +98,12 @@ static inline uint64_t hart_word(const struct hart *hart, uint64_t value)
 	return hart->machine->word == 32 ? (uint64_t)(int64_t)(int32_t)(uint32_t)value : value;
 }
 
+/* Where an instruction may start: without C at every fourth byte. */
+static inline uint64_t hart_aligned(const struct hart *hart, uint64_t at)
+{
+	return at & ~(hart->machine->word == 32 ? 3ULL : 1ULL);
+}
+
 /* The machine stays the caller's and must outlive the hart. Starts in supervisor mode, at pc. */
 void hart_init(struct hart *hart, const struct hart_machine *machine, uint64_t pc);
 /* What SBI's hart_start asks for: supervisor mode at pc with a0 the hart's number, a1 the opaque value, no translation and no
