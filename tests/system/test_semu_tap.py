@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`semu -n tap` as its manual and the seed's have it: by root, on a tap that the user owns, with a capability; and never a
-guest with a dead card.
+"""A Linux in `semu -n tap`, as its manual and the seed's have it: by root, on a tap that the user owns, with a capability.
 
     semu's guest, 192.168.10.2 --- tap0, 192.168.10.1, in the namespace `host`"""
 import os
@@ -82,22 +81,3 @@ def test_a_capability_does_in_roots_place(typist, closing):
     machine = start(closing, user)
     give_address(user.person.space)
     use_network(machine)
-
-
-def refusal(user):
-    """What semu says, with its own words (to be pasted) replaced by SEMU."""
-    words = [user.semu, "-k", user.files[0], "-n", "tap"]
-    done = subprocess.run(user.command(*words), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
-    assert done.returncode == 1 and done.stdout == ""
-    return done.stderr.replace(" ".join(words), "SEMU -n tap").replace(user.semu, "SEMU")
-
-
-@pytest.mark.parametrize("tun, line", [
-    ("yes", "semu: -n tap: tap0: Operation not permitted: `sudo SEMU -n tap`, or once `sudo setcap cap_net_admin=eip SEMU`, or once "
-            "`sudo ip tuntap add dev tap0 mode tap user $USER`\n"),
-    ("no", "semu: -n tap: /dev/net/tun: Permission denied: `sudo SEMU -n tap`, or after `sudo chmod 666 /dev/net/tun` once "
-           "`sudo setcap cap_net_admin=eip SEMU`, or once `sudo ip tuntap add dev tap0 mode tap user $USER`\n"),
-    ("missing", "semu: -n /dev/net/tun: this kernel has no taps, or the file is missing; try `sudo modprobe tun`\n"),
-])
-def test_whoever_may_not_is_told_what_to_do(typist, tun, line):
-    assert refusal(typist(tun=tun)) == line
