@@ -4,13 +4,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "semu/code.h"
+#include "semu/doze.h"
 #include "semu/sbi.h"
 #include "semu/trap.h"
 
@@ -85,9 +85,11 @@ bool machine_print(struct machine *machine, uint8_t byte)
 
 /* ---- life ---- */
 
+enum { RAM_PROTECTION = PROT_READ | PROT_WRITE, RAM_FLAGS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+
 static int make_ram(struct hart_machine *for_harts, uint64_t bytes)
 {
-	void *ram = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *ram = mmap(NULL, bytes, RAM_PROTECTION, RAM_FLAGS, -1, 0);
 
 	if (ram == MAP_FAILED)
 		return -errno;
@@ -95,6 +97,16 @@ static int make_ram(struct hart_machine *for_harts, uint64_t bytes)
 	for_harts->ram_start = MAP_RAM;
 	for_harts->ram_bytes = bytes;
 	return 0;
+}
+
+/* New pages in the place of the old ones: zero, and nothing is used until the guest does. What is mapped stays mapped, should
+ * the system refuse. */
+static void clear_ram(const struct hart_machine *for_harts)
+{
+	void *ram = mmap(for_harts->ram, for_harts->ram_bytes, RAM_PROTECTION, RAM_FLAGS | MAP_FIXED, -1, 0);
+
+	if (ram == MAP_FAILED)
+		memset(for_harts->ram, 0, for_harts->ram_bytes);
 }
 
 static int make_harts(struct machine *machine, unsigned count)
@@ -187,8 +199,7 @@ void machine_reset(struct machine *machine)
 	}
 	hart_forget_code(machine->harts[0]);
 	plic_reset(&machine->plic);
-	/* Private pages that are given back are zero when they are used again. */
-	madvise(for_harts->ram, for_harts->ram_bytes, MADV_DONTNEED);
+	clear_ram(for_harts);
 	machine->running = 0;
 	machine->attention = false;
 	machine->end = MACHINE_RUNS;
@@ -299,8 +310,7 @@ static void look(struct machine *machine, uint64_t most_ns)
 {
 	struct pollfd polled[MACHINE_SOURCES_MOST];
 	const uint64_t ns = prepare_look(machine, most_ns, polled);
-	const struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-	const int ready = ppoll(polled, machine->source_count, ns == UINT64_MAX ? NULL : &timeout, machine->signals);
+	const int ready = doze_poll(polled, machine->source_count, ns, machine->signals);
 
 	for (unsigned i = 0; i < machine->source_count; i++)
 		if (ready > 0 && polled[i].revents)
