@@ -246,7 +246,7 @@ demo:
 	@scripts/demo-semu
 # With NETDEV=user|tap only what boots a guest in semu on that network.
 check check-full:
-	@scripts/install-packages check
+	@scripts/install-packages $@
 	@$(if $(filter check-full,$@),FULL=1) $(if $(NETDEV),NETDEV=$(NETDEV)) tests/run $(if $(NETDEV),netdev)
 system asan:
 	@tests/run $(if $(filter asan,$@),unit-asan sim-asan system-asan,system)

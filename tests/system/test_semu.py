@@ -126,3 +126,21 @@ def test_machines_and_a_qemu_guest_share_a_network(semu, wire, tmp_path, closing
     for machine, address in zip(machines, reversed(addresses)):
         assert "3 packets received, 0% packet loss" in machine.do(f"ping -c 3 {address}")
         other.run(f"ping -c 3 {address}")
+
+
+@pytest.mark.skipif(not os.environ.get("FULL"), reason="a kernel is built for it: FULL=1")
+def test_the_machine_of_32_bits_boots_and_uses_its_network(semu, host):
+    """Its userland is one program of our own, whose shell has no exit status: what fails says so."""
+    def ask(command):
+        guest.type(command + "\n")
+        text = guest.expect(r"(?s)^(.*?)\n# $", 30).group(1)
+        assert "(failed)" not in text, text
+        return text
+    guest = semu(host, "-M", "rv32", "-n", "user", "-a", "console=ttyS0 quiet", files=kit_guest("--rv32"))
+    assert guest.expect(r"eth0: 10\.0\.2\.15/24, gateway 10\.0\.2\.2", 60)
+    guest.expect(r"guest: up after [0-9. ]+\n# $", 20)
+    assert "riscv32 GNU/Linux" in ask("uname -a")
+    assert "3 packets received, 0% packet loss" in ask("ping -c 3 10.0.2.2")
+    assert "a page\n" in ask("wget http://10.0.2.2:8000/")
+    guest.type("poweroff\n")
+    assert guest.wait() == 0
