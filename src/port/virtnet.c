@@ -263,9 +263,17 @@ static int virtnet_reserve_in(struct virtnet *virtnet, uint32_t number, uint32_t
 	struct virtnet_ring *ring = &virtnet->rings[number];
 	int result = ring_reserve(&ring->ring, least, wanted, &virtnet->scratch->room);
 
-	/* Asked to kick only now that somebody waits; what came just before the asking is seen at once. */
-	if (result == -EAGAIN && ring_arm(&ring->ring))
+	/* Asked to kick only now that somebody waits; what came just before the asking is seen at once, and when that is not
+	 * enough it is asked again, behind what is known by then. One that offers a little each time is left to the next
+	 * turn. */
+	for (int looks = 0; result == -EAGAIN && ring_arm(&ring->ring); looks++) {
+		if (looks == VIRTNET_LOOKS) {
+			virtnet->looked |= (uint8_t)(1u << number / 2);
+			port_schedule(&virtnet->port);
+			break;
+		}
 		result = ring_reserve(&ring->ring, least, wanted, &virtnet->scratch->room);
+	}
 	virtnet_check(virtnet, number);
 	return result;
 }
@@ -485,10 +493,24 @@ static void virtnet_settle(struct virtnet *virtnet)
 	}
 }
 
+/* The rings that offered something each time that they were asked to tell. */
+static void virtnet_look_again(struct virtnet *virtnet)
+{
+	uint32_t pairs = virtnet->looked;
+
+	virtnet->looked = 0;
+	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++) {
+		if (pairs & 1u << pair && virtnet_ring_is_used(&virtnet->rings[virtnet_to_guest(pair)]))
+			virtnet_room_returned(virtnet, pair);
+	}
+}
+
 static void virtnet_run(struct port *port)
 {
 	struct virtnet *virtnet = virtnet_of(port);
 
+	if (virtnet->looked)
+		virtnet_look_again(virtnet);
 	if (virtnet->unsettled)
 		virtnet_settle(virtnet);
 	virtnet_serve_all(virtnet);

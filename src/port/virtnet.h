@@ -35,6 +35,7 @@ enum virtnet_limits {
 	VIRTNET_RINGS_MAX = 2 * VIRTNET_PAIRS_MAX,
 	VIRTNET_RING_SIZE_MAX = 1024, /* virtio-net drivers and front ends use 256 to 1024 */
 	VIRTNET_PIECES = 4 * RING_PIECES_MAX,
+	VIRTNET_LOOKS = 4, /* for room, in a turn, while the guest offers more and more */
 };
 
 /* virtio 1.2, 5.1.3 and 6. */
@@ -111,6 +112,7 @@ struct virtnet {
 	uint32_t used_count;
 	uint8_t used[VIRTNET_PAIRS_MAX]; /* the pairs whose ring to the guest is used */
 	uint8_t kicked;                  /* a bit for each pair whose ring from the guest may have something */
+	uint8_t looked;                  /* a bit for each pair whose ring to the guest run() looks at again */
 	bool unsettled;                  /* other pairs are used than before: run() sees to what waits */
 	uint32_t lent;                   /* the pair whose room is out */
 	uint32_t turn;                   /* the pair that is served first in the next turn */

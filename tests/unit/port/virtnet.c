@@ -8,8 +8,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "base/bytes.h"
 #include "fabric/ethswitch.h"
@@ -84,7 +86,7 @@ static void bed_start(struct bed *bed, uint32_t ring)
 	virtnet_switch(&bed->virtnet, ring, true);
 }
 
-static void bed_init(struct bed *bed, bool packed)
+static void bed_init(struct bed *bed, bool packed, bool event_idx)
 {
 	const struct ethswitch_config config = {.mtu_bytes = 1500};
 	size_t bytes = (ring_driver_bytes(SIZE, PAGES) + 4095) / 4096 * 4096;
@@ -94,7 +96,8 @@ static void bed_init(struct bed *bed, bool packed)
 	virtnet_init(&bed->virtnet, &owner, bed->scratch, "g", ethswitch_blocks(bed->ethswitch), 100000);
 	virtnet_set_features(&bed->virtnet,
 			     VIRTNET_FEATURE(VERSION_1) | VIRTNET_FEATURE(MRG_RXBUF) |
-				     (packed ? VIRTNET_FEATURE(RING_PACKED) : 0),
+				     (packed ? VIRTNET_FEATURE(RING_PACKED) : 0) |
+				     (event_idx ? VIRTNET_FEATURE(EVENT_IDX) : 0),
 			     1500);
 	ethswitch_attach(bed->ethswitch, &bed->virtnet.port);
 	for (uint32_t ring = 0; ring < 2; ring++) {
@@ -102,6 +105,7 @@ static void bed_init(struct bed *bed, bool packed)
 						  .address = GUEST + 2 * ring * bytes,
 						  .size = SIZE,
 						  .packed = packed,
+						  .event_idx = event_idx,
 						  .seed = ring + 1};
 
 		bed->memory[ring] = setup.memory = aligned_alloc(4096, bytes);
@@ -134,7 +138,7 @@ static void a_log_is_told_of_what_stands_there_already(void **state)
 		struct frame frame;
 		struct bed bed;
 
-		bed_init(&bed, packed);
+		bed_init(&bed, packed, false);
 		port = &bed.virtnet.port;
 		bed_start(&bed, TO_GUEST);
 		for (int i = 0; i < 4; i++)
@@ -156,12 +160,86 @@ static void a_log_is_told_of_what_stands_there_already(void **state)
 	}
 }
 
+/* A driver that offers a little at a time, at any moment: a signal, since two threads rarely meet on a busy machine. */
+enum { TOLD_ROOM = 300, TOLD_FRAME = 1500, TOLD_LOOKS = 200000, TOLD_EVERY_US = 20 };
+
+static struct ring_driver *offering;
+static volatile sig_atomic_t told;
+
+static bool offer_a_little(void)
+{
+	struct ring_driver_used used;
+
+	while (ring_driver_harvest(offering, &used))
+		ring_driver_release(offering, used.id);
+	return ring_driver_offer_room(offering, TOLD_ROOM, 1) >= 0;
+}
+
+static void on_moment(int number)
+{
+	(void)number;
+	offer_a_little();
+	told |= ring_driver_publish(offering);
+}
+
+/* Whenever a frame still waits after a look, whoever offers more is asked to tell, or has told already, or will be looked
+ * at anyway. */
+static void look_and_offer(struct bed *bed, const sigset_t *moments)
+{
+	uint8_t bytes[TOLD_FRAME] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
+	struct port *port = &bed->virtnet.port;
+	struct frame frame;
+
+	frame_init(&frame, bytes, sizeof(bytes));
+	for (int i = 0; i < TOLD_LOOKS; i++) {
+		told = false;
+		sigprocmask(SIG_UNBLOCK, moments, NULL);
+		if (framequeue_empty(&bed->virtnet.waiting[0]))
+			port->ops->queue(port, &frame);
+		else
+			virtnet_kick(&bed->virtnet, TO_GUEST);
+		port->ops->flush(port);
+		sigprocmask(SIG_BLOCK, moments, NULL);
+		if (!framequeue_empty(&bed->virtnet.waiting[0]) && offer_a_little())
+			assert_true(ring_driver_publish(offering) || told || bed->virtnet.looked);
+	}
+}
+
+static void no_telling_of_room_is_lost(void **state)
+{
+	static const struct virtnet_owner silent = {.call = on_call, .on_broken = on_broken};
+	const struct sigaction action = {.sa_handler = on_moment, .sa_flags = SA_RESTART};
+	const struct itimerval often = {{0, TOLD_EVERY_US}, {0, TOLD_EVERY_US}}, never = {{0, 0}, {0, 0}};
+	struct sigaction before;
+	sigset_t moments;
+
+	(void)state;
+	sigemptyset(&moments);
+	sigaddset(&moments, SIGALRM);
+	for (int packed = 0; packed < 2; packed++) {
+		struct bed bed;
+
+		bed_init(&bed, packed, true);
+		bed.virtnet.owner = &silent;
+		bed_start(&bed, TO_GUEST);
+		offering = &bed.drivers[TO_GUEST];
+		sigprocmask(SIG_BLOCK, &moments, NULL);
+		assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+		setitimer(ITIMER_REAL, &often, NULL);
+		look_and_offer(&bed, &moments);
+		setitimer(ITIMER_REAL, &never, NULL);
+		sigprocmask(SIG_UNBLOCK, &moments, NULL);
+		sigaction(SIGALRM, &before, NULL);
+		bed_done(&bed);
+	}
+}
+
 static void a_guest_is_away_while_no_ring_from_it_runs(void **state)
 {
 	struct bed bed;
 
 	(void)state;
-	bed_init(&bed, false);
+	bed_init(&bed, false, false);
 	bed_start(&bed, TO_GUEST);
 	assert_true(bed.virtnet.port.away);
 	virtnet_stop(&bed.virtnet, TO_GUEST);
@@ -176,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_is_told_of_what_stands_there_already),
+		cmocka_unit_test(no_telling_of_room_is_lost),
 		cmocka_unit_test(a_guest_is_away_while_no_ring_from_it_runs),
 	};
 
