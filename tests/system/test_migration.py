@@ -79,9 +79,9 @@ def cancelled(home, to):
 
 
 class Flows:
-    """Connections that go slowly until finish(): from the guest and to it through NAT, to another guest, and one whose bytes
-    stay where the network writes them."""
-    SIZE, PACE, HELD_PACE = 24 << 20, 512, 1536  # bytes, KiB/s
+    """Connections that go slowly, and not to their ends, until finish(): from the guest and to it through NAT, to another guest,
+    and one whose bytes stay where the network writes them."""
+    SIZE, PACE, HELD_PACE = 24 << 20, 1024, 3072  # bytes, KiB/s
 
     def __init__(self, lab, home, other, address, move, number):
         port = 9000 + 10 * number

@@ -13,7 +13,7 @@
  *
  * Who listens prints "listening" when it does; each flow prints "right" where it was received, or where it went wrong. Several
  * flows are as many processes, on ports and with seeds that count up. MOVE_PACE in the environment: so many KiB a second are
- * sent by each at the most, until SIGUSR1 comes. */
+ * sent by each at the most, and the last piece is not, until SIGUSR1 comes. */
 #include <netdb.h>
 #include <signal.h>
 #include <stdint.h>
@@ -82,8 +82,8 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Until so many bytes may have been sent since the start. */
-static void wait_for_pace(uint64_t start_ms, uint64_t bytes)
+/* Until so many of all bytes may have been sent since the start. */
+static void wait_for_pace(uint64_t start_ms, uint64_t bytes, uint64_t all)
 {
 	const char *text = getenv("MOVE_PACE");
 	uint64_t pace = text ? strtoull(text, NULL, 10) : 0, due, now;
@@ -91,8 +91,8 @@ static void wait_for_pace(uint64_t start_ms, uint64_t bytes)
 	if (pace == 0)
 		return;
 	due = start_ms + bytes * 1000 / (pace * 1024);
-	while (!hurries && (now = now_ms()) < due)
-		usleep((useconds_t)(due - now < 50 ? due - now : 50) * 1000);
+	while (!hurries && ((now = now_ms()) < due || bytes + PIECE >= all))
+		usleep((useconds_t)(due > now && due - now < 50 ? due - now : 50) * 1000);
 }
 
 /* Until all has come. */
@@ -135,7 +135,7 @@ static int give(int fd, uint64_t bytes)
 		size_t left = piece_bytes(at, bytes);
 		const char *from = piece_at(at);
 
-		wait_for_pace(start_ms, at);
+		wait_for_pace(start_ms, at, bytes);
 		while (left > 0) {
 			ssize_t sent = send(fd, from, left, 0);
 
