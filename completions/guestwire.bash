@@ -25,18 +25,18 @@ _guestwire() {
 	compopt +o nospace 2>/dev/null
 
 	if ((COMP_CWORD == 1)); then
-		words='up run netns guest forward ls show flows down wait args capture help --version --help'
+		words='up run netns backend guest forward ls show flows down wait args capture help --version --help'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 		return
 	fi
 	case $command:$previous in
-	up:--file | up:-f | up:--pidfile | up:--log-file | run:--log-file | netns:--log-file | capture:--write | capture:-w)
+	up:--file | up:-f | up:--pidfile | up:--log-file | run:--log-file | netns:--log-file | backend:--log-file | backend:--socket-path | capture:--write | capture:-w)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return ;;
 	up:--state-dir)
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return ;;
-	up:--uplink | up:-u | run:--uplink | run:-u | netns:--uplink)
+	up:--uplink | up:-u | run:--uplink | run:-u | netns:--uplink | backend:--uplink | backend:-u)
 		compopt -o nospace
 		mapfile -t COMPREPLY < <(compgen -W 'user user,net= user,restrict=on user,tftp= user,guestfwd= user,address=host none none,net= none,mtu=' -- "$current")
 		return ;;
@@ -64,8 +64,9 @@ _guestwire() {
 	args:-*) words='--mac --memory --help' ;;
 	wait:-*) words='--timeout --for --json --help' ;;
 	capture:-*) words='--guest --write --count --seconds --help' ;;
+	backend:-*) words='--socket-path= --fd= --print-capabilities --uplink --publish --name --log-file --verbose --help' ;;
 	down:-*) words='--help' ;;
-	help:*) words='up run netns guest forward ls show flows down wait args capture help drops counters' ;;
+	help:*) words='up run netns backend guest forward ls show flows down wait args capture help drops counters' ;;
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'

@@ -21,8 +21,9 @@ struct command {
 	const char *help; /* whole, with its newlines */
 };
 
-extern const struct command args_command, capture_command, down_command, flows_command, forward_command, guest_command,
-	help_command, ls_command, netns_command, run_command, show_command, up_command, wait_command;
+extern const struct command args_command, backend_command, capture_command, down_command, flows_command,
+	forward_command, guest_command, help_command, ls_command, netns_command, run_command, show_command, up_command,
+	wait_command;
 extern const struct command *const commands[]; /* ends with NULL */
 
 /* NULL: there is none of this name. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* guestwire COMMAND …: a table, and nothing else. */
+/* guestwire COMMAND …: a table, and the other name under which the program is installed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,8 +15,9 @@
 #include "os/clock.h"
 
 const struct command *const commands[] = {
-	&up_command,    &run_command,  &netns_command, &guest_command, &forward_command, &ls_command,   &show_command,
-	&flows_command, &down_command, &wait_command,  &args_command,  &capture_command, &help_command, NULL,
+	&up_command,   &run_command,     &netns_command,   &guest_command, &forward_command,
+	&ls_command,   &show_command,    &flows_command,   &down_command,  &wait_command,
+	&args_command, &backend_command, &capture_command, &help_command,  NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -71,12 +72,22 @@ static int main_finish(int code)
 	return EXIT_FAILED;
 }
 
+/* The conventions of vhost-user name a program, not a command. */
+static bool main_is_backend(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return strcmp(slash ? slash + 1 : name, "guestwire-vhost-user") == 0;
+}
+
 int main(int count, char **words)
 {
 	const struct command *command;
 
 	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	if (count > 0 && main_is_backend(words[0]))
+		return main_finish(backend_command.run(count, words));
 	if (count < 2) {
 		fputs("guestwire: say what to do: up, show, down …; guestwire help lists the commands\n", stderr);
 		return EXIT_USAGE;

@@ -31,6 +31,7 @@ int socket_pair(int type, int ret_fds[2]);
 int socket_set_nonblocking(int fd);
 /* 0, or -ENOTSOCK for what is no socket. The type is SOCK_STREAM and so on. */
 int socket_type(int fd, int *ret_type);
+bool socket_is_listening(int fd);
 
 /* Raises the buffer towards `wanted_bytes` as far as the system allows, beyond its limit where we have the privilege;
  * never lowers it. What the kernel says it is now. Never for TCP: it ends its autotuning. */

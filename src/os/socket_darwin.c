@@ -94,6 +94,14 @@ int socket_type(int fd, int *ret_type)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, ret_type, &length) < 0 ? -errno : 0;
 }
 
+bool socket_is_listening(int fd)
+{
+	int listens = 0;
+	socklen_t length = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
+}
+
 static uint32_t socket_raise(int fd, int option, uint32_t wanted_bytes)
 {
 	int now = 0;

@@ -123,9 +123,11 @@ static int doorway_open_fd(struct doorway *doorway, int fd, struct error *ret_er
 	if (type != doorway->way.type)
 		return error_set(ret_error, -EINVAL, "fd=%d: another type of socket; use %s,fd=%d", fd,
 				 doorway_type_name(type), fd);
+	if (socket_is_listening(fd))
+		return listener_open_fd(&doorway->listener, fd, ret_error);
 	if (getpeername(fd, (struct sockaddr *)&address, &length) < 0)
 		return error_set(ret_error, -errno,
-				 "fd=%d: not connected; give one end of a pair or a connected socket", fd);
+				 "fd=%d: not connected; give one end of a pair, a connected or a listening socket", fd);
 	snprintf(endpoint->describe, sizeof(endpoint->describe), "descriptor %d", fd);
 	code = doorway->way.check ? doorway->way.check(endpoint, fd, ret_error) : 0;
 	if (code < 0)
@@ -146,7 +148,7 @@ static int doorway_read(struct doorway *doorway, const struct doorway_words *wor
 	int code = 0;
 
 	*ret_access = (struct unix_access){.has_mode = true, .mode = 0600};
-	if (words->path || words->tcp) {
+	if (words->path || words->tcp || (words->fd >= 0 && socket_is_listening((int)words->fd))) {
 		endpoint->guests_max = ENDPOINT_GUESTS_MAX;
 		code = spec_u32(spec, "guests", 1, ENDPOINT_GUESTS_MAX, &endpoint->guests_max, ret_error);
 	}

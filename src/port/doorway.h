@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How guests that have a socket each come to an endpoint: by one that listens and admits many, by one that connects and
- * connects again, or as one descriptor that was inherited. Who comes is counted against guests=, gets a name, and is
+ * connects again, or by a descriptor that was inherited, which is a guest's or listens. Who comes is counted against guests=, gets a name, and is
  * handed to the endpoint's kind, which knows what goes over the socket. */
 #ifndef PORT_DOORWAY_H
 #define PORT_DOORWAY_H

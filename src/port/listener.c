@@ -3,6 +3,7 @@
 #include "port/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -130,6 +131,26 @@ int listener_open_tcp(struct listener *listener, const char *text, struct error 
 	inet_address_format(&bound, endpoint->address);
 	snprintf(endpoint->describe, sizeof(endpoint->describe), "listening on %.128s", endpoint->address);
 	return listener_watch(listener, ret_error);
+}
+
+int listener_open_fd(struct listener *listener, int fd, struct error *ret_error)
+{
+	struct endpoint *endpoint = listener->endpoint;
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof(address);
+	int code = socket_set_nonblocking(fd);
+
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	watch_init(&listener->watch, fd, listener_on_ready, listener);
+	if (code == 0)
+		code = loop_watch(listener_loop(listener), &listener->watch, LOOP_READ);
+	if (code < 0)
+		return error_set(ret_error, code, "fd=%d: cannot be watched: %s", fd, error_name(code));
+	listener->fd = fd;
+	if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+		inet_address_format(&address, endpoint->address);
+	snprintf(endpoint->describe, sizeof(endpoint->describe), "listening on descriptor %d", fd);
+	return 0;
 }
 
 void listener_close(struct listener *listener)

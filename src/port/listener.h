@@ -36,6 +36,8 @@ void listener_init(struct listener *listener, struct endpoint *endpoint,
 int listener_open_path(struct listener *listener, const char *path, int type, const struct unix_access *access,
 		       struct error *ret_error);
 int listener_open_tcp(struct listener *listener, const char *text, struct error *ret_error);
+/* One that listens already, and is the listener's when it returns 0. */
+int listener_open_fd(struct listener *listener, int fd, struct error *ret_error);
 void listener_close(struct listener *listener);
 
 #endif
