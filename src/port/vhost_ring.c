@@ -35,14 +35,16 @@ void vhost_ring_stop(struct vhost_ring *ring)
 	handed_event_clear(ring->kick);
 }
 
-/* User Mode Linux says 0 of every ring and means the beginning, which in a packed ring is another number. 0 is a place in
- * it too: the driver's second time round, when what stands there has been used once. */
+/* The beginning of a packed ring is not 0, but User Mode Linux says so of both places, and DPDK's virtio-user of the used
+ * one, and they mean the beginning. 0 is a place in it too: the driver's second time round, when what stands there has
+ * been used once. */
 static struct ring_base vhost_ring_base(const struct vhost_ring *ring, uint64_t desc)
 {
 	const uint8_t *first = memory_at(&ring->virtnet->memory, desc, sizeof(struct packed_desc));
 	struct le16 flags;
 
-	if (!vhost_ring_is_packed(ring) || ring->base.avail != 0 || ring->base.used != 0 || !first)
+	if (!vhost_ring_is_packed(ring) || (ring->base.avail | RING_PACKED_START) != RING_PACKED_START ||
+	    ring->base.used != 0 || !first)
 		return ring->base;
 	memcpy(&flags, first + offsetof(struct packed_desc, flags), sizeof(flags));
 	if (le16_value(flags) & PACKED_DESC_USED)

@@ -28,7 +28,13 @@ static void require(bool holds, const char *what)
 
 void vhost_front_init(struct vhost_front *front, int fd, void (*pump)(void *owner), void *owner)
 {
-	*front = (struct vhost_front){.fd = fd, .pump = pump, .owner = owner, .rings = 2};
+	*front = (struct vhost_front){
+		.fd = fd,
+		.pump = pump,
+		.owner = owner,
+		.rings = 2,
+		.packed_base = RING_PACKED_START | (uint32_t)RING_PACKED_START << 16,
+	};
 	front->ring_bytes = (ring_driver_bytes(VHOST_FRONT_SIZE, VHOST_FRONT_PAGES) + 4095) / 4096 * 4096;
 	front->memory_fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	require(front->memory_fd >= 0 &&
@@ -221,8 +227,7 @@ void vhost_front_set_ring(struct vhost_front *front, uint32_t ring)
 	address.log = places.device;
 	address.flags = 1;
 	front_state(front, VHOST_SET_VRING_NUM, ring, VHOST_FRONT_SIZE);
-	front_state(front, VHOST_SET_VRING_BASE, ring,
-		    setup.packed && !front->begins_at_0 ? RING_PACKED_START | (uint32_t)RING_PACKED_START << 16 : 0);
+	front_state(front, VHOST_SET_VRING_BASE, ring, setup.packed ? front->packed_base : 0);
 	vhost_front_send(front, VHOST_SET_VRING_ADDR, VHOST_VERSION | VHOST_NEED_REPLY, &address, sizeof(address), NULL,
 			 0);
 	require(front_verdict(front) == 0, "SET_VRING_ADDR");

@@ -28,7 +28,7 @@ struct vhost_front {
 	uint32_t rings;    /* that it uses: 2, unless a test says otherwise before it starts */
 	size_t ring_bytes; /* of one ring and its pages; the memory holds one of each ring */
 	uint64_t features, protocol;
-	bool begins_at_0; /* says 0 of packed rings too */
+	uint32_t packed_base; /* what it says of a new packed ring */
 	struct ring_driver drivers[VHOST_FRONT_RINGS];
 	int kick[VHOST_FRONT_RINGS], call[VHOST_FRONT_RINGS];
 };

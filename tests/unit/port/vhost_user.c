@@ -302,21 +302,27 @@ static void the_request_that_agrees_on_acknowledgements_is_acknowledged(void **s
 	bed_done(&bed);
 }
 
-/* User Mode Linux says so of packed rings, whose beginning is another number. */
-static void a_packed_ring_at_0_is_at_its_beginning(void **state)
+/* User Mode Linux says 0, and DPDK's virtio-user leaves the half of the used place 0: it would not see what is returned. */
+static void a_packed_ring_of_which_less_is_said_is_at_its_beginning(void **state)
 {
+	static const uint32_t said[] = {0, RING_PACKED_START};
 	static const uint8_t header[VIRTIO_NET_HEADER_BYTES] = {0},
 			     bytes[60] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 6};
-	struct bed bed;
 
 	(void)state;
-	bed_init(&bed);
-	bed.front.begins_at_0 = true;
-	vhost_front_start(&bed.front, plain | FEATURES(RING_PACKED));
-	vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
-	pump(bed.fixture);
-	assert_int_equal(bed.port->counters.from_guest.frames, 1);
-	bed_done(&bed);
+	for (size_t i = 0; i < 2; i++) {
+		struct ring_driver_used used;
+		struct bed bed;
+
+		bed_init(&bed);
+		bed.front.packed_base = said[i];
+		vhost_front_start(&bed.front, plain | FEATURES(RING_PACKED));
+		vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+		pump(bed.fixture);
+		assert_int_equal(bed.port->counters.from_guest.frames, 1);
+		assert_true(ring_driver_harvest(&bed.front.drivers[1], &used));
+		bed_done(&bed);
+	}
 }
 
 static void a_guest_of_one_queue_is_not_offered_more(void **state)
@@ -421,7 +427,7 @@ int main(void)
 		cmocka_unit_test(a_guest_that_moved_here_is_found_by_its_rarp),
 		cmocka_unit_test(memory_that_was_added_twice_is_removed_twice),
 		cmocka_unit_test(the_request_that_agrees_on_acknowledgements_is_acknowledged),
-		cmocka_unit_test(a_packed_ring_at_0_is_at_its_beginning),
+		cmocka_unit_test(a_packed_ring_of_which_less_is_said_is_at_its_beginning),
 		cmocka_unit_test(a_guest_of_one_queue_is_not_offered_more),
 		cmocka_unit_test(a_guest_that_takes_its_memory_away_is_dropped_and_another_goes_on),
 		cmocka_unit_test(words_that_do_not_go_together_are_refused),
