@@ -47,9 +47,13 @@ class Semu:
         ours, theirs = pty.openpty()
         self.terminal = ours
         self.settings = termios.tcgetattr(theirs)
-        command = space.command(program, "-k", image, *(["-i", rootfs] if rootfs else []), *words)
+        command = space.command(*self.command(program, image, rootfs, *words))
         self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment)
         os.close(theirs)
+
+    @staticmethod
+    def command(program, image, rootfs, *words):
+        return [program, "-k", image, *(["-i", rootfs] if rootfs else []), *words]
 
     def read(self, seconds):
         """What came until then, or False at the end."""
