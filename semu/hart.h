@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A hart: one RV64GC or RV32IMA processor with user and supervisor mode and Sv39 or Sv32, run by interpreting decoded blocks.
  * Machine mode is the host's: an environment call from supervisor mode goes to a callback.
- * 
+ *
  * Theory of operation. Code is decoded once into blocks (code.h): arrays of operations, each with its function, registers
  * and immediate. An operation ends by calling the next one as its last act, which the compiler makes a jump; what leaves a
  * block jumps to the first operation of the next one, by its link or through the TLB, without coming back here. The program
  * counter is written only when a block is left: an operation that needs it adds its own offset to that of the block. Each
  * leaving takes the block's instructions off `left`; when that is used up the jumps end and hart_run() looks at
  * interrupts and the budget. What has to be seen sooner sets `left` to zero, so that nothing else is asked per block.
+ * Frequent pairs of operations are one (fuse.h), RV32 is RV64 with registers kept sign-extended (narrow.h).
  * x0 stays zero without a test: what writes it is decoded to write register HART_SINK.
  *
  * What the owner may count on. Everything happens on one thread: the owner gives each hart a turn by hart_run(), and a hart
