@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Front ends of vhost-user that are not QEMU: User Mode Linux, and a few lines of our own. The topology is kit/vhost.py's."""
+"""Front ends of vhost-user that are not QEMU: User Mode Linux, DPDK, and a few lines of our own. The topology is kit/vhost.py's."""
 import itertools
 import struct
 
 import pytest
 
-from kit import eventually, guests, need
-from kit.frames import BROADCAST, StreamGuest, ethernet
+from kit import dpdk, eventually, guests, need
+from kit.frames import BROADCAST, StreamGuest, ethernet, mac_bytes
 from kit.front import Front
 from kit.vhost import addressed, network, nothing_was_lost, offloads, resolved, to_world
 
@@ -22,6 +22,23 @@ def test_user_mode_linux_is_on_the_same_network(far, tmp_path, closing, move):
     for family in (4, 6):
         to_world(lab, uml, move, family, "send")
         to_world(lab, uml, move, family, "fetch")
+    nothing_was_lost(lab)
+
+
+@pytest.mark.parametrize("packed", [0, 1], ids=["split", "packed"])
+def test_dpdk_sends_back_what_it_gets(wire, tmp_path, closing, packed):
+    """A driver that polls: it wants no interrupts, and kicks only when it is asked to."""
+    lab = wire("--guest", f"vhost-user,path={tmp_path}/v.sock", "--guest", f"stream,path={tmp_path}/s.sock")
+    mirror = closing(dpdk.testpmd("mirror", tmp_path, [f"net_virtio_user0,path={tmp_path}/v.sock,mac=02:00:00:00:09:01,packed_vq={packed}"],
+                                  "--forward-mode=macswap", "--port-topology=loop"))
+    mirror.expect("Press enter to exit", 30)
+    guest = closing(StreamGuest(f"{tmp_path}/s.sock"))
+    guest.hello()
+    for number in range(600):  # more than twice around the ring
+        sent = struct.pack("!H", number) * (23 + number % 728)
+        guest.send(ethernet(mac_bytes("02:00:00:00:09:01"), guest.mac, 0x88b5, sent))
+        came = next((frame for frame in guest.frames(5.0) if frame[12:14] == b"\x88\xb5"), None)
+        assert came == ethernet(guest.mac, mac_bytes("02:00:00:00:09:01"), 0x88b5, sent), (number, lab.show())
     nothing_was_lost(lab)
 
 

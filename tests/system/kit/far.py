@@ -95,8 +95,7 @@ class Far:
         return space.run(sys.executable, "-c", code, *map(str, words), timeout=timeout).stdout.strip()
 
     def drops(self):
-        """Of every port that has some: for messages of failed assertions."""
-        return {port["name"]: port.get("drops") for port in self.lab.show()["ports"]}
+        return self.lab.drops()
 
 
 class Process:

@@ -54,7 +54,7 @@ exit 0
 def debian_kernel(flavour):
     """Folder with boot/vmlinuz-* and lib/modules/* of Debian's kernel: flavour 'cloud-amd64' or 'amd64'."""
     folder = os.path.join(PEERS, "kernel-" + flavour)
-    with _locked("kernel-" + flavour):
+    with locked("kernel-" + flavour):
         if not glob.glob(folder + "/boot/vmlinuz-*"):
             shown = subprocess.run(["apt-cache", "show", "linux-image-" + flavour], capture_output=True, text=True)
             names = re.findall(r"linux-image-\d[^ ,]*-" + flavour, shown.stdout)
@@ -86,7 +86,7 @@ def uml_guest():
 
 def initramfs(name, modules, more=(), programs=()):
     path = os.path.join(PEERS, name + ".gz")
-    with _locked(name):
+    with locked(name):
         if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, glob.glob(os.path.dirname(__file__) + "/*"))):
             _make_initramfs(path, modules, more, programs)
     return path
@@ -158,7 +158,7 @@ def _with_dependencies(kernel, names):
     return order
 
 
-class _locked:
+class locked:
     """Two tests that need the same file make it once."""
 
     def __init__(self, name):

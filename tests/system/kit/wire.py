@@ -62,6 +62,10 @@ class Wire:
     def show(self):
         return json.loads(self.command("show", self.name, "--json").stdout)
 
+    def drops(self):
+        """Of every port that has some: for messages of failed assertions."""
+        return {port["name"]: port.get("drops") for port in self.show()["ports"]}
+
     def port(self, name):
         return next(port for port in self.show()["ports"] if port["name"] == name)
 
