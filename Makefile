@@ -133,7 +133,7 @@ $(O)/semu: $(O)/semu-objects/main.o $(SEMU_LINKS)
 	$(call say,LINK)
 	$(Q)$(call link,$<,$(filter %.a,$^),$(LIBS_semu))
 
-$(O)/lib/semu.a: $(SEMU_OBJECTS)
+$(O)/lib/semu.a: $(filter-out %/main.o,$(SEMU_OBJECTS))
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -220,15 +220,15 @@ objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) $(SEMU_OBJECTS) \
 # planted bug (-DPLANTED) compiled in.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_ROOMS := daemon control $(CORE)
-FUZZ_LINK = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_daemon)
+FUZZ_LINK = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_daemon) $(LIBS_semu)
 .PHONY: fuzzers
 fuzzers: $(addprefix build/fuzz/fuzz/,$(FUZZERS)) $(addprefix build/fuzz/planted/,$(FUZZERS))
 ifeq ($(VARIANT),fuzz)
-$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(KIT) $(call room_archives,$(FUZZ_ROOMS))
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(KIT) $(O)/lib/semu.a $(call room_archives,$(FUZZ_ROOMS))
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_LINK)
-$(O)/planted/%: tests/fuzz/%.c $(KIT) $(call room_archives,$(FUZZ_ROOMS))
+$(O)/planted/%: tests/fuzz/%.c $(KIT) $(O)/lib/semu.a $(call room_archives,$(FUZZ_ROOMS))
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) -I. -Itests -DPLANTED $(filter-out -MMD -MP -Werror -fprofile% -fcoverage%,$(CFLAGS_ALL)) $(LDFLAGS) \
