@@ -181,10 +181,18 @@ static enum drop_reason vhost_set_features(struct vhost_device *device, struct v
 	return DROP_NONE;
 }
 
+/* CONFIG is for front ends that keep none of a network device's configuration: User Mode Linux's driver reads the link's
+ * state and the MTU by it, rust-vmm's may, Firecracker's generic one must. QEMU keeps all of it itself, has no use for
+ * CONFIG with a network device, and warns of each back end that offers it, once for each pair of queues ("supports
+ * VHOST_USER_PROTOCOL_F_CONFIG but QEMU does not", vhost_user_backend_init()). It is told apart by its order: it asks for
+ * these features before SET_OWNER, and for each further pair again; the others ask after. Who accepts CONFIG without
+ * having been offered it gets it. */
 static enum drop_reason vhost_get_protocol_features(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	(void)device;
 	exchange->payload.number = VHOST_PROTOCOL_FEATURES;
+	device->asked_before |= !device->owned;
+	if (device->asked_before)
+		exchange->payload.number &= ~VHOST_BIT(VHOST_P_CONFIG);
 	exchange->answer_bytes = sizeof(uint64_t);
 	return DROP_NONE;
 }
@@ -208,8 +216,8 @@ static enum drop_reason vhost_get_queue_num(struct vhost_device *device, struct 
 
 static enum drop_reason vhost_set_owner(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	(void)device;
 	(void)exchange;
+	device->owned = true;
 	return DROP_NONE;
 }
 

@@ -25,6 +25,8 @@ struct vhost_device {
 	uint32_t pairs_max; /* of rings, that the guest may have */
 	/* The kick of a guest whose event is none, or a call that cannot be made: it is to go. Not during a delivery. */
 	void (*on_lost)(struct vhost_device *device, enum drop_reason reason);
+	bool owned;        /* the front end has said so, */
+	bool asked_before; /* … after it asked for the protocol's features */
 	uint64_t protocol; /* features that the front end accepted */
 	char far_end[128];
 	uint8_t status;

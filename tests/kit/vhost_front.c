@@ -138,11 +138,11 @@ void vhost_front_set_features(struct vhost_front *front, uint64_t features)
 	vhost_front_send(front, VHOST_GET_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
 	require(vhost_front_answer(front, &answer) == 8 && (answer.number & features) == features,
 		"features that are not offered");
+	vhost_front_send(front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
 	vhost_front_send(front, VHOST_GET_PROTOCOL_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
 	require(vhost_front_answer(front, &answer) == 8 && (answer.number & protocol) == protocol,
 		"protocol features that are not offered");
 	vhost_front_send(front, VHOST_SET_PROTOCOL_FEATURES, VHOST_VERSION, &protocol, sizeof(protocol), NULL, 0);
-	vhost_front_send(front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
 	front->features = features | UINT64_C(1) << VHOST_F_PROTOCOL_FEATURES;
 	require(vhost_front_tell(front, VHOST_SET_FEATURES, front->features) == 0, "SET_FEATURES");
 }

@@ -302,6 +302,28 @@ static void the_request_that_agrees_on_acknowledgements_is_acknowledged(void **s
 	bed_done(&bed);
 }
 
+/* QEMU asks before it owns, once for each pair, and warns of what it has no use for. */
+static void the_configuration_is_offered_to_who_owns_the_device(void **state)
+{
+	union vhost_payload answer;
+	struct bed bed;
+
+	(void)state;
+	for (unsigned owns_first = 0; owns_first < 2; owns_first++) {
+		bed_init(&bed);
+		if (owns_first)
+			vhost_front_send(&bed.front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
+		for (int pair = 0; pair < 3; pair++) {
+			vhost_front_send(&bed.front, VHOST_GET_PROTOCOL_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
+			assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+			assert_int_equal(answer.number >> VHOST_P_CONFIG & 1, owns_first);
+			assert_int_equal(answer.number >> VHOST_P_MQ & 1, 1);
+			vhost_front_send(&bed.front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
+		}
+		bed_done(&bed);
+	}
+}
+
 /* User Mode Linux says 0, and DPDK's virtio-user leaves the half of the used place 0: it would not see what is returned. */
 static void a_packed_ring_of_which_less_is_said_is_at_its_beginning(void **state)
 {
@@ -427,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_guest_that_moved_here_is_found_by_its_rarp),
 		cmocka_unit_test(memory_that_was_added_twice_is_removed_twice),
 		cmocka_unit_test(the_request_that_agrees_on_acknowledgements_is_acknowledged),
+		cmocka_unit_test(the_configuration_is_offered_to_who_owns_the_device),
 		cmocka_unit_test(a_packed_ring_of_which_less_is_said_is_at_its_beginning),
 		cmocka_unit_test(a_guest_of_one_queue_is_not_offered_more),
 		cmocka_unit_test(a_guest_that_takes_its_memory_away_is_dropped_and_another_goes_on),
