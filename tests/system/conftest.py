@@ -54,6 +54,16 @@ def move(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def bounce(tmp_path_factory):
+    """The program that sends datagrams back."""
+    need("gcc")
+    built = str(tmp_path_factory.mktemp("bounce") / "bounce")
+    source = os.path.join(os.path.dirname(__file__), "kit", "bounce.c")
+    subprocess.run(["gcc", "-O2", "-o", built, source], check=True)
+    return built
+
+
+@pytest.fixture(scope="session")
 def crowd(tmp_path_factory):
     """The program that opens many connections."""
     need("gcc")

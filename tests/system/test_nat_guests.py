@@ -109,22 +109,13 @@ def test_much_moves_by_tcp_and_is_what_was_sent(far, tmp_path, closing, move, ki
         moves(lab, guest, move, direction, family, job)
 
 
-SPOILED = "delay 1ms 1ms loss 1% duplicate 1% reorder 10%"
-
-
 @pytest.mark.parametrize("kind", ["uml-tap", "uml-packet"])
 def test_8_mib_each_way_survive_loss_reordering_and_duplication(far, tmp_path, closing, move, kind):
     need("tc", "ethtool")
     lab, guest = joined(far, kind, tmp_path, 1500, closing, move, {4, 6})
-    # Without offloads, so that what is lost is a packet of the wire and not 64 KiB at once, which its ifb would lose always.
     if kind == "uml-tap":
         lab.box.run("ethtool", "-K", "tapu", "tso", "off", "gso", "off", "gro", "off")
-    guest.run("/bin/ethtool -K eth0 tso off gso off gro off; ip link set ifb0 up && "
-              f"/bin/tc qdisc add dev eth0 root netem {SPOILED} && /bin/tc qdisc add dev eth0 handle ffff: ingress && "
-              "/bin/tc filter add dev eth0 parent ffff: matchall action mirred egress redirect dev ifb0 && "
-              f"/bin/tc qdisc add dev ifb0 root netem {SPOILED}")
+    guests.spoil(guest)
     for direction, family in (("up", 4), ("down", 6)) if not FULL else itertools.product(("up", "down"), (4, 6)):
         moves(lab, guest, move, direction, family, (8 << 20, 1))
-    for device in ("eth0", "ifb0"):
-        dropped = re.search(r"netem.*\n.*dropped (\d+)", guest.run(f"/bin/tc -s qdisc show dev {device}"))
-        assert int(dropped[1]) > 20, "the wire was not spoiled"
+    assert guests.spoiled(guest) > 20, "the wire was not spoiled"

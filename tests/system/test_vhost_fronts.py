@@ -2,19 +2,28 @@
 """Front ends of vhost-user that are not QEMU: User Mode Linux, DPDK, and a few lines of our own. The topology is kit/vhost.py's."""
 import itertools
 import struct
+import subprocess
 
 import pytest
 
 from kit import dpdk, eventually, guests, need
+from kit.far import WORLD
 from kit.frames import BROADCAST, StreamGuest, ethernet, mac_bytes
 from kit.front import Front
 from kit.vhost import addressed, network, nothing_was_lost, offloads, resolved, to_world
 
 
-def test_user_mode_linux_is_on_the_same_network(far, tmp_path, closing, move):
-    need("dnsmasq", "ethtool")
+def bounced(lab, guest, family, count, most):
+    """Datagrams of up to so many bytes come back from the world as they were."""
+    status, said = guest.run(f"bounce send {WORLD[family]} 9002 {count} {most}", 100, check=False)
+    assert status == 0 and "right" in said, (said, lab.drops())
+
+
+def test_user_mode_linux_moves_tcp_and_udp_also_over_a_wire_that_loses_and_reorders(far, tmp_path, closing, move, bounce):
+    need("dnsmasq", "ethtool", "tc")
     lab = network(far, tmp_path)
     uml = closing(guests.uml_vhost("uml", tmp_path, f"{tmp_path}/one.sock"))
+    assert lab.start(lab.world, bounce, "mirror", 9002, stdout=subprocess.PIPE, text=True).stdout.readline() == "listening\n"
     uml.ready(60)
     addressed(uml)
     assert "198.51.100.7" in resolved(uml)
@@ -22,6 +31,12 @@ def test_user_mode_linux_is_on_the_same_network(far, tmp_path, closing, move):
     for family in (4, 6):
         to_world(lab, uml, move, family, "send")
         to_world(lab, uml, move, family, "fetch")
+        bounced(lab, uml, family, 300, 9000)
+    guests.spoil(uml)
+    for family, inside in ((4, "send"), (6, "fetch")):
+        to_world(lab, uml, move, family, inside, 8 << 20)
+        bounced(lab, uml, family, 400, 1400)
+    assert guests.spoiled(uml) > 5, "the wire was not spoiled"
     nothing_was_lost(lab)
 
 

@@ -120,6 +120,23 @@ def uml(name, folder, vector, mac, memory=256, inside=None):
     return _uml(name, folder, f"vec0:{vector},mac={mac}", memory, inside)
 
 
+SPOILED = "delay 1ms 1ms loss 1% duplicate 1% reorder 10%"
+
+
+def spoil(guest):
+    """From now on a User Mode Linux guest's wire loses, delays, doubles and reorders, both ways. Without offloads, so that what
+    is lost is a packet of the wire and not 64 KiB at once, which its ifb would lose always."""
+    guest.run("/bin/ethtool -K eth0 tso off gso off gro off; ip link set ifb0 up && "
+              f"/bin/tc qdisc add dev eth0 root netem {SPOILED} && /bin/tc qdisc add dev eth0 handle ffff: ingress && "
+              "/bin/tc filter add dev eth0 parent ffff: matchall action mirred egress redirect dev ifb0 && "
+              f"/bin/tc qdisc add dev ifb0 root netem {SPOILED}")
+
+
+def spoiled(guest):
+    """How many packets were lost so far on the way that lost fewer."""
+    return min(int(re.search(r"netem.*\n.*dropped (\d+)", guest.run(f"/bin/tc -s qdisc show dev {device}"))[1]) for device in ("eth0", "ifb0"))
+
+
 def uml_vhost(name, folder, socket, memory=256):
     """A User Mode Linux guest whose memory is the wire. Its driver makes up an address."""
     return _uml(name, folder, f"virtio_uml.device={socket}:1", memory)

@@ -101,9 +101,10 @@ def _make_initramfs(path, modules, more, programs):
     if not busybox:
         missing("busybox-static")
     shutil.copy(busybox, root + "/bin/busybox")
-    source = os.path.join(os.path.dirname(__file__), "move.c")
-    if subprocess.run(["gcc", "-O2", "-static", "-w", "-o", root + "/bin/move", source], stderr=subprocess.DEVNULL).returncode:
-        missing("a compiler with a static libc")
+    for name in ("move", "bounce"):
+        source = os.path.join(os.path.dirname(__file__), name + ".c")
+        if subprocess.run(["gcc", "-O2", "-static", "-w", "-o", f"{root}/bin/{name}", source], stderr=subprocess.DEVNULL).returncode:
+            missing("a compiler with a static libc")
     for program in programs:
         _copy_program(root, program)
     for number, module in enumerate(_with_dependencies(sorted(glob.glob(modules + "/*/kernel"))[-1], [*MODULES, *more]), 10):
