@@ -192,8 +192,14 @@ static void take_keys(struct terminal *terminal, const uint8_t *keys, size_t cou
 		terminal->escaped = !was_escaped && keys[i] == KEY_ESCAPE;
 		if (terminal->escaped || (was_escaped && !on_key(terminal, keys[i])))
 			continue;
-		terminal->waiting[terminal->waiting_count++] = keys[i];
+		if (terminal->waiting_count < TERMINAL_INPUT_BYTES)
+			terminal->waiting[terminal->waiting_count++] = keys[i];
 	}
+}
+
+static size_t room_to_read(const struct terminal *terminal)
+{
+	return terminal->tty ? TERMINAL_INPUT_BYTES : TERMINAL_INPUT_BYTES - terminal->waiting_count;
 }
 
 void terminal_room(struct terminal *terminal)
@@ -202,7 +208,7 @@ void terminal_room(struct terminal *terminal)
 
 	terminal->waiting_count -= taken;
 	memmove(terminal->waiting, terminal->waiting + taken, terminal->waiting_count);
-	terminal->input.events = terminal->waiting_count ? 0 : POLLIN;
+	terminal->input.events = room_to_read(terminal) ? POLLIN : 0;
 }
 
 static bool can_read(int fd)
@@ -218,9 +224,9 @@ static void on_typed(void *owner)
 	uint8_t keys[TERMINAL_INPUT_BYTES];
 	ssize_t got;
 
-	if (terminal->waiting_count || !can_read(terminal->input.fd))
+	if (!room_to_read(terminal) || !can_read(terminal->input.fd))
 		return;
-	got = read(terminal->input.fd, keys, sizeof(keys));
+	got = read(terminal->input.fd, keys, room_to_read(terminal));
 	if (got > 0) {
 		take_keys(terminal, keys, (size_t)got);
 		terminal_room(terminal);
@@ -234,7 +240,8 @@ void terminal_open(struct terminal *terminal, int input, int output)
 {
 	terminal->input = (struct machine_source){.fd = input, .events = POLLIN, .run = on_typed, .owner = terminal};
 	terminal->output = (struct machine_source){.fd = output, .run = on_output, .owner = terminal};
-	if (isatty(input))
+	terminal->tty = isatty(input);
+	if (terminal->tty)
 		make_raw(input);
 }
 

@@ -11,10 +11,11 @@
 
 #include "semu/machine.h"
 
-enum { TERMINAL_OUTPUT_BYTES = 65536, TERMINAL_INPUT_BYTES = 256 };
+enum { TERMINAL_OUTPUT_BYTES = 65536, TERMINAL_INPUT_BYTES = 4096 };
 
 struct terminal {
 	struct machine_source input, output;
+	bool tty; /* keys that nobody takes are dropped in the end, so that those after Ctrl-a are always heard; a pipe waits */
 	bool escaped;                          /* Ctrl-a was typed */
 	uint8_t waiting[TERMINAL_INPUT_BYTES]; /* read, and not taken yet */
 	size_t waiting_count;

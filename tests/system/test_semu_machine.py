@@ -147,6 +147,8 @@ def test_the_terminal_is_left_as_it_was(image, start, how, tmp_path):
             eventually(lambda: b"up" in os.read(ours, 64), 20, what="the guest")
             assert not termios.tcgetattr(theirs)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
         if how == "key":
+            os.write(ours, b"nobody takes this")
+            time.sleep(0.2)
             os.write(ours, b"\x01x")
         elif how != "error":
             machine.send_signal(signal.SIGTERM if how == "signal" else signal.SIGSEGV)

@@ -130,16 +130,53 @@ static void keys_that_are_not_taken_wait(void **state)
 	desk->room = 1;
 	type(desk, "abc");
 	assert_int_equal(desk->count, 1);
-	assert_int_equal(desk->terminal.input.events, 0);
 	desk->room = 2;
 	terminal_room(&desk->terminal);
-	assert_int_equal(desk->terminal.input.events, 0);
 	desk->room = 64;
-	terminal_room(&desk->terminal);
-	assert_memory_equal(desk->taken, "abc", 3);
-	assert_int_equal(desk->terminal.input.events, POLLIN);
 	type(desk, "d");
 	assert_int_equal(desk->count, 4);
+	assert_memory_equal(desk->taken, "abcd", 4);
+	assert_int_equal(desk->terminal.input.events, POLLIN);
+}
+
+/* A guest that hangs takes nothing, and somebody has typed before he thinks of Ctrl-a x. */
+static void a_guest_that_takes_nothing_can_be_quit(void **state)
+{
+	struct desk *desk = *state;
+
+	desk->room = 0;
+	type(desk, "hello?\r\r");
+	assert_int_equal(desk->quits, 0);
+	assert_int_equal(desk->terminal.input.events, POLLIN);
+	type(desk, "\x01x");
+	assert_int_equal(desk->quits, 1);
+}
+
+static void fill(struct desk *desk)
+{
+	static char keys[TERMINAL_INPUT_BYTES / 2 + 1];
+
+	memset(keys, 'k', sizeof(keys) - 1);
+	for (int i = 0; i < 2; i++)
+		type(desk, keys);
+}
+
+static void a_pipe_waits_and_a_terminal_drops_what_is_too_much(void **state)
+{
+	struct desk *desk = *state;
+
+	desk->room = 0;
+	fill(desk);
+	assert_int_equal(desk->terminal.input.events, 0);
+	type(desk, "\x01x");
+	assert_int_equal(desk->quits, 0);
+	desk->terminal.tty = true;
+	desk->terminal.input.run(&desk->terminal);
+	assert_int_equal(desk->quits, 1);
+	assert_int_equal(desk->terminal.waiting_count, TERMINAL_INPUT_BYTES);
+	fill(desk);
+	assert_int_equal(desk->terminal.input.events, POLLIN);
+	assert_int_equal(desk->terminal.waiting_count, TERMINAL_INPUT_BYTES);
 }
 
 static void input_that_ends_is_over(void **state)
@@ -250,6 +287,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(keys_are_the_guests_but_those_after_the_escape, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_that_are_not_taken_wait, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_guest_that_takes_nothing_can_be_quit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_pipe_waits_and_a_terminal_drops_what_is_too_much, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(input_that_ends_is_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(output_that_nobody_reads_never_blocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(output_to_nobody_is_taken, set_up, tear_down),
