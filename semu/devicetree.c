@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "semu/devicetree_virtio.h"
 #include "semu/map.h"
 
 enum { PHANDLE_PLIC = 1, PHANDLE_HART = 2 }; /* the controller of hart n: PHANDLE_HART + n */
@@ -287,6 +288,8 @@ int devicetree_fit(const struct devicetree_config *config, void *tree, size_t by
 		failed = fit_memory(config, tree);
 	if (!failed)
 		failed = fit_chosen(config, tree);
+	if (!failed)
+		failed = devicetree_virtio_fit(config, tree);
 	if (!failed)
 		failed = fdt_pack(tree);
 	return failed == -FDT_ERR_NOSPACE ? -ENOSPC : failed ? -EINVAL : 0;

@@ -32,7 +32,8 @@ struct devicetree_facts {
 	const char *arguments; /* in the tree */
 };
 int devicetree_read(const void *tree, size_t bytes, struct devicetree_facts *ret_facts);
-/* The tree in `bytes` bytes gets this RAM, these arguments and this initramfs; all else stays. 0, -ENOSPC, or -EINVAL. */
+/* The tree in `bytes` bytes gets this RAM, these arguments and this initramfs, and virtio devices that the machine has not are
+ * disabled; all else stays. 0, -ENOSPC, or -EINVAL. */
 int devicetree_fit(const struct devicetree_config *config, void *tree, size_t bytes);
 
 #endif

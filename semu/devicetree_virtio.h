@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Virtio devices in a device tree that was given. It may name some that this machine has not (a sound card, a screen, a disk
+ * that nobody asked for): a kernel that looked for one of them would find nothing at all at its address, and panic. */
+#ifndef SEMU_DEVICETREE_VIRTIO_H
+#define SEMU_DEVICETREE_VIRTIO_H
+
+struct devicetree_config;
+
+/* Disables what is not there, in a tree with room to grow. 0, or libfdt's error. */
+int devicetree_virtio_fit(const struct devicetree_config *config, void *tree);
+
+#endif
