@@ -8,6 +8,7 @@
 
 #include "kit/vhost_front.h"
 #include "os/socket.h"
+#include "unit/fabric/packet.h"
 #include "virtio/net.h"
 
 static void frames_pass_both_ways_whatever_was_negotiated(void **state)
@@ -127,6 +128,59 @@ static void offloads_are_taken_from_the_header_and_told_in_it(void **state)
 	assert_true(header.needs_csum);
 	assert_int_equal(header.csum_start, 34);
 	bed_done(&bed);
+}
+
+/* Three datagrams of 1000 bytes and one of 500, as one frame. */
+static void datagrams_in_one_frame_stay_so_for_a_guest_that_takes_them_and_are_cut_for_others(void **state)
+{
+	static const uint64_t csum = FEATURES(CSUM) | FEATURES(GUEST_CSUM);
+	static const uint64_t uso = FEATURES(HOST_USO) | FEATURES(GUEST_USO4) | FEATURES(GUEST_USO6);
+	static const struct offload offload = {
+		.csum = CSUM_PARTIAL, .gso = GSO_UDP, .segment_bytes = 1000, .csum_start = 34, .csum_offset = 6};
+
+	(void)state;
+	for (int takes = 0; takes < 2; takes++) {
+		struct packet_spec from_guest = {.from = 1, .to = 2, .udp = true, .payload = 3500, .partial = true};
+		struct packet_spec to_guest = {.from = 2, .to = 1, .udp = true, .payload = 3500, .partial = true};
+		uint8_t bytes[4000], got[4100], raw[VIRTIO_NET_HEADER_BYTES];
+		struct virtio_net header = {.needs_csum = true,
+					    .gso = VIRTIO_NET_GSO_USO,
+					    .segment_bytes = 1000,
+					    .csum_start = 34,
+					    .csum_offset = 6};
+		uint32_t length = packet_build(bytes, &from_guest, NULL), frames = 0;
+		struct packet_view view;
+		struct frame frame;
+		struct bed bed;
+		size_t count;
+
+		bed_init(&bed);
+		vhost_front_start(&bed.front, plain | csum | (takes ? uso : 0));
+		assert_int_equal(bed.port->accepts.uso, takes);
+		virtio_net_write(&header, raw);
+		vhost_front_frame(&bed.front, raw, bytes, length);
+		pump(bed.fixture);
+		assert_int_equal(bed.fixture->probe.frames, 1);
+		assert_int_equal(bed.fixture->probe.offload.gso, GSO_UDP);
+		assert_int_equal(bed.fixture->probe.offload.segment_bytes, 1000);
+		packet_build(bytes, &to_guest, NULL);
+		frame_init(&frame, bytes, length);
+		frame.offload = offload;
+		ethswitch_input(&bed.fixture->probe.port, &frame, 1);
+		while ((count = vhost_front_receive(&bed.front, got, sizeof(got))) > 0) {
+			assert_int_equal(virtio_net_read(got, &header), DROP_NONE);
+			assert_int_equal(header.gso, takes ? VIRTIO_NET_GSO_USO : VIRTIO_NET_GSO_NONE);
+			assert_true(header.needs_csum ||
+				    !packet_wrong(got + sizeof(raw), (uint32_t)(count - sizeof(raw)), &view));
+			assert_int_equal(count - sizeof(raw), takes ? length : frames < 3 ? 1042 : 542);
+			assert_memory_equal(got + sizeof(raw) + 42, bytes + 42 + frames * 1000,
+					    count - sizeof(raw) - 42);
+			frames++;
+		}
+		assert_int_equal(frames, takes ? 1 : 4);
+		assert_int_equal(fixture_drops(bed.port), 0);
+		bed_done(&bed);
+	}
 }
 
 static void rings_go_on_where_they_were_when_the_memory_is_told_anew(void **state)
@@ -441,6 +495,7 @@ int main(void)
 		cmocka_unit_test(the_guest_is_told_once_a_batch_and_only_if_it_asked),
 		cmocka_unit_test(a_guest_that_does_not_read_fills_its_rings_and_its_queue_only),
 		cmocka_unit_test(offloads_are_taken_from_the_header_and_told_in_it),
+		cmocka_unit_test(datagrams_in_one_frame_stay_so_for_a_guest_that_takes_them_and_are_cut_for_others),
 		cmocka_unit_test(rings_go_on_where_they_were_when_the_memory_is_told_anew),
 		cmocka_unit_test(a_stopped_ring_tells_where_it_was_and_a_switched_off_one_is_emptied),
 		cmocka_unit_test(a_dirty_log_has_every_page_that_was_written),
