@@ -287,11 +287,11 @@ static void check_deed(struct crowd *crowd, const struct deed *deed)
 
 	if (stays != deed->stays)
 		fail_msg("%s: it %s", deed->what, stays ? "stays" : "left");
-	for (int i = DROP_NONE + 1; i < DROP_REASONS; i++) {
+	for (enum drop_reason i = DROP_NONE + 1; i < DROP_REASONS; i++) {
 		bool counted = drops->count[i] > 0;
 
 		/* a ring whose memory is empty all at once may be broken too */
-		if (counted != (i == (int)verdict) && verdict != DROP_VHOST_FAULT)
+		if (counted != (i == verdict) && verdict != DROP_VHOST_FAULT)
 			fail_msg("%s, %s ring: %s %scounted", deed->what, crowd->packed ? "packed" : "split",
 				 drop_name(i), counted ? "" : "not ");
 	}
