@@ -107,7 +107,17 @@ static void offer(struct ring *ring, bool packed, uint32_t number)
 		shared16_store(&ring->split.avail->index, (uint16_t)(ring->next_avail + number), memory_order_release);
 }
 
-static void step(struct ring *ring, bool packed, struct input *input, uint8_t *guest)
+/* The device goes, and the next takes the ring up where it is told or finds that it stood; false when it cannot. */
+static bool change_device(struct ring *ring, struct ring_setup *setup, unsigned choice)
+{
+	if (choice & 8)
+		setup->base = ring_base(ring);
+	setup->guessed = choice & 16;
+	ring_leave(ring);
+	return ring_init(ring, setup) == 0;
+}
+
+static bool step(struct ring *ring, struct ring_setup *setup, struct input *input, uint8_t *guest)
 {
 	unsigned choice = input_number(input, 1);
 	uint32_t place;
@@ -130,13 +140,16 @@ static void step(struct ring *ring, bool packed, struct input *input, uint8_t *g
 		ring_disarm(ring);
 		break;
 	case 5: /* the guest offers more */
-		offer(ring, packed, input_number(input, 1));
+		offer(ring, setup->packed, input_number(input, 1));
 		break;
+	case 6:
+		return change_device(ring, setup, choice);
 	default: /* the guest changes its mind about anything */
 		place = input_number(input, 2) % FIRST_BYTES;
 		guest[place] = (uint8_t)input_number(input, 1);
 		break;
 	}
+	return true;
 }
 
 void ring_input(const uint8_t *bytes, size_t count, bool packed)
@@ -173,8 +186,8 @@ void ring_input(const uint8_t *bytes, size_t count, bool packed)
 	hosts[1] = region(&memory, FIRST + FIRST_BYTES, SECOND_BYTES, &input);
 	hosts[2] = region(&memory, APART, APART_BYTES, &input);
 	if (ring_init(&ring, &setup) == 0) {
-		while (steps.left > 0)
-			step(&ring, packed, &steps, hosts[0]);
+		while (steps.left > 0 && step(&ring, &setup, &steps, hosts[0]))
+			;
 	}
 	for (int i = 0; i < 3; i++)
 		free(hosts[i]);
