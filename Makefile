@@ -28,7 +28,7 @@ CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sani
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(VARIANT),clang)
 CC := clang
-CFLAGS_ALL += -O1
+CFLAGS_ALL += -O0 # for its warnings alone
 else ifeq ($(VARIANT),fuzz)
 CC := clang
 CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \

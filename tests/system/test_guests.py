@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# takes long
 """Real guests on one network.
 
   QEMU virtio --+                                  +-- User Mode Linux

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# takes long
 """Real guests behind uplink=user move much by TCP, and every byte of it is known to both ends.
 
   qemu        QEMU under TCG, virtio-net ----------------- stream --+

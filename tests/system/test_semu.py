@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# takes long
 """semu boots a stock Linux (Debian's riscv64 kernel) that uses its network as a person would.
 
     semu's guest --- 10.0.2.2, semu's own network with uplink user --- the namespace `host`: servers on its loopback

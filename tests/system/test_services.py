@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# takes long
 """What the gateway of an uplink=user serves: files, connections that it hands on, names. The topology is kit/far.py's.
 
 Files are fetched by busybox' and atftp's clients, names are asked by dig; what answers behind is dnsmasq, in the world."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# takes long
 """Bytes between QEMU guests over vhost-user and the world, whatever their rings are like. The topology is kit/vhost.py's.
 
 Six kinds of device cover every pair of values of (ring, mrg_rxbuf, indirect_desc, event_idx, queues, family): a row of none

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# takes long
 """Vhost-user guests, and guestwire itself, that begin anew. The topology is kit/vhost.py's."""
 import os
 import shutil
