@@ -108,6 +108,16 @@ def test_the_seeds_static_addresses_a_reboot_and_the_end(semu, host):
     assert termios.tcgetattr(guest.terminal) == guest.settings
 
 
+def test_two_machines_at_once_have_each_a_network_of_its_own(semu, host):
+    machines = [semu(host, "-n", "user") for _ in range(2)]
+    for machine in machines:
+        machine.boot()
+        assert "inet 10.0.2.15/24" in machine.do("ip address show dev eth0")
+    for machine in machines:
+        assert machine.do("wget -q -O - http://10.0.2.2:8000/") == "a page\n"
+        assert machine.power_off() == 0
+
+
 def test_a_guest_that_panics_is_no_success(semu, host):
     guest = semu(host, "-n", "none", "-a", "console=ttyS0 quiet rdinit=/nothing init=/nothing panic=1", files=(kit_guest()[0], None))
     guest.expect("Kernel panic", 60)
