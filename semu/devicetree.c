@@ -262,7 +262,16 @@ static int fit_chosen(const struct devicetree_config *config, void *tree)
 		      : fdt_setprop_u64(tree, node, "linux,initrd-end", config->initrd_start + config->initrd_bytes);
 }
 
-/* The memory node keeps its name, which may say where it is. */
+static int append_number(void *tree, int node, const char *name, int cells, uint64_t number)
+{
+	if (cells == 2)
+		return fdt_appendprop_u64(tree, node, name, number);
+	return cells == 1 && number <= UINT32_MAX ? fdt_appendprop_u32(tree, node, name, (uint32_t)number)
+						  : -FDT_ERR_BADNCELLS;
+}
+
+/* The memory node keeps its name, which may say where it is. Its place is written cell by cell: libfdt 1.6 takes memory at
+ * address 0 for one that does not fit into a cell. */
 static int fit_memory(const struct devicetree_config *config, void *tree)
 {
 	static const char type[] = "memory";
@@ -276,8 +285,8 @@ static int fit_memory(const struct devicetree_config *config, void *tree)
 			return failed;
 	}
 	fdt_delprop(tree, node, "reg");
-	failed = fdt_appendprop_addrrange(tree, 0, node, "reg", MAP_RAM, config->ram_bytes);
-	return failed;
+	failed = append_number(tree, node, "reg", fdt_address_cells(tree, 0), MAP_RAM);
+	return failed ? failed : append_number(tree, node, "reg", fdt_size_cells(tree, 0), config->ram_bytes);
 }
 
 int devicetree_fit(const struct devicetree_config *config, void *tree, size_t bytes)

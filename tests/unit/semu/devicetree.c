@@ -124,6 +124,24 @@ static void a_given_tree_is_made_to_fit(void **state)
 	assert_int_equal(number(tree, "/chosen", "linux,initrd-end", 1), 0x8002000);
 }
 
+/* As the seed's tree has it. */
+static void memory_of_one_cell_begins_at_nought(void **state)
+{
+	struct devicetree_config config = WHOLE;
+	char tree[4096];
+
+	(void)state;
+	assert_int_equal(fdt_create_empty_tree(tree, sizeof(tree)), 0);
+	assert_int_equal(fdt_setprop_u32(tree, 0, "#address-cells", 1), 0);
+	assert_int_equal(fdt_setprop_u32(tree, 0, "#size-cells", 1), 0);
+	config.ram_bytes = 0x20000000;
+	assert_int_equal(devicetree_fit(&config, tree, sizeof(tree)), 0);
+	assert_int_equal(number(tree, "/memory@0", "reg", 0), 0);
+	assert_int_equal(number(tree, "/memory@0", "reg", 1), 0x20000000);
+	config.ram_bytes = UINT64_C(1) << 32;
+	assert_int_equal(devicetree_fit(&config, tree, sizeof(tree)), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +150,7 @@ int main(void)
 		cmocka_unit_test(what_was_built_is_read_back),
 		cmocka_unit_test(what_is_no_tree_is_refused),
 		cmocka_unit_test(a_given_tree_is_made_to_fit),
+		cmocka_unit_test(memory_of_one_cell_begins_at_nought),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
