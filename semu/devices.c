@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who wants a network says nothing: without -n there is one that leads out through this machine's own sockets. */
+/* Who wants a network says nothing: without -n there is the first of the usual ones that can be had. */
 #include "semu/devices.h"
 
 #include <stdio.h>
@@ -12,8 +12,6 @@
 #include "semu/virtio_blk.h"
 #include "semu/virtio_net.h"
 #include "semu/virtio_rng.h"
-
-static const char *const user[] = {"user"};
 
 /* The terminal may be raw. */
 static void on_line(void *owner, const char *line)
@@ -35,35 +33,48 @@ static int fail(int code, const struct error *error, char ret_error[NETDEV_ERROR
 static int plug_net(struct devices *devices, struct machine *machine, const char *words,
 		    const struct netdev_setup *setup, char ret_error[NETDEV_ERROR_BYTES])
 {
-	unsigned index = devices->net_count++;
+	unsigned index = devices->net_count;
 	struct error error = {0};
 	int code = netdev_new(words, setup, &devices->netdevs[index], ret_error);
 
 	if (code < 0)
 		return code;
+	devices->net_count++;
 	code = virtio_net_new(machine, index, devices->netdevs[index], &devices->nets[index], &error);
 	if (code < 0)
 		snprintf(ret_error, NETDEV_ERROR_BYTES, "-n %.1000s: %s", words, error.text);
 	return code;
 }
 
+static int plug_usual(struct devices *devices, struct machine *machine, const struct netdev_setup *setup,
+		      char ret_error[NETDEV_ERROR_BYTES])
+{
+	const char *const *words = netdev_usual;
+	int code;
+
+	while ((code = plug_net(devices, machine, *words, setup, ret_error)) < 0 && words[1]) {
+		words++;
+		fprintf(stderr, "semu: %s; the network is -n %s\n", ret_error, *words);
+	}
+	return code;
+}
+
 static int plug_nets(struct devices *devices, struct machine *machine, const struct options *options,
 		     char *const *command, char ret_error[NETDEV_ERROR_BYTES])
 {
-	const char *const *words = options->net_count ? options->nets : user;
-	unsigned count = options->net_count ? options->net_count : 1;
 	char folder[4096];
 	struct netdev_setup setup = {.command = command, .session = getenv("XDG_RUNTIME_DIR"), .on_line = on_line};
 	int code = 0;
 
 	setup.folder = getcwd(folder, sizeof(folder)) ? folder : "";
-	for (unsigned i = 0; code == 0 && i < count; i++) {
+	if (options->net_count == 0)
+		code = plug_usual(devices, machine, &setup, ret_error);
+	for (unsigned i = 0; code == 0 && i < options->net_count; i++) {
 		setup.index = i;
-		code = plug_net(devices, machine, words[i], &setup, ret_error);
-		if (code == 0 && options->verbose)
-			fprintf(stderr, "semu: eth%u: %s, %s\n", i, devices->netdevs[i]->mac,
-				devices->netdevs[i]->text);
+		code = plug_net(devices, machine, options->nets[i], &setup, ret_error);
 	}
+	for (unsigned i = 0; code == 0 && options->verbose && i < devices->net_count; i++)
+		fprintf(stderr, "semu: eth%u: %s, %s\n", i, devices->netdevs[i]->mac, devices->netdevs[i]->text);
 	return code;
 }
 

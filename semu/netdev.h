@@ -45,4 +45,7 @@ int netdev_new(const char *words, const struct netdev_setup *setup, struct netde
 /* After the device that uses it. */
 void netdev_free(struct netdev *netdev);
 
+/* What a person without -n gets on this system: the first that can be had. Ends with a NULL. */
+extern const char *const netdev_usual[];
+
 #endif
