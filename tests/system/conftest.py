@@ -43,31 +43,28 @@ def far(namespace, wire, closing, tmp_path):
     return lambda options="", **more: Far(namespace, wire, closing, more.pop("folder", tmp_path), options, **more)
 
 
+def build(tmp_path_factory, name):
+    """The kit's program of that name."""
+    need("gcc")
+    built = str(tmp_path_factory.mktemp(name) / name)
+    source = os.path.join(os.path.dirname(__file__), "kit", name + ".c")
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", built, source], check=True)
+    return built
+
+
 @pytest.fixture(scope="session")
 def move(tmp_path_factory):
     """The program that moves bytes which both sides know."""
-    need("gcc")
-    built = str(tmp_path_factory.mktemp("move") / "move")
-    source = os.path.join(os.path.dirname(__file__), "kit", "move.c")
-    subprocess.run(["gcc", "-O2", "-o", built, source], check=True)
-    return built
+    return build(tmp_path_factory, "move")
 
 
 @pytest.fixture(scope="session")
 def bounce(tmp_path_factory):
     """The program that sends datagrams back."""
-    need("gcc")
-    built = str(tmp_path_factory.mktemp("bounce") / "bounce")
-    source = os.path.join(os.path.dirname(__file__), "kit", "bounce.c")
-    subprocess.run(["gcc", "-O2", "-o", built, source], check=True)
-    return built
+    return build(tmp_path_factory, "bounce")
 
 
 @pytest.fixture(scope="session")
 def crowd(tmp_path_factory):
     """The program that opens many connections."""
-    need("gcc")
-    built = str(tmp_path_factory.mktemp("crowd") / "crowd")
-    source = os.path.join(os.path.dirname(__file__), "kit", "crowd.c")
-    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", built, source], check=True)
-    return built
+    return build(tmp_path_factory, "crowd")
