@@ -15,23 +15,6 @@
 
 #include "unit/nat/world.h"
 
-#define GUEST "10.0.2.15"
-#define FAR "198.51.100.7"
-#define GUEST6 "fd00::15"
-#define FAR6 "2001:db8::7"
-
-static int setup(void **state)
-{
-	*state = world_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_free(*state);
-	return 0;
-}
-
 /* An ICMP message over counting bytes, with its checksum. */
 static size_t message_write(const struct guest_packet *packet, uint8_t type, uint16_t id, uint16_t sequence,
 			    size_t bytes, uint8_t *to)
@@ -337,7 +320,7 @@ static void the_systems_sockets_do_it_too(void **state)
 		skip();
 }
 
-#define scripted(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define scripted(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
 {

@@ -14,26 +14,6 @@
 
 #include "unit/nat/world.h"
 
-#define GUEST "10.0.2.15"
-#define FAR "198.51.100.7"
-#define GUEST6 "fd00::15"
-#define FAR6 "2001:db8::7"
-
-static const struct guest_packet plain = {.from = GUEST, .to = FAR};
-static const struct guest_packet plain6 = {.from = GUEST6, .to = FAR6};
-
-static int setup(void **state)
-{
-	*state = world_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_free(*state);
-	return 0;
-}
-
 /* ---- mappings ---- */
 
 static void a_datagram_leaves_by_a_socket_and_its_answer_comes_back(void **state)
@@ -501,7 +481,7 @@ static void the_kernels_mtu_reaches_the_guest(void **state)
 	check_narrow(true);
 }
 
-#define scripted(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define scripted(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
 {

@@ -9,23 +9,6 @@
 
 #include "unit/nat/world.h"
 
-#define GUEST "10.0.2.15"
-#define FAR "198.51.100.7"
-
-static const struct guest_packet plain = {.from = GUEST, .to = FAR};
-
-static int setup(void **state)
-{
-	*state = world_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_free(*state);
-	return 0;
-}
-
 struct listener {
 	struct nat_udp_forward forward;
 	unsigned ends, checks;
@@ -224,7 +207,7 @@ static void two_local_addresses_of_one_client_are_answered_from_each(void **stat
 	listener_done(world, &listener);
 }
 
-#define scripted(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define scripted(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
 {

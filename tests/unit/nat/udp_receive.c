@@ -9,26 +9,6 @@
 
 #include "unit/nat/world.h"
 
-#define GUEST "10.0.2.15"
-#define FAR "198.51.100.7"
-#define GUEST6 "fd00::15"
-#define FAR6 "2001:db8::7"
-
-static const struct guest_packet plain = {.from = GUEST, .to = FAR};
-static const struct guest_packet plain6 = {.from = GUEST6, .to = FAR6};
-
-static int setup(void **state)
-{
-	*state = world_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_free(*state);
-	return 0;
-}
-
 static void datagrams_that_came_together_are_one_frame(void **state)
 {
 	struct world *world = *state;
@@ -189,7 +169,7 @@ static void many_datagrams_come_in_turns(void **state)
 	assert_int_equal(ethswitch_frames(world->ethswitch)->taken, 0);
 }
 
-#define scripted(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define scripted(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
 {

@@ -9,26 +9,6 @@
 
 #include "unit/nat/world.h"
 
-#define GUEST "10.0.2.15"
-#define FAR "198.51.100.7"
-#define GUEST6 "fd00::15"
-#define FAR6 "2001:db8::7"
-
-static const struct guest_packet plain = {.from = GUEST, .to = FAR};
-static const struct guest_packet plain6 = {.from = GUEST6, .to = FAR6};
-
-static int setup(void **state)
-{
-	*state = world_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_free(*state);
-	return 0;
-}
-
 static void equal_datagrams_become_one_message(void **state)
 {
 	struct world *world = *state;
@@ -296,7 +276,7 @@ static void errors_of_ipv6_are_icmpv6s(void **state)
 	assert_int_equal(header.rest, 1300);
 }
 
-#define scripted(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define scripted(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
 {

@@ -367,6 +367,18 @@ static inline void world_free(struct world *world)
 	free(world);
 }
 
+static inline int world_setup(void **state)
+{
+	*state = world_new();
+	return 0;
+}
+
+static inline int world_teardown(void **state)
+{
+	world_free(*state);
+	return 0;
+}
+
 /* ---- packets of the guest's ---- */
 
 struct guest_packet {
@@ -379,6 +391,15 @@ struct guest_packet {
 	bool more;
 	struct offload offload;
 };
+
+/* Who talks to whom unless a test says otherwise. */
+#define GUEST "10.0.2.15"
+#define FAR "198.51.100.7"
+#define GUEST6 "fd00::15"
+#define FAR6 "2001:db8::7"
+
+static const struct guest_packet plain = {.from = GUEST, .to = FAR};
+static const struct guest_packet plain6 = {.from = GUEST6, .to = FAR6};
 
 static inline struct nat_address address_of(const char *text, uint16_t port)
 {

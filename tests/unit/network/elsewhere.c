@@ -9,24 +9,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "guestwire/guestwire.h"
-#include "os/rundir.h"
+#include "kit/lock_holder.h"
 
 static void a_network_that_another_process_serves_is_found(void **state)
 {
-	char session[] = "/tmp/guestwire-test-XXXXXX", base[64], folder[80], lock[100], socket[100], byte;
+	char session[] = "/tmp/guestwire-test-XXXXXX", base[64], folder[80], lock[100], socket[100];
 	char path[GW_PATH_BYTES] = "x";
 	struct gw_error error = {0};
-	int ends[2];
-	pid_t child;
+	pid_t holder;
 
 	(void)state;
 	assert_non_null(mkdtemp(session));
@@ -38,29 +35,16 @@ static void a_network_that_another_process_serves_is_found(void **state)
 	assert_int_equal(mkdir(folder, 0700), 0);
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), -ENOENT);
 	assert_non_null(strstr(error.text, "no network lab runs; `guestwire up lab` starts one"));
-	assert_int_equal(pipe(ends), 0);
-	child = fork();
-	if (child == 0) {
-		struct flock all = rundir_lock();
-		int fd = open(lock, O_RDWR | O_CREAT, 0600);
-
-		if (fcntl(fd, F_SETLK, &all) == 0)
-			(void)!write(ends[1], "x", 1);
-		for (;;)
-			pause();
-	}
-	assert_int_equal(read(ends[0], &byte, 1), 1);
+	holder = lock_holder_start(lock);
+	assert_true(holder > 0);
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), -ENOENT);
 	assert_non_null(strstr(error.text, "network lab has no socket"));
 	assert_string_equal(path, "x");
 	close(open(socket, O_CREAT | O_WRONLY, 0600));
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), 0);
 	assert_string_equal(path, socket);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	lock_holder_stop(holder);
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, NULL), -ENOENT);
-	close(ends[0]);
-	close(ends[1]);
 	unlink(socket);
 	unlink(lock);
 	rmdir(folder);

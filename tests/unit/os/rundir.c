@@ -8,16 +8,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "kit/lock_holder.h"
 #include "os/rundir.h"
 
 static void the_folder_follows_from_the_user_and_the_session(void **state)
@@ -57,9 +55,8 @@ static void a_folder_too_long_for_a_socket_is_refused(void **state)
 
 static void a_network_is_served_by_who_holds_its_lock(void **state)
 {
-	char base[] = "/tmp/guestwire-test-XXXXXX", folder[64], lock[RUNDIR_PATH_BYTES], byte;
-	int ends[2];
-	pid_t child;
+	char base[] = "/tmp/guestwire-test-XXXXXX", folder[64], lock[RUNDIR_PATH_BYTES];
+	pid_t holder;
 
 	(void)state;
 	assert_non_null(mkdtemp(base));
@@ -67,24 +64,11 @@ static void a_network_is_served_by_who_holds_its_lock(void **state)
 	assert_int_equal(mkdir(folder, 0700), 0);
 	assert_int_equal(rundir_path(base, "lab", "lock", lock, NULL), 0);
 	assert_int_equal(rundir_pid(base, "lab"), 0);
-	assert_int_equal(pipe(ends), 0);
-	child = fork();
-	if (child == 0) {
-		struct flock all = rundir_lock();
-		int fd = open(lock, O_RDWR | O_CREAT, 0600);
-
-		if (fcntl(fd, F_SETLK, &all) == 0)
-			(void)!write(ends[1], "x", 1);
-		for (;;)
-			pause();
-	}
-	assert_int_equal(read(ends[0], &byte, 1), 1);
-	assert_int_equal(rundir_pid(base, "lab"), child);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	holder = lock_holder_start(lock);
+	assert_true(holder > 0);
+	assert_int_equal(rundir_pid(base, "lab"), holder);
+	lock_holder_stop(holder);
 	assert_int_equal(rundir_pid(base, "lab"), 0);
-	close(ends[0]);
-	close(ends[1]);
 	unlink(lock);
 	rmdir(folder);
 	rmdir(base);

@@ -10,45 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "semu/machine.h"
 #include "semu/trap.h"
+#include "tests/unit/semu/desk.h"
 #include "tests/unit/semu/words.h"
 
-enum { RAM_BYTES = 1 << 20, TEXT = 0x1000, OTHER = 0x2000, FLAG = 0x3000, HZ = 1000000 };
-
-struct desk {
-	struct machine *machine;
-	char printed[64];
-	size_t count;
-};
-
-static bool print(void *owner, uint8_t byte)
-{
-	struct desk *desk = owner;
-
-	if (desk->count == sizeof(desk->printed))
-		return false;
-	desk->printed[desk->count++] = (char)byte;
-	return true;
-}
-
-static void on_room(void *owner)
-{
-	(void)owner;
-}
-
-static void make(struct desk *desk, unsigned harts)
-{
-	const struct machine_config config = {.word = 64,
-					      .harts = harts,
-					      .ram_bytes = RAM_BYTES,
-					      .timebase_hz = HZ,
-					      .console = {.print = print, .on_room = on_room, .owner = desk}};
-
-	*desk = (struct desk){0};
-	assert_int_equal(machine_new(&config, &desk->machine), 0);
-	machine_reset(desk->machine);
-}
+enum { TEXT = 0x1000, OTHER = 0x2000, FLAG = 0x3000 };
 
 static void put(struct desk *desk, uint64_t at, const struct words *words)
 {
@@ -77,7 +43,7 @@ static void a_guest_says_how_it_ends(void **state)
 		struct words words = {0};
 		struct desk desk;
 
-		make(&desk, 1);
+		desk_init(&desk, 64, 1);
 		words_sbi(&words, WORDS_SRST, 0, table[i].type, table[i].reason);
 		assert_int_equal(run(&desk, &words), table[i].end);
 		machine_free(desk.machine);
@@ -90,7 +56,7 @@ static void a_hart_starts_with_its_number_and_the_tree(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 1);
+	desk_init(&desk, 64, 1);
 	words_add(&words, words_addi(5, 10, 0));
 	words_add(&words, words_addi(6, 11, 0));
 	words_sbi(&words, WORDS_SRST, 0, 0, 0);
@@ -147,7 +113,7 @@ static void a_hart_that_waits_sleeps_until_its_timer(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 2);
+	desk_init(&desk, 64, 2);
 	probe_add(&probe, &desk, -1);
 	words_set(&words, 5, SIP_TIMER);
 	words_add(&words, words_csrw(WORDS_SIE, 5));
@@ -174,7 +140,7 @@ static void a_descriptor_and_a_timeout_wake_a_machine_that_sleeps(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	make(&desk, 1);
+	desk_init(&desk, 64, 1);
 	probe_add(&piped, &desk, ends[0]);
 	probe_add(&timed, &desk, -1);
 	assert_int_equal(write(ends[1], "x", 1), 1);
@@ -217,7 +183,7 @@ static void what_a_device_leaves_pending_is_done_at_once(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 1);
+	desk_init(&desk, 64, 1);
 	probe_add(&probe, &desk, -1);
 	probe.ends = true;
 	bus_add(&desk.machine->bus,
@@ -238,7 +204,7 @@ static void a_hart_starts_another_and_is_told_of_it(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 4);
+	desk_init(&desk, 64, 4);
 	words_sbi(&words, WORDS_HSM, 0, 2, OTHER);
 	words_add(&words, WORDS_SPIN);
 	words_sbi(&other, WORDS_SRST, 0, 0, 0);
@@ -256,7 +222,7 @@ static void an_interrupt_from_another_hart_wakes_one_that_waits(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 2);
+	desk_init(&desk, 64, 2);
 	words_sbi(&words, WORDS_HSM, 0, 1, OTHER);
 	words_sbi(&words, WORDS_IPI, 0, 2, 0);
 	words_add(&words, WORDS_SPIN);
@@ -276,7 +242,7 @@ static void a_machine_without_a_hart_has_failed(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 2);
+	desk_init(&desk, 64, 2);
 	words_sbi(&words, WORDS_HSM, 1, 0, 0);
 	assert_int_equal(run(&desk, &words), MACHINE_FAILED);
 	machine_free(desk.machine);
@@ -290,7 +256,7 @@ static void a_reset_leaves_nothing_behind(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 2);
+	desk_init(&desk, 64, 2);
 	words_sbi(&reboot, WORDS_SRST, 0, 1, 0);
 	assert_int_equal(run(&desk, &reboot), MACHINE_REBOOT);
 	memset(machine_ram(desk.machine, FLAG, 64), 0xff, 64);
@@ -310,7 +276,7 @@ static void only_ram_is_ram(void **state)
 	struct desk desk;
 
 	(void)state;
-	make(&desk, 1);
+	desk_init(&desk, 64, 1);
 	assert_non_null(machine_ram(desk.machine, 0, RAM_BYTES));
 	assert_non_null(machine_ram(desk.machine, RAM_BYTES, 0));
 	assert_null(machine_ram(desk.machine, 1, RAM_BYTES));

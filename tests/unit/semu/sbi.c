@@ -8,46 +8,17 @@
 
 #include <string.h>
 
-#include "semu/machine.h"
 #include "semu/sbi.h"
 #include "semu/trap.h"
+#include "tests/unit/semu/desk.h"
 #include "tests/unit/semu/words.h"
 
-enum { RAM_BYTES = 1 << 20, HARTS = 4 };
+enum { HARTS = 4 };
 enum { OK = 0, NOT_SUPPORTED = -2, INVALID = -3, BAD_ADDRESS = -5, AVAILABLE = -6 };
-
-struct desk {
-	struct machine *machine;
-	char printed[8];
-	size_t count;
-};
-
-static bool print(void *owner, uint8_t byte)
-{
-	struct desk *desk = owner;
-
-	if (desk->count == sizeof(desk->printed))
-		return false;
-	desk->printed[desk->count++] = (char)byte;
-	return true;
-}
-
-static void on_room(void *owner)
-{
-	(void)owner;
-}
 
 static void make(struct desk *desk, unsigned word)
 {
-	const struct machine_config config = {.word = word,
-					      .harts = HARTS,
-					      .ram_bytes = RAM_BYTES,
-					      .timebase_hz = 1000000,
-					      .console = {.print = print, .on_room = on_room, .owner = desk}};
-
-	*desk = (struct desk){0};
-	assert_int_equal(machine_new(&config, &desk->machine), 0);
-	machine_reset(desk->machine);
+	desk_init(desk, word, HARTS);
 	machine_start(desk->machine, 0, 0);
 }
 
