@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "kit/fake_host.h"
+#include "kit/octets.h"
 #include "wire/tcp.h"
 
 enum {
@@ -75,41 +76,6 @@ static uint32_t next_distance(struct script *script)
 	return step > -100 && step < 100 ? (uint32_t)(int32_t)step : (uint32_t)(int32_t)step << 24;
 }
 
-/* ---- bytes ---- */
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value & 0xffff);
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return get16(at) << 16 | get16(at + 2);
-}
-
-static uint32_t sum_of(uint32_t sum, const uint8_t *bytes, size_t count)
-{
-	for (size_t i = 0; i + 1 < count; i += 2)
-		sum += get16(bytes + i);
-	if (count & 1)
-		sum += (uint32_t)bytes[count - 1] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 /* Where the checksum of this transport stands. */
 static uint32_t sum_at(uint8_t protocol)
 {
@@ -118,9 +84,9 @@ static uint32_t sum_at(uint8_t protocol)
 
 static uint32_t transport_sum(const uint8_t *ip, bool is6, uint8_t protocol, const uint8_t *bytes, size_t count)
 {
-	uint32_t pseudo = protocol == 1 ? 0 : sum_of(protocol + (uint32_t)count, is6 ? ip + 8 : ip + 12, is6 ? 32 : 8);
+	uint32_t pseudo = protocol == 1 ? 0 : sum16(protocol + (uint32_t)count, is6 ? ip + 8 : ip + 12, is6 ? 32 : 8);
 
-	return sum_of(pseudo, bytes, count);
+	return sum16(pseudo, bytes, count);
 }
 
 /* Of a packet without options and extensions. */
@@ -137,7 +103,7 @@ static void put_sums(uint8_t *frame, size_t count)
 	protocol = is6 ? ip[6] : ip[9];
 	if (!is6) {
 		put16(ip + 10, 0);
-		put16(ip + 10, ~sum_of(0, ip, 20) & 0xffff);
+		put16(ip + 10, ~sum16(0, ip, 20) & 0xffff);
 	}
 	if (bytes < sum_at(protocol) + 2)
 		return;
@@ -169,7 +135,7 @@ static void check_packet(struct script *script, const uint8_t *ip, size_t count)
 
 	assert(is6 || ip[0] >> 4 == 4);
 	assert(count >= header && total >= header && total <= count && total <= 9000);
-	assert(is6 || sum_of(0, ip, header) == 0xffff);
+	assert(is6 || sum16(0, ip, header) == 0xffff);
 	fragment = is6 ? protocol == 44 : get16(ip + 6) & 0x3fff;
 	if (fragment || (protocol != 6 && protocol != 17 && protocol != 1 && protocol != 58))
 		return;
@@ -396,7 +362,7 @@ static void step_fragment(struct script *script)
 		put16(script->frame + L3 + 2, at + bytes - L3);
 	put16(script->frame + L3 + 10, which & 4 ? get16(script->frame + L3 + 10) : 0);
 	if (!(which & 4))
-		put16(script->frame + L3 + 10, ~sum_of(0, script->frame + L3, 20) & 0xffff);
+		put16(script->frame + L3 + 10, ~sum16(0, script->frame + L3, 20) & 0xffff);
 	send_frame(script, script->frame, at + bytes, NULL);
 }
 

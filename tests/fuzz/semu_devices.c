@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "kit/input.h"
 #include "semu/machine.h"
 #include "semu/netdev.h"
 #include "semu/virtio_blk.h"
@@ -44,20 +45,6 @@ static const uint64_t places[] = {MAP_NET,           MAP_BLK,         MAP_RNG,
 				  MAP_PLIC,          MAP_UART,        MAP_MTIMER,
 				  MAP_MSWI,          MAP_SSWI,        MAP_PLIC + 0x200000,
 				  MAP_PLIC + 0x2000, MAP_NET_FURTHER, MAP_DEVICES - 8};
-
-struct input {
-	const uint8_t *next;
-	size_t left;
-};
-
-static uint64_t take(struct input *input, unsigned bytes)
-{
-	uint64_t value = 0;
-
-	for (; bytes > 0 && input->left > 0; bytes--, input->left--)
-		value = value << 8 | *input->next++;
-	return value;
-}
 
 static bool print(void *owner, uint8_t byte)
 {
@@ -106,8 +93,8 @@ static void store(uint64_t at, uint32_t value)
 /* What a kernel's driver does, with features that the input chooses of those that are offered. */
 static void start(struct input *input)
 {
-	unsigned which = (unsigned)take(input, 1) % 3;
-	uint64_t at = virtios[which].start, features = take(input, 8), offered;
+	unsigned which = (unsigned)input_take(input, 1) % 3;
+	uint64_t at = virtios[which].start, features = input_take(input, 8), offered;
 
 	store(at + 0x70, 0);
 	store(at + 0x14, 0);
@@ -136,26 +123,26 @@ static void start(struct input *input)
 /* A descriptor that makes sense, or nearly. */
 static void describe(struct input *input)
 {
-	uint8_t *queue = ram + take(input, 1) % 4 * QUEUE_BYTES;
-	uint8_t *descriptor = queue + take(input, 1) % QUEUE_ENTRIES * 16;
-	uint64_t address = (uint64_t)(queue - ram) + QUEUE_DATA + take(input, 1) * 8;
-	uint32_t bytes = (uint32_t)take(input, 2);
+	uint8_t *queue = ram + input_take(input, 1) % 4 * QUEUE_BYTES;
+	uint8_t *descriptor = queue + input_take(input, 1) % QUEUE_ENTRIES * 16;
+	uint64_t address = (uint64_t)(queue - ram) + QUEUE_DATA + input_take(input, 1) * 8;
+	uint32_t bytes = (uint32_t)input_take(input, 2);
 
 	memcpy(descriptor, &address, 8);
 	memcpy(descriptor + 8, &bytes, 4);
-	descriptor[12] = (uint8_t)take(input, 1);
+	descriptor[12] = (uint8_t)input_take(input, 1);
 	descriptor[13] = 0;
-	descriptor[14] = (uint8_t)(take(input, 1) % QUEUE_ENTRIES);
+	descriptor[14] = (uint8_t)(input_take(input, 1) % QUEUE_ENTRIES);
 	descriptor[15] = 0;
 }
 
 static void offer(struct input *input)
 {
-	uint8_t *avail = ram + take(input, 1) % 4 * QUEUE_BYTES + QUEUE_AVAIL;
+	uint8_t *avail = ram + input_take(input, 1) % 4 * QUEUE_BYTES + QUEUE_AVAIL;
 	uint16_t index;
 
 	memcpy(&index, avail + 2, 2);
-	avail[4 + index % QUEUE_ENTRIES * 2] = (uint8_t)(take(input, 1) % QUEUE_ENTRIES);
+	avail[4 + index % QUEUE_ENTRIES * 2] = (uint8_t)(input_take(input, 1) % QUEUE_ENTRIES);
 	avail[5 + index % QUEUE_ENTRIES * 2] = 0;
 	index++;
 	memcpy(avail + 2, &index, 2);
@@ -163,21 +150,21 @@ static void offer(struct input *input)
 
 static void write_ram(struct input *input)
 {
-	uint64_t at = take(input, 2);
+	uint64_t at = input_take(input, 2);
 
-	for (uint64_t i = 1 + take(input, 1) % 32; i > 0; i--)
-		ram[at++ % RAM_BYTES] = (uint8_t)take(input, 1);
+	for (uint64_t i = 1 + input_take(input, 1) % 32; i > 0; i--)
+		ram[at++ % RAM_BYTES] = (uint8_t)input_take(input, 1);
 }
 
 static void access_register(struct input *input, bool write)
 {
-	uint64_t at = places[take(input, 1) % (sizeof(places) / sizeof(places[0]))];
-	unsigned choice = (unsigned)take(input, 2), bytes = 1u << (choice >> 14);
+	uint64_t at = places[input_take(input, 1) % (sizeof(places) / sizeof(places[0]))];
+	unsigned choice = (unsigned)input_take(input, 2), bytes = 1u << (choice >> 14);
 	uint64_t value = 0;
 
 	at += (choice & 0xfff) / bytes * bytes;
 	if (write)
-		bus_store(&machine->bus, at, bytes, take(input, 4));
+		bus_store(&machine->bus, at, bytes, input_take(input, 4));
 	else
 		bus_load(&machine->bus, at, bytes, &value);
 }
@@ -190,7 +177,7 @@ static void run(void)
 
 static void step(struct input *input)
 {
-	unsigned choice = (unsigned)take(input, 1);
+	unsigned choice = (unsigned)input_take(input, 1);
 
 	switch (choice & 7) {
 	case 0:

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/spec.h"
+#include "kit/input.h"
 #include "kit/vhost_front.h"
 #include "loop/loop.h"
 #include "port/endpoint.h"
@@ -32,20 +33,6 @@ struct bed {
 	struct vhost_front front;
 	int other[4]; /* a socket, a pipe's end, a device, a second memory */
 };
-
-struct input {
-	const uint8_t *next;
-	size_t left;
-};
-
-static uint32_t input_number(struct input *input, unsigned bytes)
-{
-	uint32_t value = 0;
-
-	for (; bytes > 0 && input->left > 0; bytes--, input->left--)
-		value = value << 8 | *input->next++;
-	return value;
-}
 
 static uint64_t bed_clock(void *owner)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kit/model_tcp.h"
+#include "kit/octets.h"
 
 enum {
 	FIN = 1,
@@ -27,46 +28,11 @@ static void guest_wrong(struct model_guest *guest, const char *what)
 		guest->wrong = what;
 }
 
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value & 0xffff);
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return get16(at) << 16 | get16(at + 2);
-}
-
-static uint32_t sum_of(const uint8_t *bytes, size_t count, uint32_t sum)
-{
-	for (size_t i = 0; i + 1 < count; i += 2) {
-		sum += get16(bytes + i);
-		sum = (sum & 0xffff) + (sum >> 16);
-	}
-	if (count & 1)
-		sum += (uint32_t)bytes[count - 1] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 static uint32_t pseudo_sum(const uint8_t *ip, bool is6, uint32_t bytes)
 {
-	uint32_t sum = is6 ? sum_of(ip + 8, 32, 0) : sum_of(ip + 12, 8, 0);
+	uint32_t sum = is6 ? sum16(0, ip + 8, 32) : sum16(0, ip + 12, 8);
 
-	return sum_of((const uint8_t[]){0, 6, (uint8_t)(bytes >> 8), (uint8_t)bytes}, 4, sum);
+	return sum16(sum, (const uint8_t[]){0, 6, (uint8_t)(bytes >> 8), (uint8_t)bytes}, 4);
 }
 
 /* ---- sending ---- */
@@ -105,7 +71,7 @@ static uint32_t write_ip(const struct model_guest *guest, uint32_t bytes)
 	put32(ip + 4, 0x4000);
 	put32(ip + 8, 64 << 24 | 6 << 16);
 	memcpy(ip + 12, (const uint8_t[]){10, 0, 2, 15, 192, 0, 2, 1}, 8);
-	put16(ip + 10, ~sum_of(ip, 20, 0));
+	put16(ip + 10, ~sum16(0, ip, 20));
 	return ETHERNET + 20;
 }
 
@@ -173,7 +139,7 @@ static void guest_emit(struct model_guest *guest, uint8_t flags, uint32_t sequen
 			offload.segment_bytes = guest->send_mss;
 		}
 	} else {
-		put16(tcp + 16, ~sum_of(tcp, bytes, sum));
+		put16(tcp + 16, ~sum16(sum, tcp, bytes));
 	}
 	guest->frames++;
 	guest->config.send(guest->config.owner, frame, l4 + bytes, &offload);
@@ -532,9 +498,9 @@ bool model_guest_input(struct model_guest *guest, const struct frame *from)
 	if (get16(tcp + 2) != guest->config.port || get16(tcp) != guest->config.far_port)
 		return false;
 	sum = pseudo_sum(ip, guest->config.is6, bytes);
-	if (from->offload.csum == CSUM_PARTIAL ? get16(tcp + 16) != sum : sum_of(tcp, bytes, sum) != 0xffff)
+	if (from->offload.csum == CSUM_PARTIAL ? get16(tcp + 16) != sum : sum16(sum, tcp, bytes) != 0xffff)
 		guest_wrong(guest, "a wrong checksum");
-	if (!guest->config.is6 && sum_of(ip, 20, 0) != 0xffff)
+	if (!guest->config.is6 && sum16(0, ip, 20) != 0xffff)
 		guest_wrong(guest, "a wrong IP checksum");
 	guest_take(guest, tcp, bytes);
 	return true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kit/input.h"
 #include "virtio/net.h"
 #include "virtio/pieces.h"
 #include "virtio/ring.h"
@@ -17,20 +18,6 @@ enum {
 	APART_BYTES = 0x80,
 	STEPS = 64,
 };
-
-struct input {
-	const uint8_t *next;
-	size_t left;
-};
-
-static uint32_t input_number(struct input *input, unsigned bytes)
-{
-	uint32_t value = 0;
-
-	for (; bytes > 0 && input->left > 0; bytes--, input->left--)
-		value = value << 8 | *input->next++;
-	return value;
-}
 
 static uint8_t *region(struct memory *memory, uint64_t address, size_t bytes, struct input *input)
 {

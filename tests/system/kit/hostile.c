@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../../kit/octets.h"
+
 enum {
 	CONNECTIONS = 64,
 	TRUTH_EVERY = 16, /* what is true costs the kernel's sockets, and is no lie */
@@ -60,39 +62,6 @@ static uint32_t draw(uint32_t bound)
 	state ^= state << 25;
 	state ^= state >> 27;
 	return (uint32_t)((state * 0x2545f4914f6cdd1dull >> 32) * bound >> 32);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value & 0xffff);
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	return get16(at) << 16 | get16(at + 2);
-}
-
-static uint32_t sum(uint32_t total, const uint8_t *bytes, size_t count)
-{
-	for (size_t i = 0; i + 1 < count; i += 2)
-		total += get16(bytes + i);
-	if (count & 1)
-		total += (uint32_t)bytes[count - 1] << 8;
-	while (total >> 16)
-		total = (total & 0xffff) + (total >> 16);
-	return total;
 }
 
 /* ---- frames ---- */
@@ -140,14 +109,14 @@ static void finish_sums(struct frame *frame)
 	protocol = ip[frame->is6 ? 6 : 9];
 	if (!frame->is6) {
 		put16(ip + 10, 0);
-		put16(ip + 10, ~sum(0, ip, 20));
+		put16(ip + 10, ~sum16(0, ip, 20));
 	}
 	at = protocol == 6 ? 16 : protocol == 17 ? 6 : 2;
 	if (count < at + 2)
 		return;
-	total = protocol == 1 ? 0 : sum(protocol + count, frame->is6 ? ip + 8 : ip + 12, frame->is6 ? 32 : 8);
+	total = protocol == 1 ? 0 : sum16(protocol + count, frame->is6 ? ip + 8 : ip + 12, frame->is6 ? 32 : 8);
 	put16(l4 + at, 0);
-	put16(l4 + at, ~sum(total, l4, count));
+	put16(l4 + at, ~sum16(total, l4, count));
 }
 
 static void make_tcp(struct frame *frame, bool is6)

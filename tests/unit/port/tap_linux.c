@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 
+#include "kit/octets.h"
 #include "os/tap.h"
 
 enum {
@@ -66,12 +67,6 @@ static int packet_open(const char *name)
 	return fd;
 }
 
-static void put16(uint8_t *at, unsigned value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
 struct kind {
 	const char *what;
 	bool six, udp;
@@ -86,15 +81,6 @@ static const struct kind kinds[] = {
 	{"UDP over IPv6", true, true, KERNEL_GSO_UDP_L4, GSO_UDP},
 };
 
-static uint32_t sum16(const uint8_t *bytes, size_t count, uint32_t sum)
-{
-	for (size_t i = 0; i < count; i += 2)
-		sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 static size_t make_ip(const struct kind *kind, uint8_t *ip, unsigned length, uint32_t *ret_pseudo)
 {
 	unsigned protocol = kind->udp ? 17 : 6;
@@ -108,7 +94,7 @@ static size_t make_ip(const struct kind *kind, uint8_t *ip, unsigned length, uin
 		ip[8] = ip[24] = 0xfd;
 		ip[23] = 1;
 		ip[39] = 2;
-		*ret_pseudo = sum16(ip + 8, 32, protocol + length);
+		*ret_pseudo = sum16(protocol + length, ip + 8, 32);
 		return 40;
 	}
 	ip[0] = 0x45;
@@ -117,8 +103,8 @@ static size_t make_ip(const struct kind *kind, uint8_t *ip, unsigned length, uin
 	ip[8] = 64;
 	ip[9] = (uint8_t)protocol;
 	memcpy(ip + 12, (uint8_t[]){10, 9, 0, 1, 10, 9, 0, 2}, 8);
-	put16(ip + 10, ~sum16(ip, 20, 0) & 0xffff);
-	*ret_pseudo = sum16(ip + 12, 8, protocol + length);
+	put16(ip + 10, ~sum16(0, ip, 20) & 0xffff);
+	*ret_pseudo = sum16(protocol + length, ip + 12, 8);
 	return 20;
 }
 
