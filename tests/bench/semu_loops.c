@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kit/lone_hart.h"
 #include "semu/code.h"
-#include "semu/hart.h"
 #include "tests/isa/word.h"
 
 enum {
@@ -113,30 +113,6 @@ static void program_make(struct program *program, const struct loop *loop, uint6
 
 /* ---- the hart ---- */
 
-static bool on_load(void *owner, uint64_t at, unsigned bytes, uint64_t *ret_value)
-{
-	(void)owner, (void)at, (void)bytes, (void)ret_value;
-	return false;
-}
-
-static bool on_store(void *owner, uint64_t at, unsigned bytes, uint64_t value)
-{
-	(void)owner, (void)at, (void)bytes, (void)value;
-	return false;
-}
-
-static void on_call(void *owner, struct hart *hart)
-{
-	(void)owner;
-	hart->waiting = true;
-}
-
-static uint64_t on_time(void *owner)
-{
-	(void)owner;
-	return 0;
-}
-
 static double seconds_of(struct timespec from, struct timespec to)
 {
 	return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
@@ -145,17 +121,13 @@ static double seconds_of(struct timespec from, struct timespec to)
 /* Million instructions a second; negative: no memory. */
 static double run_hart(const struct program *program)
 {
-	struct hart_machine machine = {.ram_start = BASE,
-				       .ram_bytes = BYTES,
-				       .word = 64,
-				       .load = on_load,
-				       .store = on_store,
-				       .environment_call = on_call,
-				       .time = on_time};
-	struct hart *hart = malloc(sizeof(*hart));
+	struct hart_machine machine = lone_hart_machine();
+	struct hart *hart = aligned_alloc(_Alignof(struct hart), sizeof(*hart));
 	struct timespec from, to;
 	double speed = -1;
 
+	machine.ram_start = BASE;
+	machine.ram_bytes = BYTES;
 	machine.ram = aligned_alloc(4096, BYTES);
 	if (hart && machine.ram && !code_new(&machine.code)) {
 		memcpy(machine.ram, program->memory, BYTES);

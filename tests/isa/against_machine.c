@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kit/lone_hart.h"
 #include "semu/code.h"
-#include "semu/hart.h"
 #include "semu/trap.h"
 #include "tests/isa/stage.h"
 
@@ -55,50 +55,14 @@ static int run_qemu(int file)
 	return status;
 }
 
-static bool on_load(void *owner, uint64_t at, unsigned bytes, uint64_t *ret_value)
-{
-	(void)owner;
-	(void)at;
-	(void)bytes;
-	(void)ret_value;
-	return false;
-}
-
-static bool on_store(void *owner, uint64_t at, unsigned bytes, uint64_t value)
-{
-	(void)owner;
-	(void)at;
-	(void)bytes;
-	(void)value;
-	return false;
-}
-
-static void on_call(void *owner, struct hart *hart)
-{
-	(void)owner;
-	hart->waiting = true;
-}
-
-static uint64_t on_time(void *owner)
-{
-	(void)owner;
-	return 0;
-}
-
 static void run_hart(uint8_t *ram)
 {
-	struct hart_machine machine = {
-		.ram = ram,
-		.ram_start = STAGE_RAM,
-		.ram_bytes = STAGE_BYTES,
-		.word = 64,
-		.load = on_load,
-		.store = on_store,
-		.environment_call = on_call,
-		.time = on_time,
-	};
+	struct hart_machine machine = lone_hart_machine();
 	struct hart *hart = aligned_alloc(_Alignof(struct hart), sizeof(*hart));
 
+	machine.ram = ram;
+	machine.ram_start = STAGE_RAM;
+	machine.ram_bytes = STAGE_BYTES;
 	if (!hart || code_new(&machine.code))
 		abort();
 	hart_init(hart, &machine, STAGE_RAM + STAGE_SUPERVISOR);
