@@ -121,3 +121,29 @@ int arguments_network(int count, char **words, const char **ret_name, bool *ret_
 		*ret_json = json;
 	return 0;
 }
+
+int arguments_plain(int count, char **words, struct argument_words *ret_words, struct error *ret_error)
+{
+	static const struct argument options[] = {{"json", 0, false}, {0}};
+	struct argument_words found = {.plain_count = 0};
+	struct arguments arguments;
+	const char *word;
+	int next;
+
+	arguments_init(&arguments, options, count, words);
+	while ((next = arguments_next(&arguments, &word, ret_error)) != ARGUMENT_END) {
+		if (next == ARGUMENT_HELP || next == ARGUMENT_WRONG)
+			return next;
+		if (next >= 0) {
+			found.json = true;
+		} else if (found.plain_count == ARGUMENTS_PLAIN_MAX) {
+			error_set(ret_error, -EINVAL, "%s: %.60s is one word too many; guestwire help %s says more",
+				  words[0], word, words[0]);
+			return ARGUMENT_WRONG;
+		} else {
+			found.plain[found.plain_count++] = word;
+		}
+	}
+	*ret_words = found;
+	return 0;
+}

@@ -32,6 +32,15 @@ struct arguments {
 	bool plain_only;     /* -- was there */
 };
 
+enum { ARGUMENTS_PLAIN_MAX = 3 };
+
+/* Of a command that says with its first word what it does, and whose only option is --json. */
+struct argument_words {
+	const char *plain[ARGUMENTS_PLAIN_MAX];
+	int plain_count;
+	bool json;
+};
+
 /* words[0] is the subcommand's name. */
 void arguments_init(struct arguments *arguments, const struct argument *options, int count, char **words);
 /* The place of the option in the list, or one of arguments_found. `ret_value`: the option's, or the plain word. */
@@ -39,5 +48,7 @@ int arguments_next(struct arguments *arguments, const char **ret_value, struct e
 /* All of a command that takes [NAME] and, unless `ret_json` is NULL, --json: 0, ARGUMENT_HELP or ARGUMENT_WRONG. The name is
  * NULL when none was given. */
 int arguments_network(int count, char **words, const char **ret_name, bool *ret_json, struct error *ret_error);
+/* All of a command that takes plain words and --json: 0, ARGUMENT_HELP or ARGUMENT_WRONG. */
+int arguments_plain(int count, char **words, struct argument_words *ret_words, struct error *ret_error);
 
 #endif

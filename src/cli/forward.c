@@ -3,7 +3,6 @@
  * both families; all have its number. */
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,16 +17,6 @@
 #include "cli/place.h"
 #include "daemon/publish.h"
 
-enum {
-	FORWARD_WORDS_MAX = 3, /* add, NAME, the forward */
-};
-
-struct forward {
-	const char *plain[FORWARD_WORDS_MAX];
-	int plain_count;
-	bool json;
-};
-
 static void forward_print(const json_t *forwards, const json_t *passages)
 {
 	forwardline_print_table(forwards);
@@ -38,7 +27,7 @@ static void forward_print(const json_t *forwards, const json_t *passages)
 		fputs("no forwards\n", stderr);
 }
 
-static int forward_ask(const struct forward *forward, const char *name, const struct request *request,
+static int forward_ask(const struct argument_words *given, const char *name, const struct request *request,
 		       struct error *ret_error)
 {
 	struct answer answer;
@@ -48,7 +37,7 @@ static int forward_ask(const struct forward *forward, const char *name, const st
 	if (result < 0)
 		return result;
 	list = json_object_get(answer.object, "forwards");
-	if (list && forward->json)
+	if (list && given->json)
 		member_print(list);
 	else if (list && request->command == REQUEST_FORWARD_LIST)
 		forward_print(list, json_object_get(answer.object, "passages"));
@@ -71,7 +60,7 @@ static int forward_spec(const char *text, char **ret_spec, struct error *ret_err
 			  : place_forward(spec, getcwd(folder, sizeof(folder)) ? folder : "", ret_spec, ret_error);
 }
 
-static int forward_add(const struct forward *forward, const char *name, const char *text, struct error *ret_error)
+static int forward_add(const struct argument_words *given, const char *name, const char *text, struct error *ret_error)
 {
 	struct request request = {.command = REQUEST_FORWARD_ADD};
 	char *spec = NULL;
@@ -79,7 +68,7 @@ static int forward_add(const struct forward *forward, const char *name, const ch
 
 	request.spec = spec;
 	if (result == 0)
-		result = forward_ask(forward, name, &request, ret_error);
+		result = forward_ask(given, name, &request, ret_error);
 	free(spec);
 	return result;
 }
@@ -115,7 +104,8 @@ out:
 	return result;
 }
 
-static int forward_remove(const struct forward *forward, const char *name, const char *text, struct error *ret_error)
+static int forward_remove(const struct argument_words *given, const char *name, const char *text,
+			  struct error *ret_error)
 {
 	struct request request = {.command = REQUEST_FORWARD_REMOVE};
 	char *end;
@@ -127,43 +117,24 @@ static int forward_remove(const struct forward *forward, const char *name, const
 		result = forward_find(name, text, &request.id, ret_error);
 	else if (errno || request.id > UINT32_MAX)
 		result = error_set(ret_error, -EINVAL, "forward rm: %.60s is no number of a forward", text);
-	return result < 0 ? result : forward_ask(forward, name, &request, ret_error);
+	return result < 0 ? result : forward_ask(given, name, &request, ret_error);
 }
 
 /* ---- the words ---- */
 
-static int forward_read(struct forward *forward, struct arguments *arguments, struct error *ret_error)
-{
-	const char *word;
-	int found;
-
-	while ((found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
-		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
-			return found;
-		if (found >= 0)
-			forward->json = true;
-		else if (forward->plain_count == FORWARD_WORDS_MAX)
-			return error_set(ret_error, -EINVAL,
-					 "forward: %.60s is one word too many; guestwire help forward says more", word);
-		else
-			forward->plain[forward->plain_count++] = word;
-	}
-	return 0;
-}
-
-static int forward_do(const struct forward *forward, struct error *ret_error)
+static int forward_do(const struct argument_words *given, struct error *ret_error)
 {
 	const struct request list = {.command = REQUEST_FORWARD_LIST};
-	const char *what = forward->plain_count ? forward->plain[0] : "";
-	const char *name = forward->plain_count == 3 ? forward->plain[1] : NULL;
-	const char *spec = forward->plain_count > 1 ? forward->plain[forward->plain_count - 1] : NULL;
+	const char *what = given->plain_count ? given->plain[0] : "";
+	const char *name = given->plain_count == 3 ? given->plain[1] : NULL;
+	const char *spec = given->plain_count > 1 ? given->plain[given->plain_count - 1] : NULL;
 
-	if (strcmp(what, "ls") == 0 && forward->plain_count <= 2)
-		return forward_ask(forward, spec, &list, ret_error);
+	if (strcmp(what, "ls") == 0 && given->plain_count <= 2)
+		return forward_ask(given, spec, &list, ret_error);
 	if (strcmp(what, "add") == 0 && spec)
-		return forward_add(forward, name, spec, ret_error);
+		return forward_add(given, name, spec, ret_error);
 	if (strcmp(what, "rm") == 0 && spec)
-		return forward_remove(forward, name, spec, ret_error);
+		return forward_remove(given, name, spec, ret_error);
 	if (*what && strcmp(what, "ls") != 0 && strcmp(what, "add") != 0 && strcmp(what, "rm") != 0)
 		return error_set(ret_error, -EINVAL,
 				 "forward: unknown word %.60s: add, ls or rm; guestwire help forward says more", what);
@@ -173,17 +144,13 @@ static int forward_do(const struct forward *forward, struct error *ret_error)
 
 static int forward_run(int count, char **words)
 {
-	static const struct argument options[] = {{"json", 0, false}, {0}};
-	struct forward forward = {.plain_count = 0};
-	struct arguments arguments;
+	struct argument_words given;
 	struct error error = {0};
-	int result;
+	int result = arguments_plain(count, words, &given, &error);
 
-	arguments_init(&arguments, options, count, words);
-	result = forward_read(&forward, &arguments, &error);
 	if (result == ARGUMENT_HELP)
 		return command_help(&forward_command);
-	if (result < 0 || forward_do(&forward, &error) < 0)
+	if (result < 0 || forward_do(&given, &error) < 0)
 		return command_complain(&error);
 	return EXIT_OK;
 }

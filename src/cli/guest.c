@@ -15,52 +15,29 @@
 #include "cli/paste.h"
 #include "cli/place.h"
 
-enum {
-	GUEST_WORDS_MAX = 3, /* add, NAME, the guest */
-};
-
-struct guest {
-	const char *plain[GUEST_WORDS_MAX];
-	int plain_count;
-	bool json;
-};
-
-static int guest_read(struct guest *guest, struct arguments *arguments, struct error *ret_error)
+static int guest_check(const struct argument_words *given, struct error *ret_error)
 {
-	const char *word;
-	int found;
+	const char *what = given->plain_count > 0 ? given->plain[0] : "add";
 
-	while ((found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
-		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
-			return found;
-		if (found >= 0)
-			guest->json = true;
-		else if (guest->plain_count == GUEST_WORDS_MAX)
-			return error_set(ret_error, -EINVAL,
-					 "guest: %.60s is one word too many; guestwire help guest says more", word);
-		else
-			guest->plain[guest->plain_count++] = word;
-	}
-	if (guest->plain_count > 0 && strcmp(guest->plain[0], "add") != 0 && strcmp(guest->plain[0], "rm") != 0)
+	if (strcmp(what, "add") != 0 && strcmp(what, "rm") != 0)
 		return error_set(ret_error, -EINVAL,
-				 "guest: unknown word %.60s: add or rm; guestwire help guest says more",
-				 guest->plain[0]);
-	if (guest->plain_count == 3 && strchr(guest->plain[1], '='))
+				 "guest: unknown word %.60s: add or rm; guestwire help guest says more", what);
+	if (given->plain_count == 3 && strchr(given->plain[1], '='))
 		return error_set(ret_error, -EINVAL,
-				 "guest %s: the network stands before the guest: guest %s %.60s %.200s",
-				 guest->plain[0], guest->plain[0], guest->plain[2], guest->plain[1]);
-	if (guest->plain_count < 2)
+				 "guest %s: the network stands before the guest: guest %s %.60s %.200s", what, what,
+				 given->plain[2], given->plain[1]);
+	if (given->plain_count < 2)
 		return error_set(ret_error, -EINVAL, "guest: add KIND,…, or rm GUEST; guestwire help guest says more");
 	return 0;
 }
 
-static void guest_print(const struct guest *guest, const struct answer *answer)
+static void guest_print(const struct argument_words *given, const struct answer *answer)
 {
 	const json_t *made = json_object_get(answer->object, "guest");
 
 	if (!made)
 		return;
-	if (guest->json) {
+	if (given->json) {
 		member_print(made);
 		return;
 	}
@@ -68,11 +45,11 @@ static void guest_print(const struct guest *guest, const struct answer *answer)
 	paste_print(stdout, member_text(made, "kind"), member_text(made, "path"), member_text(made, "address"));
 }
 
-static int guest_change(const struct guest *guest, struct error *ret_error)
+static int guest_change(const struct argument_words *given, struct error *ret_error)
 {
-	const char *name = guest->plain_count == 3 ? guest->plain[1] : NULL;
-	const char *what = guest->plain[guest->plain_count - 1];
-	bool add = strcmp(guest->plain[0], "add") == 0;
+	const char *name = given->plain_count == 3 ? given->plain[1] : NULL;
+	const char *what = given->plain[given->plain_count - 1];
+	bool add = strcmp(given->plain[0], "add") == 0;
 	struct request request = {.command = add ? REQUEST_GUEST_ADD : REQUEST_GUEST_REMOVE, .guest = what};
 	struct answer answer;
 	char folder[4096], *spec = NULL;
@@ -87,24 +64,20 @@ static int guest_change(const struct guest *guest, struct error *ret_error)
 	free(spec);
 	if (result < 0)
 		return result;
-	guest_print(guest, &answer);
+	guest_print(given, &answer);
 	answer_done(&answer);
 	return 0;
 }
 
 static int guest_run(int count, char **words)
 {
-	static const struct argument options[] = {{"json", 0, false}, {0}};
-	struct guest guest = {.plain_count = 0};
-	struct arguments arguments;
+	struct argument_words given;
 	struct error error = {0};
-	int result;
+	int result = arguments_plain(count, words, &given, &error);
 
-	arguments_init(&arguments, options, count, words);
-	result = guest_read(&guest, &arguments, &error);
 	if (result == ARGUMENT_HELP)
 		return command_help(&guest_command);
-	if (result < 0 || guest_change(&guest, &error) < 0)
+	if (result < 0 || guest_check(&given, &error) < 0 || guest_change(&given, &error) < 0)
 		return command_complain(&error);
 	return EXIT_OK;
 }

@@ -92,10 +92,29 @@ static void each_row_is_taken_for_what_it_is(void **state)
 	}
 }
 
+static void plain_words_are_kept_in_their_order_and_a_fourth_is_too_many(void **state)
+{
+	char *words[] = {(char *)"guest", (char *)"add", (char *)"--json",
+			 (char *)"lab",   (char *)"tap", (char *)"more"};
+	struct argument_words given;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(arguments_plain(5, words, &given, &error), 0);
+	assert_int_equal(given.plain_count, 3);
+	assert_string_equal(given.plain[0], "add");
+	assert_string_equal(given.plain[2], "tap");
+	assert_true(given.json);
+	assert_int_equal(arguments_plain(6, words, &given, &error), ARGUMENT_WRONG);
+	assert_string_equal(error.text, "guest: more is one word too many; guestwire help guest says more");
+	assert_int_equal(arguments_plain(2, (char *[]){(char *)"guest", (char *)"-h"}, &given, &error), ARGUMENT_HELP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_is_taken_for_what_it_is),
+		cmocka_unit_test(plain_words_are_kept_in_their_order_and_a_fourth_is_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
