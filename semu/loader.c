@@ -28,7 +28,11 @@ struct image_header {
 };
 
 enum { IMAGE_MAGIC2 = 0x05435352, IMAGE_BIG_ENDIAN = 1 };
-enum { PE_SECTIONS = 6, PE_OPTIONAL_BYTES = 20, PE_HEADER_BYTES = 24, PE_SECTION_BYTES = 40 };
+enum { PE_SIGNATURE = 0x4550, PE_MACHINE_32 = 0x5032, PE_MACHINE_64 = 0x5064 };
+enum { PE_MACHINE = 4, PE_SECTIONS = 6, PE_OPTIONAL_BYTES = 20, PE_HEADER_BYTES = 24, PE_SECTION_BYTES = 40 };
+
+/* Linux maps itself by large pages, and stands at the first one behind the start of memory: of Sv32's 4 MiB, or of 2. */
+enum { TEXT_OFFSET_32 = 4 << 20, TEXT_OFFSET_64 = 2 << 20 };
 
 /* ---- files ---- */
 
@@ -135,13 +139,19 @@ static int refuse_kind(const struct loader_file *file, struct error *ret_error)
 	return error_set(ret_error, -ENOEXEC, "%s: not a kernel; give a RISC-V Linux Image", file->path);
 }
 
+/* Where its EFI header stands; 0: it has none. */
+static uint64_t pe_of(const struct loader_file *file, const struct image_header *header)
+{
+	return u32_at(file, header->pe_offset) == PE_SIGNATURE ? header->pe_offset : 0;
+}
+
 /* How many bytes the file must have, as its EFI header tells; 0: it tells nothing. */
 static uint64_t bytes_wanted(const struct loader_file *file, const struct image_header *header)
 {
-	const uint64_t pe = header->pe_offset;
+	const uint64_t pe = pe_of(file, header);
 	uint64_t section, wanted = 0;
 
-	if (!pe || u32_at(file, pe) != 0x4550)
+	if (!pe)
 		return 0;
 	section = pe + PE_HEADER_BYTES + u16_at(file, pe + PE_OPTIONAL_BYTES);
 	for (unsigned i = 0; i < u16_at(file, pe + PE_SECTIONS); i++, section += PE_SECTION_BYTES) {
@@ -152,13 +162,36 @@ static uint64_t bytes_wanted(const struct loader_file *file, const struct image_
 	return wanted;
 }
 
+static bool read_header(const struct loader_file *file, struct image_header *ret_header)
+{
+	if (file->count < sizeof(*ret_header) || u32_at(file, 56) != IMAGE_MAGIC2)
+		return false;
+	memcpy(ret_header, file->bytes, sizeof(*ret_header));
+	return true;
+}
+
+/* The Image's own header has no word for it. */
+unsigned loader_word(const struct loader_file *kernel)
+{
+	struct image_header header;
+	uint64_t pe;
+
+	if (!read_header(kernel, &header))
+		return 0;
+	pe = pe_of(kernel, &header);
+	if (pe && u16_at(kernel, pe + PE_MACHINE) == PE_MACHINE_32)
+		return 32;
+	if (pe && u16_at(kernel, pe + PE_MACHINE) == PE_MACHINE_64)
+		return 64;
+	return header.text_offset == TEXT_OFFSET_32 ? 32 : header.text_offset == TEXT_OFFSET_64 ? 64 : 0;
+}
+
 static int check_kernel(const struct loader_file *file, struct image_header *ret_header, struct error *ret_error)
 {
 	struct image_header header;
 
-	if (file->count < sizeof(header) || u32_at(file, 56) != IMAGE_MAGIC2)
+	if (!read_header(file, &header))
 		return refuse_kind(file, ret_error);
-	memcpy(&header, file->bytes, sizeof(header));
 	if (header.flags & IMAGE_BIG_ENDIAN)
 		return error_set(ret_error, -ENOEXEC, "%s: a big-endian kernel; give a little-endian one", file->path);
 	if (bytes_wanted(file, &header) > file->count)

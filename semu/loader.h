@@ -23,6 +23,9 @@ struct loader_file {
 int loader_read(const char *path, struct loader_file *ret_file, struct error *ret_error);
 void loader_done(struct loader_file *file);
 
+/* Of how many bits its harts must be, 32 or 64; 0: its header does not tell, or it is no kernel. */
+unsigned loader_word(const struct loader_file *kernel);
+
 /* Where things come to stand. */
 struct loader_layout {
 	uint64_t kernel;

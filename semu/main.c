@@ -104,6 +104,34 @@ static int read_files(struct program *program, struct error *ret_error)
 	return failed;
 }
 
+/* A kernel on harts of the other width hangs without a word, so whoever says how wide they are must say the same. */
+static int check_word(const struct program *program, unsigned of_tree, struct error *ret_error)
+{
+	const struct options *options = &program->options;
+	const unsigned asked = options->word, of_kernel = loader_word(&program->kernel);
+
+	if (of_kernel && asked && of_kernel != asked)
+		return error_set(ret_error, -ENOEXEC, "%s: a kernel of %u bits, and -M asks for rv%u; leave -M out",
+				 options->kernel, of_kernel, asked);
+	if (of_kernel && of_tree && of_kernel != of_tree)
+		return error_set(ret_error, -ENOEXEC,
+				 "%s: a kernel of %u bits, and %s describes rv%u; give the one that goes with the "
+				 "other, or leave -b out",
+				 options->kernel, of_kernel, options->tree, of_tree);
+	if (asked && of_tree && asked != of_tree)
+		return error_set(ret_error, -ENOEXEC, "%s: describes rv%u, and -M asks for rv%u; leave -M out",
+				 options->tree, of_tree, asked);
+	return 0;
+}
+
+static unsigned choose_word(const struct program *program, unsigned of_tree)
+{
+	const unsigned said = program->options.word ? program->options.word : of_tree;
+	const unsigned of_kernel = loader_word(&program->kernel);
+
+	return said ? said : of_kernel ? of_kernel : DEVICETREE_64;
+}
+
 /* What a tree that was given says goes, unless the words say otherwise. */
 static int read_tree(struct program *program, struct error *ret_error)
 {
@@ -113,15 +141,15 @@ static int read_tree(struct program *program, struct error *ret_error)
 	if (program->tree.bytes && devicetree_read(program->tree.bytes, program->tree.count, &facts))
 		return error_set(ret_error, -ENOEXEC, "%s: not a device tree; make one: dtc -o minimal.dtb minimal.dts",
 				 options->tree);
+	if (check_word(program, facts.word, ret_error))
+		return -ENOEXEC;
 	snprintf(program->arguments, sizeof(program->arguments), "%s %s", LOADER_PANIC,
 		 options->arguments ? options->arguments
 		 : facts.arguments  ? facts.arguments
 				    : "");
 	program->told = (struct devicetree_config){
 		.arguments = program->arguments,
-		.word = options->word ? options->word
-			: facts.word  ? facts.word
-				      : 64,
+		.word = choose_word(program, facts.word),
 		.harts = options->harts                                 ? options->harts
 			 : facts.harts && facts.harts <= MAP_HARTS_MOST ? facts.harts
 									: 1,

@@ -43,7 +43,7 @@ static const char HELP[] =
 	"  -a, --append TEXT      the kernel's arguments\n"
 	"  -c, --smp N            harts, 1 to 32 (1)\n"
 	"  -m, --memory SIZE      512M, 2G (512M)\n"
-	"  -M, --machine KIND     rv64 or rv32 (the device tree's, else rv64)\n"
+	"  -M, --machine KIND     rv64 or rv32 (what the kernel is made for)\n"
 	"  -b, --dtb FILE         a device tree; one is made without\n"
 	"  -H, --headless         accepted: there is no display\n"
 	"  -v, --verbose          say what the machine is made of, and what it did\n"

@@ -35,7 +35,9 @@ static void plan(const struct loader_file *kernel, const struct loader_file *ini
 	struct loader_layout layout;
 	struct error error;
 	const int code = loader_plan(kernel, initrd, word, ram_bytes, &layout, &error);
+	const unsigned own_word = loader_word(kernel);
 
+	assert(own_word == 0 || own_word == 32 || own_word == 64);
 	if (code != 0) {
 		assert(code == -ENOEXEC && error.text[0] != '\0');
 		return;

@@ -164,7 +164,7 @@ def test_the_machine_of_32_bits_boots_and_uses_its_network(semu, host):
         text = guest.expect(r"(?s)^(.*?)\n# $", 30).group(1)
         assert "(failed)" not in text, text
         return text
-    guest = semu(host, "-M", "rv32", "-n", "user", "-a", "console=ttyS0 quiet", files=kit_guest("--rv32"))
+    guest = semu(host, "-n", "user", "-a", "console=ttyS0 quiet", files=kit_guest("--rv32"))
     assert guest.expect(r"eth0: 10\.0\.2\.15/24, gateway 10\.0\.2\.2", 60)
     guest.expect(r"guest: up after [0-9. ]+\n# $", 20)
     assert "riscv32 GNU/Linux" in ask("uname -a")

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from kit import PROGRAM, eventually
+from kit.devicetree import flat
 
 pytestmark = pytest.mark.asan
 
@@ -23,12 +24,14 @@ ECALL, WFI = 0x73, 0x10500073
 SRST = 0x53525354
 
 
+def li_32(register, value):
+    """On a hart of 32 bits."""
+    return [((value + 0x800) & 0xFFFFF000) | register << 7 | 0x37, (value & 0xFFF) << 20 | register << 15 | register << 7 | 0x13]
+
+
 def li(register, value):
     """A value of 32 bits, with zeros above it."""
-    def addi(low):
-        return (low & 0xFFF) << 20 | register << 15 | register << 7 | 0x13
-    return [((value + 0x800) & 0xFFFFF000) | register << 7 | 0x37, addi(value),
-            32 << 20 | register << 15 | 1 << 12 | register << 7 | 0x13, 32 << 20 | register << 15 | 5 << 12 | register << 7 | 0x13]
+    return li_32(register, value) + [32 << 20 | register << 15 | 1 << 12 | register << 7 | 0x13, 32 << 20 | register << 15 | 5 << 12 | register << 7 | 0x13]
 
 
 def jump(words):
@@ -45,8 +48,8 @@ def put(text):
     return code
 
 
-def end(how):
-    return li(A0, how[0]) + li(A1, how[1]) + li(A6, 0) + li(A7, SRST) + [ECALL]
+def end(how, load=li):
+    return load(A0, how[0]) + load(A1, how[1]) + load(A6, 0) + load(A7, SRST) + [ECALL]
 
 
 SLEEP = [WFI, jump(-1)]
@@ -56,8 +59,8 @@ FLOOD = li(T0, UART) + li(T1, ord("x")) + [T1 << 20 | T0 << 15 | 0x23, jump(-1)]
 @pytest.fixture
 def image(tmp_path):
     """image(code) is the path of a kernel that runs it."""
-    def make(code, name="Image"):
-        header = struct.pack("<IIQQQIIQ8s4sI", jump(16), 0, 2 << 20, 1 << 20, 0, 2, 0, 0, b"RISCV\0\0\0", b"RSC\x05", 0)
+    def make(code, name="Image", stands_at=2 << 20):
+        header = struct.pack("<IIQQQIIQ8s4sI", jump(16), 0, stands_at, 1 << 20, 0, 2, 0, 0, b"RISCV\0\0\0", b"RSC\x05", 0)
         path = tmp_path / name
         path.write_bytes(header + struct.pack(f"<{len(code)}I", *code))
         return str(path)
@@ -108,6 +111,29 @@ def test_a_file_that_cannot_be_used_is_one_line(image, tmp_path):
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"semu: {line}\n")
     done = run("-k", good, "--smp", "many")
     assert (done.returncode, done.stderr) == (2, "semu: -c many: harts are a number from 1 to 32\n")
+
+
+def test_the_kernel_chooses_the_machine_and_nothing_may_contradict_it(image, tmp_path):
+    """A Linux of 32 bits stands at 4 MiB, one of 64 at 2 MiB."""
+    image(end(OFF), "wide")
+    image(end(OFF, li_32), "narrow", 4 << 20)
+    for bits in (32, 64):
+        hart = {"device_type": "cpu", "riscv,isa": f"rv{bits}ima"}
+        (tmp_path / f"{bits}.dtb").write_bytes(flat({"#address-cells": 1, "#size-cells": 1, "cpus": {"cpu": hart}}))
+    for words, machine in ((["-k", "wide"], "rv64"), (["-k", "narrow"], "rv32"), (["-k", "narrow", "-M", "rv32", "-b", "32.dtb"], "rv32")):
+        done = run("-v", *words, cwd=tmp_path)
+        assert done.returncode == 0 and f"semu: {machine}, 1 hart" in done.stderr, done.stderr
+    table = [
+        (["-k", "narrow", "-M", "rv64"], "narrow: a kernel of 32 bits, and -M asks for rv64; leave -M out"),
+        (["-k", "wide", "-M", "rv32"], "wide: a kernel of 64 bits, and -M asks for rv32; leave -M out"),
+        (["-k", "narrow", "-b", "64.dtb"], "narrow: a kernel of 32 bits, and 64.dtb describes rv64; give the one that goes with the other, or leave -b out"),
+        (["-k", "wide", "-b", "32.dtb"], "wide: a kernel of 64 bits, and 32.dtb describes rv32; give the one that goes with the other, or leave -b out"),
+        (["-k", "wide", "-M", "rv64", "-b", "32.dtb"], "wide: a kernel of 64 bits, and 32.dtb describes rv32; give the one that goes with the other, or leave -b out"),
+        (["-k", image(end(OFF), "any", 0), "-M", "rv64", "-b", "32.dtb"], "32.dtb: describes rv32, and -M asks for rv64; leave -M out"),
+    ]
+    for words, line in table:
+        done = run(*words, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"semu: {line}\n")
 
 
 def test_a_guest_that_waits_costs_nothing(image, start):

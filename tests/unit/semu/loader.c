@@ -147,6 +147,37 @@ static void a_truncated_kernel_is_found_by_its_sections(void **state)
 	assert_string_equal(error.text, "Image: truncated: it has 6143 bytes of 6144; fetch it again");
 }
 
+/* Its EFI header says it, or else where it wants to stand. */
+static void a_kernel_tells_how_wide_it_is(void **state)
+{
+	static const struct {
+		uint64_t text_offset;
+		uint16_t machine;
+		unsigned word;
+	} table[] = {
+		{0x200000, 0, 64},      {0x400000, 0, 32},      {0, 0, 0}, {0x600000, 0, 0}, {0, 0x5064, 64},
+		{0x200000, 0x5032, 32}, {0x400000, 0x8664, 32},
+	};
+	uint8_t bytes[IMAGE_BYTES];
+	struct loader_file file;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		file = image(bytes, MIB);
+		put64(bytes + 8, table[i].text_offset);
+		if (table[i].machine) {
+			bytes[60] = 64;
+			memcpy(bytes + 64, "PE\0\0", 4);
+			memcpy(bytes + 68, &table[i].machine, sizeof(table[i].machine));
+		}
+		assert_int_equal(loader_word(&file), table[i].word);
+		file.count = 63;
+		assert_int_equal(loader_word(&file), 0);
+	}
+	memset(bytes, 0, sizeof(bytes));
+	assert_int_equal(loader_word(&file), 0);
+}
+
 static void a_file_is_read_whole(void **state)
 {
 	char path[] = "/tmp/semu-loader-XXXXXX";
@@ -178,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_says_how_much_would_do),
 		cmocka_unit_test(what_is_no_kernel_is_told_for_what_it_is),
 		cmocka_unit_test(a_truncated_kernel_is_found_by_its_sections),
+		cmocka_unit_test(a_kernel_tells_how_wide_it_is),
 		cmocka_unit_test(a_file_is_read_whole),
 	};
 
