@@ -4,7 +4,11 @@
  * and reads as much as there is.
  *
  *   frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC
- * prints "FRAMES BYTES SECONDS CPU-SECONDS". The receiver first sends one frame, so that it is known. */
+ * prints "FRAMES BYTES SECONDS CPU-SECONDS". The receiver first sends one frame, so that it is known.
+ *
+ *   frames relay PATH
+ * is the limit of every switch of streams: it takes two clients, and copies to the first what the second sends, without
+ * a look at it. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -169,6 +173,36 @@ static uint64_t receive_frames(const struct client *client, size_t bytes, uint8_
 	return frames;
 }
 
+static int accept_client(int listener)
+{
+	int fd = accept(listener, NULL, NULL);
+
+	if (fd < 0)
+		die("accept");
+	return fd;
+}
+
+/* Each read is as large as a batch and goes out in one write, as from a switch that has the best of luck. */
+static int relay(const char *path)
+{
+	static uint8_t buffer[BATCH * (4 + 1514)];
+	struct sockaddr_un address = address_of(path);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), receiver, sender;
+	ssize_t count, sent;
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 2) < 0)
+		die(path);
+	receiver = accept_client(listener);
+	sender = accept_client(listener);
+	while ((count = recv(sender, buffer, sizeof(buffer), 0)) > 0)
+		for (const uint8_t *from = buffer; count > 0; from += sent, count -= sent) {
+			sent = send(receiver, from, (size_t)count, MSG_NOSIGNAL);
+			if (sent < 0)
+				return 0;
+		}
+	return 0;
+}
+
 static void read_mac(const char *text, uint8_t *ret_mac)
 {
 	unsigned byte[6];
@@ -189,8 +223,10 @@ int main(int count, char **words)
 	size_t bytes;
 	bool sends, batches;
 
+	if (count == 3 && !strcmp(words[1], "relay"))
+		return relay(words[2]);
 	if (count != 8) {
-		fprintf(stderr, "frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC\n");
+		fprintf(stderr, "frames relay PATH, or frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC\n");
 		return 2;
 	}
 	sends = !strcmp(words[3], "send");
