@@ -176,7 +176,8 @@
 	X(FRAGMENT_LENGTH,          "fragment-length",          "a fragment before the last that is no multiple of 8, or empty (RFC 8200 4.5)") \
 	X(FRAGMENT_BEYOND,          "fragment-beyond",          "a fragment that ends beyond the largest packet, or behind the last") \
 	X(FRAGMENT_OVERLAP,         "fragment-overlap",         "overlapping fragments: the whole datagram is given up (RFC 5722 4)") \
-	X(FRAGMENT_FULL,            "fragment-full",            "more fragments waiting for their rest than there is room for") \
+	X(FRAGMENT_FULL,            "fragment-full",            "more fragments at once than there is room for") \
+	X(FRAGMENT_DISPLACED,       "fragment-displaced",       "fragments waiting for their rest that made room for newer ones, as the oldest of the guest that held most") \
 	X(FRAGMENT_LATE,            "fragment-late",            "fragments whose rest did not come in time (RFC 8200 4.5)") \
 	X(FRAGMENT_NDP,             "fragment-ndp",             "neighbour discovery in fragments (RFC 6980 5)") \
 	/* UDP and echoes through host sockets */ \

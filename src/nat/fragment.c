@@ -53,6 +53,7 @@ struct fragment_datagram {
 	struct list link; /* of the free, of those under way (oldest first), or of the whole ones */
 	struct fragment_key key;
 	uint64_t due_us;
+	uint32_t block_count;
 	uint32_t got_bytes;
 	uint32_t end;        /* the payload's length, once the last fragment came; 0 before */
 	uint32_t head_bytes; /* Ethernet and IP header; 0: the first fragment has not come */
@@ -247,15 +248,6 @@ static struct fragment_datagram *datagram_find(const struct fragments *fragments
 	return NULL;
 }
 
-static size_t fragments_of_port(const struct fragments *fragments, const struct port *port)
-{
-	size_t count = 0;
-
-	list_for_each (at, &fragments->waiting)
-		count += container_of(at, struct fragment_datagram, link)->key.port == port;
-	return count;
-}
-
 static void fragments_set_timer(struct fragments *fragments)
 {
 	struct fragment_datagram *oldest;
@@ -268,14 +260,67 @@ static void fragments_set_timer(struct fragments *fragments)
 	timer_set(fragments->config.timers, &fragments->timer, oldest->due_us);
 }
 
+static void datagram_give_up(struct fragments *fragments, struct fragment_datagram *datagram)
+{
+	datagram_free(fragments, datagram);
+	fragments_set_timer(fragments);
+}
+
+/* Blocks of a port's datagrams. */
+static uint32_t fragments_held_by(const struct fragments *fragments, const struct port *port)
+{
+	uint32_t blocks = 0;
+
+	list_for_each (at, &fragments->waiting) {
+		const struct fragment_datagram *datagram = container_of(at, struct fragment_datagram, link);
+
+		if (datagram->key.port == port)
+			blocks += datagram->block_count;
+	}
+	return blocks;
+}
+
+/* The oldest datagram of the port that holds most, but for one. NULL: there is none. */
+static struct fragment_datagram *fragments_heaviest(const struct fragments *fragments,
+						    const struct fragment_datagram *spared)
+{
+	struct fragment_datagram *heaviest = NULL;
+	uint32_t most = 0;
+
+	list_for_each (at, &fragments->waiting) {
+		struct fragment_datagram *datagram = container_of(at, struct fragment_datagram, link);
+		uint32_t held;
+
+		if (datagram == spared || (heaviest && heaviest->key.port == datagram->key.port))
+			continue;
+		held = fragments_held_by(fragments, datagram->key.port);
+		if (held > most) {
+			heaviest = datagram;
+			most = held;
+		}
+	}
+	return heaviest;
+}
+
+/* From one of the pools, when it is empty after another datagram than this made room. */
+static void *fragments_take(struct fragments *fragments, struct pool *pool, const struct fragment_datagram *spared)
+{
+	void *item = pool_take(pool);
+	struct fragment_datagram *heaviest = item ? NULL : fragments_heaviest(fragments, spared);
+
+	if (heaviest) {
+		port_drop(heaviest->key.port, DROP_FRAGMENT_DISPLACED, NULL);
+		datagram_give_up(fragments, heaviest);
+		item = pool_take(pool);
+	}
+	return item;
+}
+
 static struct fragment_datagram *datagram_new(struct fragments *fragments, const struct fragment_key *key,
 					      uint64_t now_us)
 {
-	struct fragment_datagram *datagram;
+	struct fragment_datagram *datagram = fragments_take(fragments, &fragments->datagrams, NULL);
 
-	if (fragments_of_port(fragments, key->port) >= FRAGMENT_DATAGRAMS_PER_PORT)
-		return NULL;
-	datagram = pool_take(&fragments->datagrams);
 	if (!datagram)
 		return NULL;
 	memset(datagram, 0, sizeof(*datagram));
@@ -284,12 +329,6 @@ static struct fragment_datagram *datagram_new(struct fragments *fragments, const
 	list_append(&fragments->waiting, &datagram->link);
 	fragments_set_timer(fragments);
 	return datagram;
-}
-
-static void datagram_give_up(struct fragments *fragments, struct fragment_datagram *datagram)
-{
-	datagram_free(fragments, datagram);
-	fragments_set_timer(fragments);
 }
 
 /* Marks the units as come; false: one of them had. */
@@ -307,7 +346,7 @@ static bool datagram_mark(struct fragment_datagram *datagram, uint32_t offset, u
 	return true;
 }
 
-/* False: the pool of blocks is empty. */
+/* False: no block is left to be given up for it. */
 static bool datagram_fill(struct fragments *fragments, struct fragment_datagram *datagram, const struct frame *frame,
 			  const struct fragment *fragment)
 {
@@ -319,10 +358,12 @@ static bool datagram_fill(struct fragments *fragments, struct fragment_datagram 
 
 		if (count > fragment->bytes - done)
 			count = fragment->bytes - done;
-		if (!datagram->blocks[block])
-			datagram->blocks[block] = pool_take(&fragments->blocks);
-		if (!datagram->blocks[block])
-			return false;
+		if (!datagram->blocks[block]) {
+			datagram->blocks[block] = fragments_take(fragments, &fragments->blocks, datagram);
+			if (!datagram->blocks[block])
+				return false;
+			datagram->block_count++;
+		}
 		frame_copy(frame, fragment->at + done, datagram->blocks[block] + within, count);
 		done += count;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* IP fragments, both ways: those of guests put together (RFC 791 3.2, RFC 8200 4.5), and datagrams that are larger than
- * the network's MTU cut for them. Bounded in every direction: datagrams under way, the memory of all of them, those of one
- * guest's port, and time. Nothing is allocated for a packet.
+ * the network's MTU cut for them. Bounded in every direction: datagrams under way, the memory of all of them, and time.
+ * Nothing is allocated for a packet. When one of the bounds is met, the oldest datagram of the port that holds most memory
+ * makes room: who sends beginnings without ends gives up his own, and no other guest's wait for theirs in vain.
  *
  * A datagram whose fragments overlap is given up whole (RFC 5722 4), IPv4's as well: nobody honest makes such. An exact
  * repetition is an overlap too. Neighbour discovery in fragments is refused (RFC 6980 5). */
@@ -19,7 +20,6 @@
 
 enum fragment_limits {
 	FRAGMENT_DATAGRAMS_MAX = 128,
-	FRAGMENT_DATAGRAMS_PER_PORT = 32,
 	FRAGMENT_BLOCKS = 320, /* 640 KiB for all datagrams under way */
 	FRAGMENT_BLOCK_BYTES = 2048,
 	FRAGMENT_WAIT_US = 30 * 1000 * 1000, /* RFC 8200 says 60 s, RFC 791 15 s at least */

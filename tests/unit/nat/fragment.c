@@ -276,34 +276,107 @@ static void what_does_not_come_in_time_is_given_up_and_told(void **state)
 	assert_int_equal(world->guest->count, 1);
 }
 
-static void a_guest_has_so_many_datagrams_and_no_more(void **state)
+/* What a guest wants of the others: first fragments whose rest never comes, each of so many bytes. */
+static void flood(struct world *world, uint32_t count, uint16_t bytes)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint16_t at = 0; at < bytes; at = (uint16_t)(at + 2048)) {
+			fragment_add(world, false, i, at, 8, true);
+			guest_send(world);
+			assert_string_equal(drop_name(world->last_drop), drop_name(DROP_NONE));
+		}
+	}
+}
+
+static void of_one_guests_datagrams_the_oldest_makes_room(void **state)
 {
 	struct world *world = *state;
 
 	datagram_make(false, 100);
-	for (uint32_t i = 0; i < 2 * FRAGMENT_DATAGRAMS_PER_PORT; i++) {
-		fragment_add(world, false, i, 0, 48, true);
-		guest_send(world);
-		assert_int_equal(world->last_drop, i < FRAGMENT_DATAGRAMS_PER_PORT ? DROP_NONE : DROP_FRAGMENT_FULL);
-	}
-	assert_int_equal(fragments_count(world->nat->fragments), FRAGMENT_DATAGRAMS_PER_PORT);
+	flood(world, 3 * FRAGMENT_DATAGRAMS_MAX, 8);
+	assert_int_equal(fragments_count(world->nat->fragments), FRAGMENT_DATAGRAMS_MAX);
+	assert_int_equal(guest_drops(world, DROP_FRAGMENT_DISPLACED), 2 * FRAGMENT_DATAGRAMS_MAX);
+	/* the oldest that is left, and the youngest of those that are not */
+	fragment_add(world, false, 2 * FRAGMENT_DATAGRAMS_MAX, 8, 100, false);
+	guest_send(world);
+	assert_int_equal(world->script.sent_count, 1);
+	fragment_add(world, false, 2 * FRAGMENT_DATAGRAMS_MAX - 1, 8, 100, false);
+	guest_send(world);
+	assert_int_equal(world->script.sent_count, 1);
+	assert_int_equal(world->guest->count, 0); /* nobody is told: it is not late */
 }
 
 static void memory_for_all_has_an_end(void **state)
 {
 	struct world *world = *state;
-	size_t full = 0;
 
 	datagram_make(false, 65507);
-	for (uint32_t i = 0; i < FRAGMENT_DATAGRAMS_PER_PORT; i++) {
-		for (uint32_t at = 0; at < 32; at++) {
-			fragment_add(world, false, i, (uint16_t)(at * 2048), 8, true);
-			guest_send(world);
-			full += world->last_drop == DROP_FRAGMENT_FULL;
-		}
-	}
-	assert_true(full > 0);
+	flood(world, FRAGMENT_DATAGRAMS_MAX, 60000);
+	assert_true(guest_drops(world, DROP_FRAGMENT_DISPLACED) > 0);
 	assert_true(fragments_blocks(world->nat->fragments) <= FRAGMENT_BLOCKS);
+	send_all(world, false, 60000, datagram_make(false, 65507), true);
+	assert_int_equal(world->script.sent_count, 1);
+	assert_int_equal(world->script.sent[0].bytes, 65507);
+}
+
+static void the_guest_that_holds_most_makes_room(void **state)
+{
+	struct world *world = *state;
+	struct record_port *quiet = world->guest, *loud = calloc(1, sizeof(*loud));
+
+	record_port_init(loud, "vm2");
+	ethswitch_attach(world->ethswitch, &loud->port);
+	/* whether the other was first or not */
+	for (uint32_t i = 0; i < 2; i++) {
+		size_t bytes = datagram_make(false, 20000), most = i == 0 ? 8 : 60000;
+
+		world->guest = quiet;
+		fragment_add(world, false, 1, 0, 1448, true);
+		guest_send(world);
+		world->guest = loud;
+		world->guest_mac.byte[5] = 2;
+		flood(world, 2 * FRAGMENT_DATAGRAMS_MAX, (uint16_t)most);
+		world->guest = quiet;
+		world->guest_mac.byte[5] = 1;
+		for (size_t at = 1448; at < bytes; at += 1448)
+			fragment_add(world, false, 1, (uint16_t)at, bytes - at < 1448 ? bytes - at : 1448,
+				     at + 1448 < bytes);
+		guest_send(world);
+		assert_string_equal(drop_name(world->last_drop), drop_name(DROP_NONE));
+		assert_int_equal(world->script.sent_count, i + 1);
+	}
+	assert_int_equal(guest_drops(world, DROP_FRAGMENT_DISPLACED), 0);
+	assert_true(loud->port.counters.drops.count[DROP_FRAGMENT_DISPLACED] > 0);
+	fragments_port_gone(world->nat->fragments, &loud->port);
+	ethswitch_detach(&loud->port);
+	record_port_clear(loud);
+	free(loud);
+}
+
+/* A batch ends them all at once, and they stay until it is delivered. */
+static void what_is_whole_is_not_given_up(void **state)
+{
+	struct world *world = *state;
+	uint32_t count = FRAGMENT_BLOCKS / 32;
+
+	datagram_make(false, 65507);
+	for (uint32_t id = 0; id < count; id++) {
+		for (uint32_t at = 0; at < 65507; at += 1448) {
+			if (at > 0)
+				fragment_add(world, false, id, (uint16_t)at,
+					     UDP_HEADER_BYTES + 65507 - at < 1448 ? UDP_HEADER_BYTES + 65507 - at
+										  : 1448,
+					     at + 1448 < UDP_HEADER_BYTES + 65507);
+		}
+		guest_send(world);
+	}
+	for (uint32_t id = 0; id < count; id++)
+		fragment_add(world, false, id, 0, 1448, true);
+	fragment_add(world, false, count, 0, 1448, true);
+	guest_send(world);
+	assert_int_equal(world->script.sent_count, count);
+	assert_string_equal(drop_name(world->last_drop), drop_name(DROP_FRAGMENT_FULL));
+	assert_int_equal(fragments_count(world->nat->fragments), 0);
 }
 
 static void the_ports_end_is_the_fragments_end(void **state)
@@ -334,8 +407,10 @@ int main(void)
 		scripted(neighbour_discovery_in_fragments_is_refused),
 		scripted(congestion_of_one_fragment_is_that_of_all),
 		scripted(what_does_not_come_in_time_is_given_up_and_told),
-		scripted(a_guest_has_so_many_datagrams_and_no_more),
+		scripted(of_one_guests_datagrams_the_oldest_makes_room),
 		scripted(memory_for_all_has_an_end),
+		scripted(the_guest_that_holds_most_makes_room),
+		scripted(what_is_whole_is_not_given_up),
 		scripted(the_ports_end_is_the_fragments_end),
 	};
 
