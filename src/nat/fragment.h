@@ -19,6 +19,7 @@
 #include "nat/nat_state.h"
 
 enum fragment_limits {
+	FRAGMENT_UNIT = 8, /* offsets are multiples of it */
 	FRAGMENT_DATAGRAMS_MAX = 128,
 	FRAGMENT_BLOCKS = 320, /* 640 KiB for all datagrams under way */
 	FRAGMENT_BLOCK_BYTES = 2048,
