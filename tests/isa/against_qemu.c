@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* against_qemu EXTENSION RESULTS [SEED]: runs random programs (program.h) in a hart and in QEMU's user mode, side by side, and compares
- * every record: all registers and flags after every unit. EXTENSION is one of i m a f d c, or i32 m32 a32. The last line is
- * `N passed, N failed, N skipped`; a difference is told with the seed that makes it again. */
+ * every record: all registers and flags after every instruction, and after sequences of some. EXTENSION is one of i m a f d c, or
+ * i32 m32 a32; RESULTS are of single instructions. The last line is `N passed, N failed, N skipped`; a difference is told
+ * with the seed that makes it again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,6 +27,7 @@ enum {
 	SYSCALL_WRITE = 64,
 	NOT_HERE = 127, /* a shell's word for it */
 	RESULTS_AT_ONCE = 1000000,
+	STEP_MOST = 1000, /* instructions, with the routine's: more than any needs */
 };
 
 enum outcome { SAME, DIFFERENT, NO_QEMU };
@@ -106,10 +108,10 @@ static uint64_t word_at(const uint8_t *from, size_t bytes)
 	return value;
 }
 
-static void tell_unit(const struct program *program, size_t unit)
+static void tell_step(const struct program *program, const struct program_step *step)
 {
-	printf("  unit %zu at 0x%zx:", unit, PROGRAM_BASE + program->units[unit]);
-	for (size_t at = program->units[unit]; at < program->ends[unit];) {
+	printf("  at 0x%zx:", PROGRAM_BASE + step->at);
+	for (size_t at = step->at; at < step->end;) {
 		const size_t bytes = (program->image[at] & 3) == 3 ? 4 : 2;
 
 		printf(bytes == 4 ? " %08" PRIx64 : " %04" PRIx64, word_at(program->image + at, bytes));
@@ -165,7 +167,7 @@ static void tell(const struct run *run, const uint8_t *ours, size_t bytes)
 		return;
 	}
 	at -= at % record;
-	tell_unit(program, body * PROGRAM_UNITS_OF_BODY + at / record);
+	tell_step(program, &program->steps[program->bodies[body] + at / record]);
 	tell_registers(program, at ? ours + at - record : NULL, ours + at, run->theirs + at);
 	tell_before(program, at ? ours + at - record : NULL);
 }
@@ -290,8 +292,8 @@ static enum outcome compare(const struct program *program)
 	child = start_qemu(program, &run->from_qemu);
 	if (child < 0)
 		abort();
-	/* One turn: the end of one would break a reservation. */
-	hart_run(&run->hart, INT64_MAX);
+	/* One turn: the end of one would break a reservation. A hart gone wrong may never come to its end. */
+	hart_run(&run->hart, (uint64_t)program->sets * PROGRAM_STEPS_OF_BODY * STEP_MOST);
 	close(run->from_qemu);
 	waitpid(child, &status, 0);
 	if (!run->differs && (run->writes != 2 * program->sets || status)) {
@@ -309,7 +311,8 @@ static enum outcome compare(const struct program *program)
 	return outcome;
 }
 
-static enum outcome compare_seed(const char *extension, uint64_t seed, uint64_t results)
+/* Adds up what was compared. */
+static enum outcome compare_seed(const char *extension, uint64_t seed, uint64_t results, uint64_t *kinds)
 {
 	struct program *program = program_new(extension[0], extension[1] ? 32 : 64, seed, results);
 	enum outcome outcome;
@@ -317,6 +320,8 @@ static enum outcome compare_seed(const char *extension, uint64_t seed, uint64_t 
 	if (!program)
 		abort();
 	outcome = compare(program);
+	for (unsigned i = 0; i < PROGRAM_KINDS; i++)
+		kinds[i] += program->kinds[i] * (program->sets / PROGRAM_BODIES);
 	if (outcome == DIFFERENT)
 		printf("seed %" PRIu64 ": against_qemu %s %" PRIu64 " %" PRIu64 " makes it again\n", seed, extension,
 		       results, seed);
@@ -333,18 +338,22 @@ int main(int argc, char **argv)
 {
 	uint64_t results = argc > 2 ? strtoull(argv[2], NULL, 0) : 0;
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
+	uint64_t kinds[PROGRAM_KINDS] = {0};
 	enum outcome outcome = SAME;
 
 	if (!results || !is_extension(argv[1])) {
 		fprintf(stderr, "usage: against_qemu i|m|a|f|d|c|i32|m32|a32 RESULTS [SEED]\n");
 		return 2;
 	}
-	printf("%s: %" PRIu64 " results from seed %" PRIu64 "\n", argv[1], results, seed);
+	printf("%s: %" PRIu64 " results of single instructions from seed %" PRIu64 "\n", argv[1], results, seed);
 	for (uint64_t done = 0; done < results && outcome == SAME; done += RESULTS_AT_ONCE, seed++) {
 		const uint64_t left = results - done;
 
-		outcome = compare_seed(argv[1], seed, left < RESULTS_AT_ONCE ? left : RESULTS_AT_ONCE);
+		outcome = compare_seed(argv[1], seed, left < RESULTS_AT_ONCE ? left : RESULTS_AT_ONCE, kinds);
 	}
+	if (outcome == SAME)
+		printf("compared: %" PRIu64 " single instructions, %" PRIu64 " that set up, %" PRIu64 " sequences\n",
+		       kinds[PROGRAM_SINGLE], kinds[PROGRAM_SETUP], kinds[PROGRAM_SEQUENCE]);
 	if (outcome == NO_QEMU)
 		printf("QEMU's user mode is not here\n");
 	printf("%d passed, %d failed, %d skipped\n", outcome == SAME, outcome == DIFFERENT, outcome == NO_QEMU);

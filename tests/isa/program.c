@@ -13,10 +13,10 @@
 #include "tests/isa/word.h"
 
 enum {
-	LINK = 1,
 	SP = 2,
 	RECORD = 3,
-	OPERANDS = 4,
+	LINK = 4,
+	OPERANDS = 4, /* only where a body begins */
 	X8 = 8,
 	X9 = 9,
 	A0 = 10,
@@ -44,16 +44,13 @@ unsigned program_choose(struct program *program, unsigned limit)
 	return (unsigned)((program_random(program) >> 32) * limit >> 32);
 }
 
-void program_emit_short(struct program *program, uint16_t word)
-{
-	memcpy(program->image + program->code_bytes, &word, sizeof(word));
-	program->code_bytes += sizeof(word);
-}
-
 void program_emit(struct program *program, uint32_t word)
 {
-	memcpy(program->image + program->code_bytes, &word, sizeof(word));
-	program->code_bytes += sizeof(word);
+	const size_t bytes = (word & 3) == 3 ? 4 : 2;
+
+	assert(program->code_bytes + bytes <= PROGRAM_CODE_MOST);
+	memcpy(program->image + program->code_bytes, &word, bytes);
+	program->code_bytes += bytes;
 }
 
 void program_emit_address(struct program *program, unsigned rd, size_t at)
@@ -67,6 +64,23 @@ void program_emit_address(struct program *program, unsigned rd, size_t at)
 static void emit_jump(struct program *program, unsigned rd, size_t at)
 {
 	program_emit(program, word_j(rd, (int32_t)((int64_t)at - (int64_t)program->code_bytes)));
+}
+
+void program_emit_record(struct program *program)
+{
+	emit_jump(program, LINK, 0);
+}
+
+void program_emit_pointer(struct program *program)
+{
+	program_emit_address(program, SP, program->zone_at + PROGRAM_WINDOW_AT);
+}
+
+void program_add_step(struct program *program, enum program_kind kind, size_t at)
+{
+	assert(program->step_count < PROGRAM_STEPS_MOST);
+	program->steps[program->step_count++] = (struct program_step){.at = at, .end = program->code_bytes};
+	program->kinds[kind]++;
 }
 
 static size_t word_bytes(const struct program *program)
@@ -107,11 +121,11 @@ size_t program_record_bytes(const struct program *program)
 /* x5 and x6 are used once they are stored, and loaded again. */
 static void emit_record_routine(struct program *program)
 {
-	for (unsigned i = 1; i < 32; i++)
+	for (unsigned i = 0; i < 32; i++)
 		emit_store(program, i, RECORD, program_x_at(program, i));
 	if (program->has_float) {
 		program_emit(program, word_i(WORD_SYSTEM, 2, 5, 0, FCSR));
-		emit_store(program, 5, RECORD, 0);
+		program_emit(program, word_s(WORD_STORE, 2, RECORD, 5, 0));
 		for (unsigned i = 0; i < 32; i++)
 			program_emit(program, word_s(WORD_STORE_FP, 3, RECORD, i, (int32_t)program_f_at(program, i)));
 	}
@@ -126,20 +140,25 @@ static void emit_record_routine(struct program *program)
 	program_emit(program, word_i(WORD_JALR, 0, 0, LINK, 0));
 }
 
+/* x5 and x6 are used before they are loaded. */
 static void emit_body_start(struct program *program)
 {
+	program_emit_address(program, 5, program->next_at);
+	emit_load(program, OPERANDS, 5, 0);
+	program_emit(program, word_i(WORD_IMMEDIATE, 0, 6, OPERANDS, SET_BYTES));
+	emit_store(program, 6, 5, 0);
 	if (program->has_float) {
 		program_emit(program, word_i(WORD_SYSTEM, 1, 0, 0, FCSR));
 		for (unsigned i = 0; i < 32; i++)
 			program_emit(program, word_i(WORD_LOAD_FP, 3, i, OPERANDS, (int32_t)(256 + 8 * i)));
 	}
+	for (unsigned i = 1; i < 32; i++)
+		if (i != OPERANDS)
+			emit_load(program, i, OPERANDS, program_x_at(program, i));
 	program_emit_address(program, RECORD, program->results_at);
-	for (unsigned i = 5; i < 32; i++)
-		emit_load(program, i, OPERANDS, program_x_at(program, i));
-	program_emit_address(program, SP, program->zone_at + PROGRAM_WINDOW_AT);
+	program_emit_pointer(program);
 	program_emit_address(program, X8, program->zone_at + PROGRAM_POINTER_8);
 	program_emit_address(program, X9, program->zone_at + PROGRAM_POINTER_9);
-	program_emit(program, word_i(WORD_IMMEDIATE, 0, OPERANDS, OPERANDS, SET_BYTES));
 }
 
 /* a1 and a2 are set: what and how many. */
@@ -160,50 +179,49 @@ static void emit_body_end(struct program *program)
 	emit_write(program);
 }
 
-static void emit_unit(struct program *program, size_t unit)
-{
-	program->units[unit] = program->code_bytes;
-	unit_make(program);
-	program->ends[unit] = program->code_bytes;
-	emit_jump(program, LINK, 0);
-	/* Some change it. */
-	program_emit_address(program, SP, program->zone_at + PROGRAM_WINDOW_AT);
-}
-
 static void emit_bodies(struct program *program)
 {
-	for (size_t unit = 0; unit < PROGRAM_UNITS; unit++) {
-		if (unit % PROGRAM_UNITS_OF_BODY == 0)
-			emit_body_start(program);
-		emit_unit(program, unit);
-		if (unit % PROGRAM_UNITS_OF_BODY == PROGRAM_UNITS_OF_BODY - 1)
-			emit_body_end(program);
+	for (unsigned body = 0; body < PROGRAM_BODIES; body++) {
+		program->bodies[body] = program->step_count;
+		emit_body_start(program);
+		while (program->step_count < program->bodies[body] + PROGRAM_STEPS_OF_BODY)
+			unit_make(program);
+		emit_body_end(program);
 	}
 }
 
-/* The routine stands at the base, so that every unit reaches it. */
-static void emit_all(struct program *program, size_t operands_end)
+/* The sets of operands that make so many results, and where they end. */
+static size_t count_sets(struct program *program, uint64_t results)
 {
-	size_t again;
+	const uint64_t of_run = program->kinds[PROGRAM_SINGLE];
 
+	program->sets = (unsigned)((results + of_run - 1) / of_run) * PROGRAM_BODIES;
+	return program->operands_at + SET_BYTES * (size_t)program->sets;
+}
+
+/* The routine stands at the base, so that every step reaches it. */
+static void emit_all(struct program *program, uint64_t results)
+{
 	emit_record_routine(program);
 	program->entry = program->code_bytes;
-	program_emit_address(program, OPERANDS, program->operands_at);
-	again = program->code_bytes;
 	emit_bodies(program);
-	program_emit_address(program, A0, operands_end);
-	program_emit(program, word_b(0, A0, OPERANDS, 8));
-	emit_jump(program, 0, again);
+	program->image_bytes = count_sets(program, results);
+	program_emit_address(program, A1, program->next_at);
+	emit_load(program, A1, A1, 0);
+	program_emit_address(program, A0, program->image_bytes);
+	program_emit(program, word_b(0, A0, A1, 8));
+	emit_jump(program, 0, program->entry);
 	program_emit(program, word_i(WORD_IMMEDIATE, 0, A0, 0, 0));
 	program_emit(program, word_i(WORD_IMMEDIATE, 0, A7, 0, SYSCALL_EXIT));
 	program_emit(program, WORD_ECALL);
-	assert(program->code_bytes <= PROGRAM_CODE_MOST);
 }
 
 static void put_operands(struct program *program)
 {
+	const uint64_t first = PROGRAM_BASE + program->operands_at;
 	uint8_t *to = program->image + program->operands_at;
 
+	memcpy(program->image + program->next_at, &first, word_bytes(program));
 	for (size_t set = 0; set < program->sets; set++, to += SET_BYTES)
 		for (unsigned i = 0; i < 32; i++) {
 			const uint64_t x = unit_integer(program), f = unit_number(program);
@@ -218,10 +236,39 @@ static void put_operands(struct program *program)
 	}
 }
 
+/* Code, zone, next_at's page, records; then operands, as many as the code needs. */
+static void lay_out(struct program *program)
+{
+	const size_t steps = PROGRAM_STEPS_OF_BODY + PROGRAM_STEPS_OF_UNIT;
+
+	program->zone_at = PROGRAM_CODE_MOST;
+	program->next_at = program->zone_at + PROGRAM_ZONE_BYTES;
+	program->results_at = program->next_at + PAGE;
+	program->operands_at = (program->results_at + steps * program_record_bytes(program) + PAGE - 1) / PAGE * PAGE;
+}
+
+/* False: no memory. */
+static bool make_image(struct program *program, uint64_t results)
+{
+	uint8_t *image = calloc(1, PROGRAM_CODE_MOST);
+
+	if (!image)
+		return false;
+	program->image = image;
+	emit_all(program, results);
+	program->memory_bytes = (program->image_bytes + PAGE - 1) / PAGE * PAGE;
+	program->image = calloc(1, program->image_bytes);
+	if (program->image) {
+		memcpy(program->image, image, program->code_bytes);
+		put_operands(program);
+	}
+	free(image);
+	return program->image;
+}
+
 struct program *program_new(char extension, unsigned bits, uint64_t seed, uint64_t results)
 {
 	struct program *program = calloc(1, sizeof(*program));
-	size_t operands_end;
 
 	if (!program)
 		return NULL;
@@ -229,21 +276,11 @@ struct program *program_new(char extension, unsigned bits, uint64_t seed, uint64
 	program->bits = bits;
 	program->has_float = extension == 'f' || extension == 'd' || (extension == 'c' && bits == 64);
 	program->random = seed;
-	program->sets = (unsigned)((results + PROGRAM_UNITS - 1) / PROGRAM_UNITS) * PROGRAM_BODIES;
-	program->zone_at = PROGRAM_CODE_MOST;
-	program->operands_at = program->zone_at + PROGRAM_ZONE_BYTES;
-	operands_end = program->operands_at + SET_BYTES * (size_t)program->sets;
-	program->image_bytes = operands_end;
-	program->results_at = (operands_end + PAGE - 1) / PAGE * PAGE;
-	program->memory_bytes =
-		(program->results_at + PROGRAM_UNITS_OF_BODY * program_record_bytes(program) + PAGE - 1) / PAGE * PAGE;
-	program->image = calloc(1, program->image_bytes);
-	if (!program->image) {
+	lay_out(program);
+	if (!make_image(program, results)) {
 		free(program);
 		return NULL;
 	}
-	emit_all(program, operands_end);
-	put_operands(program);
 	return program;
 }
 

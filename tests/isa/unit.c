@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operands, the choice of registers, and the units of I, M and A. */
+/* Operands, the choice of registers, steps and sequences, and the units of I, M and A. */
 #include "tests/isa/unit.h"
 
 #include "tests/isa/word.h"
@@ -123,14 +123,19 @@ uint64_t unit_number(struct program *program)
 
 unsigned unit_rd(struct program *program)
 {
-	static const uint8_t free_ones[] = {5,  6,  7,  28, 29, 30, 31, 10, 11, 12, 13, 14, 15,
+	static const uint8_t free_ones[] = {5,  6,  7,  28, 29, 30, 31, 1,  10, 11, 12, 13, 14, 15,
 					    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 0};
 
-	return free_ones[program_choose(program, program_choose(program, 4) ? 7 : COUNT(free_ones))];
+	if (!program->in_sequence || program_choose(program, 4))
+		program->last_rd =
+			free_ones[program_choose(program, program_choose(program, 4) ? 7 : COUNT(free_ones))];
+	return program->last_rd;
 }
 
 unsigned unit_rs(struct program *program)
 {
+	if (program->in_sequence && program_choose(program, 3) == 0)
+		return program->last_rd;
 	return program_choose(program, 32);
 }
 
@@ -156,11 +161,93 @@ unsigned unit_pointer(struct program *program, unsigned bytes, int32_t *ret_offs
 	return pointers[which].number;
 }
 
+/* ---- steps ---- */
+
+static void emit_step(struct program *program, enum program_kind kind, uint32_t word)
+{
+	const size_t at = program->code_bytes;
+
+	program_emit(program, word);
+	if (!program->in_sequence)
+		program_add_step(program, kind, at);
+}
+
+void unit_emit(struct program *program, uint32_t word)
+{
+	emit_step(program, PROGRAM_SINGLE, word);
+	if (!program->in_sequence)
+		program_emit_record(program);
+}
+
+void unit_emit_setup(struct program *program, uint32_t word)
+{
+	emit_step(program, PROGRAM_SETUP, word);
+	if (!program->in_sequence)
+		program_emit_record(program);
+}
+
+void unit_emit_jump(struct program *program, uint32_t word)
+{
+	emit_step(program, PROGRAM_SINGLE, word);
+}
+
+/* So many words each of which shows that it was reached. */
+static void emit_places(struct program *program, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (program->in_sequence)
+			program_emit(program, word_i(WORD_IMMEDIATE, 0, unit_rd(program), 0,
+						     (int32_t)program_choose(program, 2048)));
+		else
+			program_emit_record(program);
+}
+
+static unsigned places_between(struct program *program, unsigned most)
+{
+	unsigned count = 0;
+
+	if (program_choose(program, 2))
+		return 0;
+	do
+		count = program_choose(program, 1U << program_choose(program, 11));
+	while (count > most);
+	return count;
+}
+
+/* Forward: stretch, place, jump to the end, places between, place. Backward: jump to the stretch, place, jump to the end, places
+ * between, stretch, place. */
+int32_t unit_begin_jump(struct program *program, unsigned bytes, int32_t reach)
+{
+	const unsigned between = places_between(program, ((unsigned)reach - bytes - 8) / 4);
+	const int32_t far = 8 + 4 * (int32_t)between;
+
+	if (program_choose(program, 2))
+		return far + (int32_t)bytes;
+	program_emit(program, word_j(0, far + 4));
+	emit_places(program, 1);
+	program_emit(program, word_j(0, far + (int32_t)bytes));
+	emit_places(program, between);
+	return -far;
+}
+
+void unit_end_jump(struct program *program, unsigned bytes, int32_t offset)
+{
+	emit_places(program, 1);
+	if (offset < 0)
+		return;
+	program_emit(program, word_j(0, offset - (int32_t)bytes));
+	emit_places(program, ((unsigned)offset - bytes) / 4 - 1);
+}
+
+/* ---- I ---- */
+
 static void make_registers(struct program *program, const uint8_t (*functs)[2], unsigned count, uint32_t opcode)
 {
 	const uint8_t *funct = functs[program_choose(program, count)];
 
-	program_emit(program, word_r(opcode, funct[0], funct[1], unit_rd(program), unit_rs(program), unit_rs(program)));
+	const uint32_t rs1 = unit_rs(program), rs2 = unit_rs(program);
+
+	unit_emit(program, word_r(opcode, funct[0], funct[1], unit_rd(program), rs1, rs2));
 }
 
 static void make_immediate(struct program *program)
@@ -168,14 +255,14 @@ static void make_immediate(struct program *program)
 	const bool is_32 = program->bits == 64 && program_choose(program, 3) == 0;
 	const unsigned shift_most = is_32 || program->bits == 32 ? 31 : 63;
 	const uint32_t funct = is_32 ? (uint32_t[]){0, 1, 5}[program_choose(program, 3)] : program_choose(program, 8);
+	const uint32_t rs1 = unit_rs(program);
 	int32_t imm = (int32_t)program_choose(program, 4096) - 2048;
 
 	if (funct == 1 || funct == 5)
 		imm &= (int32_t)shift_most;
 	if (funct == 5 && program_choose(program, 2))
 		imm |= 0x400;
-	program_emit(program, word_i(is_32 ? WORD_IMMEDIATE_32 : WORD_IMMEDIATE, funct, unit_rd(program),
-				     unit_rs(program), imm));
+	unit_emit(program, word_i(is_32 ? WORD_IMMEDIATE_32 : WORD_IMMEDIATE, funct, unit_rd(program), rs1, imm));
 }
 
 static void make_access(struct program *program)
@@ -191,54 +278,47 @@ static void make_access(struct program *program)
 		funct &= 3;
 	base = unit_pointer(program, 1U << (funct & 3), &offset);
 	if (is_store)
-		program_emit(program, word_s(WORD_STORE, funct, base, unit_rs(program), offset));
+		unit_emit(program, word_s(WORD_STORE, funct, base, unit_rs(program), offset));
 	else
-		program_emit(program, word_i(WORD_LOAD, funct, unit_rd(program), base, offset));
+		unit_emit(program, word_i(WORD_LOAD, funct, unit_rd(program), base, offset));
 }
 
 static void make_upper(struct program *program)
 {
 	const uint32_t imm = (uint32_t)program_random(program) & 0xfffff000;
 
-	program_emit(program, imm | unit_rd(program) << 7 | (program_choose(program, 2) ? WORD_LUI : WORD_AUIPC));
+	unit_emit(program, imm | unit_rd(program) << 7 | (program_choose(program, 2) ? WORD_LUI : WORD_AUIPC));
 }
 
-static uint32_t mark(struct program *program, uint32_t rd)
-{
-	return word_i(WORD_IMMEDIATE, 0, rd, 0, (int32_t)program_choose(program, 2048));
-}
-
-/* Forward over a mark; or forward to a branch back to the mark. */
 static void make_branch(struct program *program)
 {
 	static const uint8_t functs[] = {0, 1, 4, 5, 6, 7};
-	const uint32_t funct = functs[program_choose(program, COUNT(functs))], rd = unit_rd(program);
-	const unsigned a = unit_rs(program), b = unit_rs(program);
+	const uint32_t funct = functs[program_choose(program, COUNT(functs))];
+	const unsigned a = unit_rs(program), b = program_choose(program, 8) ? unit_rs(program) : a;
+	const int32_t offset = unit_begin_jump(program, 4, 4094);
 
-	if (program_choose(program, 2)) {
-		program_emit(program, word_b(funct, a, b, 8));
-		program_emit(program, mark(program, rd));
-		return;
-	}
-	program_emit(program, word_j(0, 12));
-	program_emit(program, mark(program, rd));
-	program_emit(program, word_j(0, 8));
-	program_emit(program, word_b(funct, a, b, -8));
+	unit_emit_jump(program, word_b(funct, a, b, offset));
+	unit_end_jump(program, 4, offset);
 }
 
-/* JAL, or JALR to 12 or 13 bytes from an AUIPC. Its target may be its link. */
-static void make_jump(struct program *program)
+static void make_jal(struct program *program)
 {
-	const uint32_t rd = unit_rd(program), base = 5 + program_choose(program, 3);
+	const int32_t offset = unit_begin_jump(program, 4, 8192);
 
-	if (program_choose(program, 2)) {
-		program_emit(program, word_j(rd, 8));
-		program_emit(program, mark(program, unit_rd(program)));
-		return;
-	}
-	program_emit(program, base << 7 | WORD_AUIPC);
-	program_emit(program, word_i(WORD_JALR, 0, rd, base, 12 + (int32_t)program_choose(program, 2)));
-	program_emit(program, mark(program, unit_rd(program)));
+	unit_emit_jump(program, word_j(unit_rd(program), offset));
+	unit_end_jump(program, 4, offset);
+}
+
+/* From an AUIPC, with or without the bit that is dropped. Its target may be its link. */
+static void make_jalr(struct program *program)
+{
+	const unsigned bytes = program->in_sequence ? 8 : 12, base = 5 + program_choose(program, 3);
+	const int32_t offset = unit_begin_jump(program, bytes, 2046);
+
+	unit_emit_setup(program, base << 7 | WORD_AUIPC);
+	unit_emit_jump(program,
+		       word_i(WORD_JALR, 0, unit_rd(program), base, offset + (int32_t)program_choose(program, 2)));
+	unit_end_jump(program, bytes, offset);
 }
 
 void unit_make_integer(struct program *program)
@@ -275,13 +355,18 @@ void unit_make_integer(struct program *program)
 		make_branch(program);
 		break;
 	case 12:
-		make_jump(program);
+		if (program_choose(program, 2))
+			make_jal(program);
+		else
+			make_jalr(program);
 		break;
 	default:
 		make_access(program);
 		break;
 	}
 }
+
+/* ---- M ---- */
 
 void unit_make_multiply(struct program *program)
 {
@@ -294,24 +379,25 @@ void unit_make_multiply(struct program *program)
 		make_registers(program, functs, COUNT(functs), WORD_REGISTER);
 }
 
-static uint32_t atomic_word(struct program *program, uint32_t which, uint32_t width, uint32_t rd, uint32_t rs1,
-			    uint32_t rs2)
+/* ---- A ---- */
+
+static void emit_atomic(struct program *program, uint32_t which, uint32_t width, uint32_t base, uint32_t rs2)
 {
-	return word_r(WORD_ATOMIC, width, which << 2 | program_choose(program, 4), rd, rs1, rs2);
+	unit_emit(program,
+		  word_r(WORD_ATOMIC, width, which << 2 | program_choose(program, 4), unit_rd(program), base, rs2));
 }
 
-/* A reservation never outlasts its unit: both sides begin each without one. */
+/* The second one of two, or one without a reservation, or elsewhere, fails. */
 static void make_conditional(struct program *program, uint32_t width, uint32_t base)
 {
 	const bool reserves = program_choose(program, 8), elsewhere = program_choose(program, 6) == 0;
 	const bool twice = program_choose(program, 4) == 0;
 
 	if (reserves)
-		program_emit(program, atomic_word(program, 2, width, unit_rd(program), base, 0));
-	program_emit(program, atomic_word(program, 3, width, unit_rd(program), elsewhere ? 8 + (base == 8) : base,
-					  unit_rs(program)));
+		emit_atomic(program, 2, width, base, 0);
+	emit_atomic(program, 3, width, elsewhere ? 8 + (base == 8) : base, unit_rs(program));
 	if (twice)
-		program_emit(program, atomic_word(program, 3, width, unit_rd(program), base, unit_rs(program)));
+		emit_atomic(program, 3, width, base, unit_rs(program));
 }
 
 void unit_make_atomic(struct program *program)
@@ -319,7 +405,7 @@ void unit_make_atomic(struct program *program)
 	static const uint8_t modify[] = {0, 1, 4, 8, 12, 16, 20, 24, 28};
 	static const uint8_t pointers[] = {2, 8, 9};
 	const uint32_t width = program->bits == 64 && program_choose(program, 2) ? 3 : 2;
-	uint32_t base = pointers[program_choose(program, 3)], rd = unit_rd(program);
+	uint32_t base = pointers[program_choose(program, 3)];
 
 	if (program_choose(program, 4) == 0) {
 		make_conditional(program, width, base);
@@ -327,16 +413,17 @@ void unit_make_atomic(struct program *program)
 	}
 	/* The upper half of a double word too. */
 	if (width == 2 && program_choose(program, 3) == 0) {
-		program_emit(program, word_i(WORD_IMMEDIATE, 0, 31, base, 4));
+		unit_emit_setup(program, word_i(WORD_IMMEDIATE, 0, 31, base, 4));
 		base = 31;
 	}
-	program_emit(program, atomic_word(program, modify[program_choose(program, COUNT(modify))], width, rd, base,
-					  unit_rs(program)));
+	emit_atomic(program, modify[program_choose(program, COUNT(modify))], width, base, unit_rs(program));
 }
 
-void unit_make(struct program *program)
+/* ---- units ---- */
+
+static void make_one(struct program *program, char extension)
 {
-	switch (program->extension) {
+	switch (extension) {
 	case 'm':
 		unit_make_multiply(program);
 		break;
@@ -354,4 +441,26 @@ void unit_make(struct program *program)
 		unit_make_integer(program);
 		break;
 	}
+}
+
+/* Of the extension, among them some of I: the pairs that a hart joins are mostly those. */
+static void make_sequence(struct program *program)
+{
+	const unsigned count = 2 + program_choose(program, 4);
+	const size_t at = program->code_bytes;
+
+	program->in_sequence = true;
+	for (unsigned i = 0; i < count; i++)
+		make_one(program, program_choose(program, 3) ? program->extension : 'i');
+	program->in_sequence = false;
+	program_add_step(program, PROGRAM_SEQUENCE, at);
+	program_emit_record(program);
+}
+
+void unit_make(struct program *program)
+{
+	if (program_choose(program, 4))
+		make_one(program, program->extension);
+	else
+		make_sequence(program);
 }

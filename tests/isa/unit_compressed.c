@@ -24,7 +24,7 @@ static unsigned full_rd(uint32_t word)
 
 static bool is_free(unsigned number)
 {
-	return number >= 5 && number != 8 && number != 9;
+	return number == 1 || (number >= 5 && number != 8 && number != 9);
 }
 
 static bool is_immediate_zero(uint32_t word)
@@ -97,53 +97,46 @@ static bool is_good_2(uint32_t word)
 	}
 }
 
+static bool writes_pointer(uint32_t word)
+{
+	const uint32_t row = word >> 13;
+
+	return (word & 3) == 1 && (row == 0 || row == 1 || row == 3) && full_rd(word) == SP;
+}
+
 static void make_plain(struct program *program)
 {
 	static bool (*const is_good[])(uint32_t) = {is_good_0, is_good_1, is_good_2};
-	const uint32_t quadrant = program_choose(program, 3), row = program_choose(program, 8) << 13;
-	uint32_t word;
-	unsigned tries = 0;
+	uint32_t quadrant, word;
 
 	do {
-		word = quadrant | row | (uint32_t)program_choose(program, 1 << 11) << 2;
-		/* A row that is jumps, or reserved. */
-		if (++tries > 200) {
-			program_emit_short(program, 1);
-			return;
-		}
+		quadrant = program_choose(program, 3);
+		word = quadrant | (uint32_t)program_choose(program, 1 << 14) << 2;
 	} while (!is_good[quadrant](word));
-	program_emit_short(program, (uint16_t)word);
+	unit_emit(program, word);
+	if (writes_pointer(word))
+		program_emit_pointer(program);
 }
 
-static void emit_mark(struct program *program)
-{
-	/* c.li */
-	program_emit_short(program, (uint16_t)(0x4001 | (10 + program_choose(program, 6)) << 7 |
-					       program_choose(program, 32) << 2));
-}
-
-/* Over a mark: 4 bytes on. */
 static void make_branch(struct program *program)
 {
 	const uint32_t row = program_choose(program, 3);
+	const int32_t offset = unit_begin_jump(program, 2, row == 2 ? 2046 : 254);
 
-	if (row == 2)
-		program_emit_short(program, 0xa011); /* c.j */
-	else
-		program_emit_short(program, (uint16_t)((row ? 0xe011 : 0xc011) | program_choose(program, 8) << 7));
-	emit_mark(program);
+	unit_emit_jump(program, row == 2 ? word_cj(offset) : word_cb(row, program_choose(program, 8), offset));
+	unit_end_jump(program, 2, offset);
 }
 
-/* c.jr or c.jalr to 8 bytes from an AUIPC and an ADDI; then the link is seen. */
+/* c.jr or c.jalr, to what an AUIPC and an ADDI make, with or without the bit that is dropped. */
 static void make_jump(struct program *program)
 {
-	const uint32_t base = 10 + program_choose(program, 22);
+	const unsigned bytes = program->in_sequence ? 10 : 18, base = 10 + program_choose(program, 22);
+	const int32_t offset = unit_begin_jump(program, bytes, 2046);
 
-	program_emit(program, base << 7 | WORD_AUIPC);
-	program_emit(program, word_i(WORD_IMMEDIATE, 0, base, base, 12 + (int32_t)program_choose(program, 2)));
-	program_emit_short(program, (uint16_t)((program_choose(program, 2) ? 0x8002 : 0x9002) | base << 7));
-	emit_mark(program);
-	program_emit(program, word_i(WORD_IMMEDIATE, 0, unit_rd(program), 1, 0));
+	unit_emit_setup(program, base << 7 | WORD_AUIPC);
+	unit_emit_setup(program, word_i(WORD_IMMEDIATE, 0, base, base, offset + (int32_t)program_choose(program, 2)));
+	unit_emit_jump(program, (program_choose(program, 2) ? 0x8002 : 0x9002) | base << 7);
+	unit_end_jump(program, bytes, offset);
 }
 
 void unit_make_compressed(struct program *program)

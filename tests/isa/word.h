@@ -58,4 +58,21 @@ static inline uint32_t word_j(uint32_t rd, int32_t offset)
 	       WORD_JAL;
 }
 
+/* c.j; c.beqz (0) or c.bnez (1), of x8 and so many more. */
+static inline uint32_t word_cj(int32_t offset)
+{
+	const uint32_t at = (uint32_t)offset;
+
+	return 0xa001 | (at >> 11 & 1) << 12 | (at >> 4 & 1) << 11 | (at >> 8 & 3) << 9 | (at >> 10 & 1) << 8 |
+	       (at >> 6 & 1) << 7 | (at >> 7 & 1) << 6 | (at >> 1 & 7) << 3 | (at >> 5 & 1) << 2;
+}
+
+static inline uint32_t word_cb(uint32_t which, uint32_t rs, int32_t offset)
+{
+	const uint32_t at = (uint32_t)offset;
+
+	return 0xc001 | which << 13 | (at >> 8 & 1) << 12 | (at >> 3 & 3) << 10 | rs << 7 | (at >> 6 & 3) << 5 |
+	       (at >> 1 & 3) << 3 | (at >> 5 & 1) << 2;
+}
+
 #endif
