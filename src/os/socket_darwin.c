@@ -4,7 +4,6 @@
 #include "os/socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,13 +33,6 @@ static int socket_prepare(int fd)
 int socket_open(int domain, int type)
 {
 	return socket_prepare(socket(domain, type, 0));
-}
-
-int socket_accept(int listener)
-{
-	struct sockaddr_storage from;
-
-	return socket_accept_from(listener, &from);
 }
 
 int socket_accept_from(int listener, struct sockaddr_storage *ret_from)
@@ -75,31 +67,6 @@ int socket_pair(int type, int ret_fds[2])
 	ret_fds[0] = fds[0];
 	ret_fds[1] = fds[1];
 	return 0;
-}
-
-int socket_set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	flags = fcntl(fd, F_GETFD);
-	return flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
-}
-
-int socket_type(int fd, int *ret_type)
-{
-	socklen_t length = sizeof(*ret_type);
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, ret_type, &length) < 0 ? -errno : 0;
-}
-
-bool socket_is_listening(int fd)
-{
-	int listens = 0;
-	socklen_t length = sizeof(listens);
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
 }
 
 static uint32_t socket_raise(int fd, int option, uint32_t wanted_bytes)
@@ -137,13 +104,6 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPALIVE, &idle, sizeof(idle));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
-}
-
-void socket_share_address(int fd, bool on)
-{
-	const int value = on;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value));
 }
 
 int socket_bind_device(int fd, const char *ifname)

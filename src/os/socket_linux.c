@@ -4,7 +4,6 @@
 #include "os/socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,13 +18,6 @@ int socket_open(int domain, int type)
 	int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
-}
-
-int socket_accept(int listener)
-{
-	struct sockaddr_storage from;
-
-	return socket_accept_from(listener, &from);
 }
 
 int socket_accept_from(int listener, struct sockaddr_storage *ret_from)
@@ -43,31 +35,6 @@ int socket_accept_from(int listener, struct sockaddr_storage *ret_from)
 int socket_pair(int type, int ret_fds[2])
 {
 	return socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
-}
-
-int socket_set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	flags = fcntl(fd, F_GETFD);
-	return flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
-}
-
-int socket_type(int fd, int *ret_type)
-{
-	socklen_t length = sizeof(*ret_type);
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, ret_type, &length) < 0 ? -errno : 0;
-}
-
-bool socket_is_listening(int fd)
-{
-	int listens = 0;
-	socklen_t length = sizeof(listens);
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
 }
 
 static uint32_t socket_raise(int fd, int force, int option, uint32_t wanted_bytes)
@@ -107,13 +74,6 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
-}
-
-void socket_share_address(int fd, bool on)
-{
-	const int value = on;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value));
 }
 
 int socket_bind_device(int fd, const char *ifname)
