@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is inside a switch: for ethswitch.c, delivery.c and port.c, and nobody else. */
+/* What is inside a switch: for ethswitch.c, ethswitch_reserve.c, delivery.c and port.c, and nobody else. */
 #ifndef FABRIC_ETHSWITCH_STATE_H
 #define FABRIC_ETHSWITCH_STATE_H
 
@@ -41,5 +41,23 @@ struct ethswitch {
 	struct list held;
 	struct iovec *view; /* [ROOM_PIECES_MAX]: a room as a frame's body */
 };
+
+static inline void ethswitch_count(struct port *from, uint32_t bytes)
+{
+	from->counters.from_guest.frames++;
+	from->counters.from_guest.bytes += bytes;
+}
+
+static inline bool ethswitch_isolates(const struct port *from, const struct port *to)
+{
+	return from->isolated && to->isolated && !from->uplink && !to->uplink;
+}
+
+/* The size and the source of a frame that was parsed; the source is learnt. */
+enum drop_reason ethswitch_judge(struct ethswitch *ethswitch, struct port *from, const struct frame *frame);
+/* All of a frame in a pool frame: for one in too many pieces. */
+enum drop_reason ethswitch_gather(struct ethswitch *ethswitch, struct frame *frame);
+/* One frame of a batch, or one that was written to a pool frame: to whom it is for, or dropped. */
+void ethswitch_input_one(struct ethswitch *ethswitch, struct port *from, struct frame *frame);
 
 #endif
