@@ -68,3 +68,9 @@ def bounce(tmp_path_factory):
 def crowd(tmp_path_factory):
     """The program that opens many connections."""
     return build(tmp_path_factory, "crowd")
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory):
+    """The program that is a guest which lies as fast as it can."""
+    return build(tmp_path_factory, "hostile")

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from kit import SANITIZED, eventually, need
+from kit import SANITIZED, eventually
 from kit.far import HOST, WORLD
 from kit.frames import StreamGuest, checksum, ethernet, ipv4, ipv6, pseudo, tcp, udp
 
@@ -347,19 +347,6 @@ WARM_UP = FRAMES // 20  # pools are touched as they are used, and stay so
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    """kit/NAME.c, compiled."""
-    need("gcc")
-    folder = tmp_path_factory.mktemp("programs")
-
-    def build(name):
-        source = os.path.join(os.path.dirname(__file__), "kit", name + ".c")
-        subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", str(folder / name), source], check=True)
-        return str(folder / name)
-    return {name: build(name) for name in ("hostile", "crowd")}
-
-
 def private_bytes(far):
     with open(f"/proc/{far.lab.pid}/smaps_rollup", encoding="ascii") as file:
         return sum(int(line.split()[1]) * 1024 for line in file if line.startswith(("Private_Clean", "Private_Dirty")))
@@ -370,19 +357,19 @@ def seconds_used(far):
         return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_millions_of_lies_cost_no_memory_and_hold_nobody_up(far, programs):
+def test_millions_of_lies_cost_no_memory_and_hold_nobody_up(far, crowd, hostile):
     far = far(",flows=1024")
     for kind, address in itertools.product(("tcp", "udp"), WORLD.values()):
-        server = far.start(far.world, programs["crowd"], "serve", kind, address, str(PORT if kind == "tcp" else 7000), "1",
+        server = far.start(far.world, crowd, "serve", kind, address, str(PORT if kind == "tcp" else 7000), "1",
                            stdout=subprocess.PIPE, text=True)
         assert server.stdout.readline() == "listening\n"
-    friend = far.start(far.box, programs["crowd"], "hold", "tcp", WORLD[4], str(PORT), "1", "50", stdin=subprocess.PIPE,
+    friend = far.start(far.box, crowd, "hold", "tcp", WORLD[4], str(PORT), "1", "50", stdin=subprocess.PIPE,
                        stdout=subprocess.PIPE, text=True)
     assert friend.stdout.readline() == "holding 50\n"
     gateway = far.lab.show()["mac"]
 
     def lie(frames, seed):
-        return far.start(far.host, programs["hostile"], f"{far.folder}/s.sock", str(frames), str(seed), "52:54:00:00:66:66", gateway,
+        return far.start(far.host, hostile, f"{far.folder}/s.sock", str(frames), str(seed), "52:54:00:00:66:66", gateway,
                          stdout=subprocess.PIPE, text=True)
     assert lie(WARM_UP, 1).wait(60) == 0
     before, began, used, slowest = private_bytes(far), time.monotonic(), seconds_used(far), 0

@@ -20,118 +20,80 @@ struct lie {
 	bool refused; /* acknowledged with a failure, and the guest stays */
 };
 
+static const struct lie lies[] = {
+	{"another version", VHOST_GET_FEATURES, 2, {0}, 0, 0, DROP_VHOST_VERSION, false},
+	{"an unknown request", 99, 1, {0}, 0, 0, DROP_VHOST_REQUEST, false},
+	{"a short payload", VHOST_SET_FEATURES, 1, {0}, 4, 0, DROP_VHOST_SIZE, false},
+	{"a feature that was not offered", VHOST_SET_FEATURES, 1, {UINT64_C(1) << 60}, 8, 0, DROP_VHOST_REQUEST, false},
+	{"the same, to be answered", VHOST_SET_FEATURES, 9, {UINT64_C(1) << 60}, 8, 0, DROP_VHOST_REQUEST, true},
+	{"twelve descriptors", VHOST_SET_MEM_TABLE, 1, {0}, 8, 12, DROP_VHOST_DESCRIPTORS, false},
+	{"forty descriptors", VHOST_SET_MEM_TABLE, 1, {0}, 8, 40, DROP_VHOST_DESCRIPTORS, false},
+	{"ring 16", VHOST_SET_VRING_NUM, 9, {16 | UINT64_C(64) << 32}, 8, 0, DROP_VHOST_RING, true},
+	{"a ring of nothing", VHOST_SET_VRING_NUM, 9, {0}, 8, 0, DROP_VHOST_RING, true},
+	{"a ring of 2048", VHOST_SET_VRING_NUM, 9, {UINT64_C(2048) << 32}, 8, 0, DROP_VHOST_RING, true},
+	{"memory that wraps", VHOST_ADD_MEM_REG, 9, {0, UINT64_MAX - 4095, 8192, 0, 0}, 40, 1, DROP_VHOST_MEMORY, true},
+	{"memory of nothing", VHOST_ADD_MEM_REG, 9, {0, 4096, 0, 0, 0}, 40, 1, DROP_VHOST_MEMORY, true},
+	{"memory beyond its file",
+	 VHOST_ADD_MEM_REG,
+	 9,
+	 {0, 4096, UINT64_C(1) << 40, 0, 0},
+	 40,
+	 1,
+	 DROP_VHOST_MEMORY,
+	 true},
+	{"memory over other memory", VHOST_ADD_MEM_REG, 9, {0, 0x40000000, 4096, 0, 0}, 40, 1, DROP_VHOST_MEMORY, true},
+	{"memory that is an eventfd", VHOST_ADD_MEM_REG, 9, {0, 4096, 4096, 0, 0}, 40, -1, DROP_VHOST_MEMORY, true},
+	{"a region that is not there", VHOST_REM_MEM_REG, 9, {0, 4096, 4096, 0, 0}, 40, 0, DROP_VHOST_MEMORY, true},
+	{"a kick of ring 200", VHOST_SET_VRING_KICK, 9, {200}, 8, -1, DROP_VHOST_RING, true},
+	{"a kick that is a file", VHOST_SET_VRING_KICK, 9, {0}, 8, 1, DROP_VHOST_EVENT, true},
+	{"a kick that is a device", VHOST_SET_VRING_KICK, 9, {0}, 8, -2, DROP_VHOST_EVENT, true},
+	{"a call that is a device", VHOST_SET_VRING_CALL, 9, {0}, 8, -2, DROP_VHOST_EVENT, true},
+	{"a ring to be polled", VHOST_SET_VRING_KICK, 9, {0x100}, 8, 0, DROP_VHOST_EVENT, true},
+	{"a log that is a device", VHOST_SET_LOG_BASE, 1, {4096, 0}, 16, -2, DROP_VHOST_MEMORY, false},
+	{"an MTU beyond the network's", VHOST_NET_SET_MTU, 9, {9000}, 8, 0, DROP_VHOST_REQUEST, true},
+	{"a place nowhere, while it runs",
+	 VHOST_SET_VRING_ADDR,
+	 9,
+	 {1, 4096, 4096, 4096, 0},
+	 40,
+	 0,
+	 DROP_VHOST_RING,
+	 true},
+};
+
+static void tell(struct bed *bed, const struct lie *lie)
+{
+	int descriptors[64], event = eventfd(0, 0), null = open("/dev/null", O_RDWR);
+	union vhost_payload answer;
+
+	for (int i = 0; i < 64; i++)
+		descriptors[i] = lie->descriptors == -1 ? event : lie->descriptors == -2 ? null : bed->front.memory_fd;
+	vhost_front_send(&bed->front, lie->request, lie->flags, lie->payload, lie->bytes, descriptors,
+			 lie->descriptors < 0 ? 1 : (uint32_t)lie->descriptors);
+	if (lie->refused && (vhost_front_answer(&bed->front, &answer) != 8 || answer.number == 0))
+		fail_msg("%s: was not refused", lie->what);
+	pump(bed->fixture);
+	close(event);
+	close(null);
+}
+
 static void lies_are_refused_by_name(void **state)
 {
-	static const struct lie lies[] = {
-		{"another version", VHOST_GET_FEATURES, 2, {0}, 0, 0, DROP_VHOST_VERSION, false},
-		{"an unknown request", 99, 1, {0}, 0, 0, DROP_VHOST_REQUEST, false},
-		{"a short payload", VHOST_SET_FEATURES, 1, {0}, 4, 0, DROP_VHOST_SIZE, false},
-		{"a feature that was not offered",
-		 VHOST_SET_FEATURES,
-		 1,
-		 {UINT64_C(1) << 60},
-		 8,
-		 0,
-		 DROP_VHOST_REQUEST,
-		 false},
-		{"the same, to be answered",
-		 VHOST_SET_FEATURES,
-		 9,
-		 {UINT64_C(1) << 60},
-		 8,
-		 0,
-		 DROP_VHOST_REQUEST,
-		 true},
-		{"twelve descriptors", VHOST_SET_MEM_TABLE, 1, {0}, 8, 12, DROP_VHOST_DESCRIPTORS, false},
-		{"forty descriptors", VHOST_SET_MEM_TABLE, 1, {0}, 8, 40, DROP_VHOST_DESCRIPTORS, false},
-		{"ring 16", VHOST_SET_VRING_NUM, 9, {16 | UINT64_C(64) << 32}, 8, 0, DROP_VHOST_RING, true},
-		{"a ring of nothing", VHOST_SET_VRING_NUM, 9, {0}, 8, 0, DROP_VHOST_RING, true},
-		{"a ring of 2048", VHOST_SET_VRING_NUM, 9, {UINT64_C(2048) << 32}, 8, 0, DROP_VHOST_RING, true},
-		{"memory that wraps",
-		 VHOST_ADD_MEM_REG,
-		 9,
-		 {0, UINT64_MAX - 4095, 8192, 0, 0},
-		 40,
-		 1,
-		 DROP_VHOST_MEMORY,
-		 true},
-		{"memory of nothing", VHOST_ADD_MEM_REG, 9, {0, 4096, 0, 0, 0}, 40, 1, DROP_VHOST_MEMORY, true},
-		{"memory beyond its file",
-		 VHOST_ADD_MEM_REG,
-		 9,
-		 {0, 4096, UINT64_C(1) << 40, 0, 0},
-		 40,
-		 1,
-		 DROP_VHOST_MEMORY,
-		 true},
-		{"memory over other memory",
-		 VHOST_ADD_MEM_REG,
-		 9,
-		 {0, 0x40000000, 4096, 0, 0},
-		 40,
-		 1,
-		 DROP_VHOST_MEMORY,
-		 true},
-		{"memory that is an eventfd",
-		 VHOST_ADD_MEM_REG,
-		 9,
-		 {0, 4096, 4096, 0, 0},
-		 40,
-		 -1,
-		 DROP_VHOST_MEMORY,
-		 true},
-		{"a region that is not there",
-		 VHOST_REM_MEM_REG,
-		 9,
-		 {0, 4096, 4096, 0, 0},
-		 40,
-		 0,
-		 DROP_VHOST_MEMORY,
-		 true},
-		{"a kick of ring 200", VHOST_SET_VRING_KICK, 9, {200}, 8, -1, DROP_VHOST_RING, true},
-		{"a kick that is a file", VHOST_SET_VRING_KICK, 9, {0}, 8, 1, DROP_VHOST_EVENT, true},
-		{"a kick that is a device", VHOST_SET_VRING_KICK, 9, {0}, 8, -2, DROP_VHOST_EVENT, true},
-		{"a call that is a device", VHOST_SET_VRING_CALL, 9, {0}, 8, -2, DROP_VHOST_EVENT, true},
-		{"a ring to be polled", VHOST_SET_VRING_KICK, 9, {0x100}, 8, 0, DROP_VHOST_EVENT, true},
-		{"a log that is a device", VHOST_SET_LOG_BASE, 1, {4096, 0}, 16, -2, DROP_VHOST_MEMORY, false},
-		{"an MTU beyond the network's", VHOST_NET_SET_MTU, 9, {9000}, 8, 0, DROP_VHOST_REQUEST, true},
-		{"a place nowhere, while it runs",
-		 VHOST_SET_VRING_ADDR,
-		 9,
-		 {1, 4096, 4096, 4096, 0},
-		 40,
-		 0,
-		 DROP_VHOST_RING,
-		 true},
-	};
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		const struct lie *lie = &lies[i];
-		int descriptors[64], event = eventfd(0, 0), null = open("/dev/null", O_RDWR);
-		union vhost_payload answer;
 		struct bed bed;
 		uint64_t counted;
 
 		bed_init(&bed);
 		vhost_front_start(&bed.front, plain);
-		for (int j = 0; j < 64; j++)
-			descriptors[j] = lie->descriptors == -1   ? event
-					 : lie->descriptors == -2 ? null
-								  : bed.front.memory_fd;
-		vhost_front_send(&bed.front, lie->request, lie->flags, lie->payload, lie->bytes, descriptors,
-				 lie->descriptors < 0 ? 1 : (uint32_t)lie->descriptors);
-		if (lie->refused && (vhost_front_answer(&bed.front, &answer) != 8 || answer.number == 0))
-			fail_msg("%s: was not refused", lie->what);
-		pump(bed.fixture);
+		tell(&bed, lie);
 		counted = lie->refused ? bed.port->counters.drops.count[lie->verdict]
 				       : bed.fixture->gone.count[lie->verdict];
 		if (bed.fixture->port_count != (lie->refused ? 1 : 0))
 			fail_msg("%s: the guest %s", lie->what, lie->refused ? "is gone" : "stayed");
 		if (counted != 1)
 			fail_msg("%s: not counted as %s", lie->what, drop_name(lie->verdict));
-		close(event);
-		close(null);
 		bed_done(&bed);
 	}
 }

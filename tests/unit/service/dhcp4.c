@@ -164,20 +164,6 @@ static void get(struct guest *guest, const char *id, const char *expected)
 	assert_heard(DHCP4_ACK, expected);
 }
 
-static int setup(void **state)
-{
-	struct service_config config = guest_config();
-
-	*state = guest_new(&config);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	guest_free(*state);
-	return 0;
-}
-
 static void a_guest_discovers_requests_renews_and_releases(void **state)
 {
 	struct guest *guest = *state;
@@ -688,7 +674,7 @@ static void a_request_for_no_address_at_all_is_malformed(void **state)
 	assert_int_equal(say(*state, (struct say){.type = DHCP4_REQUEST}), DROP_DHCP4_FORMAT);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, guest_setup, guest_teardown)
 
 int main(void)
 {

@@ -145,20 +145,6 @@ static void get(struct guest *guest, const char *expected)
 	assert_string_equal(ia_text(0), expected);
 }
 
-static int setup(void **state)
-{
-	struct service_config config = guest_config();
-
-	*state = guest_new(&config);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	guest_free(*state);
-	return 0;
-}
-
 static void a_guest_solicits_requests_renews_rebinds_and_releases(void **state)
 {
 	struct guest *guest = *state;
@@ -525,7 +511,7 @@ static void the_longest_answer_fits_the_smallest_mtu(void **state)
 	assert_int_equal(heard.options.search.count, 2);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, guest_setup, guest_teardown)
 
 int main(void)
 {

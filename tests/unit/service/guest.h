@@ -291,4 +291,18 @@ static UNUSED const char *guest_flaw(const struct service_config *config, const 
 	return "type";
 }
 
+static inline int guest_setup(void **state)
+{
+	struct service_config config = guest_config();
+
+	*state = guest_new(&config);
+	return 0;
+}
+
+static inline int guest_teardown(void **state)
+{
+	guest_free(*state);
+	return 0;
+}
+
 #endif

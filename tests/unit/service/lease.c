@@ -48,20 +48,6 @@ static void assert_ip4(const struct lease *lease, const char *address)
 	assert_string_equal(ip4_format(lease->ip4, text), address);
 }
 
-static int setup(void **state)
-{
-	struct service_config config = guest_config();
-
-	*state = guest_new(&config);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	guest_free(*state);
-	return 0;
-}
-
 static void addresses_are_given_from_the_first_of_the_pool_on(void **state)
 {
 	assert_ip4(offer(*state, 1), "10.0.2.15");
@@ -532,7 +518,7 @@ static void an_empty_pool_gives_reservations_only(void **state)
 	guest_free(guest);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, guest_setup, guest_teardown)
 
 /* DISCOVER after DISCOVER, each with another identifier and not one taken. */
 static void made_up_identifiers_wear_out_neither_pool_nor_memory(void **state)
