@@ -270,8 +270,17 @@ static int append_number(void *tree, int node, const char *name, int cells, uint
 						  : -FDT_ERR_BADNCELLS;
 }
 
-/* The memory node keeps its name, which may say where it is. Its place is written cell by cell: libfdt 1.6 takes memory at
- * address 0 for one that does not fit into a cell. */
+/* Cell by cell: libfdt 1.6 takes memory at address 0 for one that does not fit into a cell. */
+int devicetree_set_reg(void *tree, int node, uint64_t start, uint64_t bytes)
+{
+	int failed;
+
+	fdt_delprop(tree, node, "reg");
+	failed = append_number(tree, node, "reg", fdt_address_cells(tree, 0), start);
+	return failed ? failed : append_number(tree, node, "reg", fdt_size_cells(tree, 0), bytes);
+}
+
+/* The memory node keeps its name, which may say where it is. */
 static int fit_memory(const struct devicetree_config *config, void *tree)
 {
 	static const char type[] = "memory";
@@ -284,9 +293,7 @@ static int fit_memory(const struct devicetree_config *config, void *tree)
 		if (failed)
 			return failed;
 	}
-	fdt_delprop(tree, node, "reg");
-	failed = append_number(tree, node, "reg", fdt_address_cells(tree, 0), MAP_RAM);
-	return failed ? failed : append_number(tree, node, "reg", fdt_size_cells(tree, 0), config->ram_bytes);
+	return devicetree_set_reg(tree, node, MAP_RAM, config->ram_bytes);
 }
 
 int devicetree_fit(const struct devicetree_config *config, void *tree, size_t bytes)
@@ -301,5 +308,14 @@ int devicetree_fit(const struct devicetree_config *config, void *tree, size_t by
 		failed = devicetree_virtio_fit(config, tree);
 	if (!failed)
 		failed = fdt_pack(tree);
-	return failed == -FDT_ERR_NOSPACE ? -ENOSPC : failed ? -EINVAL : 0;
+	switch (failed) {
+	case 0:
+		return 0;
+	case -FDT_ERR_NOSPACE:
+		return -ENOSPC;
+	case -FDT_ERR_NOTFOUND:
+		return -ENODEV;
+	default:
+		return -EINVAL;
+	}
 }

@@ -32,8 +32,11 @@ struct devicetree_facts {
 	const char *arguments; /* in the tree */
 };
 int devicetree_read(const void *tree, size_t bytes, struct devicetree_facts *ret_facts);
-/* The tree in `bytes` bytes gets this RAM, these arguments and this initramfs, and virtio devices that the machine has not are
- * disabled; all else stays. 0, -ENOSPC, or -EINVAL. */
+/* The tree in `bytes` bytes gets this RAM, these arguments and this initramfs, the network cards and the disk that it lacks,
+ * and virtio devices that the machine has not are disabled; all else stays. 0, -ENOSPC, -ENODEV (there is no PLIC for what it
+ * lacks), or -EINVAL. */
 int devicetree_fit(const struct devicetree_config *config, void *tree, size_t bytes);
+/* Of a node below the root. 0, or libfdt's error. */
+int devicetree_set_reg(void *tree, int node, uint64_t start, uint64_t bytes);
 
 #endif

@@ -124,6 +124,17 @@ static int check_word(const struct program *program, unsigned of_tree, struct er
 	return 0;
 }
 
+static int check_tree(const struct program *program, const struct devicetree_facts *facts, struct error *ret_error)
+{
+	const struct options *options = &program->options;
+
+	if (facts->harts && options->harts > facts->harts)
+		return error_set(ret_error, -ENOEXEC,
+				 "%s: has %u hart%s, and -c asks for %u; give one with as many, or leave -b out",
+				 options->tree, facts->harts, facts->harts > 1 ? "s" : "", options->harts);
+	return check_word(program, facts->word, ret_error);
+}
+
 static unsigned choose_word(const struct program *program, unsigned of_tree)
 {
 	const unsigned said = program->options.word ? program->options.word : of_tree;
@@ -141,7 +152,7 @@ static int read_tree(struct program *program, struct error *ret_error)
 	if (program->tree.bytes && devicetree_read(program->tree.bytes, program->tree.count, &facts))
 		return error_set(ret_error, -ENOEXEC, "%s: not a device tree; make one: dtc -o minimal.dtb minimal.dts",
 				 options->tree);
-	if (check_word(program, facts.word, ret_error))
+	if (check_tree(program, &facts, ret_error))
 		return -ENOEXEC;
 	snprintf(program->arguments, sizeof(program->arguments), "%s %s", LOADER_PANIC,
 		 options->arguments ? options->arguments
@@ -212,6 +223,21 @@ static void copy_file(const struct program *program, const struct loader_file *f
 		memcpy(machine_ram(program->machine, at, file->count), file->bytes, file->count);
 }
 
+static int refuse_tree(const struct program *program, int failed, struct error *ret_error)
+{
+	const char *path = program->tree.path ? program->tree.path : "the device tree";
+
+	if (failed == -ENODEV)
+		return error_set(
+			ret_error, failed,
+			"%s: lacks a network card or the disk, and the PLIC at 0x%llx that it would need; give "
+			"none: semu makes it",
+			path, (unsigned long long)MAP_PLIC);
+	return error_set(ret_error, failed, "%s: %s; give %s, or none: semu makes it", path,
+			 failed == -ENOSPC ? "too large" : "of no use for this machine",
+			 failed == -ENOSPC ? "a smaller one" : "another one");
+}
+
 static int put_tree(struct program *program, struct error *ret_error)
 {
 	void *room = machine_ram(program->machine, program->layout.tree, MAP_DTB_BYTES);
@@ -225,10 +251,7 @@ static int put_tree(struct program *program, struct error *ret_error)
 		copy_file(program, &program->tree, program->layout.tree);
 		failed = devicetree_fit(&program->told, room, MAP_DTB_BYTES);
 	}
-	if (failed)
-		return error_set(ret_error, failed, "%s: %s; give a smaller one, or none: semu makes it",
-				 program->tree.path ? program->tree.path : "the device tree", error_name(failed));
-	return 0;
+	return failed ? refuse_tree(program, failed, ret_error) : 0;
 }
 
 static int load(struct program *program, struct error *ret_error)

@@ -119,7 +119,7 @@ def test_two_machines_at_once_have_each_a_network_of_its_own(semu, host):
 
 
 def test_several_cards_and_a_device_tree_from_a_file(semu, host, tmp_path):
-    """The tree is the one that the first machine gave its guest."""
+    """The tree is the one that the first machine gave its guest; it lacks the third card."""
     guest = semu(host, "-n", "user,mac=52:54:00:00:00:0a,mtu=1400", "-n", "user,net=10.0.3.0/24,mac=52:54:00:00:00:0b")
     guest.boot()
     for card, words in (("eth0", ("mtu 1400", "52:54:00:00:00:0a", "inet 10.0.2.15/24")), ("eth1", ("mtu 1500", "52:54:00:00:00:0b", "inet 10.0.3.15/24"))):
@@ -129,9 +129,10 @@ def test_several_cards_and_a_device_tree_from_a_file(semu, host, tmp_path):
     tree = bytes.fromhex(guest.do("hexdump -v -e '64/1 \"%02x\" \"\\n\"' /sys/firmware/fdt").strip())
     assert guest.power_off() == 0
     (tmp_path / "minimal.dtb").write_bytes(tree)
-    guest = semu(host, "-b", tmp_path / "minimal.dtb", "-n", "user", "-a", "console=ttyS0 quiet")
+    guest = semu(host, "-b", tmp_path / "minimal.dtb", "-n", "user", "-n", "user,net=10.0.3.0/24", "-n", "user,net=10.0.4.0/24", "-a", "console=ttyS0 quiet")
     guest.boot()
-    assert "inet 10.0.2.15/24" in guest.do("ip address show dev eth0")
+    for number in range(3):
+        assert f"inet 10.0.{2 + number}.15/24" in guest.do(f"ip address show dev eth{number}")
     assert guest.power_off() == 0
 
 

@@ -117,10 +117,12 @@ def test_the_kernel_chooses_the_machine_and_nothing_may_contradict_it(image, tmp
     """A Linux of 32 bits stands at 4 MiB, one of 64 at 2 MiB."""
     image(end(OFF), "wide")
     image(end(OFF, li_32), "narrow", 4 << 20)
-    for bits in (32, 64):
+    for bits in (64, 32):
         hart = {"device_type": "cpu", "riscv,isa": f"rv{bits}ima"}
         (tmp_path / f"{bits}.dtb").write_bytes(flat({"#address-cells": 1, "#size-cells": 1, "cpus": {"cpu": hart}}))
-    for words, machine in ((["-k", "wide"], "rv64"), (["-k", "narrow"], "rv32"), (["-k", "narrow", "-M", "rv32", "-b", "32.dtb"], "rv32")):
+    plic = {"compatible": "sifive,plic-1.0.0", "reg": [0xF0000000, 0x4000000], "#interrupt-cells": 1, "phandle": 1}
+    (tmp_path / "plic.dtb").write_bytes(flat({"#address-cells": 1, "#size-cells": 1, "cpus": {"cpu": hart}, "plic": plic}))
+    for words, machine in ((["-k", "wide"], "rv64"), (["-k", "narrow"], "rv32"), (["-k", "narrow", "-M", "rv32", "-b", "plic.dtb"], "rv32")):
         done = run("-v", *words, cwd=tmp_path)
         assert done.returncode == 0 and f"semu: {machine}, 1 hart" in done.stderr, done.stderr
     table = [
@@ -129,6 +131,8 @@ def test_the_kernel_chooses_the_machine_and_nothing_may_contradict_it(image, tmp
         (["-k", "narrow", "-b", "64.dtb"], "narrow: a kernel of 32 bits, and 64.dtb describes rv64; give the one that goes with the other, or leave -b out"),
         (["-k", "wide", "-b", "32.dtb"], "wide: a kernel of 64 bits, and 32.dtb describes rv32; give the one that goes with the other, or leave -b out"),
         (["-k", "wide", "-M", "rv64", "-b", "32.dtb"], "wide: a kernel of 64 bits, and 32.dtb describes rv32; give the one that goes with the other, or leave -b out"),
+        (["-k", "narrow", "-b", "32.dtb", "-c", "2"], "32.dtb: has 1 hart, and -c asks for 2; give one with as many, or leave -b out"),
+        (["-k", "narrow", "-b", "32.dtb", "-n", "none"], "32.dtb: lacks a network card or the disk, and the PLIC at 0xf0000000 that it would need; give none: semu makes it"),
         (["-k", image(end(OFF), "any", 0), "-M", "rv64", "-b", "32.dtb"], "32.dtb: describes rv32, and -M asks for rv64; leave -M out"),
     ]
     for words, line in table:

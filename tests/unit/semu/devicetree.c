@@ -127,7 +127,7 @@ static void a_given_tree_is_made_to_fit(void **state)
 /* As the seed's tree has it. */
 static void memory_of_one_cell_begins_at_nought(void **state)
 {
-	struct devicetree_config config = WHOLE;
+	struct devicetree_config config = {.word = DEVICETREE_32, .harts = 1, .arguments = ""};
 	char tree[4096];
 
 	(void)state;
@@ -140,6 +140,9 @@ static void memory_of_one_cell_begins_at_nought(void **state)
 	assert_int_equal(number(tree, "/memory@0", "reg", 1), 0x20000000);
 	config.ram_bytes = UINT64_C(1) << 32;
 	assert_int_equal(devicetree_fit(&config, tree, sizeof(tree)), -EINVAL);
+	config.ram_bytes = 0x20000000;
+	config.nets = 1;
+	assert_int_equal(devicetree_fit(&config, tree, sizeof(tree)), -ENODEV);
 }
 
 int main(void)
