@@ -85,15 +85,15 @@ class Semu:
     def boot(self, seconds=60):
         """Until the shell's prompt; the seconds that the guest says it took."""
         up = float(self.expect(r"guest: up after ([0-9.]+)", seconds).group(1))
-        self.expect(PROMPT, 20)
+        self.expect(PROMPT, 60)
         return up
 
     def ask(self, command, seconds=30):
         """(what the command printed, its exit status)."""
         self.type(command + '; echo "<$?>"\n')
-        self.expect(r'<\$\?>"\s*\n', 10)
+        self.expect(r'<\$\?>"\s*\n', 30)
         end = self.expect(r"(?s)^(.*?)<(\d+)>\n", seconds)
-        self.expect(PROMPT, 10)
+        self.expect(PROMPT, 30)
         return end.group(1), int(end.group(2))
 
     def do(self, command, seconds=30):
