@@ -3,12 +3,12 @@
 #include "port/connector.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "os/socket.h"
-#include "port/endpoint.h"
 
 static struct loop *connector_loop(const struct connector *connector)
 {
@@ -34,19 +34,12 @@ static void connector_wait(struct connector *connector)
 		connector->wait_us = CONNECTOR_WAIT_MOST_US;
 }
 
-static const char *connector_target(const struct connector *connector)
-{
-	const struct endpoint *endpoint = connector->endpoint;
-
-	return endpoint->path[0] ? endpoint->path : endpoint->address;
-}
-
 static void connector_failed(struct connector *connector, int code)
 {
 	connector_drop_attempt(connector);
 	if (!connector->told)
 		endpoint_notice(connector->endpoint, "%s: cannot connect to %s: %s; trying again and again",
-				connector->endpoint->setup->name, connector_target(connector), error_name(code));
+				connector->endpoint->setup->name, connector->where, error_name(code));
 	connector->told = true;
 	connector_wait(connector);
 }
@@ -59,7 +52,7 @@ static void connector_succeeded(struct connector *connector)
 	connector->fd = -1;
 	if (connector->told)
 		endpoint_notice(connector->endpoint, "%s: connected to %s", connector->endpoint->setup->name,
-				connector_target(connector));
+				connector->where);
 	connector->told = false;
 	connector->connected_us = loop_now_us(connector_loop(connector));
 	connector->on_connected(connector, fd);
@@ -117,8 +110,10 @@ void connector_init(struct connector *connector, struct endpoint *endpoint,
 	timer_init(&connector->again, connector_on_again, connector);
 }
 
-void connector_start(struct connector *connector, const struct sockaddr_storage *address, socklen_t length, int type)
+void connector_start(struct connector *connector, const char *where, const struct sockaddr_storage *address,
+		     socklen_t length, int type)
 {
+	snprintf(connector->where, sizeof(connector->where), "%s", where);
 	connector->address = *address;
 	connector->length = length;
 	connector->type = type;

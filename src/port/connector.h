@@ -9,8 +9,7 @@
 #include <sys/socket.h>
 
 #include "loop/loop.h"
-
-struct endpoint;
+#include "port/endpoint.h"
 
 enum connector_limits {
 	CONNECTOR_WAIT_LEAST_US = 100 * 1000,
@@ -22,7 +21,8 @@ struct connector {
 	/* The descriptor is the receiver's, who says connector_lost() when the connection is gone. */
 	void (*on_connected)(struct connector *connector, int fd);
 	struct sockaddr_storage address;
-	socklen_t length; /* 0: there is nothing to connect to */
+	socklen_t length;                /* 0: there is nothing to connect to */
+	char where[ENDPOINT_TEXT_BYTES]; /* for a person */
 	int type;
 	int fd;    /* a connection in the making, or -1 */
 	bool told; /* that it fails */
@@ -34,8 +34,9 @@ struct connector {
 
 void connector_init(struct connector *connector, struct endpoint *endpoint,
 		    void (*on_connected)(struct connector *connector, int fd));
-/* The endpoint's path or address is filled in by the caller: notices name it. */
-void connector_start(struct connector *connector, const struct sockaddr_storage *address, socklen_t length, int type);
+/* Notices name it as `where`. */
+void connector_start(struct connector *connector, const char *where, const struct sockaddr_storage *address,
+		     socklen_t length, int type);
 /* No effect on one that was not started. */
 void connector_lost(struct connector *connector);
 void connector_close(struct connector *connector);

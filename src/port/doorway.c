@@ -80,6 +80,7 @@ static void doorway_on_connected(struct connector *connector, int fd)
 
 static int doorway_open_connect(struct doorway *doorway, const struct doorway_words *words, struct error *ret_error)
 {
+	const char *where = words->connect ? words->connect : words->connect_tcp;
 	struct endpoint *endpoint = doorway->endpoint;
 	struct sockaddr_storage address = {0};
 	struct sockaddr_un local;
@@ -90,16 +91,14 @@ static int doorway_open_connect(struct doorway *doorway, const struct doorway_wo
 		code = socket_unix_address(words->connect, &local, &length, ret_error);
 		if (code == 0)
 			memcpy(&address, &local, sizeof(local));
-		snprintf(endpoint->path, sizeof(endpoint->path), "%s", words->connect);
 	} else {
 		code = inet_address_parse("connect-tcp", words->connect_tcp, &address, &length, ret_error);
-		snprintf(endpoint->address, sizeof(endpoint->address), "%s", words->connect_tcp);
 	}
 	if (code < 0)
 		return code;
-	snprintf(endpoint->describe, sizeof(endpoint->describe), "connects to %.128s",
-		 words->connect ? words->connect : words->connect_tcp);
-	connector_start(&doorway->connector, &address, length, doorway->way.type);
+	/* No path and no address: nobody is to be given where we connect to. */
+	snprintf(endpoint->describe, sizeof(endpoint->describe), "connects to %.128s", where);
+	connector_start(&doorway->connector, where, &address, length, doorway->way.type);
 	return 0;
 }
 

@@ -511,6 +511,10 @@ static void it_connects_and_connects_again(void **state)
 	fixture_open(fixture, "stream,connect=%s", fixture->path);
 	assert_int_equal(fixture->notices, 1);
 	assert_non_null(strstr(fixture->notice, "cannot connect"));
+	assert_non_null(strstr(fixture->notice, fixture->path));
+	/* it is nobody's address to be given */
+	assert_string_equal(fixture->endpoint->path, "");
+	assert_string_equal(fixture->endpoint->address, "");
 	fixture_pass(fixture, 100 * 1000);
 	fixture_pass(fixture, 200 * 1000);
 	assert_int_equal(fixture->notices, 1);
