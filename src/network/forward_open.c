@@ -21,6 +21,55 @@ enum {
 
 /* ---- what a person is told ---- */
 
+static bool forward_is_everywhere(const char *where)
+{
+	return strncmp(where, "0.0.0.0:", 8) == 0 || strncmp(where, "[::]:", 5) == 0;
+}
+
+static bool forward_has(const struct forward *forward, const char *where)
+{
+	for (size_t i = 0; i < forward->socket_count; i++) {
+		const char *taken = forward->sockets[i].listening;
+
+		if (strcmp(taken, where) == 0)
+			return true;
+		/* one of them at every address, of the same family */
+		if ((forward_is_everywhere(taken) || forward_is_everywhere(where)) &&
+		    (*taken == '[') == (*where == '[') && strcmp(strrchr(taken, ':'), strrchr(where, ':')) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The rule of this network that listens there, or NULL: then it is somebody else. */
+static const struct forward *forward_holder(const struct forward *forward, const char *where)
+{
+	list_for_each (at, &forward->network->forwards.forwards) {
+		const struct forward *other = container_of(at, struct forward, link);
+
+		if (other->spec.protocol == forward->spec.protocol && forward_has(other, where))
+			return other;
+	}
+	return NULL;
+}
+
+static int forward_refuse_taken(const struct forward *forward, const char *where, uint16_t port,
+				struct error *ret_error)
+{
+	const struct forward *holder = forward_holder(forward, where);
+
+	if (holder)
+		return error_set(
+			ret_error, -EADDRINUSE,
+			"forward '%.200s': %s is forward %u's, '%.200s'; choose another port, or take that one "
+			"away first",
+			forward->text, where, holder->id, holder->text);
+	return error_set(ret_error, -EADDRINUSE,
+			 "forward '%.200s': %s is in use; stop what listens there (ss -lpn 'sport = :%u' says what) or "
+			 "choose another port",
+			 forward->text, where, port);
+}
+
 static int forward_refuse(const struct forward *forward, const char *where, uint16_t port, int error,
 			  struct error *ret_error)
 {
@@ -28,10 +77,7 @@ static int forward_refuse(const struct forward *forward, const char *where, uint
 
 	switch (error) {
 	case -EADDRINUSE:
-		return error_set(ret_error, error,
-				 "forward '%.200s': %s is in use; stop what listens there (ss -lpn 'sport = :%u' says "
-				 "what) or choose another port",
-				 text, where, port);
+		return forward_refuse_taken(forward, where, port, ret_error);
 	case -EACCES:
 		return error_set(
 			ret_error, error,

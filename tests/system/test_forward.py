@@ -101,6 +101,7 @@ def test_a_port_in_use_is_one_line_and_leaves_nothing_behind(far, tmp_path):
     for spec, words in (("tcp::2222-:22", ["tcp::2222-:22", "0.0.0.0:2222", "is in use"]),
                         ("tcp:127.0.0.1:2220-2223-:10-13", ["127.0.0.1:2222", "is in use"]),
                         ("tcp:192.0.2.77:2225-:22", ["192.0.2.77:2225", "no address of this machine"]),
+                        ("tcp::2226-:22,hostfwd=tcp:127.0.0.1:2226-:23", ["127.0.0.1:2226 is forward 1's", "'tcp::2226-:22'"]),
                         ("tcp::x-:22", ["a port is missing"])):
         done = far.host.run(PROGRAM, "up", "other", "--uplink", "user,hostfwd=" + spec, check=False,
                             env=dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path)))
