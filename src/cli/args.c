@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* guestwire args: the words that join a hypervisor to a running network, on one line that may stand in $(…). A shell cuts
  * such a line at blanks and reads nothing else in it, so a path with a blank has no such line. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,6 +41,23 @@ static const struct {
 	{"vfkit", HYPERVISOR_DGRAM, {"--device", "virtio-net,unixSocketPath={dgram},mac={mac}"}},
 };
 
+/* Of one machine: the lowest bit of its first byte is a group's (IEEE 802 8.2). */
+static bool args_is_mac(const char *word)
+{
+	for (int i = 0; i < 17; i++) {
+		if (i % 3 == 2 ? word[i] != ':' : !isxdigit((unsigned char)word[i]))
+			return false;
+	}
+	return !word[17] && !strchr("13579bBdDfF", word[1]);
+}
+
+static bool args_is_memory(const char *word)
+{
+	size_t digits = strspn(word, "0123456789");
+
+	return digits > 0 && (!word[digits] || (strchr("KMGTkmgt", word[digits]) && !word[digits + 1]));
+}
+
 static int args_read(struct args *args, struct arguments *arguments, struct error *ret_error)
 {
 	const char *word;
@@ -48,8 +66,10 @@ static int args_read(struct args *args, struct arguments *arguments, struct erro
 	while ((found = arguments_next(arguments, &word, ret_error)) != ARGUMENT_END) {
 		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
 			return found;
-		if (found == ARGS_MAC && strlen(word) != sizeof(args->mac) - 1)
-			return error_set(ret_error, -EINVAL, "args: --mac %.60s: as in 52:54:00:12:34:56", word);
+		if (found == ARGS_MAC && !args_is_mac(word))
+			return error_set(ret_error, -EINVAL, "args: --mac %.60s: as in 52:54:00:12:34:57", word);
+		if (found == ARGS_MEMORY && !args_is_memory(word))
+			return error_set(ret_error, -EINVAL, "args: --memory %.60s: as in 2G or 512M", word);
 		if (found == ARGS_MAC)
 			snprintf(args->mac, sizeof(args->mac), "%s", word);
 		else if (found == ARGS_MEMORY)

@@ -124,7 +124,9 @@ def test_args_prints_words_for_each_hypervisor(tmp_path):
         assert "memory-backend-memfd,id=gw-memory,size=2G,share=on" in memory and f"path={vhost} " in memory
         assert re.search("mac=52:54:00(:[0-9a-f]{2}){3}", memory)
         for words, status, text in [(["args"], 2, "which hypervisor?"), (["args", "bhyve"], 2, "qemu, cloud-hypervisor"),
-                                    (["args", "qemu", "nobody"], 1, "nobody"), (["args", "qemu", "--mac", "1"], 2, "52:54:00")]:
+                                    (["args", "qemu", "nobody"], 1, "nobody"), (["args", "qemu", "--mac", "1"], 2, "52:54:00"),
+                                    (["args", "qemu", "--mac", "01:54:00:00:00:01"], 2, "52:54:00"),
+                                    (["args", "qemu", "--memory", "2G,x=y"], 2, "2G or 512M")]:
             done = lab.command(*words, check=False)
             assert done.returncode == status and text in done.stderr, done.stderr
         lab.command("guest", "rm", "dgram")

@@ -32,9 +32,9 @@ static const struct {
 	{"vhost-user", "/run/v", "",
 	 "QEMU -m 2G       -object memory-backend-memfd,id=m0,size=2G,share=on -machine memory-backend=m0 "
 	 "-chardev socket,id=c0,path=/run/v -netdev vhost-user,id=n0,chardev=c0 -device "
-	 "virtio-net-pci,netdev=n0,mac=52:54:00:*\n"
+	 "virtio-net-pci,netdev=n0,mac=52:54:00:*,vectors=0\n"
 	 "cloud-hypervisor --memory size=2G,shared=on --net vhost_user=true,socket=/run/v,mac=52:54:00:*\n"
-	 "User Mode Linux  virtio_uml.device=/run/v:1\n"},
+	 "User Mode Linux  virtio_uml.device=/run/v:1 (if --guest said queues=1)\n"},
 	{"seqpacket", "/run/q", "", "User Mode Linux  vec0:transport=bess,dst=/run/q,mac=52:54:00:*\n"},
 	{"stream", "", "", ""},
 	{"dgram", "", "", ""},
