@@ -48,7 +48,7 @@ _guestwire() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto vhost-user stream dgram' -- "$current")
 		return ;;
 	wait:--for)
-		mapfile -t COMPREPLY < <(compgen -W 'lease connected' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'lease connected either' -- "$current")
 		return ;;
 	netns:--attach)
 		mapfile -t COMPREPLY < <(cd /run/netns 2>/dev/null && compgen -f -- "$current")

@@ -165,7 +165,7 @@ const struct command wait_command = {
 	.name = "wait",
 	.run = wait_run,
 	.line = "waits until a guest has an address, or accepts at a port",
-	.help = "guestwire wait [NAME] GUEST[:PORT] [--timeout S] [--for lease|connected] [--json]\n"
+	.help = "guestwire wait [NAME] GUEST[:PORT] [--timeout S] [--for lease|connected|either] [--json]\n"
 		"\n"
 		"Returns when the guest holds a lease, and prints its address. GUEST is its host name, its MAC or IP "
 		"address;\n"
@@ -175,6 +175,6 @@ const struct command wait_command = {
 		"\n"
 		"  --timeout S, -t S   gives up after S seconds, with exit status 1; else it waits without end\n"
 		"  --for lease         only a lease will do\n"
-		"  --for connected     being connected will do\n"
+		"  --for connected     being connected will do; either, as it is unless given, is as said above\n"
 		"  --json              prints what is known of the guest as one line of JSON\n",
 };
