@@ -573,6 +573,7 @@ void gw_network_free(struct gw_network *network)
 	record_table_done(&network->records);
 	free(network->pieces);
 	free(network->scratch);
+	bell_close(&network->bell);
 	loop_free(network->loop);
 	free(network);
 }

@@ -23,6 +23,7 @@
 #include "network/relay.h"
 #include "network/splice.h"
 #include "network/user.h"
+#include "os/bell.h"
 
 enum network_limits {
 	NETWORK_NAME_BYTES = 64,
@@ -43,6 +44,7 @@ struct gw_network {
 
 	struct loop *loop;
 	struct ethswitch *ethswitch;
+	struct bell bell;
 	struct task rounds; /* of the switch */
 	struct lease_table *leases;
 	struct lease_file lease_file;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "os/bell.h"
+
 struct handed_memory {
 	uint8_t *at;        /* where the wanted offset stands */
 	void *map;          /* whole pages around it */
@@ -28,14 +30,13 @@ struct handed_event {
 	bool socket;
 };
 
-/* An eventfd to be read, to be watched by edge; made non-blocking. 0, or -EINVAL for anything else, which is found out
- * without asking the file's own system, since that may never answer. */
-int handed_event_in(int fd);
+/* An eventfd to be read, to be watched by edge. 0, or -EINVAL for anything else (bell_check()). */
+int handed_event_in(const struct bell *bell, int fd);
 /* One to be written. 0, or -EINVAL for anything else; the descriptor is the event's on success. */
-int handed_event_out(int fd, struct handed_event *ret_event);
+int handed_event_out(const struct bell *bell, int fd, struct handed_event *ret_event);
 /* Takes back what it counted, as far as one read does; never waits. False when it cannot be read. */
 bool handed_event_clear(int fd);
-/* What does not go at once has been said already. Of none: nothing. */
-void handed_event_signal(struct handed_event event);
+/* What does not go at once has been said already; never waits, as far as the bell does not. Of none: nothing. */
+void handed_event_signal(struct bell *bell, struct handed_event event);
 
 #endif

@@ -24,14 +24,16 @@ int handed_empty(const struct handed_memory *memory)
 	return -EOPNOTSUPP;
 }
 
-int handed_event_in(int fd)
+int handed_event_in(const struct bell *bell, int fd)
 {
+	(void)bell;
 	(void)fd;
 	return -EINVAL;
 }
 
-int handed_event_out(int fd, struct handed_event *ret_event)
+int handed_event_out(const struct bell *bell, int fd, struct handed_event *ret_event)
 {
+	(void)bell;
 	(void)fd;
 	(void)ret_event;
 	return -EINVAL;
@@ -43,7 +45,8 @@ bool handed_event_clear(int fd)
 	return false;
 }
 
-void handed_event_signal(struct handed_event event)
+void handed_event_signal(struct bell *bell, struct handed_event event)
 {
+	(void)bell;
 	(void)event;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* See handed.h. What surprises: flags of a file belong to everybody who has it open, so a descriptor that was made
- * non-blocking may be made blocking again by who handed it over; therefore a look before each write. */
+/* See handed.h. What surprises: flags of a file belong to everybody who has it open, so that a descriptor which was made
+ * non-blocking may be made blocking again by who handed it over; each call says for itself that it does not wait. */
 #include "os/handed.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,32 +58,9 @@ int handed_empty(const struct handed_memory *memory)
 	return map == MAP_FAILED ? -errno : 0;
 }
 
-/* Eventfds and a few others (timers, signals, epoll) have no type; what is remembered of it is enough. */
-static bool handed_has_no_type(int fd)
+int handed_event_in(const struct bell *bell, int fd)
 {
-	struct statx status;
-
-	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
-	       (status.stx_mode & S_IFMT) == 0;
-}
-
-static int handed_set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	return 0;
-}
-
-int handed_event_in(int fd)
-{
-	uint64_t nothing = 0;
-
-	if (!handed_has_no_type(fd) || handed_set_nonblocking(fd) < 0)
-		return -EINVAL;
-	/* Of those an eventfd alone can be written, and there is always room to add nothing. */
-	return write(fd, &nothing, sizeof(nothing)) == sizeof(nothing) ? 0 : -EINVAL;
+	return bell_check(bell, fd);
 }
 
 static bool handed_is_socket(int fd, int option, int wanted)
@@ -101,10 +77,10 @@ static bool handed_is_stream(int fd)
 	return handed_is_socket(fd, SO_DOMAIN, AF_UNIX) && handed_is_socket(fd, SO_TYPE, SOCK_STREAM);
 }
 
-int handed_event_out(int fd, struct handed_event *ret_event)
+int handed_event_out(const struct bell *bell, int fd, struct handed_event *ret_event)
 {
 	bool stream = handed_is_stream(fd);
-	int code = stream ? 0 : handed_event_in(fd);
+	int code = stream ? 0 : bell_check(bell, fd);
 
 	if (code == 0)
 		*ret_event = (struct handed_event){fd, stream};
@@ -119,20 +95,12 @@ bool handed_event_clear(int fd)
 	return preadv2(fd, &piece, 1, -1, RWF_NOWAIT) == sizeof(count) || errno == EAGAIN || errno == EINTR;
 }
 
-void handed_event_signal(struct handed_event event)
+void handed_event_signal(struct bell *bell, struct handed_event event)
 {
-	struct pollfd ready = {.fd = event.fd, .events = POLLOUT};
 	uint64_t one = 1;
-	ssize_t written;
 
-	if (event.fd < 0)
-		return;
-	if (event.socket) {
-		written = send(event.fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
-	} else {
-		if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLOUT))
-			return;
-		written = write(event.fd, &one, sizeof(one));
-	}
-	(void)written;
+	if (event.socket)
+		(void)!send(event.fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL);
+	else if (event.fd >= 0)
+		bell_ring(bell, event.fd);
 }

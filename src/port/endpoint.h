@@ -14,6 +14,7 @@
 #include "fabric/ethswitch.h"
 #include "fabric/port.h"
 #include "loop/loop.h"
+#include "os/bell.h"
 
 struct endpoint;
 
@@ -30,7 +31,8 @@ enum endpoint_limits {
 struct endpoint_setup {
 	struct loop *loop;
 	struct ethswitch *ethswitch;
-	const char *name; /* its ports are called NAME, or NAME.1, NAME.2 … where there may be several */
+	struct bell *bell; /* opened by whom it is of use to */
+	const char *name;  /* its ports are called NAME, or NAME.1, NAME.2 … where there may be several */
 	/* A guest joined: called before its first frame, after the port is attached. Left: before it is detached, with the
 	 * reason for a person. The port and its counters are the endpoint's and go after on_left. */
 	void (*on_joined)(void *owner, struct endpoint *endpoint, struct port *port);

@@ -86,13 +86,17 @@ static void vhost_on_returned(struct virtnet *virtnet, uint32_t number)
 
 static void vhost_on_call(struct virtnet *virtnet, uint32_t number)
 {
-	handed_event_signal(vhost_device_of(virtnet)->rings[number].call);
+	struct vhost_ring *ring = &vhost_device_of(virtnet)->rings[number];
+
+	handed_event_signal(ring->bell, ring->call);
 }
 
 static void vhost_on_broken(struct virtnet *virtnet, uint32_t number, enum drop_reason reason)
 {
+	struct vhost_ring *ring = &vhost_device_of(virtnet)->rings[number];
+
 	(void)reason;
-	handed_event_signal(vhost_device_of(virtnet)->rings[number].err);
+	handed_event_signal(ring->bell, ring->err);
 }
 
 static void vhost_look(const struct virtnet *virtnet, struct port_status *ret_status)
@@ -474,16 +478,15 @@ enum drop_reason vhost_device_request(struct vhost_device *device, struct vhost_
 	return vhost_requests[exchange->header.request](device, exchange);
 }
 
-void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t mtu_bytes, uint32_t pairs_max,
-		       void (*on_lost)(struct vhost_device *device, enum drop_reason reason))
+void vhost_device_init(struct vhost_device *device, struct loop *loop, struct bell *bell, uint32_t mtu_bytes,
+		       uint32_t pairs_max, void (*on_lost)(struct vhost_device *device, enum drop_reason reason))
 {
-	device->loop = loop;
 	device->mtu_bytes = mtu_bytes;
 	device->pairs_max = pairs_max;
 	device->on_lost = on_lost;
 	device->backend = -1;
 	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
-		vhost_ring_init(&device->rings[i], i, &device->virtnet, &device->memory, loop, vhost_on_lost);
+		vhost_ring_init(&device->rings[i], i, &device->virtnet, &device->memory, loop, bell, vhost_on_lost);
 	virtnet_set_features(&device->virtnet, 0, mtu_bytes);
 }
 

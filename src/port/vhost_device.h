@@ -20,7 +20,6 @@
 
 struct vhost_device {
 	struct virtnet virtnet;
-	struct loop *loop;
 	uint32_t mtu_bytes;
 	uint32_t pairs_max; /* of rings, that the guest may have */
 	/* The kick of a guest whose event is none, or a call that cannot be made: it is to go. Not during a delivery. */
@@ -46,8 +45,8 @@ struct vhost_exchange {
 };
 
 /* The virtnet is initialised by the caller, who attaches its port. */
-void vhost_device_init(struct vhost_device *device, struct loop *loop, uint32_t mtu_bytes, uint32_t pairs_max,
-		       void (*on_lost)(struct vhost_device *device, enum drop_reason reason));
+void vhost_device_init(struct vhost_device *device, struct loop *loop, struct bell *bell, uint32_t mtu_bytes,
+		       uint32_t pairs_max, void (*on_lost)(struct vhost_device *device, enum drop_reason reason));
 /* Everything is unmapped and closed. The port is detached behind it. */
 void vhost_device_done(struct vhost_device *device);
 /* A checked message. DROP_NONE: done, and the payload is the answer if there is one. Else it was not done. */

@@ -140,7 +140,7 @@ uint32_t vhost_ring_take_base(struct vhost_ring *ring)
 enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd)
 {
 	/* a ring without one would have to be polled */
-	if (fd < 0 || handed_event_in(fd) < 0) {
+	if (fd < 0 || handed_event_in(ring->bell, fd) < 0) {
 		vhost_ring_close(&fd);
 		return DROP_VHOST_EVENT;
 	}
@@ -155,11 +155,11 @@ enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd)
 	return DROP_NONE;
 }
 
-static enum drop_reason vhost_ring_set_event(struct handed_event *to, int fd)
+static enum drop_reason vhost_ring_set_event(const struct vhost_ring *ring, struct handed_event *to, int fd)
 {
 	struct handed_event event = {.fd = -1};
 
-	if (fd >= 0 && handed_event_out(fd, &event) < 0) {
+	if (fd >= 0 && handed_event_out(ring->bell, fd, &event) < 0) {
 		vhost_ring_close(&fd);
 		return DROP_VHOST_EVENT;
 	}
@@ -170,29 +170,30 @@ static enum drop_reason vhost_ring_set_event(struct handed_event *to, int fd)
 
 enum drop_reason vhost_ring_set_call(struct vhost_ring *ring, int fd)
 {
-	enum drop_reason reason = vhost_ring_set_event(&ring->call, fd);
+	enum drop_reason reason = vhost_ring_set_event(ring, &ring->call, fd);
 
 	/* What was returned under the old one may not have been told. */
 	if (reason == DROP_NONE && vhost_ring_runs(ring))
-		handed_event_signal(ring->call);
+		handed_event_signal(ring->bell, ring->call);
 	return reason;
 }
 
 enum drop_reason vhost_ring_set_err(struct vhost_ring *ring, int fd)
 {
-	return vhost_ring_set_event(&ring->err, fd);
+	return vhost_ring_set_event(ring, &ring->err, fd);
 }
 
 /* ---- life ---- */
 
 void vhost_ring_init(struct vhost_ring *ring, uint32_t number, struct virtnet *virtnet,
-		     const struct vhost_memory *memory, struct loop *loop,
+		     const struct vhost_memory *memory, struct loop *loop, struct bell *bell,
 		     void (*on_lost)(struct virtnet *virtnet, enum drop_reason reason))
 {
 	*ring = (struct vhost_ring){.number = number,
 				    .virtnet = virtnet,
 				    .memory = memory,
 				    .loop = loop,
+				    .bell = bell,
 				    .on_lost = on_lost,
 				    .kick = -1,
 				    .call.fd = -1,

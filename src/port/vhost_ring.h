@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "loop/loop.h"
+#include "os/bell.h"
 #include "os/handed.h"
 #include "port/vhost_memory.h"
 #include "port/virtnet.h"
@@ -19,6 +20,7 @@ struct vhost_ring {
 	struct virtnet *virtnet;
 	const struct vhost_memory *memory;
 	struct loop *loop;
+	struct bell *bell;
 	/* The kick of a guest whose event is none, or a ring that cannot be started: the guest is to go. */
 	void (*on_lost)(struct virtnet *virtnet, enum drop_reason reason);
 
@@ -34,7 +36,7 @@ struct vhost_ring {
 
 /* The caller's memory; what it is given outlives it. */
 void vhost_ring_init(struct vhost_ring *ring, uint32_t number, struct virtnet *virtnet,
-		     const struct vhost_memory *memory, struct loop *loop,
+		     const struct vhost_memory *memory, struct loop *loop, struct bell *bell,
 		     void (*on_lost)(struct virtnet *virtnet, enum drop_reason reason));
 void vhost_ring_done(struct vhost_ring *ring);
 

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "fabric/ethswitch.h"
+#include "os/bell.h"
 #include "port/doorway.h"
 #include "port/kinds.h"
 #include "port/vhost_device.h"
@@ -260,7 +261,8 @@ static int vhost_user_admit(struct endpoint *endpoint, int fd, const char *name,
 	snprintf(guest->device.far_end, sizeof(guest->device.far_end), "%s", far_end);
 	virtnet_init(virtnet, &vhost_device_owner, user->scratch, name, ethswitch_blocks(setup->ethswitch),
 		     options->queue_bytes);
-	vhost_device_init(&guest->device, setup->loop, ethswitch_mtu(setup->ethswitch), user->pairs_max,
+	(void)bell_open(setup->bell);
+	vhost_device_init(&guest->device, setup->loop, setup->bell, ethswitch_mtu(setup->ethswitch), user->pairs_max,
 			  vhost_guest_on_lost);
 	virtnet->port.isolated = options->isolated;
 	virtnet->port.adopt_csum = options->adopt_csum;

@@ -83,6 +83,7 @@ static const struct port_ops probe_ops = {.queue = probe_queue, .flush = probe_f
 static struct bed *bed_new(void)
 {
 	static struct bed bed;
+	static struct bell bell;
 	struct ethswitch_config config = {.mtu_bytes = 1500};
 
 	if (bed.loop)
@@ -92,6 +93,7 @@ static struct bed *bed_new(void)
 	ethswitch_set_now(bed.ethswitch, bed_clock(NULL));
 	bed.setup = (struct endpoint_setup){.loop = bed.loop,
 					    .ethswitch = bed.ethswitch,
+					    .bell = &bell,
 					    .name = "g",
 					    .on_joined = bed_on_joined,
 					    .on_left = bed_on_left,

@@ -90,6 +90,23 @@ static void memory_that_went_away_is_empty(void **state)
 	close(fd);
 }
 
+/* Opened, or as where there is no asynchronous I/O: each test is run with both. */
+static struct bell bell;
+
+static int with_bell(void **state)
+{
+	(void)state;
+	assert_int_equal(bell_open(&bell), 0);
+	return 0;
+}
+
+static int without_bell(void **state)
+{
+	(void)state;
+	bell_close(&bell);
+	return 0;
+}
+
 static void events_pass_and_never_block(void **state)
 {
 	int fd = eventfd(0, 0);
@@ -97,20 +114,20 @@ static void events_pass_and_never_block(void **state)
 	struct handed_event out, none = {.fd = -1};
 
 	(void)state;
-	assert_int_equal(handed_event_in(fd), 0);
-	assert_int_equal(handed_event_out(dup(fd), &out), 0);
+	assert_int_equal(handed_event_in(&bell, fd), 0);
+	assert_int_equal(handed_event_out(&bell, dup(fd), &out), 0);
 	assert_false(out.socket);
 	assert_true(handed_event_clear(fd));
-	handed_event_signal(none);
-	handed_event_signal(out);
-	handed_event_signal(out);
+	handed_event_signal(&bell, none);
+	handed_event_signal(&bell, out);
+	handed_event_signal(&bell, out);
 	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
 	assert_int_equal(count, 2);
 	/* full, and blocking again by who handed it over */
 	assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 	alarm(10);
-	handed_event_signal(out);
+	handed_event_signal(&bell, out);
 	assert_true(handed_event_clear(fd));
 	assert_true(handed_event_clear(fd));
 	alarm(0);
@@ -126,17 +143,17 @@ static void a_stream_socket_is_for_writing_alone_and_never_blocks(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-	assert_int_equal(handed_event_in(ends[0]), -EINVAL);
-	assert_int_equal(handed_event_out(ends[1], &out), 0);
+	assert_int_equal(handed_event_in(&bell, ends[0]), -EINVAL);
+	assert_int_equal(handed_event_out(&bell, ends[1], &out), 0);
 	assert_true(out.socket);
 	alarm(10);
-	handed_event_signal(out);
+	handed_event_signal(&bell, out);
 	assert_int_equal(read(ends[0], &one, sizeof(one)), sizeof(one));
 	assert_int_equal(one, 1);
 	for (int i = 0; i < 100000; i++)
-		handed_event_signal(out); /* full, long before */
+		handed_event_signal(&bell, out); /* full, long before */
 	close(ends[0]);
-	handed_event_signal(out); /* no signal to us */
+	handed_event_signal(&bell, out); /* no signal to us */
 	alarm(0);
 	close(out.fd);
 }
@@ -149,20 +166,22 @@ static void what_is_no_event_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(handed_event_in(null), -EINVAL);
-	assert_int_equal(handed_event_out(null, &event), -EINVAL);
-	assert_int_equal(handed_event_in(file), -EINVAL);
-	assert_int_equal(handed_event_out(file, &event), -EINVAL);
-	assert_int_equal(handed_event_in(ends[0]), -EINVAL);
-	assert_int_equal(handed_event_out(ends[1], &event), -EINVAL);
-	assert_int_equal(handed_event_out(datagram, &event), -EINVAL);
-	assert_int_equal(handed_event_in(-1), -EINVAL);
+	assert_int_equal(handed_event_in(&bell, null), -EINVAL);
+	assert_int_equal(handed_event_out(&bell, null, &event), -EINVAL);
+	assert_int_equal(handed_event_in(&bell, file), -EINVAL);
+	assert_int_equal(handed_event_out(&bell, file, &event), -EINVAL);
+	assert_int_equal(handed_event_in(&bell, ends[0]), -EINVAL);
+	assert_int_equal(handed_event_out(&bell, ends[1], &event), -EINVAL);
+	assert_int_equal(handed_event_out(&bell, datagram, &event), -EINVAL);
+	assert_int_equal(handed_event_in(&bell, -1), -EINVAL);
 	close(null);
 	close(file);
 	close(datagram);
 	close(ends[0]);
 	close(ends[1]);
 }
+
+#define both(test) cmocka_unit_test(test), cmocka_unit_test_setup_teardown(test, with_bell, without_bell)
 
 int main(void)
 {
@@ -171,9 +190,9 @@ int main(void)
 		cmocka_unit_test(only_files_in_memory_that_are_long_enough_are_mapped),
 		cmocka_unit_test(memory_that_can_be_sealed_does_not_shrink),
 		cmocka_unit_test(memory_that_went_away_is_empty),
-		cmocka_unit_test(events_pass_and_never_block),
-		cmocka_unit_test(a_stream_socket_is_for_writing_alone_and_never_blocks),
-		cmocka_unit_test(what_is_no_event_is_refused),
+		both(events_pass_and_never_block),
+		both(a_stream_socket_is_for_writing_alone_and_never_blocks),
+		both(what_is_no_event_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,7 @@ static void a_file_whose_system_never_answers_is_refused_at_once(void **state)
 	struct handed_memory memory;
 	struct handed_event event;
 	struct silent silent;
+	struct bell bell = {0};
 	int fd = silent_open(&silent);
 
 	(void)state;
@@ -117,9 +118,12 @@ static void a_file_whose_system_never_answers_is_refused_at_once(void **state)
 		skip();
 	alarm(10);
 	assert_int_equal(handed_map(fd, 0, PAGE, &memory), -EINVAL);
-	assert_int_equal(handed_event_in(fd), -EINVAL);
-	assert_int_equal(handed_event_out(fd, &event), -EINVAL);
+	assert_int_equal(handed_event_in(&bell, fd), -EINVAL);
+	assert_int_equal(handed_event_out(&bell, fd, &event), -EINVAL);
+	assert_int_equal(bell_open(&bell), 0);
+	assert_int_equal(handed_event_in(&bell, fd), -EINVAL);
 	alarm(0);
+	bell_close(&bell);
 	assert_int_equal(silent.unanswered, 0);
 	close(fd);
 	silent_close(&silent);
@@ -130,9 +134,10 @@ static void a_socket_of_a_network_is_no_event(void **state)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct handed_event event;
+	struct bell bell = {0};
 
 	(void)state;
-	assert_int_equal(handed_event_out(fd, &event), -EINVAL);
+	assert_int_equal(handed_event_out(&bell, fd, &event), -EINVAL);
 	close(fd);
 }
 

@@ -149,6 +149,7 @@ static inline void probe_send(struct fixture *fixture, unsigned to, size_t count
 
 static inline struct fixture *fixture_new_mtu(uint32_t mtu_bytes, size_t blocks)
 {
+	static struct bell bell; /* of all: to close one takes long */
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct ethswitch_config config = {.mtu_bytes = mtu_bytes, .blocks = blocks};
 
@@ -160,6 +161,7 @@ static inline struct fixture *fixture_new_mtu(uint32_t mtu_bytes, size_t blocks)
 	fixture->setup = (struct endpoint_setup){
 		.loop = fixture->loop,
 		.ethswitch = fixture->ethswitch,
+		.bell = &bell,
 		.name = "g",
 		.on_joined = fixture_on_joined,
 		.on_left = fixture_on_left,
