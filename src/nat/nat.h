@@ -163,7 +163,7 @@ struct nat_call {
 };
 
 /* A connection that a forward accepted. */
-struct nat_inbound {
+struct nat_accepted {
 	struct nat_address guest; /* where it goes */
 	struct nat_address far;   /* whom the guest sees: nat_far_address() */
 	struct port *port;        /* the guest's, as the caller resolved it */
@@ -175,7 +175,7 @@ struct nat_inbound {
 /* Outside a delivery. The descriptor, a connected non-blocking stream socket of any family, is NAT's when this returns
  * 0. Where the far end has no port, or the guest talks to that one already, it is shown with another; -EADDRINUSE: none
  * was found; -ENFILE: the table is full. */
-int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound);
+int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_accepted *accepted);
 /* A guest that has not answered by now is not asked any more, and the descriptor closed. Outside a delivery. */
 void nat_call_end(struct nat_call *call);
 /* A UDP socket whose datagrams go to one guest's port, each sender shown as whom nat_far_address() says, with another port

@@ -188,20 +188,20 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 
 /* A port of the far end's that the guest does not talk to: its own if that can be, else one of the dynamic range (RFC 6335
  * 6), tried from a place that differs by the clock. */
-static int tcp_choose_far(struct nat *nat, const struct nat_inbound *inbound, struct flow_key *ret_key)
+static int tcp_choose_far(struct nat *nat, const struct nat_accepted *accepted, struct flow_key *ret_key)
 {
 	enum { FIRST = 49152, COUNT = 65536 - FIRST, TRIES = 1024 };
-	bool is6 = !nat_address_is4(&inbound->guest);
-	struct nat_address far = inbound->far;
+	bool is6 = !nat_address_is4(&accepted->guest);
+	struct nat_address far = accepted->far;
 	uint32_t start;
 
-	*ret_key = flow_key(IP_PROTOCOL_TCP, is6, &inbound->guest, &far);
+	*ret_key = flow_key(IP_PROTOCOL_TCP, is6, &accepted->guest, &far);
 	if (far.port > 0 && !flow_find(&nat->flows, ret_key))
 		return 0;
 	start = tcp_first_number(nat, ret_key);
 	for (uint32_t i = 0; i < TRIES; i++) {
 		far.port = (uint16_t)(FIRST + (start + i) % COUNT);
-		*ret_key = flow_key(IP_PROTOCOL_TCP, is6, &inbound->guest, &far);
+		*ret_key = flow_key(IP_PROTOCOL_TCP, is6, &accepted->guest, &far);
 		if (!flow_find(&nat->flows, ret_key))
 			return 0;
 	}
@@ -231,16 +231,16 @@ void nat_call_end(struct nat_call *call)
 	tcp_drop(flow, true);
 }
 
-int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound)
+int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_accepted *accepted)
 {
 	struct tcp *tcp = nat->protocols[NAT_TCP];
 	struct tcp_flow *flow;
 	struct flow_key key;
-	int error = tcp_choose_far(nat, inbound, &key);
+	int error = tcp_choose_far(nat, accepted, &key);
 
 	if (error < 0)
 		return error;
-	flow = tcp_new(tcp, &key, inbound->port, inbound->mac, inbound->vlan, TCP_CALLING);
+	flow = tcp_new(tcp, &key, accepted->port, accepted->mac, accepted->vlan, TCP_CALLING);
 	if (!flow)
 		return -ENFILE;
 	flow->to_guest.our_scale = TCP_WINDOW_SCALE;
@@ -252,7 +252,7 @@ int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_inbound *inbound)
 		return error;
 	}
 	nat->counters.tcp_accepts++;
-	flow->call = inbound->call;
+	flow->call = accepted->call;
 	if (flow->call)
 		flow->call->flow = &flow->flow;
 	tcp_source_start(flow);

@@ -101,18 +101,18 @@ static void dial_call(struct gw_dial *dial, struct ip6 guest, const struct neigh
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 	struct nat *nat = user_nat(dial->network->user);
-	struct nat_inbound inbound = {.guest = {.ip = guest, .port = dial->port},
-				      .port = place->port,
-				      .mac = place->mac,
-				      .call = &dial->call};
+	struct nat_accepted accepted = {.guest = {.ip = guest, .port = dial->port},
+					.port = place->port,
+					.mac = place->mac,
+					.call = &dial->call};
 	int fds[2], error = socket_pair(SOCK_STREAM, fds);
 
 	if (error < 0) {
 		dial_failed(dial, error);
 		return;
 	}
-	nat_far_address(nat, &nobody, !nat_address_is4(&inbound.guest), &inbound.far);
-	error = nat_tcp_accepted(nat, fds[0], &inbound);
+	nat_far_address(nat, &nobody, !nat_address_is4(&accepted.guest), &accepted.far);
+	error = nat_tcp_accepted(nat, fds[0], &accepted);
 	dial->fd = fds[1];
 	if (error >= 0) {
 		dial_wake(dial, DIAL_CALL_US);

@@ -18,7 +18,7 @@ struct forward_wait {
 	struct forward_socket *socket;
 	struct neighbour_waiter waiter;
 	int fd;
-	struct nat_inbound inbound; /* without port and mac */
+	struct nat_accepted accepted; /* without port and mac */
 };
 
 int forward_stream_prepare(struct forward_table *table)
@@ -35,14 +35,14 @@ static void forward_refuse_client(int fd)
 	close(fd);
 }
 
-static void forward_hand_over(struct forward_socket *socket, int fd, struct nat_inbound *inbound,
+static void forward_hand_over(struct forward_socket *socket, int fd, struct nat_accepted *accepted,
 			      const struct neighbour_place *place)
 {
 	struct nat *nat = user_nat(socket->forward->network->user);
 
-	inbound->port = place->port;
-	inbound->mac = place->mac;
-	if (nat_tcp_accepted(nat, fd, inbound) < 0)
+	accepted->port = place->port;
+	accepted->mac = place->mac;
+	if (nat_tcp_accepted(nat, fd, accepted) < 0)
 		forward_refuse_client(fd);
 }
 
@@ -60,13 +60,13 @@ static void forward_on_found(void *owner, const struct neighbour_place *place)
 	struct forward_wait *wait = owner;
 
 	if (place)
-		forward_hand_over(wait->socket, wait->fd, &wait->inbound, place);
+		forward_hand_over(wait->socket, wait->fd, &wait->accepted, place);
 	else
 		forward_refuse_client(wait->fd);
 	forward_wait_end(wait);
 }
 
-static void forward_wait_begin(struct forward_socket *socket, int fd, const struct nat_inbound *inbound)
+static void forward_wait_begin(struct forward_socket *socket, int fd, const struct nat_accepted *accepted)
 {
 	struct gw_network *network = socket->forward->network;
 	struct forward_wait *wait = pool_take(&network->forwards.waits);
@@ -75,9 +75,9 @@ static void forward_wait_begin(struct forward_socket *socket, int fd, const stru
 		forward_refuse_client(fd);
 		return;
 	}
-	*wait = (struct forward_wait){.socket = socket, .fd = fd, .inbound = *inbound};
+	*wait = (struct forward_wait){.socket = socket, .fd = fd, .accepted = *accepted};
 	list_append(&socket->waits, &wait->link);
-	neighbour_wait(network->neighbours, inbound->guest.ip, &wait->waiter, forward_on_found, wait);
+	neighbour_wait(network->neighbours, accepted->guest.ip, &wait->waiter, forward_on_found, wait);
 }
 
 /* ---- accepting ---- */
@@ -99,15 +99,15 @@ static void forward_on_accept_failed(struct forward_socket *socket, int error)
 
 /* Whom the guest sees: the client, or the gateway for this machine and for what the guest could not answer. */
 static void forward_show_client(const struct forward_socket *socket, const struct sockaddr *client,
-				struct nat_inbound *inbound)
+				struct nat_accepted *accepted)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 	struct nat *nat = user_nat(socket->forward->network->user);
-	bool is6 = !nat_address_is4(&inbound->guest);
+	bool is6 = !nat_address_is4(&accepted->guest);
 
-	nat_far_address(nat, client, is6, &inbound->far);
-	if (ip6_equal(inbound->far.ip, inbound->guest.ip))
-		nat_far_address(nat, &nobody, is6, &inbound->far);
+	nat_far_address(nat, client, is6, &accepted->far);
+	if (ip6_equal(accepted->far.ip, accepted->guest.ip))
+		nat_far_address(nat, &nobody, is6, &accepted->far);
 }
 
 /* To a guest whose sockets the program can make, from this machine's loopback: the kernel carries it. */
@@ -130,7 +130,7 @@ struct forward_turn {
 /* True: there may be more. */
 static bool forward_accept(struct forward_socket *socket, const struct forward_turn *turn)
 {
-	struct nat_inbound inbound = {.guest = turn->guest};
+	struct nat_accepted accepted = {.guest = turn->guest};
 	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
 	const struct sockaddr *client = (const struct sockaddr *)&from;
 	int fd = socket_accept_from(socket->fd, &from);
@@ -143,12 +143,12 @@ static bool forward_accept(struct forward_socket *socket, const struct forward_t
 	socket->connections++;
 	if (forward_splice(socket, fd, client, turn->guest.ip))
 		return true;
-	inbound.guest.port = socket->guest_port;
-	forward_show_client(socket, client, &inbound);
+	accepted.guest.port = socket->guest_port;
+	forward_show_client(socket, client, &accepted);
 	if (turn->found == 0)
-		forward_hand_over(socket, fd, &inbound, &turn->place);
+		forward_hand_over(socket, fd, &accepted, &turn->place);
 	else if (turn->found == -EINPROGRESS)
-		forward_wait_begin(socket, fd, &inbound);
+		forward_wait_begin(socket, fd, &accepted);
 	else
 		forward_refuse_client(fd);
 	return true;

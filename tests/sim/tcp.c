@@ -40,7 +40,7 @@ struct network {
 struct scenario {
 	enum model_port_kind kind;
 	struct network network;
-	bool is6, inbound, reset_guest, reset_host, ideal;
+	bool is6, accepted, reset_guest, reset_host, ideal;
 	uint32_t guests;
 	size_t tail_bytes;
 	enum nat_peek peek;
@@ -165,7 +165,7 @@ static void draw_scenario(struct scenario *scenario)
 	*scenario = (struct scenario){
 		.kind = (enum model_port_kind)below(MODEL_PORT_KINDS),
 		.is6 = chance(50),
-		.inbound = chance(20),
+		.accepted = chance(20),
 		.reset_guest = chance(14),
 		.reset_host = chance(12),
 		.guests = chance(75) ? 1 : 1 + below(GUESTS_MAX),
@@ -204,7 +204,7 @@ static void draw_script(const struct scenario *scenario, struct model_script *sc
 		script->chunk_bytes = (uint32_t)(script->down / 500) + 1;
 	if (scenario->reset_host)
 		script->reset_after = below((uint32_t)script->down + 1);
-	if (!scenario->inbound && chance(5))
+	if (!scenario->accepted && chance(5))
 		script->connect_error = chance(50) ? ECONNREFUSED : EHOSTUNREACH;
 }
 
@@ -240,7 +240,7 @@ static void start_guest(uint32_t number)
 {
 	struct model_guest *guest = &sim.guests[number];
 	struct model_guest_config config;
-	struct nat_inbound inbound = {.port = &sim.wire.port, .mac = {{2, 0, 0, 0, 0, 1}}};
+	struct nat_accepted accepted = {.port = &sim.wire.port, .mac = {{2, 0, 0, 0, 0, 1}}};
 	int fd;
 
 	draw_guest(&sim.scenario, number, &config);
@@ -249,19 +249,19 @@ static void start_guest(uint32_t number)
 	model_guest_init(guest, &config);
 	if (chance(20))
 		guest->first = 0U - below(30000); /* its numbers go round */
-	if (!sim.scenario.inbound) {
+	if (!sim.scenario.accepted) {
 		model_guest_connect(guest);
 		return;
 	}
 	if (config.is6) {
-		inbound.guest = nat_address6((struct ip6){{0xfd, [15] = 0x15}}, config.port);
-		inbound.far = nat_address6((struct ip6){{0x20, 1, 0xd, 0xb8, [15] = 1}}, config.far_port);
+		accepted.guest = nat_address6((struct ip6){{0xfd, [15] = 0x15}}, config.port);
+		accepted.far = nat_address6((struct ip6){{0x20, 1, 0xd, 0xb8, [15] = 1}}, config.far_port);
 	} else {
-		inbound.guest = nat_address4((struct ip4){{10, 0, 2, 15}}, config.port);
-		inbound.far = nat_address4((struct ip4){{192, 0, 2, 1}}, config.far_port);
+		accepted.guest = nat_address4((struct ip4){{10, 0, 2, 15}}, config.port);
+		accepted.far = nat_address4((struct ip4){{192, 0, 2, 1}}, config.far_port);
 	}
 	fd = model_accept(&sim.host, number);
-	if (nat_tcp_accepted(sim.nat, fd, &inbound) < 0)
+	if (nat_tcp_accepted(sim.nat, fd, &accepted) < 0)
 		wrong("an accepted connection was refused");
 }
 
@@ -453,7 +453,7 @@ static void tell_scenario(void)
 
 	printf("kind %d, IPv%d, %s, guests %u, loss %u/1000, duplicates %u/1000, delay %u+%u us, tail %zu, %s, resets "
 	       "%d %d\n",
-	       scenario->kind, scenario->is6 ? 6 : 4, scenario->inbound ? "inbound" : "outbound", scenario->guests,
+	       scenario->kind, scenario->is6 ? 6 : 4, scenario->accepted ? "accepted" : "outbound", scenario->guests,
 	       scenario->network.loss, scenario->network.duplicate, scenario->network.delay_us,
 	       scenario->network.jitter_us, scenario->tail_bytes, scenario->peek == NAT_PEEK_AUTO ? "peeks" : "ring",
 	       scenario->reset_guest, scenario->reset_host);
