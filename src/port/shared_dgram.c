@@ -412,7 +412,7 @@ static void shared_dgram_heard(struct dgram_guest *guest)
 
 /* ---- from the guests ---- */
 
-/* Nobody leaves between the first and the last of a batch but by make_place(), and that runs while nothing is held. */
+/* Nobody leaves between the first and the last of a batch but by shared_dgram_make_place(), and that runs while nothing is held. */
 struct shared_dgram_run {
 	struct dgram_guest *guest;
 	size_t count;
