@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* guestwire: a network for virtual machines, as a library.
  *
- * A network is one Ethernet segment: a learning switch, its ports, and a gateway that answers ARP, NDP, DHCP and ping.
- * Guests join over sockets (gw_guest_add), by function calls (gw_port_new), or as virtio devices of an emulator in this
- * process (guestwire/virtio.h). The library has no threads, never blocks,
- * logs nothing, installs no signal handler and reads no environment.
+ * A network is one Ethernet segment: a learning switch, its ports, and a gateway that answers ARP, NDP, DHCP, DNS and
+ * ping, and leads to the world through this machine's own sockets. Guests join over sockets (gw_guest_add), by function
+ * calls (gw_port_new), or as virtio devices of an emulator in this process (guestwire/virtio.h). The library has no
+ * threads, never blocks, logs nothing, installs no signal handler and reads no environment.
  *
  * The loop. Poll gw_network_fd() for reading with gw_network_timeout_us(), then call gw_network_run(network, 0); or let
  * gw_network_run(network, -1) wait itself.
@@ -339,8 +339,8 @@ struct gw_guest_info {
 	const char *name;
 	const char *kind;
 	const char *describe;
-	const char *path;    /* of its AF_UNIX socket, or "" */
-	const char *address; /* of its TCP socket or device, or "" */
+	const char *path;    /* of its AF_UNIX socket where guests come to, or "" */
+	const char *address; /* of its TCP socket, likewise, or its device, or "" */
 	size_t guests, guests_max;
 	const uint64_t *drops; /* [gw_drop_reasons()]: what was refused before there was a port to count it */
 };
