@@ -2,8 +2,11 @@
 /* Who wants a network says nothing: without -n there is the first of the usual ones that can be had. */
 #include "semu/devices.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -30,6 +33,14 @@ static int fail(int code, const struct error *error, char ret_error[NETDEV_ERROR
 	return code;
 }
 
+static bool has_mac(const struct devices *devices, unsigned count, const char *mac)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!strcasecmp(devices->netdevs[i]->mac, mac))
+			return true;
+	return false;
+}
+
 static int plug_net(struct devices *devices, struct machine *machine, const char *words,
 		    const struct netdev_setup *setup, char ret_error[NETDEV_ERROR_BYTES])
 {
@@ -40,6 +51,11 @@ static int plug_net(struct devices *devices, struct machine *machine, const char
 	if (code < 0)
 		return code;
 	devices->net_count++;
+	if (has_mac(devices, index, devices->netdevs[index]->mac)) {
+		snprintf(ret_error, NETDEV_ERROR_BYTES, "-n %.1000s: another card of this machine has this MAC address",
+			 words);
+		return -EINVAL;
+	}
 	code = virtio_net_new(machine, index, devices->netdevs[index], &devices->nets[index], &error);
 	if (code < 0)
 		snprintf(ret_error, NETDEV_ERROR_BYTES, "-n %.1000s: %s", words, error.text);

@@ -76,6 +76,12 @@ static void on_quit(void *owner)
 	machine_stop(program->machine, MACHINE_QUIT);
 }
 
+static void on_lost(void *owner, int code)
+{
+	(void)owner;
+	fprintf(stderr, "semu: standard output: %s; what the guest prints from here on is lost\r\n", error_name(code));
+}
+
 static bool print(void *owner, uint8_t byte)
 {
 	struct program *program = owner;
@@ -143,6 +149,23 @@ static unsigned choose_word(const struct program *program, unsigned of_tree)
 	return said ? said : of_kernel ? of_kernel : DEVICETREE_64;
 }
 
+/* NULL: none. Linux for RISC-V reads COMMAND_LINE_SIZE of them, which another kernel may have larger. */
+static int write_arguments(struct program *program, const char *arguments, struct error *ret_error)
+{
+	enum { LINUX_BYTES = 1024 };
+	const int length = snprintf(program->arguments, sizeof(program->arguments), "%s %s", LOADER_PANIC,
+				    arguments ? arguments : "");
+
+	if (length < 0 || (size_t)length >= sizeof(program->arguments))
+		return error_set(ret_error, -EINVAL,
+				 "the kernel's arguments have %d bytes, and at most %zu are passed on", length,
+				 sizeof(program->arguments) - 1);
+	if (length >= LINUX_BYTES)
+		fprintf(stderr, "semu: the kernel's arguments have %d bytes; Linux reads the first %d\n", length,
+			LINUX_BYTES - 1);
+	return 0;
+}
+
 /* What a tree that was given says goes, unless the words say otherwise. */
 static int read_tree(struct program *program, struct error *ret_error)
 {
@@ -154,10 +177,8 @@ static int read_tree(struct program *program, struct error *ret_error)
 				 options->tree);
 	if (check_tree(program, &facts, ret_error))
 		return -ENOEXEC;
-	snprintf(program->arguments, sizeof(program->arguments), "%s %s", LOADER_PANIC,
-		 options->arguments ? options->arguments
-		 : facts.arguments  ? facts.arguments
-				    : "");
+	if (write_arguments(program, options->arguments ? options->arguments : facts.arguments, ret_error))
+		return -EINVAL;
 	program->told = (struct devicetree_config){
 		.arguments = program->arguments,
 		.word = choose_word(program, facts.word),
@@ -385,6 +406,7 @@ static int start(struct program *program)
 	terminal->on_input = on_input;
 	terminal->on_room = on_output_room;
 	terminal->on_quit = on_quit;
+	terminal->on_lost = on_lost;
 	terminal->owner = program;
 	terminal_open(terminal, STDIN_FILENO, STDOUT_FILENO);
 	machine_add_source(program->machine, &terminal->input);
@@ -413,6 +435,18 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+static int tell(enum options_wish wish)
+{
+	if (wish == OPTIONS_HELP)
+		fputs(options_help(), stdout);
+	else
+		printf("semu %s\n", gw_version());
+	if (!fflush(stdout))
+		return EXIT_OK;
+	fprintf(stderr, "semu: standard output: %s\n", error_name(-errno));
+	return EXIT_FAILED;
+}
+
 int main(int count, char **words)
 {
 	static struct program program;
@@ -423,14 +457,8 @@ int main(int count, char **words)
 	signal(SIGPIPE, SIG_IGN);
 	if (options_read(count, words, &program.options, &error))
 		return complain(&error);
-	if (program.options.wish == OPTIONS_HELP) {
-		fputs(options_help(), stdout);
-		return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
-	}
-	if (program.options.wish == OPTIONS_VERSION) {
-		printf("semu %s\n", gw_version());
-		return fflush(stdout) ? EXIT_FAILED : EXIT_OK;
-	}
+	if (program.options.wish != OPTIONS_RUN)
+		return tell(program.options.wish);
 	program.command = words;
 	code = start(&program);
 	program_done(&program);

@@ -132,6 +132,9 @@ static int read_one(int which, struct options *options, struct error *ret_error)
 		options->initrd = optarg;
 		return 0;
 	case 'd':
+		if (options->disk)
+			return error_set(ret_error, -EINVAL, "-d %s: a machine has one disk, and it has %s", optarg,
+					 options->disk);
 		options->disk = optarg;
 		return 0;
 	case 'n':

@@ -95,11 +95,13 @@ static bool can_write(int fd)
 	return poll(&polled, 1, 0) > 0 && polled.revents & POLLOUT;
 }
 
-/* Nobody reads any more: what is printed is taken, and goes nowhere. */
-static void give_up(struct terminal *terminal)
+/* What is printed from now on is taken, and goes nowhere. That nobody reads any more is how a pipe ends, and no news. */
+static void give_up(struct terminal *terminal, int code)
 {
 	terminal->output.fd = -1;
 	terminal->printed_count = 0;
+	if (code != -EPIPE)
+		terminal->on_lost(terminal->owner, code);
 }
 
 static void forget_printed(struct terminal *terminal, size_t count)
@@ -120,7 +122,7 @@ static void write_out(struct terminal *terminal)
 		if (done > 0)
 			forget_printed(terminal, (size_t)done);
 		else if (done < 0 && errno != EINTR && errno != EAGAIN)
-			give_up(terminal);
+			give_up(terminal, -errno);
 		else
 			break;
 	}

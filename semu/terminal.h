@@ -26,6 +26,8 @@ struct terminal {
 	size_t (*on_input)(void *owner, const uint8_t *bytes, size_t count);
 	void (*on_room)(void *owner); /* terminal_print() has room again */
 	void (*on_quit)(void *owner); /* Ctrl-a x */
+	void (*on_lost)(void *owner,
+			int code); /* output cannot be written (negative errno), and what comes goes nowhere; once */
 	void *owner;
 };
 

@@ -226,8 +226,11 @@ static int open_file(struct virtio_blk *blk, const char *path, struct error *ret
 		blk->readonly = true;
 		blk->fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
+	if (blk->fd < 0 && errno == ENOENT)
+		return error_set(ret_error, -ENOENT,
+				 "%s: there is no such disk; `truncate -s 1G %s` makes an empty one", path, path);
 	if (blk->fd < 0)
-		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+		return error_set(ret_error, -errno, "%s: %s; give a file or a disk", path, error_name(-errno));
 	if (flock(blk->fd, (blk->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return error_set(ret_error, -EBUSY,
 				 "%s: another machine is using it; stop that one, or give this one a copy", path);
@@ -244,13 +247,17 @@ static int check_file(struct virtio_blk *blk, const char *path, struct error *re
 	if (fstat(blk->fd, &status) < 0)
 		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
 	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
-		return error_set(ret_error, -EINVAL, "%s: neither a file nor a disk", path);
+		return error_set(ret_error, -ENOEXEC, "%s: neither a file nor a disk; give one of them", path);
 	bytes = lseek(blk->fd, 0, SEEK_END);
 	if (bytes < SECTOR_BYTES)
-		return error_set(ret_error, -EINVAL, "%s: too small for a disk; `truncate -s 1G %s` makes an empty one",
-				 path, path);
+		return error_set(ret_error, -ENOEXEC,
+				 "%s: too small for a disk; `truncate -s 1G %s` makes an empty one", path, path);
+	if (bytes % SECTOR_BYTES)
+		return error_set(ret_error, -ENOEXEC,
+				 "%s: ends within a sector of 512 bytes; `truncate -s %%512 %s` fills it up", path,
+				 path);
 	if (pread(blk->fd, head, sizeof(head), 0) == sizeof(head) && memcmp(head, qcow, sizeof(head)) == 0)
-		return error_set(ret_error, -EINVAL,
+		return error_set(ret_error, -ENOEXEC,
 				 "%s: a qcow2 image; `qemu-img convert -O raw %s disk.img` makes one that can be used",
 				 path, path);
 	blk->sectors = (uint64_t)bytes / SECTOR_BYTES;

@@ -109,8 +109,28 @@ def test_a_file_that_cannot_be_used_is_one_line(image, tmp_path):
     for words, line in table:
         done = run(*words, cwd=tmp_path)
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"semu: {line}\n")
+    (tmp_path / "odd").write_bytes(bytes(1000))
+    for words, line in ((["-d", "odd"], "odd: ends within a sector of 512 bytes; `truncate -s %512 odd` fills it up"),
+                        (["-d", "none"], "none: there is no such disk; `truncate -s 1G none` makes an empty one")):
+        done = run("-k", good, *words, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"semu: {line}\n")
     done = run("-k", good, "--smp", "many")
     assert (done.returncode, done.stderr) == (2, "semu: -c many: harts are a number from 1 to 32\n")
+
+
+def test_what_would_be_lost_is_told(image):
+    good = image(put("hello\n") + end(OFF))
+    done = run("-k", good, "-a", "x" * 2000)
+    assert done.returncode == 0 and done.stderr.endswith("Linux reads the first 1023\n"), done.stderr
+    done = run("-k", good, "-a", "x" * 5000)
+    assert done.returncode == 2 and "at most 4095 are passed on\n" in done.stderr
+    done = run("-k", good, "-n", "none,mac=52:54:00:00:00:0a", "-n", "none,mac=52:54:00:00:00:0A")
+    assert (done.returncode, done.stderr) == (2, "semu: -n none,mac=52:54:00:00:00:0A: another card of this machine has this MAC address\n")
+    for words, code, line in ((["-k", good], 0, "standard output: No space left on device; what the guest prints from here on is lost\r\n"),
+                              (["--help"], 1, "standard output: No space left on device\n")):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([SEMU, "-n", "none", *words], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert (done.returncode, done.stderr.decode()) == (code, f"semu: {line}")
 
 
 def test_the_kernel_chooses_the_machine_and_nothing_may_contradict_it(image, tmp_path):

@@ -114,6 +114,7 @@ static void wrong_words_get_one_line(void **state)
 		 "-m 99999999999999999999: memory is a number of MiB, or as in 256M "
 		 "and 2G"},
 		{"-k Image -m 70000K", "-m 70000K: a machine has 16 MiB to 3840 MiB, in whole MiB"},
+		{"-k Image -d one -d two", "-d two: a machine has one disk, and it has one"},
 		{"-k Image -M riscv", "-M riscv: a machine is rv64 or rv32"},
 	};
 

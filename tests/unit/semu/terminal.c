@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -23,6 +24,7 @@ struct desk {
 	char taken[2048];
 	size_t count, room;
 	unsigned rooms, quits;
+	int lost;
 };
 
 static size_t on_input(void *owner, const uint8_t *bytes, size_t count)
@@ -45,6 +47,11 @@ static void on_quit(void *owner)
 	((struct desk *)owner)->quits++;
 }
 
+static void on_lost(void *owner, int code)
+{
+	((struct desk *)owner)->lost = code;
+}
+
 static int set_up(void **state)
 {
 	static struct desk desk;
@@ -56,6 +63,7 @@ static int set_up(void **state)
 	desk.terminal.on_input = on_input;
 	desk.terminal.on_room = on_room;
 	desk.terminal.on_quit = on_quit;
+	desk.terminal.on_lost = on_lost;
 	desk.terminal.owner = &desk;
 	terminal_open(&desk.terminal, input[0], output[1]);
 	*state = &desk;
@@ -232,6 +240,24 @@ static void output_to_nobody_is_taken(void **state)
 
 /* ---- a real terminal, in a child that ends in its own way ---- */
 
+static void output_that_is_lost_is_told_once(void **state)
+{
+	struct desk *desk = *state;
+
+	print(desk, "gone");
+	assert_int_equal(desk->lost, 0);
+	close(desk->terminal.output.fd);
+	desk->terminal.output.fd = open("/dev/full", O_WRONLY);
+	assert_true(desk->terminal.output.fd >= 0);
+	print(desk, "gone");
+	terminal_close(&desk->terminal);
+	assert_int_equal(desk->lost, -ENOSPC);
+	desk->lost = 0;
+	print(desk, "gone");
+	terminal_close(&desk->terminal);
+	assert_int_equal(desk->lost, 0);
+}
+
 static void by_return(void)
 {
 	_exit(0);
@@ -292,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(input_that_ends_is_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(output_that_nobody_reads_never_blocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(output_to_nobody_is_taken, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(output_that_is_lost_is_told_once, set_up, tear_down),
 		cmocka_unit_test(a_terminal_is_left_as_it_was),
 	};
 

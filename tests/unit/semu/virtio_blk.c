@@ -314,11 +314,13 @@ static void a_disk_that_cannot_be_is_told_in_one_line(void **state)
 		const char *path, *says;
 		int code;
 	} rows[] = {
-		{"/tmp/guestwire-no-such-disk", "/tmp/guestwire-no-such-disk: No such file", -ENOENT},
+		{"/tmp/guestwire-no-such-disk", "`truncate -s 1G /tmp/guestwire-no-such-disk` makes an empty one",
+		 -ENOENT},
 		{"/tmp", "/tmp: ", -EISDIR},
-		{"/dev/null", "/dev/null: neither a file nor a disk", -EINVAL},
-		{"/tmp/guestwire-small-disk", "too small for a disk; `truncate -s 1G", -EINVAL},
-		{"/tmp/guestwire-qcow-disk", "qemu-img convert -O raw /tmp/guestwire-qcow-disk", -EINVAL},
+		{"/dev/null", "/dev/null: neither a file nor a disk; give one", -ENOEXEC},
+		{"/tmp/guestwire-small-disk", "too small for a disk; `truncate -s 1G", -ENOEXEC},
+		{"/tmp/guestwire-qcow-disk", "qemu-img convert -O raw /tmp/guestwire-qcow-disk", -ENOEXEC},
+		{"/tmp/guestwire-odd-disk", "`truncate -s %512 /tmp/guestwire-odd-disk` fills it up", -ENOEXEC},
 	};
 	struct machine *machine = driver_machine();
 	FILE *file;
@@ -327,7 +329,10 @@ static void a_disk_that_cannot_be_is_told_in_one_line(void **state)
 	file = fopen("/tmp/guestwire-small-disk", "w");
 	fclose(file);
 	file = fopen("/tmp/guestwire-qcow-disk", "w");
-	fprintf(file, "QFI\xfb%01000d", 0);
+	fprintf(file, "QFI\xfb%01020d", 0);
+	fclose(file);
+	file = fopen("/tmp/guestwire-odd-disk", "w");
+	fprintf(file, "%01000d", 0);
 	fclose(file);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct error error = {0};
@@ -340,6 +345,7 @@ static void a_disk_that_cannot_be_is_told_in_one_line(void **state)
 	}
 	unlink("/tmp/guestwire-small-disk");
 	unlink("/tmp/guestwire-qcow-disk");
+	unlink("/tmp/guestwire-odd-disk");
 	machine_free(machine);
 }
 
