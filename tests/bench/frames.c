@@ -226,7 +226,8 @@ int main(int count, char **words)
 	if (count == 3 && !strcmp(words[1], "relay"))
 		return relay(words[2]);
 	if (count != 8) {
-		fprintf(stderr, "frames relay PATH, or frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC\n");
+		fprintf(stderr, "frames relay PATH, or frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES "
+				"OWN-MAC OTHER-MAC\n");
 		return 2;
 	}
 	sends = !strcmp(words[3], "send");
