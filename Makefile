@@ -22,18 +22,23 @@ ifneq ($(WERROR),)
 CFLAGS_ALL += -Werror
 endif
 
+# Under sanitizers what costs more to compile than to run is not optimised: the unit tests, and semu's pairs, a thousand
+# functions that differ by one operation. Their back traces need lines alone (-g1).
 ifeq ($(VARIANT),asan)
 CC := gcc
-CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_ALL += -g1 -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
+UNIT_FLAGS := -O0
+FUSE_FLAGS := -O0
 else ifeq ($(VARIANT),clang)
 CC := clang
-CFLAGS_ALL += -O0 # for its warnings alone
+CFLAGS_ALL += -fsyntax-only
 else ifeq ($(VARIANT),fuzz)
 CC := clang
-CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+CFLAGS_ALL += -g1 -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
 	-fprofile-instr-generate -fcoverage-mapping
 LDFLAGS += -fsanitize=address,undefined -fprofile-instr-generate
+FUSE_FLAGS := -O0
 else
 ifeq ($(origin CC),default)
 CC := gcc
@@ -79,6 +84,8 @@ room_archives = $(foreach r,$(1),$(if $(call room_sources,$(r)),$(O)/lib/$(r).a)
 
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@echo "  $(1)	$@")
+# clang is asked for its warnings alone: no object comes out.
+compile = $(CC) $(CPPFLAGS) $(1) $(CFLAGS_ALL) -c $< -o $@$(if $(filter clang,$(VARIANT)), && touch $@)
 
 .PHONY: all
 all: $(O)/guestwire $(O)/semu
@@ -96,7 +103,7 @@ endef
 $(foreach r,$(ROOMS),$(if $(call room_sources,$(r)),$(eval $(call ROOM_RULE,$(r)))))
 
 # A compiler or flags other than last time's build everything anew. -Werror is not one of them.
-FLAGS_NOW := $(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS_ALL))
+FLAGS_NOW := $(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS_ALL) $(UNIT_FLAGS) $(FUSE_FLAGS))
 $(O)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS_NOW))' >$@
@@ -106,12 +113,15 @@ FORCE:
 $(O)/src/%.o: src/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) -DGW_BUILDING $(CFLAGS_ALL) -c $< -o $@
+	$(Q)$(call compile,-DGW_BUILDING)
 
 $(O)/tests/%.o: tests/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) -I. -Itests $(CFLAGS_ALL) -c $< -o $@
+	$(Q)$(call compile,-I. -Itests)
+
+$(O)/tests/unit/%.o: CFLAGS_ALL += $(UNIT_FLAGS)
+$(O)/semu-objects/fuse.o: CFLAGS_ALL += $(FUSE_FLAGS)
 
 link = $(CC) $(LDFLAGS) -o $@ $(1) -Wl,--start-group $(2) -Wl,--end-group $(3)
 
@@ -124,7 +134,7 @@ $(O)/guestwire: $(call room_archives,$(USES_cli))
 $(O)/semu-objects/%.o: semu/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) -I. $(CFLAGS_ALL) -c $< -o $@
+	$(Q)$(call compile,-I.)
 
 SEMU_OBJECTS := $(patsubst semu/%.c,$(O)/semu-objects/%.o,$(filter-out $(NOT_HERE),$(wildcard semu/*.c)))
 # The library as any program has it, and once more, for the disk and the random numbers, the rings that it hides.
