@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* against_machine [SEED]: plays the stage (stage.h) in a hart and in qemu-system-riscv64, and compares every record, and
- * all of memory at the end: page faults, illegal instructions, registers of control, interrupts. QEMU's RAM is a file that
+/* against_machine 64|32 [SEED]: plays the stage (stage.h) in a hart and in qemu-system-riscv64 or -riscv32, and compares every
+ * record, and all of memory at the end: page faults, illegal instructions, registers of control, interrupts. QEMU's RAM is a file that
  * both see. The last line is `N passed, N failed, N skipped`. */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,39 +27,43 @@ enum {
 
 /* Without what this hart does not have. With two harts: one alone gets atomic operations made of a load and a store, which
  * fault as a load. */
-#define CPU "rv64,h=false,v=false,zba=false,zbb=false,zbc=false,zbs=false,sstc=false"
+#define WITHOUT "h=false,v=false,zba=false,zbb=false,zbc=false,zbs=false,sstc=false"
+#define CPU_64 "rv64," WITHOUT
+#define CPU_32 "rv32,f=false,d=false,c=false," WITHOUT
 
-static void become_qemu(int file)
+static void become_qemu(unsigned bits, int file)
 {
+	const char *qemu = bits == 64 ? "qemu-system-riscv64" : "qemu-system-riscv32";
 	char memory[128];
 
 	snprintf(memory, sizeof(memory), "memory-backend-file,id=ram,size=%d,share=on,mem-path=/proc/self/fd/%d",
 		 STAGE_BYTES, file);
 	alarm(QEMU_SECONDS);
-	execlp("qemu-system-riscv64", "qemu-system-riscv64", "-machine", "virt,memory-backend=ram", "-cpu", CPU,
-	       "-object", memory, "-m", "64M", "-smp", "2", "-bios", "none", "-display", "none", "-serial", "none",
-	       "-monitor", "none", (char *)NULL);
+	execlp(qemu, qemu, "-machine", "virt,memory-backend=ram", "-cpu", bits == 64 ? CPU_64 : CPU_32, "-object",
+	       memory, "-m", "64M", "-smp", "2", "-bios", "none", "-display", "none", "-serial", "none", "-monitor",
+	       "none", (char *)NULL);
 	_exit(NOT_HERE);
 }
 
 /* Its status, or negative errno. */
-static int run_qemu(int file)
+static int run_qemu(unsigned bits, int file)
 {
 	const pid_t child = fork();
 	int status = -errno;
 
 	if (child == 0)
-		become_qemu(file);
+		become_qemu(bits, file);
 	if (child > 0)
 		waitpid(child, &status, 0);
 	return status;
 }
 
-static void run_hart(uint8_t *ram)
+static void run_hart(unsigned bits, uint8_t *ram)
 {
 	struct hart_machine machine = lone_hart_machine();
 	struct hart *hart = aligned_alloc(_Alignof(struct hart), sizeof(*hart));
 
+	machine.word = bits;
 	machine.ram = ram;
 	machine.ram_start = STAGE_RAM;
 	machine.ram_bytes = STAGE_BYTES;
@@ -139,7 +143,7 @@ static bool compare(const uint8_t *ours, const uint8_t *theirs, size_t cases)
 	for (size_t i = 0; i < cases; i++)
 		if (is_different(ours, theirs, i) && different++ < TOLD_MOST)
 			tell(ours, theirs, i);
-	for (size_t i = 0; i < STAGE_CASES; i += 8)
+	for (size_t i = 0; i < STAGE_LARGE + STAGE_LARGE_BYTES; i += i == STAGE_CASES - 8 ? STAGE_LARGE - i : 8)
 		if (at(ours, i) != at(theirs, i) && different++ < TOLD_MOST)
 			printf("memory at %zx: ours %" PRIx64 " theirs %" PRIx64 "\n", i, at(ours, i), at(theirs, i));
 	printf("%zu cases, %u differences\n", cases, different);
@@ -158,26 +162,31 @@ static uint8_t *map(int file)
 
 int main(int argc, char **argv)
 {
-	const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	const unsigned bits = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 0;
+	const uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	const int file = memfd_create("ram", 0);
 	struct stage stage;
 	uint8_t *ours = map(-1), *theirs;
 	int status;
 	bool same;
 
+	if (bits != 64 && bits != 32) {
+		fprintf(stderr, "usage: against_machine 64|32 [SEED]\n");
+		return 2;
+	}
 	if (file < 0 || ftruncate(file, STAGE_BYTES))
 		abort();
 	theirs = map(file);
-	stage_init(&stage, ours, seed);
+	stage_init(&stage, bits, ours, seed);
 	cases_add(&stage);
 	stage_finish(&stage);
 	memcpy(theirs, ours, STAGE_BYTES);
-	status = run_qemu(file);
+	status = run_qemu(bits, file);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_HERE) {
-		printf("qemu-system-riscv64 is not here\n0 passed, 0 failed, 1 skipped\n");
+		printf("qemu-system-riscv%u is not here\n0 passed, 0 failed, 1 skipped\n", bits);
 		return 0;
 	}
-	run_hart(ours);
+	run_hart(bits, ours);
 	same = compare(ours, theirs, stage.cases) && !status;
 	if (!same)
 		printf("seed %" PRIu64 ", QEMU's status 0x%x\n", seed, (unsigned)status);

@@ -45,6 +45,7 @@ enum {
 struct code {
 	uint8_t *ram;
 	size_t at;
+	unsigned bits;
 };
 
 uint64_t stage_random(struct stage *stage)
@@ -77,12 +78,12 @@ static void emit_address(struct code *code, unsigned rd, size_t to)
 
 static void emit_load(struct code *code, unsigned rd, unsigned base, size_t offset)
 {
-	emit(code, word_i(WORD_LOAD, 3, rd, base, (int32_t)offset));
+	emit(code, word_i(WORD_LOAD, code->bits == 64 ? 3 : 2, rd, base, (int32_t)offset));
 }
 
 static void emit_store(struct code *code, unsigned rs, unsigned base, size_t offset)
 {
-	emit(code, word_s(WORD_STORE, 3, base, rs, (int32_t)offset));
+	emit(code, word_s(WORD_STORE, code->bits == 64 ? 3 : 2, base, rs, (int32_t)offset));
 }
 
 static void emit_jump(struct code *code, size_t to)
@@ -109,9 +110,9 @@ static void emit_set(struct code *code, uint32_t csr, int32_t value)
 }
 
 /* Its own trap is the end: the test device powers off. */
-static void put_machine_mode(uint8_t *ram)
+static void put_machine_mode(const struct stage *stage)
 {
-	struct code code = {.ram = ram};
+	struct code code = {.ram = stage->ram, .bits = stage->bits};
 	size_t trap = 256;
 
 	/* Only the first hart goes on. */
@@ -151,9 +152,11 @@ static void emit_case(struct code *code)
 		{SIP, offsetof(struct stage_case, sip)},
 	};
 
-	emit_load(code, 28, 30, offsetof(struct stage_case, words));
 	emit_address(code, 27, STAGE_SLOT);
-	emit_store(code, 28, 27, 0);
+	for (size_t at = 0; at < sizeof(uint64_t); at += code->bits / 8) {
+		emit_load(code, 28, 30, offsetof(struct stage_case, words) + at);
+		emit_store(code, 28, 27, at);
+	}
 	emit(code, FENCE_I);
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++) {
 		emit_load(code, 28, 30, set[i].at);
@@ -196,9 +199,9 @@ static void emit_record(struct code *code)
 	emit_store(code, 30, 31, NEXT_CASE);
 }
 
-static void put_supervisor_mode(uint8_t *ram)
+static void put_supervisor_mode(const struct stage *stage)
 {
-	struct code code = {.ram = ram, .at = STAGE_SUPERVISOR};
+	struct code code = {.ram = stage->ram, .at = STAGE_SUPERVISOR, .bits = stage->bits};
 	const size_t handler = STAGE_SUPERVISOR + 0x400;
 	size_t again;
 
@@ -229,6 +232,9 @@ enum {
 	A = 64,
 	D = 128,
 	LEAF = V | R | W | X | U | A | D,
+	MIDDLE_FIRST = 64, /* large pages in the table of 0x40000000, */
+	ROOT_FIRST = 576,  /* and in the root of Sv32 */
+	LARGE_32 = 1 << 22,
 };
 
 static uint64_t entry(uint64_t physical, uint64_t flags)
@@ -236,61 +242,127 @@ static uint64_t entry(uint64_t physical, uint64_t flags)
 	return physical >> 12 << 10 | flags;
 }
 
-static void put_entry(uint8_t *ram, size_t table, size_t index, uint64_t value)
+static void put_entry(const struct stage *stage, size_t table, size_t index, uint64_t value)
 {
-	put(ram, table + 8 * index, value);
+	const size_t bytes = stage->bits / 8;
+
+	memcpy(stage->ram + table + bytes * index, &value, bytes);
 }
 
-/* Pages with every set of flags; the upper half with a bit that is the system's, or reserved. */
-static void put_pages(uint8_t *ram)
+/* Reserved, or an extension's. Sv32 has none: there they are an address above 4 GiB, which QEMU 7.2 cuts off. */
+static uint64_t odd_bit(const struct stage *stage, size_t number)
 {
+	return stage->bits == 64 ? 1ULL << (54 + number % 10) : 0;
+}
+
+/* The first half of an instruction ends each page. */
+static void put_data(const struct stage *stage)
+{
+	for (size_t i = 0; i < 16; i++)
+		stage->ram[STAGE_DATA + i * 4096 + 4094] = WORD_IMMEDIATE;
+}
+
+/* Pages with every set of flags; the upper half with a bit that is the system's, or odd. */
+static void put_pages(const struct stage *stage)
+{
+	const size_t table = stage->bits == 64 ? STAGE_PAGES : STAGE_SLOTS, first = stage->bits == 64 ? 0 : 512;
+
 	for (size_t i = 0; i < 512; i++) {
-		const uint64_t more = i < 256 ? 0 : i < 384 ? 1ULL << (8 + i % 2) : 1ULL << (54 + i % 10);
+		const uint64_t more = i < 256 ? 0 : i < 384 ? 1ULL << (8 + i % 2) : odd_bit(stage, i);
 
-		put_entry(ram, STAGE_PAGES, i, entry(STAGE_RAM + STAGE_DATA + i % 16 * 4096, (i & 255) | more));
+		put_entry(stage, table, first + i, entry(STAGE_RAM + STAGE_DATA + i % 16 * 4096, (i & 255) | more));
 	}
+	/* The last table of all leads to tables still. */
+	put_entry(stage, table, first + 511, entry(STAGE_RAM + STAGE_DATA, V));
 }
 
-/* 2 MiB pages with every set of flags, some that are not aligned, tables with a leaf's flags. */
-static void put_middle(uint8_t *ram)
+static void put_large(const struct stage *stage, size_t number, uint64_t value)
 {
-	put_entry(ram, STAGE_MIDDLE, 0, entry(STAGE_RAM + STAGE_SLOTS, V));
-	put_entry(ram, STAGE_MIDDLE, 1, entry(STAGE_RAM + STAGE_PAGES, V));
+	if (stage->bits == 64)
+		put_entry(stage, STAGE_MIDDLE, MIDDLE_FIRST + number, value);
+	else
+		put_entry(stage, STAGE_ROOT, ROOT_FIRST + number, value);
+}
+
+/* Large pages with every set of flags, some that are not aligned, tables with a leaf's flags. */
+static void put_large_pages(const struct stage *stage)
+{
+	const size_t table = stage->bits == 64 ? STAGE_PAGES : STAGE_SLOTS;
+
 	for (size_t i = 0; i < 256; i++)
 		if (i & (R | X) || !(i & V))
-			put_entry(ram, STAGE_MIDDLE, 64 + i, entry(STAGE_RAM + STAGE_LARGE, i));
+			put_large(stage, i, entry(STAGE_RAM + STAGE_LARGE, i));
 	for (size_t i = 0; i < 64; i++)
-		put_entry(ram, STAGE_MIDDLE, 320 + i, entry(STAGE_RAM + STAGE_LARGE + (4096ULL << i % 9), LEAF));
+		put_large(stage, 256 + i, entry(STAGE_RAM + STAGE_LARGE + (4096ULL << i % 9), LEAF));
 	for (size_t i = 0; i < 8; i++)
-		put_entry(ram, STAGE_MIDDLE, 392 + i,
-			  entry(STAGE_RAM + STAGE_PAGES, V | (i & 1 ? U : 0) | (i & 2 ? A : 0) | (i & 4 ? D : 0)));
+		put_large(stage, 328 + i,
+			  entry(STAGE_RAM + table, V | (i & 1 ? U : 0) | (i & 2 ? A : 0) | (i & 4 ? D : 0)));
 	for (size_t i = 0; i < 10; i++)
-		put_entry(ram, STAGE_MIDDLE, 400 + i, entry(STAGE_RAM + STAGE_LARGE, LEAF) | 1ULL << (54 + i));
-	/* The last table of all leads to tables still. */
-	put_entry(ram, STAGE_PAGES, 511, entry(STAGE_RAM + STAGE_DATA, V));
+		put_large(stage, 336 + i, entry(STAGE_RAM + STAGE_LARGE, LEAF) | odd_bit(stage, i));
 }
 
-static void put_root(uint8_t *ram)
+static void put_slots(const struct stage *stage)
 {
-	put_entry(ram, STAGE_ROOT, 1, entry(STAGE_RAM + STAGE_MIDDLE, V));
-	put_entry(ram, STAGE_ROOT, 2, entry(STAGE_RAM, LEAF & ~(uint64_t)U));
-	put_entry(ram, STAGE_ROOT, 4, entry(STAGE_RAM, LEAF));
-	put_entry(ram, STAGE_ROOT, 5, entry(STAGE_RAM, V | R | U));
-	put_entry(ram, STAGE_ROOT, 6, entry(STAGE_RAM + STAGE_LARGE, LEAF));
-	put_entry(ram, STAGE_ROOT, 511, entry(STAGE_RAM, LEAF));
-	put_entry(ram, STAGE_SLOTS, 0, entry(STAGE_RAM + STAGE_SLOT, V | X | U | R | A));
-	put_entry(ram, STAGE_SLOTS, 1, entry(STAGE_RAM + STAGE_SLOT, V | X | R | A));
+	put_entry(stage, STAGE_SLOTS, 0, entry(STAGE_RAM + STAGE_SLOT, V | X | U | R | A));
+	put_entry(stage, STAGE_SLOTS, 1, entry(STAGE_RAM + STAGE_SLOT, V | X | R | A));
 }
 
-void stage_init(struct stage *stage, uint8_t *ram, uint64_t seed)
+/* Sv39: the third gigabyte is RAM. */
+static void put_root_64(const struct stage *stage)
 {
-	*stage = (struct stage){.ram = ram, .random = seed};
-	put_machine_mode(ram);
-	put_supervisor_mode(ram);
+	put_entry(stage, STAGE_MIDDLE, 0, entry(STAGE_RAM + STAGE_SLOTS, V));
+	put_entry(stage, STAGE_MIDDLE, 1, entry(STAGE_RAM + STAGE_PAGES, V));
+	put_entry(stage, STAGE_ROOT, 1, entry(STAGE_RAM + STAGE_MIDDLE, V));
+	put_entry(stage, STAGE_ROOT, 2, entry(STAGE_RAM, LEAF & ~(uint64_t)U));
+	put_entry(stage, STAGE_ROOT, 4, entry(STAGE_RAM, LEAF));
+	put_entry(stage, STAGE_ROOT, 5, entry(STAGE_RAM, V | R | U));
+	put_entry(stage, STAGE_ROOT, 6, entry(STAGE_RAM + STAGE_LARGE, LEAF));
+	put_entry(stage, STAGE_ROOT, 511, entry(STAGE_RAM, LEAF));
+}
+
+/* Sv32: RAM where it is, but for the large pages. */
+static void put_root_32(const struct stage *stage)
+{
+	put_entry(stage, STAGE_ROOT, STAGE_USER_SLOT >> 22, entry(STAGE_RAM + STAGE_SLOTS, V));
+	for (uint64_t at = 0; at < STAGE_BYTES; at += LARGE_32)
+		put_entry(stage, STAGE_ROOT, (STAGE_RAM + at) >> 22, entry(STAGE_RAM + at, LEAF & ~(uint64_t)U));
+	put_entry(stage, STAGE_ROOT, stage_open_at(stage) >> 22, entry(STAGE_RAM, LEAF));
+}
+
+uint64_t stage_satp(const struct stage *stage)
+{
+	return (stage->bits == 64 ? 8ULL << 60 : 1ULL << 31) | (STAGE_RAM + STAGE_ROOT) >> 12;
+}
+
+uint64_t stage_large_at(const struct stage *stage, uint64_t number)
+{
+	return stage->bits == 64 ? STAGE_USER_SLOT + ((MIDDLE_FIRST + number) << 21) : (ROOT_FIRST + number) << 22;
+}
+
+uint64_t stage_large_bytes(const struct stage *stage)
+{
+	return stage->bits == 64 ? 1 << 21 : LARGE_32;
+}
+
+uint64_t stage_open_at(const struct stage *stage)
+{
+	return stage->bits == 64 ? 4ULL << 30 : 0x60000000;
+}
+
+void stage_init(struct stage *stage, unsigned bits, uint8_t *ram, uint64_t seed)
+{
+	*stage = (struct stage){.bits = bits, .ram = ram, .random = seed};
+	put_machine_mode(stage);
+	put_supervisor_mode(stage);
+	put_pages(stage);
+	put_large_pages(stage);
+	put_slots(stage);
+	put_data(stage);
+	if (bits == 64)
+		put_root_64(stage);
+	else
+		put_root_32(stage);
 	put(ram, STAGE_SLOT + 8, (uint64_t)EBREAK << 32 | EBREAK);
-	put_pages(ram);
-	put_middle(ram);
-	put_root(ram);
 }
 
 void stage_add(struct stage *stage, const struct stage_case *one)
