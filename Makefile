@@ -137,8 +137,9 @@ $(O)/semu-objects/%.o: semu/%.c $(O)/flags
 	$(Q)$(call compile,-I.)
 
 SEMU_OBJECTS := $(patsubst semu/%.c,$(O)/semu-objects/%.o,$(filter-out $(NOT_HERE),$(wildcard semu/*.c)))
-# The library as any program has it, and once more, for the disk and the random numbers, the rings that it hides.
-SEMU_LINKS := $(O)/lib/semu.a $(O)/lib/virtio.a $(O)/lib/base.a $(O)/libguestwire.a
+# The library as any program has it, and once more, for the disk and the random numbers, the rings that it hides. Of daemon
+# and os the linker takes what starts a command.
+SEMU_LINKS := $(O)/lib/semu.a $(O)/lib/virtio.a $(O)/lib/daemon.a $(O)/lib/os.a $(O)/lib/base.a $(O)/libguestwire.a
 $(O)/semu: $(O)/semu-objects/main.o $(SEMU_LINKS)
 	$(call say,LINK)
 	$(Q)$(call link,$<,$(filter %.a,$^),$(LIBS_semu))

@@ -27,6 +27,13 @@ static void on_line(void *owner, const char *line)
 	fprintf(stderr, "semu: %s\r\n", text);
 }
 
+static int open_command(void *owner, const char *command)
+{
+	struct devices *devices = owner;
+
+	return spawn_command(&devices->spawn, command);
+}
+
 static int fail(int code, const struct error *error, char ret_error[NETDEV_ERROR_BYTES])
 {
 	snprintf(ret_error, NETDEV_ERROR_BYTES, "%s", error->text);
@@ -79,7 +86,11 @@ static int plug_nets(struct devices *devices, struct machine *machine, const str
 		     char *const *command, char ret_error[NETDEV_ERROR_BYTES])
 {
 	char folder[4096];
-	struct netdev_setup setup = {.command = command, .session = getenv("XDG_RUNTIME_DIR"), .on_line = on_line};
+	struct netdev_setup setup = {.command = command,
+				     .session = getenv("XDG_RUNTIME_DIR"),
+				     .on_line = on_line,
+				     .open_command = open_command,
+				     .owner = devices};
 	int code = 0;
 
 	setup.folder = getcwd(folder, sizeof(folder)) ? folder : "";
@@ -101,6 +112,7 @@ int devices_plug(struct devices *devices, struct machine *machine, const struct 
 	int code = 0;
 
 	*devices = (struct devices){0};
+	spawn_init(&devices->spawn);
 	if (options->disk)
 		code = virtio_blk_new(machine, options->disk, &devices->blk, &error);
 	if (code == 0) {

@@ -3,6 +3,7 @@
 #ifndef SEMU_DEVICES_H
 #define SEMU_DEVICES_H
 
+#include "daemon/spawn.h"
 #include "semu/map.h"
 #include "semu/netdev.h"
 
@@ -13,6 +14,7 @@ struct devices {
 	struct netdev *netdevs[MAP_NETS_MOST];
 	struct virtio_net *nets[MAP_NETS_MOST];
 	unsigned net_count;
+	struct spawn spawn;     /* what guestfwd=…-cmd: runs; what has ended is reaped before the next one */
 	struct virtio_blk *blk; /* NULL: there is none */
 	struct virtio_rng *rng;
 };

@@ -127,6 +127,13 @@ static void on_event(void *owner, const struct gw_event *event)
 		netdev->on_line(netdev->owner, event->text);
 }
 
+static int on_command(void *owner, const char *command)
+{
+	struct netdev *netdev = owner;
+
+	return netdev->open_command(netdev->owner, command);
+}
+
 static int make_network(struct netdev *netdev, const char *uplink, struct error *ret_error)
 {
 	struct gw_network_config config = GW_INIT(struct gw_network_config);
@@ -136,6 +143,7 @@ static int make_network(struct netdev *netdev, const char *uplink, struct error 
 	config.name = "semu";
 	config.uplink = uplink;
 	config.on_event = on_event;
+	config.open_command = netdev->open_command ? on_command : NULL;
 	config.owner = netdev;
 	error = gw_network_new(&config, &netdev->network, &why);
 	return error < 0 ? error_set(ret_error, error, "%s", why.text) : 0;
@@ -325,6 +333,7 @@ int netdev_new(const char *words, const struct netdev_setup *setup, struct netde
 		return -ENOMEM;
 	}
 	netdev->on_line = setup->on_line;
+	netdev->open_command = setup->open_command;
 	netdev->owner = setup->owner;
 	code = parse(words, &spec, &error);
 	if (code == 0)

@@ -25,6 +25,7 @@ struct netdev {
 	char text[NETDEV_TEXT_BYTES]; /* for a person: where it leads */
 	/* As netdev_setup has them. */
 	void (*on_line)(void *owner, const char *line);
+	int (*open_command)(void *owner, const char *command);
 	void *owner;
 };
 
@@ -36,6 +37,8 @@ struct netdev_setup {
 	const char *session;  /* XDG_RUNTIME_DIR; NULL: none */
 	/* What a person should read while it runs. May be NULL. */
 	void (*on_line)(void *owner, const char *line);
+	/* As gw_network_config has it, for guestfwd=…-cmd:. May be NULL. */
+	int (*open_command)(void *owner, const char *command);
 	void *owner;
 };
 

@@ -68,7 +68,7 @@ def semu(closing):
 
 @pytest.mark.parametrize("harts, memory", [(1, "256M"), (4, "2G")])
 def test_a_stock_linux_boots_and_uses_its_network(semu, host, harts, memory):
-    guest = semu(host, "-c", str(harts), "-m", memory, "-n", "user")
+    guest = semu(host, "-c", str(harts), "-m", memory, "-n", "user,guestfwd=tcp:10.0.2.100:80-cmd:tr a-z A-Z")
     guest.boot()
     assert guest.do("nproc").strip() == str(harts)
     kib = int(re.search(r"MemTotal:\s+(\d+)", guest.do("cat /proc/meminfo")).group(1))
@@ -82,6 +82,7 @@ def test_a_stock_linux_boots_and_uses_its_network(semu, host, harts, memory):
     assert guest.do("wget -q -O - http://10.0.2.2:8000/big | sha1sum", 120).split()[0] == host.sum
     guest.do("wget -q -O /tmp/big http://10.0.2.2:8000/big", 120)
     assert guest.do("wget -q -O - --post-file /tmp/big http://10.0.2.2:8000/", 120).strip() == host.sum
+    assert guest.do("for i in 1 2; do echo to the host | nc 10.0.2.100 80; done") == 2 * "TO THE HOST\n"
     guest.do("mkdir /tmp/pages; for i in $(seq 100); do wget -q -O /tmp/pages/$i http://10.0.2.2:8000/ & done; wait", 60)
     assert guest.do("cat /tmp/pages/* | sort | uniq -c").split() == ["100", "a", "page"]
     assert guest.power_off() == 0

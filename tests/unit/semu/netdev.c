@@ -59,6 +59,28 @@ static void user_and_none_have_a_gateway(void **state)
 	}
 }
 
+static int open_command(void *owner, const char *command_line)
+{
+	(void)owner;
+	(void)command_line;
+	return -ECONNREFUSED;
+}
+
+static void commands_are_run_where_somebody_runs_them(void **state)
+{
+	static const char words[] = "user,guestfwd=tcp:10.0.2.100:80-cmd:cat";
+	struct netdev_setup able = setup;
+	struct netdev *netdev = NULL;
+	char line[NETDEV_ERROR_BYTES];
+
+	(void)state;
+	assert_true(netdev_new(words, &able, &netdev, line) < 0);
+	assert_non_null(strstr(line, "this program runs no commands"));
+	able.open_command = open_command;
+	assert_int_equal(netdev_new(words, &able, &netdev, line), 0);
+	netdev_free(netdev);
+}
+
 static void the_cards_address_follows_from_the_command(void **state)
 {
 	char *const other[] = {(char *)"./semu", NULL};
@@ -155,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(user_and_none_have_a_gateway),
+		cmocka_unit_test(commands_are_run_where_somebody_runs_them),
 		cmocka_unit_test(the_cards_address_follows_from_the_command),
 		cmocka_unit_test(what_cannot_be_is_said_in_one_line),
 		cmocka_unit_test(a_tap_that_is_refused_names_the_ways_out),
