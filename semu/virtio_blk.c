@@ -7,12 +7,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "semu/disklock.h"
 #include "semu/hole.h"
 #include "semu/virtio_single.h"
 #include "virtio/layout.h"
@@ -231,7 +231,7 @@ static int open_file(struct virtio_blk *blk, const char *path, struct error *ret
 				 "%s: there is no such disk; `truncate -s 1G %s` makes an empty one", path, path);
 	if (blk->fd < 0)
 		return error_set(ret_error, -errno, "%s: %s; give a file or a disk", path, error_name(-errno));
-	if (flock(blk->fd, (blk->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+	if (disklock_take(blk->fd, blk->readonly))
 		return error_set(ret_error, -EBUSY,
 				 "%s: another machine is using it; stop that one, or give this one a copy", path);
 	return 0;
