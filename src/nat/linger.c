@@ -48,6 +48,14 @@ static bool linger_for(struct lingering *linger, uint64_t now_us, uint8_t turns)
 	return true;
 }
 
+void linger_opened(struct lingering *linger, struct conversation *conversation)
+{
+	conversation->opened = true;
+	conversation->at_us = loop_now_us(linger->loop);
+	conversation->questions = linger->openings;
+	(void)linger_for(linger, conversation->at_us, conversation->questions);
+}
+
 bool linger_asked(struct lingering *linger, struct conversation *conversation)
 {
 	uint64_t now_us = loop_now_us(linger->loop);
@@ -56,6 +64,9 @@ bool linger_asked(struct lingering *linger, struct conversation *conversation)
 		conversation->answers = 0; /* it does not wait for answers */
 	else
 		linger_count(conversation, now_us, &conversation->questions);
+	if (conversation->opened)
+		linger->openings = conversation->questions;
+	conversation->opened = false;
 	conversation->asked = true;
 	conversation->at_us = now_us;
 	return linger_for(linger, now_us, conversation->answers);

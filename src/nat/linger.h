@@ -24,7 +24,8 @@ struct lingering {
 	struct loop *loop;
 	struct task task;
 	uint64_t until_us;
-	uint32_t left; /* turns: a clock that stands must not keep the loop awake */
+	uint32_t left;    /* turns: a clock that stands must not keep the loop awake */
+	uint8_t openings; /* guests that asked quickly in a new flow, in a row */
 	/* In each of these turns; what has waited for LINGER_US waits no more. */
 	void (*on_turn)(void *owner, uint64_t now_us);
 	void *owner;
@@ -33,6 +34,7 @@ struct lingering {
 /* Of one flow: who said something last, and how quick the other was. All zero: nobody. */
 struct conversation {
 	uint64_t at_us;
+	bool opened;       /* nobody has said anything yet */
 	bool asked;        /* the guest's word was the last */
 	uint8_t answers;   /* quick ones, in a row */
 	uint8_t questions; /* the same of the guest's */
@@ -41,6 +43,8 @@ struct conversation {
 void linger_init(struct lingering *linger, struct loop *loop, void (*on_turn)(void *owner, uint64_t now_us),
 		 void *owner);
 void linger_done(struct lingering *linger);
+/* A flow that the guest has opened. Whether it is waited for is known from those before it. */
+void linger_opened(struct lingering *linger, struct conversation *conversation);
 /* The guest said something. True: the answer is waited for. */
 bool linger_asked(struct lingering *linger, struct conversation *conversation);
 /* It was answered. */

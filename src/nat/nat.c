@@ -11,7 +11,6 @@
 #include "fabric/steer.h"
 #include "nat/fragment.h"
 #include "nat/nat_state.h"
-#include "nat/tcp_socket.h"
 
 /* In the order of enum nat_protocol_number; NULL: that protocol is not served. */
 static const struct nat_protocol *const nat_protocols[NAT_PROTOCOLS] = {
@@ -80,8 +79,11 @@ int nat_new(const struct nat_config *config, struct nat **ret_nat)
 	if (!nat)
 		return -ENOMEM;
 	nat->config = *config;
-	if (!nat->config.sockets)
+	tcp_socket_spares_init(&nat->spares);
+	if (!nat->config.sockets) {
 		nat->config.sockets = &tcp_socket_system;
+		nat->config.sockets_owner = &nat->spares;
+	}
 	linger_init(&nat->linger, nat->config.loop, nat_on_linger, nat);
 	framequeue_init(&nat->replies, ethswitch_blocks(config->ethswitch), NAT_REPLIES_BYTES);
 	error = nat_start(nat);
@@ -119,6 +121,7 @@ void nat_free(struct nat *nat)
 		if (nat->protocols[i])
 			nat_protocols[i]->stop(nat->protocols[i]);
 	}
+	tcp_socket_spares_done(&nat->spares);
 	linger_done(&nat->linger);
 	fragments_free(nat->fragments);
 	framequeue_done(&nat->replies);

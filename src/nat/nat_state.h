@@ -17,6 +17,7 @@
 #include "nat/flow.h"
 #include "nat/linger.h"
 #include "nat/nat.h"
+#include "nat/tcp_socket.h"
 #include "wire/ip.h"
 
 enum nat_state_limits {
@@ -89,6 +90,7 @@ struct nat {
 	void *protocols[NAT_PROTOCOLS];
 	struct fragments *fragments; /* of guests' packets */
 	struct lingering linger;
+	struct tcp_socket_spares spares;
 	size_t udp_peers;          /* clients of forwards: with none of them nobody looks for one */
 	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
 	uint64_t refused_us;       /* when the allowance of refusals would be whole again, less their pauses */

@@ -60,7 +60,8 @@ static void tcp_close(struct tcp_flow *flow, bool reset)
 	tcp_early_clear(&flow->from_guest.early, &tcp->pool);
 	tcp_source_stop(flow);
 	if (flow->fd >= 0) {
-		tcp->sockets->unwatch(tcp->sockets_owner, tcp->nat->config.loop, &flow->watch);
+		if (flow->watch.watched)
+			tcp->sockets->unwatch(tcp->sockets_owner, tcp->nat->config.loop, &flow->watch);
 		tcp->sockets->close(tcp->sockets_owner, flow->fd, reset);
 	}
 	flow->fd = -1;
@@ -242,8 +243,7 @@ static enum drop_reason tcp_input_answering(struct tcp *tcp, struct tcp_flow *fl
 		return DROP_TCP_SEQUENCE;
 	}
 	flow->syn_owed = false;
-	tcp_opened(flow);
-	return tcp_take(flow, segment);
+	return tcp_opened(flow) ? tcp_take(flow, segment) : DROP_NAT_SOCKETS_FULL;
 }
 
 /* RFC 9293 3.10.7.3, of which a simultaneous open is left out: the guest would have to call a port that calls it. */
@@ -268,7 +268,8 @@ static enum drop_reason tcp_input_calling(struct tcp *tcp, struct tcp_flow *flow
 		return DROP_TCP_FLAGS;
 	tcp_learn_options(flow, segment);
 	flow->syn_owed = false;
-	tcp_opened(flow);
+	if (!tcp_opened(flow))
+		return DROP_NAT_SOCKETS_FULL;
 	tcp_heard(flow);
 	tcp_owe_ack(flow);
 	return DROP_NONE;

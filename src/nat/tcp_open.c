@@ -123,10 +123,12 @@ static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *add
 		return flow->fd;
 	flow->ours = true;
 	error = tcp->sockets->connect(tcp->sockets_owner, flow->fd, (const struct sockaddr *)(const void *)address,
-				      bytes);
-	if (error < 0 && error != -EINPROGRESS)
-		return error;
-	return tcp_watch(flow);
+				      bytes, flow->flow.key.guest_port);
+	if (error == -EINPROGRESS)
+		return tcp_watch(flow);
+	if (error == 0)
+		tcp_connected(flow);
+	return error;
 }
 
 /* A diverted flow has its socket already; connected or not, the loop says when it can be written to. */
@@ -347,12 +349,21 @@ static void tcp_on_ready(void *owner, unsigned events)
 		tcp_drain(flow);
 }
 
-/* The guest has both SYNs. */
-void tcp_opened(struct tcp_flow *flow)
+/* A socket that was connected at once is watched from here on: until now nobody wanted to know. */
+bool tcp_opened(struct tcp_flow *flow)
 {
+	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_to_guest *to = &flow->to_guest;
 
+	if (!flow->watch.watched && tcp_watch(flow) < 0) {
+		tcp_abort(flow);
+		return false;
+	}
 	tcp_tell_caller(flow, 0);
+	if (flow->ours)
+		tcp->sockets->prepare(tcp->sockets_owner, flow->flow.key.is6 ? AF_INET6 : AF_INET);
+	if (flow->state == TCP_ANSWERING)
+		linger_opened(&flow->flow.nat->linger, &flow->conversation);
 	flow->state = TCP_OPEN;
 	flow_set_spare(&flow->flow, FLOW_SPARE_NOT);
 	to->una = to->next = to->max = to->first + 1;
@@ -364,4 +375,5 @@ void tcp_opened(struct tcp_flow *flow)
 	tcp_restart_timer(flow);
 	if (to->readable)
 		flow_schedule(&flow->flow);
+	return true;
 }

@@ -45,6 +45,9 @@ void socket_keep_alive(int fd);
 
 /* While it is on at both, two sockets may have one port, the one with the more precise address first; of datagrams. */
 void socket_share_address(int fd, bool on);
+/* connect() takes this port and no other, and is -EADDRNOTAVAIL when it cannot; 0: any again. A port that connect() would
+ * never choose by itself says nothing. False: the system cannot be told (Linux before 6.3, Darwin). */
+bool socket_prefer_port(int fd, uint16_t port);
 /* Only what comes by this interface, and before bind(). 0 or negative errno (-ENODEV). */
 int socket_bind_device(int fd, const char *ifname);
 

@@ -106,6 +106,13 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
 }
 
+bool socket_prefer_port(int fd, uint16_t port)
+{
+	(void)fd;
+	(void)port;
+	return false;
+}
+
 int socket_bind_device(int fd, const char *ifname)
 {
 	unsigned index = if_nametoindex(ifname);

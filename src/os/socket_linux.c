@@ -76,6 +76,14 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
 }
 
+bool socket_prefer_port(int fd, uint16_t port)
+{
+	enum { LOCAL_PORT_RANGE = 51 }; /* newer than the headers we may be built with */
+	const uint32_t range = (uint32_t)port << 16 | port;
+
+	return setsockopt(fd, IPPROTO_IP, LOCAL_PORT_RANGE, &range, sizeof(range)) == 0;
+}
+
 int socket_bind_device(int fd, const char *ifname)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0 ? -errno : 0;

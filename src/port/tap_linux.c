@@ -21,6 +21,16 @@ enum tap_end_limits {
 	TAP_END_BATCH = 16, /* frames of a turn; 64 KiB ones stay within the cache by the next limit */
 	TAP_END_BATCH_BYTES = PORT_TURN_BYTES,
 	TAP_END_QUEUE_PIECES = 32,
+	TAP_END_PATIENCE = 15,
+};
+
+/* How many frames a turn reads before it asks the loop again: each read that finds nothing delays what the last one brought.
+ * Where frames come one by one it stays at 1, and more is tried ever more seldom; where they come faster it doubles. What
+ * is left is told at once, by level. */
+struct tap_end_hope {
+	uint8_t frames; /* 1 … TAP_END_BATCH */
+	uint8_t left;   /* turns until more are hoped for */
+	uint8_t pause;  /* as many, when that was wrong */
 };
 
 struct tap_end {
@@ -29,6 +39,7 @@ struct tap_end {
 	struct outlet_way way; /* its own: a tap that was inherited may be without header */
 	struct tap tap;
 	struct watch watch;
+	struct tap_end_hope hope;
 	bool joined;
 };
 
@@ -163,10 +174,26 @@ static void tap_end_take(struct tap_end *end, struct tap_end_batch *batch, const
 	batch->count++;
 }
 
+/* What a turn has taught: it read so many frames, and found out that there are no more, or did not look. */
+static void tap_end_learn(struct tap_end_hope *hope, size_t frames, bool looked)
+{
+	if (looked) {
+		hope->frames = frames > 1 ? (uint8_t)frames : 1;
+		hope->pause = frames > 1                       ? 0
+			      : hope->pause < TAP_END_PATIENCE ? (uint8_t)(hope->pause * 2 + 1)
+							       : TAP_END_PATIENCE;
+		hope->left = hope->pause;
+	} else if (hope->left > 0) {
+		hope->left--;
+	} else {
+		hope->frames = (uint8_t)(hope->frames * 2 < TAP_END_BATCH ? hope->frames * 2 : TAP_END_BATCH);
+	}
+}
+
 /* 0, or the errno that ended the reading. */
 static int tap_end_fill(struct tap_end *end, struct pool *pool, struct tap_end_batch *batch)
 {
-	while (batch->rooms < TAP_END_BATCH && batch->bytes < TAP_END_BATCH_BYTES) {
+	while (batch->rooms < end->hope.frames && batch->bytes < TAP_END_BATCH_BYTES) {
 		uint8_t *room = pool_take(pool);
 		ssize_t got;
 
@@ -191,6 +218,7 @@ static const char *tap_end_read(struct tap_end *end, unsigned events)
 
 	batch.rooms = batch.count = batch.bytes = 0;
 	failure = tap_end_fill(end, pool, &batch);
+	tap_end_learn(&end->hope, batch.count, failure == EAGAIN);
 	if (batch.count > 0)
 		ethswitch_input(&end->outlet.port, batch.frames, batch.count);
 	while (batch.rooms > 0)
@@ -305,6 +333,7 @@ static int tap_end_open(struct spec *spec, const struct endpoint_setup *setup, s
 		return error_set(ret_error, -ENOMEM, "tap: no memory");
 	endpoint_init(&end->endpoint, &tap_kind, setup, tap_end_close);
 	end->tap.fd = -1;
+	end->hope.frames = 1;
 	code = endpoint_read_fd(spec, "fd", &fd, ret_error);
 	if (code == 0)
 		code = endpoint_read_options(&end->endpoint, spec, ret_error);

@@ -2,7 +2,7 @@
 /* Round trips, connections and first answers, with as little as can be between the clock and the system:
  *   echo serve ADDRESS PORT              answers TCP and UDP with what came, for ever
  *   echo tcp|udp ADDRESS PORT SECONDS    one byte there and back, again and again
- *   echo connect ADDRESS PORT SECONDS    a connection for each byte
+ *   echo connect ADDRESS PORT SECONDS    a connection for each byte; at most CONNECTIONS_MAX
  *   echo hold ADDRESS PORT COUNT         COUNT connections that have answered once, held until stdin ends (it tries for 20 s)
  *   echo first ADDRESS                   asks for an ICMP echo each 200 µs until one is answered
  * tcp, udp and connect print "COUNT P50 P99" (µs), hold prints how many it has, first the monotonic clock in seconds. */
@@ -25,6 +25,10 @@
 #include <unistd.h>
 
 enum { SAMPLES_MAX = 2000000, EVENTS = 64, FAILURES_MAX = 100, HOLD_SECONDS = 20 };
+
+/* A client's connections to one far end are in TIME_WAIT for a minute; with half of the usual 28,232 ports used so, Linux
+ * looks through all of these for each new one, which takes milliseconds. */
+enum { CONNECTIONS_MAX = 10000 };
 
 static float samples[SAMPLES_MAX];
 
@@ -195,11 +199,11 @@ static int trips(int kind, const struct sockaddr_in *to, double seconds)
 {
 	int fd = kind ? open_socket(kind, false) : -1, failures = 0;
 	double end = now_s() + seconds, began, ended;
-	size_t count = 0;
+	size_t count = 0, most = kind ? SAMPLES_MAX : CONNECTIONS_MAX;
 
 	if (kind && connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0)
 		fail("connect");
-	for (began = now_s(); began < end && count < SAMPLES_MAX && failures < FAILURES_MAX; began = ended) {
+	for (began = now_s(); began < end && count < most && failures < FAILURES_MAX; began = ended) {
 		bool right = kind ? round_trip(fd) : connection(to);
 
 		ended = now_s();

@@ -86,11 +86,29 @@ static int fake_open(void *owner, int family)
 	return -EMFILE;
 }
 
-static int fake_connect(void *owner, int fd, const struct sockaddr *address, socklen_t bytes)
+void tcp_socket_spares_init(struct tcp_socket_spares *spares)
+{
+	*spares = (struct tcp_socket_spares){-1, -1};
+}
+
+void tcp_socket_spares_done(struct tcp_socket_spares *spares)
+{
+	assert(spares->fd4 < 0 && spares->fd6 < 0);
+}
+
+static void fake_prepare(void *owner, int family)
+{
+	(void)owner;
+	(void)family;
+}
+
+/* Every second one is connected at once. */
+static int fake_connect(void *owner, int fd, const struct sockaddr *address, socklen_t bytes, uint16_t port)
 {
 	(void)owner;
 	assert(fake_stream(fd) && address->sa_family && bytes);
-	return -EINPROGRESS;
+	fake_stream(fd)->connected = port % 2 == 0;
+	return port % 2 ? -EINPROGRESS : 0;
 }
 
 static void fake_adopt(void *owner, int fd)
@@ -237,6 +255,7 @@ static int fake_watch(void *owner, struct loop *loop, struct watch *watch, unsig
 	if (watch->fd < FAKE_FIRST)
 		return loop_watch(loop, watch, events);
 	fake_stream(watch->fd)->watch = watch;
+	watch->watched = true;
 	return 0;
 }
 
@@ -247,10 +266,12 @@ static void fake_unwatch(void *owner, struct loop *loop, struct watch *watch)
 		loop_unwatch(loop, watch);
 	else
 		fake_stream(watch->fd)->watch = NULL;
+	watch->watched = false;
 }
 
 const struct nat_socket_ops tcp_socket_system = {
 	.open = fake_open,
+	.prepare = fake_prepare,
 	.connect = fake_connect,
 	.adopt = fake_adopt,
 	.error = fake_error,

@@ -154,6 +154,7 @@ static void socket_on_drain(void *owner, uint64_t now_us)
 
 static void socket_on_connected(struct model_socket *socket)
 {
+	timer_init(&socket->remote, socket_on_remote, socket);
 	socket->connected = true;
 	timer_set(loop_timers(socket->host->loop), &socket->remote, later(socket->host, socket->script.pause_us));
 }
@@ -163,7 +164,6 @@ static void socket_on_connect(void *owner, uint64_t now_us)
 	struct model_socket *socket = owner;
 
 	(void)now_us;
-	timer_init(&socket->remote, socket_on_remote, socket);
 	if (socket->script.connect_error) {
 		socket->error = socket->script.connect_error;
 		socket_tell(socket, LOOP_WRITE | LOOP_HANGUP);
@@ -191,6 +191,12 @@ static int model_open(void *owner, int family)
 	return 100 + (int)host->count++;
 }
 
+static void model_prepare(void *owner, int family)
+{
+	(void)owner;
+	(void)family;
+}
+
 static void socket_play(struct model_socket *socket, uint32_t number)
 {
 	socket->number = number;
@@ -204,18 +210,22 @@ int model_accept(struct model_host *host, uint32_t number)
 	struct model_socket *socket = socket_at(host, fd);
 
 	socket_play(socket, number);
-	timer_init(&socket->remote, socket_on_remote, socket);
 	socket_on_connected(socket);
 	return fd;
 }
 
-static int model_connect(void *owner, int fd, const struct sockaddr *address, socklen_t bytes)
+static int model_connect(void *owner, int fd, const struct sockaddr *address, socklen_t bytes, uint16_t port)
 {
 	struct model_socket *socket = socket_at(owner, fd);
 
 	(void)bytes;
+	(void)port;
 	/* the port stands at the same place in both families */
 	socket_play(socket, ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port) - MODEL_PORT);
+	if (socket->script.connect_us == 0 && !socket->script.connect_error) {
+		socket_on_connected(socket);
+		return 0;
+	}
 	timer_set(loop_timers(socket->host->loop), &socket->remote, later(socket->host, socket->script.connect_us));
 	return -EINPROGRESS;
 }
@@ -390,6 +400,7 @@ static int model_watch(void *owner, struct loop *loop, struct watch *watch, unsi
 	(void)loop;
 	(void)events;
 	socket->watch = watch;
+	watch->watched = true;
 	if (socket->connected)
 		socket_tell(socket, LOOP_WRITE | (socket->arrived > 0 ? LOOP_READ : 0) |
 					    (socket->ended || socket->reset ? LOOP_READ | LOOP_HANGUP : 0));
@@ -400,10 +411,12 @@ static void model_unwatch(void *owner, struct loop *loop, struct watch *watch)
 {
 	(void)loop;
 	socket_at(owner, watch->fd)->watch = NULL;
+	watch->watched = false;
 }
 
 const struct nat_socket_ops model_socket_ops = {
 	.open = model_open,
+	.prepare = model_prepare,
 	.connect = model_connect,
 	.adopt = model_adopt,
 	.error = model_error,

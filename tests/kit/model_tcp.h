@@ -41,7 +41,7 @@ struct model_script {
 	uint32_t partial_every; /* every so manyth send takes only a part; 0: none */
 	bool holds;             /* it never ends its sending */
 	int connect_error;
-	uint32_t connect_us;
+	uint32_t connect_us; /* 0: at once */
 	bool peeks;
 };
 

@@ -197,7 +197,7 @@ static void draw_script(const struct scenario *scenario, struct model_script *sc
 		.drain_bytes = 500 + below(60000),
 		.drain_us = 1 + below(2000),
 		.partial_every = chance(60) ? 3 : 0,
-		.connect_us = below(3000),
+		.connect_us = chance(25) ? 0 : below(3000),
 		.peeks = chance(90),
 	};
 	if (script->down / script->chunk_bytes > 500)

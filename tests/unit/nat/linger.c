@@ -132,6 +132,33 @@ static void quick_questions_are_waited_for(void **state)
 	}
 }
 
+/* A flow of its own for each question, as long after it was opened. */
+static bool is_waited_for_after(struct bench *bench, unsigned flows, uint64_t question_us)
+{
+	for (unsigned i = 0; i < flows; i++) {
+		struct conversation conversation = {.at_us = 0};
+
+		wait_us(bench, 1000);
+		linger_opened(&bench->linger, &conversation);
+		wait_us(bench, question_us);
+		(void)linger_asked(&bench->linger, &conversation);
+	}
+	wait_us(bench, 1000);
+	linger_opened(&bench->linger, &bench->conversation);
+	return !sleeps(bench);
+}
+
+static void a_new_flow_is_waited_for_where_those_before_it_asked_quickly(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_false(is_waited_for_after(bench, LINGER_TURNS - 1, 10));
+	assert_true(is_waited_for_after(bench, 1, 10));
+	assert_true(is_waited_for_after(bench, 1, LINGER_US));
+	assert_false(is_waited_for_after(bench, 1, LINGER_US + 1));
+	assert_false(is_waited_for_after(bench, LINGER_TURNS - 1, 10));
+}
+
 static void a_clock_that_stands_does_not_keep_the_loop_awake(void **state)
 {
 	struct bench *bench = *state;
@@ -150,9 +177,13 @@ static void a_clock_that_stands_does_not_keep_the_loop_awake(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(quick_answers_are_waited_for),          TEST(slow_answers_are_not),
-		TEST(one_slow_answer_begins_the_count_anew), TEST(a_guest_that_asks_without_waiting_is_not_waited_for),
-		TEST(quick_questions_are_waited_for),        TEST(a_clock_that_stands_does_not_keep_the_loop_awake),
+		TEST(quick_answers_are_waited_for),
+		TEST(slow_answers_are_not),
+		TEST(one_slow_answer_begins_the_count_anew),
+		TEST(a_guest_that_asks_without_waiting_is_not_waited_for),
+		TEST(a_new_flow_is_waited_for_where_those_before_it_asked_quickly),
+		TEST(quick_questions_are_waited_for),
+		TEST(a_clock_that_stands_does_not_keep_the_loop_awake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,26 @@ static void a_syn_is_answered_when_the_host_is_connected_and_not_before(void **s
 	assert_int_equal(world->host.count, 1);
 }
 
+static void a_socket_that_is_connected_at_once_answers_in_the_same_turn(void **state)
+{
+	(void)state;
+	world->host.scripts[0].connect_us = 0;
+	world->host.scripts[0].down = 100;
+	put(&(struct hand){.flags = TCP_SYN, .sequence = 5, .window = 1000, .options = syn_options});
+	ethswitch_input(world->from, world->batch, 1);
+	world->batched = 0;
+	assert_true(loop_turn(world->loop, 0) >= 0);
+	assert_int_equal(world->guest.count, 1);
+	assert_false(the_socket()->watch); /* nobody wants to know what it has before the guest is there */
+	pass(1000);
+	assert_int_equal(the_socket()->arrived, 100);
+	assert_int_equal(world->guest.count, 1);
+	world->far = be32_value(*(struct be32 *)(void *)(world->guest.frames[0].bytes + 34 + 4));
+	world->seen = 1;
+	give((struct hand){.flags = TCP_ACK, .sequence = 6, .ack = world->far + 1, .window = 1000});
+	expect(TCP_ACK, 0, 100); /* what came before it was watched is told as well */
+}
+
 static void a_flood_of_syns_pushes_itself_out_and_no_open_flow(void **state)
 {
 	(void)state;
@@ -340,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_syn_is_answered_when_the_host_is_connected_and_not_before),
+		TEST(a_socket_that_is_connected_at_once_answers_in_the_same_turn),
 		TEST(a_flood_of_syns_pushes_itself_out_and_no_open_flow),
 		TEST(a_connect_that_fails_is_told_as_the_host_was_told),
 		TEST(a_segment_of_no_flow_is_reset),

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -57,7 +58,7 @@ static int set_up(void **state)
 	fixture.listener = listen_anywhere(&fixture.address);
 	fixture.fd = ops->open(NULL, AF_INET);
 	ops->adopt(NULL, fixture.fd);
-	error = ops->connect(NULL, fixture.fd, (const struct sockaddr *)&fixture.address, sizeof(fixture.address));
+	error = ops->connect(NULL, fixture.fd, (const struct sockaddr *)&fixture.address, sizeof(fixture.address), 0);
 	if (error < 0 && error != -EINPROGRESS)
 		return error;
 	fixture.far = accept(fixture.listener, NULL, NULL);
@@ -99,7 +100,7 @@ static void a_refused_connect_is_told_by_the_pending_error_once(void **state)
 
 	(void)state;
 	close(listener);
-	error = ops->connect(NULL, fd, (const struct sockaddr *)&address, sizeof(address));
+	error = ops->connect(NULL, fd, (const struct sockaddr *)&address, sizeof(address), 0);
 	if (error == -EINPROGRESS) {
 		assert_true(wait_for(fd, POLLOUT));
 		error = ops->error(NULL, fd);
@@ -107,6 +108,95 @@ static void a_refused_connect_is_told_by_the_pending_error_once(void **state)
 	assert_int_equal(error, -ECONNREFUSED);
 	assert_int_equal(ops->error(NULL, fd), 0);
 	ops->close(NULL, fd, false);
+}
+
+/* Of the loopback it is known when connect() returns. */
+static void a_far_end_on_this_machine_answers_at_once(void **state)
+{
+	int fd = ops->open(NULL, AF_INET), listener;
+	struct sockaddr_in address;
+
+	(void)state;
+	assert_int_equal(ops->connect(NULL, fd, (struct sockaddr *)&fixture.address, sizeof(fixture.address), 0), 0);
+	ops->close(NULL, fd, false);
+	listener = listen_anywhere(&address);
+	close(listener);
+	fd = ops->open(NULL, AF_INET);
+	assert_int_equal(ops->connect(NULL, fd, (struct sockaddr *)&address, sizeof(address), 0), -ECONNREFUSED);
+	ops->close(NULL, fd, false);
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in address;
+	socklen_t bytes = sizeof(address);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
+	return ntohs(address.sin_port);
+}
+
+static uint16_t connected_from(uint16_t wanted, int *ret_fd)
+{
+	int fd = ops->open(NULL, AF_INET);
+
+	assert_int_equal(ops->connect(NULL, fd, (struct sockaddr *)&fixture.address, sizeof(fixture.address), wanted),
+			 0);
+	*ret_fd = fd;
+	return port_of(fd);
+}
+
+/* Linux before 6.3 takes any. */
+static void a_connection_is_from_the_port_that_was_asked_for_where_that_is_free(void **state)
+{
+	uint16_t used = port_of(fixture.fd), free_port;
+	int first, second, third;
+
+	(void)state;
+	assert_int_not_equal(connected_from(used, &first), used);
+	free_port = connected_from(0, &second);
+	ops->close(NULL, second, true);
+	if (!socket_prefer_port(first, 0)) {
+		ops->close(NULL, first, false);
+		skip();
+	}
+	assert_int_equal(connected_from(free_port, &second), free_port);
+	assert_int_not_equal(connected_from(1, &third), 1); /* not for an ordinary user */
+	ops->close(NULL, first, false);
+	ops->close(NULL, second, false);
+	ops->close(NULL, third, false);
+}
+
+static int family_of(int fd)
+{
+	int family = AF_UNSPEC;
+	socklen_t bytes = sizeof(family);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes), 0);
+	return family;
+}
+
+static void the_next_socket_can_be_made_before_it_is_wanted(void **state)
+{
+	struct tcp_socket_spares spares;
+	int fd;
+
+	(void)state;
+	tcp_socket_spares_init(&spares);
+	ops->prepare(&spares, AF_INET);
+	ops->prepare(&spares, AF_INET6);
+	ops->prepare(&spares, AF_INET);
+	assert_true(spares.fd4 >= 0 && spares.fd6 >= 0);
+	fd = ops->open(&spares, AF_INET6);
+	assert_int_equal(family_of(fd), AF_INET6);
+	assert_true(spares.fd4 >= 0 && spares.fd6 < 0);
+	close(fd);
+	fd = ops->open(&spares, AF_INET6); /* there is none: made now */
+	assert_int_equal(family_of(fd), AF_INET6);
+	close(fd);
+	fd = spares.fd4;
+	tcp_socket_spares_done(&spares);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_true(spares.fd4 < 0);
 }
 
 static void pieces_arrive_in_order(void **state)
@@ -205,6 +295,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_socket_sends_at_once_and_finds_out_dead_ends),
 		TEST(a_refused_connect_is_told_by_the_pending_error_once),
+		TEST(a_far_end_on_this_machine_answers_at_once),
+		TEST(a_connection_is_from_the_port_that_was_asked_for_where_that_is_free),
+		TEST(the_next_socket_can_be_made_before_it_is_wanted),
 		TEST(pieces_arrive_in_order),
 		TEST(a_full_socket_takes_a_part_and_then_nothing),
 		TEST(reading_ends_with_0_and_begins_with_eagain),
