@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kit/lone_hart.h"
 #include "semu/code.h"
-#include "semu/hart.h"
 #include "semu/trap.h"
 #include "tests/isa/program.h"
 
@@ -224,47 +224,19 @@ static void on_call(void *owner, struct hart *hart)
 	}
 }
 
-static bool on_load(void *owner, uint64_t at, unsigned bytes, uint64_t *ret_value)
-{
-	(void)owner;
-	(void)at;
-	(void)bytes;
-	(void)ret_value;
-	return false;
-}
-
-static bool on_store(void *owner, uint64_t at, unsigned bytes, uint64_t value)
-{
-	(void)owner;
-	(void)at;
-	(void)bytes;
-	(void)value;
-	return false;
-}
-
-static uint64_t on_time(void *owner)
-{
-	(void)owner;
-	return 0;
-}
-
 /* The program's memory, and after it a page with the handler: ecall, sret. */
 static void prepare(struct run *run, const struct program *program)
 {
 	static const uint32_t handler[] = {0x00000073, 0x10200073};
 
 	run->program = program;
-	run->machine = (struct hart_machine){
-		.owner = run,
-		.ram_start = PROGRAM_BASE,
-		.ram_bytes = program->memory_bytes + PAGE,
-		.word = program->bits,
-		.load = on_load,
-		.store = on_store,
-		.environment_call = on_call,
-		.time = on_time,
-		.ram = aligned_alloc(PAGE, program->memory_bytes + PAGE),
-	};
+	run->machine = lone_hart_machine();
+	run->machine.owner = run;
+	run->machine.word = program->bits;
+	run->machine.environment_call = on_call;
+	run->machine.ram_start = PROGRAM_BASE;
+	run->machine.ram_bytes = program->memory_bytes + PAGE;
+	run->machine.ram = aligned_alloc(PAGE, program->memory_bytes + PAGE);
 	run->theirs = malloc(program->memory_bytes);
 	if (!run->machine.ram || !run->theirs || code_new(&run->machine.code))
 		abort();

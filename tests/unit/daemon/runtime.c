@@ -8,17 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "daemon/runtime.h"
+#include "kit/bystander.h"
 
 static char base[RUNDIR_PATH_BYTES];
 
@@ -73,32 +72,18 @@ static void a_claimed_folder_is_private_and_goes_again(void **state)
 	runtime_release(&runtime);
 }
 
-/* Another process that has the name until it is killed or its pipe closes. */
-static pid_t claim_elsewhere(int *ret_ready)
+/* In another process, which has the name then and a socket in its folder. */
+static bool claim(const void *what)
 {
-	int ends[2];
-	pid_t child;
-	char byte;
+	static struct runtime runtime;
+	char path[RUNDIR_PATH_BYTES + 16];
 
-	assert_int_equal(pipe(ends), 0);
-	child = fork();
-	if (child == 0) {
-		struct runtime runtime;
-		char path[RUNDIR_PATH_BYTES + 16];
-
-		if (runtime_claim(&runtime, base, "lab", NULL) < 0)
-			_exit(1);
-		snprintf(path, sizeof(path), "%s/stream", runtime.folder);
-		close(open(path, O_CREAT | O_WRONLY, 0600));
-		if (write(ends[1], "x", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ends[1]);
-	assert_int_equal(read(ends[0], &byte, 1), 1);
-	*ret_ready = ends[0];
-	return child;
+	(void)what;
+	if (runtime_claim(&runtime, base, "lab", NULL) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/stream", runtime.folder);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	return true;
 }
 
 struct seen {
@@ -120,10 +105,10 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 	struct seen seen = {.names = ""};
 	struct error error = {0};
 	char wanted[200], path[RUNDIR_PATH_BYTES];
-	int ready;
-	pid_t other = claim_elsewhere(&ready);
+	pid_t other = bystander_start(claim, NULL);
 
 	(void)state;
+	assert_true(other > 0);
 	snprintf(wanted, sizeof(wanted), "network lab is running already (pid %d); guestwire down lab ends it",
 		 (int)other);
 	assert_int_equal(runtime_claim(&runtime, base, "lab", &error), -EEXIST);
@@ -133,9 +118,7 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 	assert_string_equal(seen.names, "lab");
 	assert_int_equal(seen.pid, other);
 
-	kill(other, SIGKILL);
-	assert_int_equal(waitpid(other, NULL, 0), other);
-	close(ready);
+	bystander_stop(other);
 	assert_int_equal(rundir_pid(base, "lab"), 0);
 	assert_int_equal(runtime_each(base, on_name, &seen), 0);
 	assert_int_equal(rundir_path(base, "lab", "stream", path, NULL), 0);

@@ -9,38 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "network/description.h"
-
-static void assert_ip4(struct ip4 address, const char *expected)
-{
-	char text[IP4_TEXT_BYTES];
-
-	assert_string_equal(ip4_format(address, text), expected);
-}
-
-static void assert_ip6(struct ip6 address, const char *expected)
-{
-	char text[IP6_TEXT_BYTES];
-
-	assert_string_equal(ip6_format(address, text), expected);
-}
-
-static void assert_mac(struct mac mac, const char *expected)
-{
-	char text[MAC_TEXT_BYTES];
-
-	assert_string_equal(mac_format(mac, text), expected);
-}
-
-static struct description describe(const char *uplink)
-{
-	struct description description;
-	struct error error = {0};
-
-	if (description_parse(&description, uplink, &error) != 0)
-		fail_msg("%s: %s", uplink, error.text);
-	return description;
-}
+#include "unit/network/describe.h"
 
 static void without_words_the_net_is_the_one_that_qemu_users_know(void **state)
 {

@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "network/description.h"
+#include "unit/network/describe.h"
 
 static struct hostaddress host_of(const char *own4, unsigned prefix, const char *router4, const char *own6,
 				  const char *router6)
@@ -33,20 +33,6 @@ static struct description worn(const struct hostaddress *host, const char *resol
 	resolvconf_parse(resolvers, strlen(resolvers), &conf);
 	description_wear(&description, host, &conf);
 	return description;
-}
-
-static void assert_ip4(struct ip4 address, const char *expected)
-{
-	char text[IP4_TEXT_BYTES];
-
-	assert_string_equal(ip4_format(address, text), expected);
-}
-
-static void assert_ip6(struct ip6 address, const char *expected)
-{
-	char text[IP6_TEXT_BYTES];
-
-	assert_string_equal(ip6_format(address, text), expected);
 }
 
 static void the_net_has_room_for_the_guest_and_its_router(void **state)

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "guestwire/guestwire.h"
-#include "kit/lock_holder.h"
+#include "kit/bystander.h"
 
 static void a_network_that_another_process_serves_is_found(void **state)
 {
@@ -35,7 +35,7 @@ static void a_network_that_another_process_serves_is_found(void **state)
 	assert_int_equal(mkdir(folder, 0700), 0);
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), -ENOENT);
 	assert_non_null(strstr(error.text, "no network lab runs; `guestwire up lab` starts one"));
-	holder = lock_holder_start(lock);
+	holder = bystander_start_locking(lock);
 	assert_true(holder > 0);
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), -ENOENT);
 	assert_non_null(strstr(error.text, "network lab has no socket"));
@@ -43,7 +43,7 @@ static void a_network_that_another_process_serves_is_found(void **state)
 	close(open(socket, O_CREAT | O_WRONLY, 0600));
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), 0);
 	assert_string_equal(path, socket);
-	lock_holder_stop(holder);
+	bystander_stop(holder);
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, NULL), -ENOENT);
 	unlink(socket);
 	unlink(lock);

@@ -9,19 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "network/description.h"
 #include "network/reservation.h"
 #include "service/lease.h"
-
-static struct description describe(const char *uplink)
-{
-	struct description description;
-	struct error error = {0};
-
-	if (description_parse(&description, uplink, &error) != 0)
-		fail_msg("%s: %s", uplink, error.text);
-	return description;
-}
+#include "unit/network/describe.h"
 
 static void reservations_take_the_words_of_dnsmasq(void **state)
 {

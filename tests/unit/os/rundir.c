@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "kit/lock_holder.h"
+#include "kit/bystander.h"
 #include "os/rundir.h"
 
 static void the_folder_follows_from_the_user_and_the_session(void **state)
@@ -64,10 +64,10 @@ static void a_network_is_served_by_who_holds_its_lock(void **state)
 	assert_int_equal(mkdir(folder, 0700), 0);
 	assert_int_equal(rundir_path(base, "lab", "lock", lock, NULL), 0);
 	assert_int_equal(rundir_pid(base, "lab"), 0);
-	holder = lock_holder_start(lock);
+	holder = bystander_start_locking(lock);
 	assert_true(holder > 0);
 	assert_int_equal(rundir_pid(base, "lab"), holder);
-	lock_holder_stop(holder);
+	bystander_stop(holder);
 	assert_int_equal(rundir_pid(base, "lab"), 0);
 	unlink(lock);
 	rmdir(folder);

@@ -12,18 +12,17 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "kit/bystander.h"
 #include "os/socket.h"
 #include "os/tap.h"
 
@@ -254,27 +253,10 @@ static void a_descriptor_that_was_handed_over_is_made_ready(void **state)
 	close(fd);
 }
 
-/* A process with a network namespace of its own, until it is killed. */
-static pid_t other_namespace(void)
+static bool in_another_namespace(const void *what)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNET) < 0 || write(ready[1], "x", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	close(ready[1]);
-	return pid;
+	(void)what;
+	return unshare(CLONE_NEWNET) == 0;
 }
 
 static bool namespace_has(pid_t pid, const char *name)
@@ -303,7 +285,8 @@ static void a_tap_of_another_namespace_is_made_there_and_we_come_back(void **sta
 	pid_t pid;
 
 	NEEDS_A_TAP();
-	pid = other_namespace();
+	pid = bystander_start(in_another_namespace, NULL);
+	assert_true(pid > 0);
 	snprintf(number, sizeof(number), "%ld", (long)pid);
 	snprintf(path, sizeof(path), "/proc/%ld/ns/net", (long)pid);
 	assert_int_equal(stat("/proc/self/ns/net", &here), 0);
@@ -336,8 +319,7 @@ static void a_tap_of_another_namespace_is_made_there_and_we_come_back(void **sta
 		tap_close(&tap);
 		assert_false(namespace_has(pid, "gwt6"));
 	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	bystander_stop(pid);
 }
 
 int main(void)

@@ -10,15 +10,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "kit/bystander.h"
 #include "os/socket.h"
 #include "os/unix_listener.h"
 
@@ -105,28 +104,11 @@ static void what_is_open_can_be_used_and_what_is_closed_is_gone(void **state)
 	}
 }
 
-/* A process that serves the path until it is killed. */
-static pid_t other_server(int type)
+static bool serve(const void *what)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
+	static struct unix_listener listener;
 
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		struct unix_listener listener;
-
-		if (unix_listener_open(path, type, NULL, &listener, NULL) < 0 || write(ready[1], "x", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	close(ready[1]);
-	return pid;
+	return unix_listener_open(path, *(const int *)what, NULL, &listener, NULL) == 0;
 }
 
 static void a_served_path_is_refused_and_a_killed_ones_is_taken_over(void **state)
@@ -137,7 +119,7 @@ static void a_served_path_is_refused_and_a_killed_ones_is_taken_over(void **stat
 			struct unix_listener listener;
 			struct error error = {0};
 			char number[32];
-			pid_t pid = other_server(types[theirs]);
+			pid_t pid = bystander_start(serve, &types[theirs]);
 
 			assert_int_equal(unix_listener_open(path, types[ours], NULL, &listener, &error), -EADDRINUSE);
 			assert_non_null(strstr(error.text, "another process"));
@@ -146,8 +128,7 @@ static void a_served_path_is_refused_and_a_killed_ones_is_taken_over(void **stat
 			/* nobody knows who has bound a datagram socket */
 			assert_int_equal(strstr(error.text, number) != NULL, types[theirs] != SOCK_DGRAM);
 			assert_int_equal(entries(), 1);
-			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
+			bystander_stop(pid);
 			assert_int_equal(entries(), 1);
 			assert_int_equal(unix_listener_open(path, types[ours], NULL, &listener, &error), 0);
 			assert_int_equal(entries(), 1);
