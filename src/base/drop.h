@@ -152,6 +152,7 @@
 	X(VHOST_DESCRIPTORS,        "vhost-descriptors",        "a vhost-user message with too many or too few descriptors") \
 	X(VHOST_RING,               "vhost-ring",               "a vhost-user message about a ring that is not there, or whose size or place cannot be") \
 	X(VHOST_MEMORY,             "vhost-memory",             "memory regions that overlap, overflow or are not shared memory of their size") \
+	X(VHOST_LIMBO,              "vhost-limbo",              "descriptors that are not taken any more, since so many are kept that may never close") \
 	X(VHOST_EVENT,              "vhost-event",              "a kick, call or err descriptor that is no eventfd") \
 	X(VHOST_STUCK,              "vhost-stuck",              "the front end does not read its answers") \
 	X(VHOST_FAULT,              "vhost-fault",              "memory that went away while it was in use") \

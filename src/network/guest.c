@@ -71,6 +71,7 @@ static int guest_open(struct gw_guest *guest, const char *text, struct error *re
 	guest->setup = (struct endpoint_setup){.loop = guest->network->loop,
 					       .ethswitch = guest->network->ethswitch,
 					       .bell = &guest->network->bell,
+					       .limbo = &guest->network->limbo,
 					       .name = guest->name,
 					       .on_joined = guest_on_joined,
 					       .on_left = guest_on_left,

@@ -24,6 +24,7 @@
 #include "network/splice.h"
 #include "network/user.h"
 #include "os/bell.h"
+#include "os/limbo.h"
 
 enum network_limits {
 	NETWORK_NAME_BYTES = 64,
@@ -45,6 +46,7 @@ struct gw_network {
 	struct loop *loop;
 	struct ethswitch *ethswitch;
 	struct bell bell;
+	struct limbo limbo;
 	struct task rounds; /* of the switch */
 	struct lease_table *leases;
 	struct lease_file lease_file;

@@ -23,6 +23,9 @@ void handed_unmap(struct handed_memory *memory);
 /* For a handler of SIGBUS: empty pages in its place, so that the access that faulted can go on. 0 or negative errno. */
 int handed_empty(const struct handed_memory *memory);
 
+/* A socket of this machine? */
+bool handed_is_local(int fd);
+
 /* What tells another process: an eventfd, or a connected stream socket as User Mode Linux has them. Not a pipe, whose
  * reader could go between a look and a write, which is a signal to us. */
 struct handed_event {

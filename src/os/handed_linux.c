@@ -71,15 +71,15 @@ static bool handed_is_socket(int fd, int option, int wanted)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
 }
 
-/* Of this machine: the close() of another may wait for its far end (SO_LINGER). */
-static bool handed_is_stream(int fd)
+bool handed_is_local(int fd)
 {
-	return handed_is_socket(fd, SO_DOMAIN, AF_UNIX) && handed_is_socket(fd, SO_TYPE, SOCK_STREAM);
+	return handed_is_socket(fd, SO_DOMAIN, AF_UNIX);
 }
 
 int handed_event_out(const struct bell *bell, int fd, struct handed_event *ret_event)
 {
-	bool stream = handed_is_stream(fd);
+	/* the close() of one that is not local may wait for its far end */
+	bool stream = handed_is_local(fd) && handed_is_socket(fd, SO_TYPE, SOCK_STREAM);
 	int code = stream ? 0 : bell_check(bell, fd);
 
 	if (code == 0)

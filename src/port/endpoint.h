@@ -15,6 +15,7 @@
 #include "fabric/port.h"
 #include "loop/loop.h"
 #include "os/bell.h"
+#include "os/limbo.h"
 
 struct endpoint;
 
@@ -32,7 +33,8 @@ struct endpoint_setup {
 	struct loop *loop;
 	struct ethswitch *ethswitch;
 	struct bell *bell; /* opened by whom it is of use to */
-	const char *name;  /* its ports are called NAME, or NAME.1, NAME.2 … where there may be several */
+	struct limbo *limbo;
+	const char *name; /* its ports are called NAME, or NAME.1, NAME.2 … where there may be several */
 	/* A guest joined: called before its first frame, after the port is attached. Left: before it is detached, with the
 	 * reason for a person. The port and its counters are the endpoint's and go after on_left. */
 	void (*on_joined)(void *owner, struct endpoint *endpoint, struct port *port);

@@ -36,13 +36,18 @@ static void vhost_close(int *fd)
 	*fd = -1;
 }
 
-/* The message's only descriptor, or -1; it is the caller's from now on. */
-static int vhost_take(struct vhost_exchange *exchange)
+/* The message's only descriptor, or -1. */
+static int vhost_only(const struct vhost_exchange *exchange)
 {
-	int fd = exchange->descriptor_count > 0 ? exchange->descriptors[0] : -1;
+	return exchange->descriptor_count > 0 ? exchange->descriptors[0] : -1;
+}
 
-	exchange->descriptors[0] = -1;
-	return fd;
+/* It is somebody else's now if the request was done. */
+static enum drop_reason vhost_taken(struct vhost_exchange *exchange, enum drop_reason reason)
+{
+	if (reason == DROP_NONE)
+		exchange->descriptors[0] = -1;
+	return reason;
 }
 
 /* ---- the dirty log ---- */
@@ -350,21 +355,21 @@ static enum drop_reason vhost_set_vring_kick(struct vhost_device *device, struct
 {
 	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.number & VHOST_RING_MASK);
 
-	return ring ? vhost_ring_set_kick(ring, vhost_take(exchange)) : DROP_VHOST_RING;
+	return ring ? vhost_taken(exchange, vhost_ring_set_kick(ring, vhost_only(exchange))) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_set_vring_call(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.number & VHOST_RING_MASK);
 
-	return ring ? vhost_ring_set_call(ring, vhost_take(exchange)) : DROP_VHOST_RING;
+	return ring ? vhost_taken(exchange, vhost_ring_set_call(ring, vhost_only(exchange))) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_set_vring_err(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	struct vhost_ring *ring = vhost_device_ring(device, exchange->payload.number & VHOST_RING_MASK);
 
-	return ring ? vhost_ring_set_err(ring, vhost_take(exchange)) : DROP_VHOST_RING;
+	return ring ? vhost_taken(exchange, vhost_ring_set_err(ring, vhost_only(exchange))) : DROP_VHOST_RING;
 }
 
 static enum drop_reason vhost_set_vring_enable(struct vhost_device *device, struct vhost_exchange *exchange)
@@ -404,8 +409,11 @@ static enum drop_reason vhost_net_set_mtu(struct vhost_device *device, struct vh
 static enum drop_reason vhost_set_backend_req_fd(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	vhost_close(&device->backend);
-	device->backend = vhost_take(exchange);
-	return DROP_NONE;
+	/* kept for the front end's sake alone, and not what could not be closed again */
+	if (!handed_is_local(vhost_only(exchange)))
+		return DROP_NONE;
+	device->backend = vhost_only(exchange);
+	return vhost_taken(exchange, DROP_NONE);
 }
 
 /* struct virtio_net_config (virtio 1.2, 5.1.4): the address is the front end's own to choose. */

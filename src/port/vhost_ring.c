@@ -140,18 +140,14 @@ uint32_t vhost_ring_take_base(struct vhost_ring *ring)
 enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd)
 {
 	/* a ring without one would have to be polled */
-	if (fd < 0 || handed_event_in(ring->bell, fd) < 0) {
-		vhost_ring_close(&fd);
+	if (fd < 0 || handed_event_in(ring->bell, fd) < 0)
 		return DROP_VHOST_EVENT;
-	}
 	vhost_ring_forget_kick(ring);
-	ring->kick = fd;
 	watch_init(&ring->watch, fd, vhost_ring_on_kick, ring);
 	/* By edge: an eventfd that counts down by one (EFD_SEMAPHORE) stays readable for ever. */
-	if (loop_watch(ring->loop, &ring->watch, LOOP_READ | LOOP_EDGE) < 0) {
-		vhost_ring_close(&ring->kick);
+	if (loop_watch(ring->loop, &ring->watch, LOOP_READ | LOOP_EDGE) < 0)
 		return DROP_VHOST_EVENT;
-	}
+	ring->kick = fd;
 	return DROP_NONE;
 }
 
@@ -159,10 +155,8 @@ static enum drop_reason vhost_ring_set_event(const struct vhost_ring *ring, stru
 {
 	struct handed_event event = {.fd = -1};
 
-	if (fd >= 0 && handed_event_out(ring->bell, fd, &event) < 0) {
-		vhost_ring_close(&fd);
+	if (fd >= 0 && handed_event_out(ring->bell, fd, &event) < 0)
 		return DROP_VHOST_EVENT;
-	}
 	vhost_ring_close(&to->fd);
 	*to = event;
 	return DROP_NONE;

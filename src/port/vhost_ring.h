@@ -53,7 +53,7 @@ enum drop_reason vhost_ring_set_size(struct vhost_ring *ring, uint32_t size);
 /* Also while it runs, when logging begins or ends. */
 enum drop_reason vhost_ring_set_address(struct vhost_ring *ring, const struct vhost_address *address);
 enum drop_reason vhost_ring_set_base(struct vhost_ring *ring, uint32_t base);
-/* The ring's from now on, or closed. */
+/* The descriptor, or -1 for none, is the ring's from now on if it was done. */
 enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd);
 enum drop_reason vhost_ring_set_call(struct vhost_ring *ring, int fd);
 enum drop_reason vhost_ring_set_err(struct vhost_ring *ring, int fd);

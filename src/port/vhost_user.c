@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "fabric/ethswitch.h"
 #include "os/bell.h"
+#include "os/limbo.h"
 #include "port/doorway.h"
 #include "port/kinds.h"
 #include "port/vhost_device.h"
@@ -57,13 +58,27 @@ static struct vhost_guest *vhost_guest_of(struct vhost_device *device)
 
 /* ---- leaving ---- */
 
+/* One that may be anything. */
+static void vhost_guest_close(struct vhost_guest *guest, int fd)
+{
+	const struct endpoint_setup *setup = guest->user->endpoint.setup;
+	bool full = limbo_is_full(setup->limbo);
+
+	limbo_close(setup->limbo, fd);
+	if (!full && limbo_is_full(setup->limbo) && setup->on_notice)
+		setup->on_notice(
+			setup->owner, &guest->user->endpoint,
+			"so many descriptors came that may never close, and are kept therefore, that no more are "
+			"taken: vhost-user guests cannot join any more before a restart");
+}
+
 static void vhost_guest_close_descriptors(struct vhost_guest *guest)
 {
 	struct vhost_exchange *exchange = &guest->exchange;
 
 	for (uint32_t i = 0; i < exchange->descriptor_count; i++) {
 		if (exchange->descriptors[i] >= 0)
-			close(exchange->descriptors[i]);
+			vhost_guest_close(guest, exchange->descriptors[i]);
 	}
 	exchange->descriptor_count = 0;
 }
@@ -168,25 +183,27 @@ static bool vhost_guest_keep(struct vhost_guest *guest, const struct msghdr *mes
 				exchange->descriptors[exchange->descriptor_count++] = fd;
 				continue;
 			}
-			close(fd);
+			vhost_guest_close(guest, fd);
 			fits = false;
 		}
 	}
 	return fits;
 }
 
-/* As many bytes as the message still lacks. 0: the far end closed; -EAGAIN. */
+/* As many bytes as the message still lacks. 0: the far end closed; -EAGAIN. Descriptors without room to come to are let go
+ * by the kernel. */
 static ssize_t vhost_guest_receive(struct vhost_guest *guest, void *to, size_t bytes, bool *ret_fits)
 {
 	union {
 		struct cmsghdr align;
 		uint8_t bytes[CMSG_SPACE(VHOST_DESCRIPTORS_TAKEN * sizeof(int))];
 	} control;
+	const struct limbo *limbo = guest->user->endpoint.setup->limbo;
 	struct iovec piece = {to, bytes};
 	struct msghdr message = {.msg_iov = &piece,
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control)};
+				 .msg_controllen = limbo_is_full(limbo) ? 0 : sizeof(control)};
 	ssize_t got = recvmsg(guest->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	*ret_fits = got < 0 || vhost_guest_keep(guest, &message);
@@ -212,7 +229,7 @@ static int vhost_guest_step(struct vhost_guest *guest, const char **ret_reason)
 	}
 	guest->have += (uint32_t)got;
 	if (!fits)
-		reason = DROP_VHOST_DESCRIPTORS;
+		reason = limbo_is_full(guest->user->endpoint.setup->limbo) ? DROP_VHOST_LIMBO : DROP_VHOST_DESCRIPTORS;
 	else if (guest->have == VHOST_HEADER_BYTES)
 		reason = vhost_header_check(&exchange->header);
 	if (reason == DROP_NONE && guest->have >= VHOST_HEADER_BYTES &&

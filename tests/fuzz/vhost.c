@@ -84,6 +84,7 @@ static struct bed *bed_new(void)
 {
 	static struct bed bed;
 	static struct bell bell;
+	static struct limbo limbo;
 	struct ethswitch_config config = {.mtu_bytes = 1500};
 
 	if (bed.loop)
@@ -94,6 +95,7 @@ static struct bed *bed_new(void)
 	bed.setup = (struct endpoint_setup){.loop = bed.loop,
 					    .ethswitch = bed.ethswitch,
 					    .bell = &bell,
+					    .limbo = &limbo,
 					    .name = "g",
 					    .on_joined = bed_on_joined,
 					    .on_left = bed_on_left,

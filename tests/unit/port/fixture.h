@@ -45,6 +45,7 @@ struct fixture {
 	uint64_t now_us;
 	struct ethswitch *ethswitch;
 	struct endpoint_setup setup;
+	struct limbo limbo;
 	struct endpoint *endpoint;
 	struct probe probe;
 	char dir[64];
@@ -162,6 +163,7 @@ static inline struct fixture *fixture_new_mtu(uint32_t mtu_bytes, size_t blocks)
 		.loop = fixture->loop,
 		.ethswitch = fixture->ethswitch,
 		.bell = &bell,
+		.limbo = &fixture->limbo,
 		.name = "g",
 		.on_joined = fixture_on_joined,
 		.on_left = fixture_on_left,
