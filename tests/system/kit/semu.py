@@ -89,12 +89,12 @@ class Semu:
         return up
 
     def ask(self, command, seconds=30):
-        """(what the command printed, its exit status)."""
+        """(what the command printed, its exit status), without what a kernel on a busy machine says in between."""
         self.type(command + '; echo "<$?>"\n')
         self.expect(r'<\$\?>"\s*\n', 30)
         end = self.expect(r"(?s)^(.*?)<(\d+)>\n", seconds)
         self.expect(PROMPT, 30)
-        return end.group(1), int(end.group(2))
+        return re.sub(r"(?m)^\[ *\d+\.\d+\] .*\n", "", end.group(1)), int(end.group(2))
 
     def do(self, command, seconds=30):
         """What it printed; it must succeed."""
