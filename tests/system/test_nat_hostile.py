@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# runs alone
+# takes long
 """Guests that lie to uplink=user: each lie has its own drop reason or answer, costs no memory, and harms nobody else.
 
 The topology is kit/far.py's. The liar is a guest of a few lines at the stream socket, so that every byte is the test's."""
@@ -342,7 +342,7 @@ def test_a_flood_of_syns_keeps_nobody_else_from_connecting(far, closing, move):
 
 # ---- as fast as they are taken ----
 
-FRAMES = 200000 if SANITIZED else 10000000
+FRAMES = 200000 if SANITIZED else 10000000 if os.environ.get("FULL") else 3000000
 WARM_UP = FRAMES // 20  # pools are touched as they are used, and stay so
 MIB = 1 << 20
 
@@ -380,7 +380,7 @@ def test_millions_of_lies_cost_no_memory_and_hold_nobody_up(far, crowd, hostile)
         friend.process.stdin.flush()
         assert friend.stdout.readline() == "echoed 50, 0 again\n"
         slowest = max(slowest, time.monotonic() - asked)
-        assert time.monotonic() - began < 180, far.drops()
+        assert time.monotonic() - began < 400, far.drops()
         time.sleep(0.05)
     said = liar.stdout.read().split()
     print(f"{' '.join(said)} in {time.monotonic() - began:.1f} s, {seconds_used(far) - used:.1f} of guestwire's; "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# runs alone
+# takes long
 """Many flows through uplink=user: thousands at once, thousands one after the other, and more than the table holds.
 
 The topology is kit/far.py's: the box asks, the world echoes, 64 bytes of each connection's own. What ends is told at both
