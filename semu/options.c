@@ -32,27 +32,29 @@ static const struct option LONG[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static const char HELP[] =
-	"semu -k Image [options]: a RISC-V machine that boots Linux\n"
-	"\n"
-	"  -k, --kernel FILE      a RISC-V Linux Image\n"
-	"  -i, --initrd FILE      an initramfs\n"
-	"  -d, --disk FILE        a disk image: the guest's /dev/vda\n"
-	"  -n, --netdev WORDS     user | tap | network=NAME | none [,key=value…]: a network card and where it leads;\n"
-	"                         again for another card; user without any\n"
-	"  -a, --append TEXT      the kernel's arguments\n"
-	"  -c, --smp N            harts, 1 to 32 (1)\n"
-	"  -m, --memory SIZE      512M, 2G (512M)\n"
-	"  -M, --machine KIND     rv64 or rv32 (what the kernel is made for)\n"
-	"  -b, --dtb FILE         a device tree; one is made without\n"
-	"  -H, --headless         accepted: there is no display\n"
-	"  -v, --verbose          say what the machine is made of, and what it did\n"
-	"  -h, --help             this text\n"
-	"      --version          the version\n"
-	"\n"
-	"Ctrl-a x quits, Ctrl-a h helps. Exit status: 0 the guest powered off, or Ctrl-a x; 1 it could not be "
-	"started;\n"
-	"2 wrong words; 3 the guest's system failed (a kernel panic). semu(1) has it all.\n";
+static const char HELP[] = "semu -k Image [options]: a RISC-V machine that boots Linux\n"
+			   "\n"
+			   "  -k, --kernel FILE      a RISC-V Linux Image\n"
+			   "  -i, --initrd FILE      an initramfs\n"
+			   "  -d, --disk FILE        a disk image: the guest's /dev/vda\n"
+			   "  -n, --netdev WORDS     a network card and where it leads: user, tap, none or\n"
+			   "                         network=NAME, then ,key=value as in\n"
+			   "                         user,hostfwd=tcp::2222-:22; again for another card;\n"
+			   "                         without it one card with user\n"
+			   "  -a, --append TEXT      the kernel's arguments\n"
+			   "  -c, --smp N            harts, 1 to 32 (1)\n"
+			   "  -m, --memory SIZE      512M, 2G (512M)\n"
+			   "  -M, --machine KIND     rv64 or rv32 (what the kernel is made for)\n"
+			   "  -b, --dtb FILE         a device tree; one is made without\n"
+			   "  -H, --headless         accepted: there is no display\n"
+			   "  -v, --verbose          say what the machine is made of, and what it did\n"
+			   "  -h, --help             this text\n"
+			   "      --version          the version\n"
+			   "\n"
+			   "Ctrl-a x quits, Ctrl-a h helps. Exit status: 0 the guest powered off, or\n"
+			   "Ctrl-a x; 1 it could not be started; 2 wrong words; 3 the guest's system failed\n"
+			   "(a kernel panic). semu(1) has it all; scripts/guest of guestwire's sources makes\n"
+			   "a guest to begin with.\n";
 
 const char *options_help(void)
 {

@@ -90,6 +90,18 @@ static void what_is_not_said_is_left_open(void **state)
 	assert_int_equal(options.wish, OPTIONS_VERSION);
 }
 
+static void the_help_fits_a_terminal(void **state)
+{
+	size_t length;
+
+	(void)state;
+	for (const char *line = options_help(); *line; line += length + (line[length] == '\n')) {
+		length = strcspn(line, "\n");
+		if (length > 80)
+			fail_msg("%zu columns: %.*s", length, (int)length, line);
+	}
+}
+
 static void wrong_words_get_one_line(void **state)
 {
 	static const struct {
@@ -148,7 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_word_is_understood),      cmocka_unit_test(long_names_are_the_same),
 		cmocka_unit_test(what_is_not_said_is_left_open), cmocka_unit_test(wrong_words_get_one_line),
-		cmocka_unit_test(there_are_only_so_many_cards),
+		cmocka_unit_test(the_help_fits_a_terminal),      cmocka_unit_test(there_are_only_so_many_cards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
