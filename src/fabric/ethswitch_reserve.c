@@ -150,7 +150,7 @@ static void ethswitch_commit_direct(struct ethswitch *ethswitch, struct port *fr
 	if (observer && observer->on_to_guest)
 		observer->on_to_guest(observer->owner, port, frame);
 	delivery_mark(ethswitch, port);
-	port->ops->commit(port, room, frame->length, &frame->offload);
+	port->ops->commit(port, room, frame);
 }
 
 void ethswitch_commit(struct port *from, struct room *room, const void *head, uint32_t bytes,

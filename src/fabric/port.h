@@ -88,8 +88,9 @@ struct port_ops {
 	/* NULL: the switch lends a pool frame. At least `least` bytes, at most `wanted`: 0; -EAGAIN: none now, the
 	 * producer may wait (port_wait) for the queue that was filled in, even so; -EMSGSIZE: never that much. */
 	int (*reserve)(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room);
-	/* `bytes` <= room->bytes are filled; the rest goes back untouched. The far end is told at flush(). */
-	void (*commit)(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload);
+	/* frame->length <= room->bytes are filled, and are this frame, which the switch has parsed; the rest goes back
+	 * untouched. The far end is told at flush(). */
+	void (*commit)(struct port *port, struct room *room, const struct frame *frame);
 	void (*cancel)(struct port *port, struct room *room);
 	/* NULL: there is nothing to tell. For show; `ret_status` comes zeroed. */
 	void (*look)(const struct port *port, struct port_status *ret_status);

@@ -143,18 +143,18 @@ static struct gw_room inprocess_room(const struct room *room)
 }
 
 /* Also after gw_port_free(): the room was lent before it. */
-static void inprocess_commit(struct port *base, struct room *room, uint32_t bytes, const struct offload *offload)
+static void inprocess_commit(struct port *base, struct room *room, const struct frame *frame)
 {
 	struct gw_port *port = container_of(base, struct gw_port, port);
-	struct gw_offload same = offload_show(offload);
+	struct gw_offload same = offload_show(&frame->offload);
 	struct gw_room lent = inprocess_room(room);
 
 	if (port->freed)
 		return;
-	inprocess_count(port, bytes);
+	inprocess_count(port, frame->length);
 	port->written = true;
 	port->network->calling++;
-	port->config.commit(port->config.owner, &lent, bytes, &same);
+	port->config.commit(port->config.owner, &lent, frame->length, &same);
 	port->network->calling--;
 }
 
@@ -192,7 +192,7 @@ static void inprocess_write(struct gw_port *port, const struct frame *frame)
 		room_write(&room, offset, frame->body[i].iov_base, frame->body[i].iov_len);
 		offset += (uint32_t)frame->body[i].iov_len;
 	}
-	inprocess_commit(&port->port, &room, frame->length, &frame->offload);
+	inprocess_commit(&port->port, &room, frame);
 }
 
 static void inprocess_queue(struct port *base, const struct frame *frame)

@@ -62,7 +62,7 @@ void virtnet_serve_all(struct virtnet *virtnet);
 void virtnet_queue(struct port *port, const struct frame *frame);
 void virtnet_flush(struct port *port);
 int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room);
-void virtnet_commit(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload);
+void virtnet_commit(struct port *port, struct room *room, const struct frame *frame);
 void virtnet_cancel(struct port *port, struct room *room);
 
 /* The pair that a conversation is in. False: no ring to the guest is used. */

@@ -175,18 +175,17 @@ int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t w
 	return 0;
 }
 
-void virtnet_commit(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload)
+void virtnet_commit(struct port *port, struct room *room, const struct frame *frame)
 {
 	struct virtnet *virtnet = virtnet_of(port);
 	const struct ring_room *lent = &virtnet->scratch->room;
-	struct frame frame = {.length = bytes, .offload = *offload};
 	uint8_t header[VNET_HEADER_BYTES];
 
 	(void)room;
-	virtnet_header(virtnet, &frame, header);
+	virtnet_header(virtnet, frame, header);
 	pieces_write(lent->pieces, lent->piece_count, 0, header, sizeof(header));
-	virtnet_commit_in(virtnet, virtnet_to_guest(virtnet->lent), VNET_HEADER_BYTES + bytes);
-	virtnet_count(virtnet, bytes);
+	virtnet_commit_in(virtnet, virtnet_to_guest(virtnet->lent), VNET_HEADER_BYTES + frame->length);
+	virtnet_count(virtnet, frame->length);
 }
 
 void virtnet_cancel(struct port *port, struct room *room)

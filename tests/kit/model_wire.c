@@ -212,15 +212,15 @@ static int port_reserve(struct port *port, uint32_t flow, uint32_t least, uint32
 	return 0;
 }
 
-static void port_commit(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload)
+static void port_commit(struct port *port, struct room *room, const struct frame *frame)
 {
 	struct model_wire *wire = wire_of(port);
-	struct frame frame;
+	struct frame written;
 
 	(void)room;
-	frame_init(&frame, wire->room_bytes, bytes);
-	frame.offload = *offload;
-	wire_fly(wire, &frame, false);
+	frame_init(&written, wire->room_bytes, frame->length);
+	written.offload = frame->offload;
+	wire_fly(wire, &written, false);
 }
 
 static void port_cancel(struct port *port, struct room *room)

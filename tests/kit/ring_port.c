@@ -253,14 +253,14 @@ static int ring_port_reserve(struct port *port, uint32_t flow, uint32_t least, u
 	return 0;
 }
 
-static void ring_port_commit(struct port *port, struct room *room, uint32_t bytes, const struct offload *offload)
+static void ring_port_commit(struct port *port, struct room *room, const struct frame *frame)
 {
 	struct ring_port *ring_port = container_of(port, struct ring_port, port);
 
-	if (!ring_port->is_lent || bytes > room->bytes)
+	if (!ring_port->is_lent || frame->length > room->bytes)
 		set_wrong(ring_port, "more was committed than lent");
 	ring_port->is_lent = false;
-	commit_room(ring_port, bytes, offload);
+	commit_room(ring_port, frame->length, &frame->offload);
 }
 
 static void ring_port_cancel(struct port *port, struct room *room)

@@ -30,12 +30,12 @@ static int lend(struct port *port, uint32_t flow, uint32_t least, uint32_t wante
 	return 0;
 }
 
-static void take(struct port *port, struct room *room, uint32_t count, const struct offload *offload)
+static void take(struct port *port, struct room *room, const struct frame *frame)
 {
 	(void)port;
-	assert_true(count <= room->bytes);
-	lender.committed = count;
-	lender.offload = *offload;
+	assert_true(frame->length <= room->bytes && frame->layout.l3 > 0);
+	lender.committed = frame->length;
+	lender.offload = frame->offload;
 }
 
 static void leave(struct port *port, struct room *room)

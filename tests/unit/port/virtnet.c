@@ -77,6 +77,8 @@ static const struct virtnet_owner owner = {
 	.on_returned = on_returned,
 };
 
+static const struct virtnet_owner silent = {.call = on_call, .on_broken = on_broken};
+
 static void bed_start(struct bed *bed, uint32_t ring)
 {
 	struct ring_setup setup;
@@ -207,7 +209,6 @@ static void look_and_offer(struct bed *bed, const sigset_t *moments)
 
 static void no_telling_of_room_is_lost(void **state)
 {
-	static const struct virtnet_owner silent = {.call = on_call, .on_broken = on_broken};
 	const struct sigaction action = {.sa_handler = on_moment, .sa_flags = SA_RESTART};
 	const struct itimerval often = {{0, TOLD_EVERY_US}, {0, TOLD_EVERY_US}}, never = {{0, 0}, {0, 0}};
 	struct sigaction before;
@@ -250,12 +251,40 @@ static void a_guest_is_away_while_no_ring_from_it_runs(void **state)
 	bed_done(&bed);
 }
 
+/* As one that is pushed: the port is told what the switch found (virtio 1.2, 5.1.6.4.1). */
+static void a_segment_in_lent_room_says_how_long_its_headers_are(void **state)
+{
+	const struct frame frame = {.length = 100,
+				    .offload = {.csum = CSUM_PARTIAL, .gso = GSO_TCP4, .segment_bytes = 40},
+				    .layout = {.l3 = 14, .l4 = 34, .payload = 54}};
+	uint8_t bytes[VIRTIO_NET_HEADER_BYTES + 100];
+	struct virtio_net header;
+	struct room room;
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed, false, false);
+	bed.virtnet.owner = &silent;
+	bed_start(&bed, TO_GUEST);
+	assert_true(ring_driver_offer_room(&bed.drivers[TO_GUEST], sizeof(bytes), 1) >= 0);
+	ring_driver_publish(&bed.drivers[TO_GUEST]);
+	assert_int_equal(bed.virtnet.port.ops->reserve(&bed.virtnet.port, 0, 100, 100, &room), 0);
+	bed.virtnet.port.ops->commit(&bed.virtnet.port, &room, &frame);
+	bed.virtnet.port.ops->flush(&bed.virtnet.port);
+	assert_int_equal(ring_driver_receive(&bed.drivers[TO_GUEST], bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(virtio_net_read(bytes, &header), DROP_NONE);
+	assert_int_equal(header.gso, VIRTIO_NET_GSO_TCP4);
+	assert_int_equal(header.header_bytes, 54);
+	bed_done(&bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_is_told_of_what_stands_there_already),
 		cmocka_unit_test(no_telling_of_room_is_lost),
 		cmocka_unit_test(a_guest_is_away_while_no_ring_from_it_runs),
+		cmocka_unit_test(a_segment_in_lent_room_says_how_long_its_headers_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
