@@ -11,36 +11,9 @@
 
 struct virtnet_batch {
 	uint32_t chains;
+	uint32_t pieces, bytes; /* of the chains */
 	uint32_t frames;
-	uint32_t pieces;
-	uint32_t bytes;
 };
-
-/* A chain that was taken as a frame, or dropped by name. */
-static void virtnet_add(struct virtnet *virtnet, struct virtnet_batch *batch, struct iovec *pieces, uint32_t count,
-			uint32_t bytes)
-{
-	struct virtnet_scratch *scratch = virtnet->scratch;
-	struct frame *frame = &scratch->frames[batch->frames];
-	uint8_t *head = scratch->heads[batch->frames];
-	uint8_t header[VNET_HEADER_BYTES];
-	struct offload offload;
-	enum drop_reason reason;
-
-	pieces_read(pieces, count, 0, header, sizeof(header));
-	reason = vnet_header_read(header, &offload);
-	if (reason != DROP_NONE) {
-		port_drop(&virtnet->port, reason, NULL);
-		return;
-	}
-	*frame = (struct frame){.head = head, .length = bytes - VNET_HEADER_BYTES, .offload = offload};
-	frame->head_bytes = (uint32_t)pieces_read(pieces, count, VNET_HEADER_BYTES, head, FRAME_HEAD_BYTES);
-	frame->body_pieces = pieces_skip(pieces, count, VNET_HEADER_BYTES + frame->head_bytes);
-	frame->body = pieces;
-	batch->frames++;
-	batch->pieces += frame->body_pieces;
-	batch->bytes += bytes;
-}
 
 /* False when there is no more for now. */
 static bool virtnet_take_one(struct virtnet *virtnet, struct virtnet_ring *ring, struct virtnet_batch *batch)
@@ -54,12 +27,53 @@ static bool virtnet_take_one(struct virtnet *virtnet, struct virtnet_ring *ring,
 		ring_break(&ring->ring, DROP_RING_HEADER);
 		return false;
 	}
+	pieces_fetch(pieces);
 	batch->chains++;
-	if (ring->on)
-		virtnet_add(virtnet, batch, pieces, chain->readable_pieces, chain->readable_bytes);
-	else
-		port_drop(&virtnet->port, DROP_RING_OFF, NULL);
+	batch->pieces += chain->readable_pieces;
+	batch->bytes += chain->readable_bytes;
 	return true;
+}
+
+/* A chain that was taken as a frame, or dropped by name. */
+static void virtnet_read_one(struct virtnet *virtnet, struct virtnet_batch *batch, struct iovec *pieces,
+			     const struct ring_chain *chain)
+{
+	struct virtnet_scratch *scratch = virtnet->scratch;
+	struct frame *frame = &scratch->frames[batch->frames];
+	uint8_t *head = scratch->heads[batch->frames];
+	uint32_t bytes = chain->readable_bytes, most = sizeof(scratch->heads[0]);
+	struct offload offload;
+	enum drop_reason reason;
+
+	bytes = (uint32_t)pieces_read(pieces, chain->readable_pieces, 0, head, bytes < most ? bytes : most);
+	reason = vnet_header_read(head, &offload);
+	if (reason != DROP_NONE) {
+		port_drop(&virtnet->port, reason, NULL);
+		return;
+	}
+	*frame = (struct frame){
+		.head = head + VNET_HEADER_BYTES,
+		.head_bytes = bytes - VNET_HEADER_BYTES,
+		.length = chain->readable_bytes - VNET_HEADER_BYTES,
+		.offload = offload,
+		.body = pieces,
+		.body_pieces = pieces_skip(pieces, chain->readable_pieces, bytes),
+	};
+	batch->frames++;
+}
+
+static void virtnet_read_all(struct virtnet *virtnet, const struct virtnet_ring *ring, struct virtnet_batch *batch)
+{
+	struct virtnet_scratch *scratch = virtnet->scratch;
+	struct iovec *pieces = scratch->pieces;
+
+	for (uint32_t i = 0; i < batch->chains; i++) {
+		if (ring->on)
+			virtnet_read_one(virtnet, batch, pieces, &scratch->chains[i]);
+		else
+			port_drop(&virtnet->port, DROP_RING_OFF, NULL);
+		pieces += scratch->chains[i].readable_pieces;
+	}
 }
 
 static void virtnet_hear(struct virtnet *virtnet, uint32_t flow, uint32_t pair, uint64_t now_us)
@@ -106,6 +120,7 @@ static bool virtnet_serve(struct virtnet *virtnet, uint32_t pair, struct virtnet
 	while (more && batch.chains < budget->chains && batch.bytes < budget->bytes &&
 	       batch.pieces + RING_PIECES_MAX <= VIRTNET_PIECES)
 		more = virtnet_take_one(virtnet, ring, &batch);
+	virtnet_read_all(virtnet, ring, &batch);
 	budget->chains -= batch.chains;
 	budget->bytes -= batch.bytes < budget->bytes ? batch.bytes : budget->bytes;
 	if (batch.frames > 0) {

@@ -12,6 +12,7 @@
 #include "fabric/frame.h"
 #include "fabric/port.h"
 #include "port/virtnet.h"
+#include "port/vnet_header.h"
 #include "virtio/ring.h"
 
 /* A batch, and the one room that is out. */
@@ -19,7 +20,7 @@ struct virtnet_scratch {
 	struct iovec pieces[VIRTNET_PIECES];
 	struct ring_chain chains[PORT_TURN_FRAMES];
 	struct frame frames[PORT_TURN_FRAMES];
-	uint8_t heads[PORT_TURN_FRAMES][FRAME_HEAD_BYTES];
+	uint8_t heads[PORT_TURN_FRAMES][VNET_HEADER_BYTES + FRAME_HEAD_BYTES];
 	struct ring_room room;
 	struct iovec lent[RING_PIECES_MAX];
 };

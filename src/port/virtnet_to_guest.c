@@ -65,11 +65,9 @@ static void virtnet_count(struct virtnet *virtnet, uint32_t bytes)
 /* A guest that did not ask for checksums is not told that they are right: some believe it and send the frame on. */
 static void virtnet_header(const struct virtnet *virtnet, const struct frame *frame, uint8_t *ret_header)
 {
-	struct frame plain = *frame;
+	bool untold = !virtnet->port.accepts.csum && frame->offload.csum == CSUM_VERIFIED;
 
-	if (!virtnet->port.accepts.csum && plain.offload.csum == CSUM_VERIFIED)
-		plain.offload.csum = CSUM_UNKNOWN;
-	vnet_header_write(&plain, ret_header);
+	vnet_header_write_as(frame, untold ? CSUM_UNKNOWN : frame->offload.csum, ret_header);
 }
 
 /* 0, -EAGAIN, -EMSGSIZE, -EPIPE. */

@@ -57,12 +57,12 @@ enum drop_reason vnet_header_read(const uint8_t header[VNET_HEADER_BYTES], struc
 	return DROP_NONE;
 }
 
-void vnet_header_write(const struct frame *frame, uint8_t ret_header[VNET_HEADER_BYTES])
+void vnet_header_write_as(const struct frame *frame, enum csum_state csum, uint8_t ret_header[VNET_HEADER_BYTES])
 {
 	const struct offload *offload = &frame->offload;
 	struct virtio_net plain = {
-		.needs_csum = offload->csum == CSUM_PARTIAL,
-		.data_valid = offload->csum == CSUM_VERIFIED,
+		.needs_csum = csum == CSUM_PARTIAL,
+		.data_valid = csum == CSUM_VERIFIED,
 		.gso = vnet_gso_of(offload->gso),
 	};
 
@@ -76,4 +76,9 @@ void vnet_header_write(const struct frame *frame, uint8_t ret_header[VNET_HEADER
 		plain.segment_bytes = offload->segment_bytes;
 	}
 	virtio_net_write(&plain, ret_header);
+}
+
+void vnet_header_write(const struct frame *frame, uint8_t ret_header[VNET_HEADER_BYTES])
+{
+	vnet_header_write_as(frame, frame->offload.csum, ret_header);
 }

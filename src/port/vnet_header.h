@@ -16,5 +16,7 @@ enum { VNET_HEADER_BYTES = 12 };
 enum drop_reason vnet_header_read(const uint8_t header[VNET_HEADER_BYTES], struct offload *ret_offload);
 /* `frame` was parsed: the length of its headers comes from its layout. */
 void vnet_header_write(const struct frame *frame, uint8_t ret_header[VNET_HEADER_BYTES]);
+/* The same of a checksum in another state than the frame says. */
+void vnet_header_write_as(const struct frame *frame, enum csum_state csum, uint8_t ret_header[VNET_HEADER_BYTES]);
 
 #endif

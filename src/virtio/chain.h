@@ -29,6 +29,15 @@ struct chain_entry {
 	bool writable;
 };
 
+/* The first bytes of a buffer will be written soon: asks the cache for them, if they are the guest's memory at all. */
+static inline void chain_fetch(struct memory *memory, uint64_t address)
+{
+	const uint8_t *at = memory_at(memory, address, 1);
+
+	if (at)
+		__builtin_prefetch(at, 1);
+}
+
 enum drop_reason chain_add(struct chain *chain, const struct chain_entry *entry);
 /* The indirect table that an entry names: its descriptors, 16 bytes each in both layouts, and how many. */
 enum drop_reason chain_table(struct chain *chain, const struct chain_entry *entry, const void **ret_table,

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes, so that a number may stand at any address and cannot be taken for one of the host's. */
 struct le16 {
@@ -28,9 +29,16 @@ static inline struct le16 le16_from(uint16_t value)
 	return (struct le16){{(uint8_t)value, (uint8_t)(value >> 8)}};
 }
 
+/* The values by a copy: of bytes that are put together one by one, and came in a structure, compilers make shifts, 45
+ * instructions for one descriptor. */
+enum { LAYOUT_IS_HOSTS = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ };
+
 static inline uint16_t le16_value(struct le16 number)
 {
-	return (uint16_t)(number.byte[0] | number.byte[1] << 8);
+	uint16_t raw;
+
+	memcpy(&raw, &number, sizeof(raw));
+	return LAYOUT_IS_HOSTS ? raw : __builtin_bswap16(raw);
 }
 
 static inline struct le32 le32_from(uint32_t value)
@@ -40,8 +48,10 @@ static inline struct le32 le32_from(uint32_t value)
 
 static inline uint32_t le32_value(struct le32 number)
 {
-	return (uint32_t)number.byte[0] | (uint32_t)number.byte[1] << 8 | (uint32_t)number.byte[2] << 16 |
-	       (uint32_t)number.byte[3] << 24;
+	uint32_t raw;
+
+	memcpy(&raw, &number, sizeof(raw));
+	return LAYOUT_IS_HOSTS ? raw : __builtin_bswap32(raw);
 }
 
 static inline struct le64 le64_from(uint64_t value)
@@ -53,13 +63,12 @@ static inline struct le64 le64_from(uint64_t value)
 			      high.byte[2], high.byte[3]}};
 }
 
-/* In two halves: of a loop the compiler makes no single load. */
 static inline uint64_t le64_value(struct le64 number)
 {
-	struct le32 low = {{number.byte[0], number.byte[1], number.byte[2], number.byte[3]}};
-	struct le32 high = {{number.byte[4], number.byte[5], number.byte[6], number.byte[7]}};
+	uint64_t raw;
 
-	return le32_value(low) | (uint64_t)le32_value(high) << 32;
+	memcpy(&raw, &number, sizeof(raw));
+	return LAYOUT_IS_HOSTS ? raw : __builtin_bswap64(raw);
 }
 
 /* A 16-bit number that both sides touch at once. */
@@ -69,12 +78,7 @@ struct shared16 {
 
 static inline uint16_t shared16_swap(uint16_t raw)
 {
-	union {
-		uint16_t raw;
-		struct le16 number;
-	} both = {.raw = raw};
-
-	return le16_value(both.number);
+	return LAYOUT_IS_HOSTS ? raw : __builtin_bswap16(raw);
 }
 
 static inline uint16_t shared16_load(struct shared16 *number, memory_order order)

@@ -9,7 +9,7 @@ static size_t smaller(size_t left, size_t right)
 	return left < right ? left : right;
 }
 
-size_t pieces_read(const struct iovec *pieces, uint32_t count, size_t offset, void *to, size_t bytes)
+size_t pieces_read_each(const struct iovec *pieces, uint32_t count, size_t offset, void *to, size_t bytes)
 {
 	size_t done = 0;
 
@@ -28,7 +28,7 @@ size_t pieces_read(const struct iovec *pieces, uint32_t count, size_t offset, vo
 	return done;
 }
 
-size_t pieces_write(const struct iovec *pieces, uint32_t count, size_t offset, const void *from, size_t bytes)
+size_t pieces_write_each(const struct iovec *pieces, uint32_t count, size_t offset, const void *from, size_t bytes)
 {
 	size_t done = 0;
 

@@ -191,6 +191,8 @@ int ring_reserve(struct ring *ring, uint32_t least, uint32_t wanted, struct ring
 		ring_cancel(ring, ret_room);
 		return result;
 	}
+	if (ret_room->chain_count == 1)
+		ring->layout->fetch(ring); /* small frames: many will come */
 	if (ret_room->bytes > wanted) {
 		ret_room->bytes = wanted;
 		ret_room->piece_count = pieces_cut(ret_room->pieces, ret_room->piece_count, wanted);

@@ -6,6 +6,11 @@
 #include "virtio/chain.h"
 #include "virtio/ring.h"
 
+enum ring_fetch {
+	RING_FETCH_NEAR = 3, /* chains ahead: a buffer, whose descriptor is there by then */
+	RING_FETCH_FAR = 8,  /* a descriptor */
+};
+
 struct ring_layout {
 	/* The common fields are set. As ring_init(). */
 	int (*init)(struct ring *ring, const struct ring_setup *setup);
@@ -17,6 +22,8 @@ struct ring_layout {
 	/* next_avail goes so many slots on, or back to where it was. */
 	void (*step)(struct ring *ring, uint16_t slots);
 	void (*step_back)(struct ring *ring, uint16_t slots);
+	/* Asks the cache for what the chains behind next_avail will need, of which nothing is believed yet. */
+	void (*fetch)(const struct ring *ring);
 	void (*give)(struct ring *ring, uint16_t id, uint16_t slots, uint32_t written_bytes);
 	bool (*flush)(struct ring *ring);
 	bool (*arm)(struct ring *ring);

@@ -162,6 +162,19 @@ static enum drop_reason packed_walk(struct ring *ring, struct chain *chain, uint
 	return reason;
 }
 
+static void packed_fetch(const struct ring *ring)
+{
+	uint16_t near = ring->next_avail, far = ring->next_avail;
+	bool wrap = false;
+
+	if (ring->size <= RING_FETCH_FAR)
+		return;
+	packed_forward(ring, &near, &wrap, RING_FETCH_NEAR);
+	packed_forward(ring, &far, &wrap, RING_FETCH_FAR);
+	__builtin_prefetch(&ring->packed.desc[far]);
+	chain_fetch(ring->memory, le64_value(ring->packed.desc[near].address));
+}
+
 static void packed_step(struct ring *ring, uint16_t slots)
 {
 	struct ring_packed *packed = &ring->packed;
@@ -262,6 +275,7 @@ const struct ring_layout ring_layout_packed = {
 	.offered = packed_offered,
 	.walk = packed_walk,
 	.step = packed_step,
+	.fetch = packed_fetch,
 	.step_back = packed_step_back,
 	.give = packed_give,
 	.flush = packed_flush,

@@ -127,6 +127,26 @@ static enum drop_reason split_walk(struct ring *ring, struct chain *chain, uint1
 	return split_walk_from(ring, chain, &place);
 }
 
+static const struct split_desc *split_ahead(const struct ring *ring, uint16_t chains)
+{
+	uint16_t slot = (uint16_t)(ring->next_avail + chains), id;
+
+	if ((uint16_t)(ring->split.known_avail - ring->next_avail) <= chains)
+		return NULL;
+	id = shared16_load(&ring->split.avail->ring[slot & (ring->size - 1)], memory_order_relaxed);
+	return id < ring->size ? &ring->split.desc[id] : NULL;
+}
+
+static void split_fetch(const struct ring *ring)
+{
+	const struct split_desc *near = split_ahead(ring, RING_FETCH_NEAR), *far = split_ahead(ring, RING_FETCH_FAR);
+
+	if (far)
+		__builtin_prefetch(far);
+	if (near)
+		chain_fetch(ring->memory, le64_value(near->address));
+}
+
 static void split_step(struct ring *ring, uint16_t slots)
 {
 	ring->next_avail = (uint16_t)(ring->next_avail + slots);
@@ -188,6 +208,7 @@ const struct ring_layout ring_layout_split = {
 	.offered = split_offered,
 	.walk = split_walk,
 	.step = split_step,
+	.fetch = split_fetch,
 	.step_back = split_step_back,
 	.give = split_give,
 	.flush = split_flush,
