@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What a place is loaded with: TCP by iperf3, round trips by echo. Each gives {column: figure}, and the CPU that the
+"""What a place is loaded with: TCP by iperf3 or pour, round trips by echo. Each gives {column: figure}, and the CPU that the
 contender spent for it."""
 import json
 import os
 import subprocess
 
-from place import ECHO, PORT, WORLD
+from place import BUILD, ECHO, PORT, WORLD
 from kit import eventually  # noqa: I100
 
 SECS = float(os.environ.get("SECS", 2))
 GIB = 1 << 30
+POUR, POUR_PORT = os.path.join(BUILD, "bench", "pour"), "7008"
 
 
 def iperf3(place, *words):
@@ -36,6 +37,34 @@ def measure_tcp(place, mtu):
             figures[f"TCP {way} {mtu} x{flows}, Mbit/s"] = got["bits_per_second"] / 1e6
             if place.process and got["bytes"]:
                 figures[f"TCP {way} {mtu} x{flows}, CPU s/GiB"] = busy / (got["bytes"] / GIB)
+    return figures
+
+
+def pour(place, way, flows):
+    """Bytes a second, and the CPU seconds that each of the place's processes spent for a GiB; None: it does not work."""
+    server = place.start(place.world, POUR, "serve", WORLD, POUR_PORT)
+    eventually(lambda: f":{POUR_PORT}" in place.world.run("ss", "-ltn").stdout, 5, what="pour serve")
+    before = place.busy()
+    done = place.client.run(POUR, way, WORLD, POUR_PORT, str(SECS), str(flows), check=False)
+    busy = {who: seconds - before[who] for who, seconds in place.busy().items()}
+    server.kill()
+    server.wait()
+    count = int(done.stdout) if done.returncode == 0 else 0
+    return (count / SECS, {who: seconds / (count / GIB) for who, seconds in busy.items()}) if count else None
+
+
+def measure_poured(place, mtu):
+    """As measure_tcp(), with programs at both ends that copy nothing: what is measured is what lies between."""
+    figures = {}
+    for way in ("up", "down"):
+        for flows in (1, 8):
+            found = pour(place, way, flows)
+            if not found:
+                continue
+            column = f"TCP {way} {mtu} x{flows}"
+            figures[column + ", Mbit/s"] = found[0] * 8 / 1e6
+            for who, seconds in found[1].items():
+                figures[f"{column}, CPU s/GiB{who}"] = seconds
     return figures
 
 

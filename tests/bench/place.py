@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where NAT is measured: the host under test and the world behind a veth pair, each a namespace, made anew for each turn of
 each contender; and how figures of several contenders are told."""
+import glob
 import os
 import re
 import shutil
@@ -21,6 +22,11 @@ WORLD, PORT = "192.0.2.2", "7007"
 OURS = "guestwire"
 
 
+def ran_s(path):
+    with open(path, encoding="utf8") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
 class Place:
     """host --host0---world0-- world, whose echo server runs; box is for whom it helps."""
 
@@ -28,6 +34,7 @@ class Place:
         self.host, self.world, self.box = Namespace(), Namespace(), Namespace()
         self.folder = tempfile.mkdtemp()
         self.process = None  # the contender's
+        self.front = None  # what stands between it and the box, and is none of it
         self.client = self.box
         self.closing = []
         self.host.run("ip", "link", "add", "host0", "type", "veth", "peer", "name", "world0", "netns", self.world.holder.pid)
@@ -53,8 +60,12 @@ class Place:
         """CPU seconds of the contender so far."""
         if not self.process:
             return 0.0
-        with open(f"/proc/{self.process.pid}/schedstat", encoding="utf8") as file:
-            return int(file.read().split()[0]) / 1e9
+        return ran_s(f"/proc/{self.process.pid}/schedstat")
+
+    def busy(self):
+        """CPU seconds of the contender and of its front end with all their threads, by what a column says of them."""
+        return {who: sum(ran_s(path) for path in glob.glob(f"/proc/{process.pid}/task/*/schedstat"))
+                for who, process in (("", self.process), (" of the front end", self.front)) if process}
 
     def private_bytes(self):
         with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="utf8") as file:

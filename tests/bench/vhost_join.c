@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -36,13 +37,15 @@ enum {
 	JOIN_GUEST_ADDRESS = 0x40000000,
 	JOIN_FRAME_BYTES = 68 << 10, /* the largest that a tap gives */
 	JOIN_TURN_FRAMES = 64,
-	JOIN_PUBLISH_FRAMES = 16, /* at the latest, and earlier when the tap is empty */
+	JOIN_TURN_BYTES = 128 << 10, /* to the tap, before its answers are looked for */
+	JOIN_PUBLISH_FRAMES = 16,    /* at the latest, and earlier when the tap is empty */
 };
 
 struct pair {
 	struct plain_driver from, to; /* the guest */
 	int kick[2], call[2];         /* to, from */
 	int tap;
+	int epoll;  /* of the calls and the tap, by edge: nothing is read to be asked again */
 	bool stuck; /* every buffer from the guest is out */
 	uint64_t frames_up, frames_down, kicks, calls, sleeps;
 };
@@ -312,39 +315,44 @@ static void believe(uint8_t *header, uint32_t bytes)
 	virtio_net_write(&fields, header);
 }
 
-/* False: there was none. */
-static bool pair_one_to_tap(struct pair *pair)
+/* How many bytes; 0: there was none. */
+static uint32_t pair_one_to_tap(struct pair *pair)
 {
 	struct iovec pieces[RING_PIECES_MAX];
 	uint16_t ids[RING_PIECES_MAX];
-	uint32_t bytes, count = 0, buffers = 1;
+	uint32_t bytes, count = 0, buffers = 1, sum = 0;
 
 	while (count < buffers && plain_driver_harvest(&pair->to, &ids[count], &bytes)) {
 		uint8_t *at = plain_driver_buffer(&pair->to, ids[count]);
 
 		pieces[count] = (struct iovec){at, bytes};
+		sum += bytes;
 		if (count++ > 0)
 			continue;
 		buffers = (uint32_t)(at[VIRTIO_NET_BUFFERS_OFFSET] | at[VIRTIO_NET_BUFFERS_OFFSET + 1] << 8);
 		believe(at, bytes);
 	}
 	if (count == 0)
-		return false;
+		return 0;
 	/* what the tap refuses is lost, as on any wire */
 	if (writev(pair->tap, pieces, (int)count) > 0)
 		pair->frames_down++;
 	while (count > 0)
 		plain_driver_put_back(&pair->to, ids[--count]);
-	return true;
+	return sum;
 }
 
 /* True when there may be more. */
 static bool pair_to_tap(struct pair *pair)
 {
+	uint32_t sum = 0;
 	bool more = true;
 
-	for (uint32_t i = 1; more && i <= JOIN_TURN_FRAMES; i++) {
-		more = pair_one_to_tap(pair);
+	for (uint32_t i = 1; more && i <= JOIN_TURN_FRAMES && sum < JOIN_TURN_BYTES; i++) {
+		uint32_t bytes = pair_one_to_tap(pair);
+
+		sum += bytes;
+		more = bytes > 0;
 		if (!more || i % JOIN_PUBLISH_FRAMES == 0)
 			pair_offer_rooms(pair);
 	}
@@ -353,32 +361,39 @@ static bool pair_to_tap(struct pair *pair)
 
 static void pair_sleep(struct pair *pair)
 {
-	struct pollfd ready[3] = {{.fd = pair->call[0], .events = POLLIN},
-				  {.fd = pair->stuck ? pair->call[1] : -1, .events = POLLIN},
-				  {.fd = pair->stuck ? -1 : pair->tap, .events = POLLIN}};
-	eventfd_t count;
+	struct epoll_event ready[3];
+	int count = 0;
 
-	if (plain_driver_arm(&pair->to) || (pair->stuck && plain_driver_arm(&pair->from)))
-		ready[0].fd = ready[1].fd = ready[2].fd = -1;
-	else
-		poll(ready, 3, -1);
+	if (!plain_driver_arm(&pair->to) && !(pair->stuck && plain_driver_arm(&pair->from)))
+		count = epoll_wait(pair->epoll, ready, 3, -1);
 	pair->sleeps++;
-	for (int i = 0; i < 2; i++) {
-		if (ready[i].fd >= 0 && ready[i].revents && eventfd_read(ready[i].fd, &count) == 0)
-			pair->calls++;
-	}
+	for (int i = 0; i < count; i++)
+		pair->calls += ready[i].data.fd != pair->tap;
 	plain_driver_disarm(&pair->to);
 	plain_driver_disarm(&pair->from);
 }
 
+static void pair_watch(struct pair *pair)
+{
+	const int fds[3] = {pair->call[0], pair->call[1], pair->tap};
+
+	pair->epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (int i = 0; i < 3; i++) {
+		struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = fds[i]};
+
+		require(epoll_ctl(pair->epoll, EPOLL_CTL_ADD, fds[i], &event) == 0, "epoll");
+	}
+}
+
+/* To the tap first: what its kernel answers at once goes in the same turn. */
 static void *pair_run(void *argument)
 {
 	struct pair *pair = argument;
 
 	for (;;) {
-		bool more = pair_from_tap(pair);
+		bool more = pair_to_tap(pair);
 
-		more |= pair_to_tap(pair);
+		more |= pair_from_tap(pair);
 		if (!more)
 			pair_sleep(pair);
 	}
@@ -411,6 +426,7 @@ static void join_start_pair(struct join *join, uint32_t number, size_t *offset)
 		require(pair->kick[i] >= 0 && pair->call[i] >= 0, "eventfd");
 		join_set_ring(join, 2 * number + (uint32_t)i, driver, pair->kick[i], pair->call[i]);
 	}
+	pair_watch(pair);
 	pair_offer_rooms(pair);
 	eventfd_write(pair->kick[0], 1);
 }
