@@ -230,16 +230,23 @@ objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) $(SEMU_OBJECTS) \
 # tests/fuzz/NAME.c -> build/fuzz/fuzz/NAME, and build/fuzz/planted/NAME: the same and the file it covers, with the
 # planted bug (-DPLANTED) compiled in.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
-FUZZ_ROOMS := daemon control $(CORE)
+FUZZ_ROOMS := control $(CORE)
+FUZZ_ARCHIVES = $(KIT) $(O)/lib/semu.a $(O)/lib/config.a $(call room_archives,$(FUZZ_ROOMS))
 FUZZ_LINK = -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_daemon) $(LIBS_semu)
 .PHONY: fuzzers
 fuzzers: $(addprefix build/fuzz/fuzz/,$(FUZZERS)) $(addprefix build/fuzz/planted/,$(FUZZERS))
 ifeq ($(VARIANT),fuzz)
-$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(KIT) $(O)/lib/semu.a $(call room_archives,$(FUZZ_ROOMS))
+# Of the daemon's room only what reads a file that somebody wrote.
+$(O)/lib/config.a: $(O)/src/daemon/config.o
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(FUZZ_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_LINK)
-$(O)/planted/%: tests/fuzz/%.c $(KIT) $(O)/lib/semu.a $(call room_archives,$(FUZZ_ROOMS))
+$(O)/planted/%: tests/fuzz/%.c $(FUZZ_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(CPPFLAGS) -I. -Itests -DPLANTED $(filter-out -MMD -MP -Werror -fprofile% -fcoverage%,$(CFLAGS_ALL)) $(LDFLAGS) \
