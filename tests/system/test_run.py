@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from kit import PROGRAM, eventually, images, need
-from kit.guests import Console
+from kit.guests import CMDLINE, Console
 from kit.wire import Wire
 
 
@@ -79,7 +79,7 @@ def test_qemu_needs_nothing_more(tmp_path):
     os.environ["XDG_RUNTIME_DIR"] = str(tmp_path)
     guest = Console("run", [PROGRAM, "run", "-v", "--name", "vm", "-p", "127.0.0.1::80", "--", "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max",
                             "-m", "256", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel,
-                            "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off quiet"], str(tmp_path))
+                            "-initrd", initrd, "-append", CMDLINE], str(tmp_path))
     try:
         guest.ready()
         port = re.search(r"forward tcp 127\.0\.0\.1:(\d+) ", "\n".join(guest.log))[1]
