@@ -13,9 +13,9 @@
 #include "wire/tcp.h"
 
 enum tcp_early_limits {
-	TCP_EARLY_RANGES = 64, /* apart from each other; what would be one more is not kept */
-	TCP_EARLY_SLOTS = 128, /* blocks: twice the window, so that numbers in it never share one */
-	TCP_EARLY_PIECES = 66, /* of a whole window, wherever it begins */
+	TCP_EARLY_RANGES = 64,  /* apart from each other; what would be one more is not kept */
+	TCP_EARLY_SLOTS = 256,  /* blocks: twice the window, so that numbers in it never share one */
+	TCP_EARLY_PIECES = 130, /* of a whole window, wherever it begins */
 };
 
 struct tcp_early;

@@ -21,6 +21,43 @@ void tcp_owe_ack(struct tcp_flow *flow)
 
 /* ---- the window ---- */
 
+/* The guest has brought something. */
+static void tcp_count_busy(struct tcp_flow *flow)
+{
+	struct tcp_busy *busy = &tcp_state_of(flow)->busy;
+	struct tcp_from_guest *from = &flow->from_guest;
+	uint64_t now_us = nat_now_us(flow->flow.nat), age_us = now_us - busy->began_us;
+
+	if (age_us >= TCP_BUSY_US) {
+		busy->flows = age_us < 2 * TCP_BUSY_US ? busy->counted : 0;
+		busy->counted = 0;
+		busy->turn++;
+		busy->began_us = now_us;
+	}
+	if (from->busy_turn != busy->turn) {
+		from->busy_turn = busy->turn;
+		from->busy_from = from->bytes;
+		from->busy = false;
+	}
+	if (!from->busy && from->bytes - from->busy_from >= TCP_BUSY_BYTES) {
+		from->busy = true;
+		busy->counted++;
+	}
+}
+
+static uint32_t tcp_busy_share(const struct tcp *tcp, uint32_t mss)
+{
+	uint32_t flows = tcp->busy.flows > tcp->busy.counted ? tcp->busy.flows : tcp->busy.counted;
+	uint32_t bytes = flows > 0 ? TCP_WINDOW_BUSY_BYTES / flows : TCP_WINDOW_BYTES;
+	uint32_t least = TCP_WINDOW_LEAST_SEGMENTS * mss;
+
+	if (least < TCP_WINDOW_LEAST)
+		least = TCP_WINDOW_LEAST;
+	if (bytes < least)
+		return least;
+	return bytes < TCP_WINDOW_BYTES ? bytes : TCP_WINDOW_BYTES;
+}
+
 static uint32_t tcp_pool_share(const struct tcp *tcp)
 {
 	size_t bytes =
@@ -29,13 +66,15 @@ static uint32_t tcp_pool_share(const struct tcp *tcp)
 	return bytes < TCP_WINDOW_BYTES ? (uint32_t)bytes : TCP_WINDOW_BYTES;
 }
 
-/* Law 4: W less the tail, and never more than the pool holds. The edge moves by whole segments, so that the guest is not
+/* Law 4: W less the tail, and never more than the pool holds; W is smaller where many flows bring much. The edge moves by whole segments, so that the guest is not
  * drawn into small ones (RFC 9293 3.8.6.2.2). */
 uint32_t tcp_offer_window(struct tcp_flow *flow)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_from_guest *from = &flow->from_guest;
-	uint32_t share = tcp_pool_share(tcp), window = share > from->tail.bytes ? share - from->tail.bytes : 0;
+	uint32_t share = tcp_pool_share(tcp), busy = tcp_busy_share(tcp, flow->to_guest.mss),
+		 most = share < busy ? share : busy;
+	uint32_t window = most > from->tail.bytes ? most - from->tail.bytes : 0;
 	uint32_t scale = flow->to_guest.scaled ? flow->to_guest.our_scale : 0;
 	uint32_t mss = flow->to_guest.mss;
 
@@ -397,6 +436,7 @@ static enum drop_reason tcp_take_payload(struct tcp_flow *flow, const struct tcp
 		tcp_gather_add(flow, segment->packet->frame, segment->payload, segment->bytes);
 	from->next += segment->bytes;
 	from->bytes += segment->bytes;
+	tcp_count_busy(flow);
 	if (segment->fin) {
 		tcp_counters(flow)->tcp_data_on_fin += segment->bytes > 0;
 		tcp_take_fin(flow);

@@ -13,7 +13,7 @@
 #include "base/random.h"
 
 enum {
-	WINDOW = 256 * 1024,
+	WINDOW = 512 * 1024,
 	BLOCKS = 200,
 };
 

@@ -182,7 +182,7 @@ static void what_a_socket_does_not_take_is_acknowledged_and_kept(void **state)
 	assert_int_equal(the_socket()->taken, 1000);
 	assert_true(take(&header, &bytes, &options));
 	assert_int_equal(header.acknowledgement, 1411);
-	assert_true((uint32_t)header.window << 3 <= TCP_WINDOW_BYTES - 400);
+	assert_true((uint32_t)header.window << TCP_WINDOW_SCALE <= TCP_WINDOW_BYTES - 400);
 	give((struct hand){.flags = TCP_ACK | TCP_FIN, .sequence = 1411, .ack = world->far + 1, .window = 60000});
 	assert_int_equal(last_ack(), 1412);
 	assert_false(the_socket()->shut);
@@ -205,6 +205,74 @@ static void urgent_data_is_data(void **state)
 	assert_int_equal(the_socket()->taken, 100);
 }
 
+static struct tcp_busy *the_busy(void)
+{
+	return &((struct tcp *)world->nat->protocols[NAT_TCP])->busy;
+}
+
+static void the_window_is_smaller_where_many_flows_bring_much(void **state)
+{
+	static const struct {
+		uint32_t flows, window;
+	} rows[] = {
+		{0, TCP_WINDOW_BYTES}, {2, TCP_WINDOW_BYTES},    {4, TCP_WINDOW_BUSY_BYTES / 4},
+		{8, TCP_WINDOW_LEAST}, {1000, TCP_WINDOW_LEAST},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct tcp_options options;
+		struct tcp_header header = {0};
+		uint32_t bytes;
+
+		*the_busy() = (struct tcp_busy){.flows = rows[i].flows, .began_us = world->now_us};
+		open_flow(10, 60000);
+		give((struct hand){
+			.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1, .window = 60000, .bytes = MSS});
+		assert_true(take(&header, &bytes, &options));
+		assert_int_equal((uint32_t)header.window << TCP_WINDOW_SCALE, rows[i].window);
+		give((struct hand){.flags = TCP_RST, .sequence = 11 + MSS});
+		assert_int_equal(nat_flow_count(world->nat), 0);
+	}
+}
+
+static void say_bytes(uint32_t at, uint32_t bytes)
+{
+	assert_true(loop_turn(world->loop, 0) >= 0); /* which looks at the clock */
+	give((struct hand){.flags = TCP_ACK,
+			   .sequence = 11 + at,
+			   .ack = world->far + 1,
+			   .window = 60000,
+			   .bytes = bytes,
+			   .offset = at});
+}
+
+static void a_flow_that_brings_much_is_counted_once_a_turn(void **state)
+{
+	const uint32_t enough = TCP_BUSY_BYTES / MSS + 1;
+
+	(void)state;
+	open_flow(10, 60000);
+	for (uint32_t i = 0; i < 2 * enough; i++) {
+		assert_int_equal(the_busy()->counted, i > enough); /* the first begins the turn */
+		put(&(struct hand){.flags = TCP_ACK,
+				   .sequence = 11 + i * MSS,
+				   .ack = world->far + 1,
+				   .window = 60000,
+				   .bytes = MSS,
+				   .offset = i * MSS});
+		ethswitch_input(world->from, world->batch, 1);
+		world->batched = 0;
+		pass(10);
+	}
+	pass(TCP_BUSY_US);
+	say_bytes(2 * enough * MSS, 1);
+	assert_true(the_busy()->flows == 1 && the_busy()->counted == 0);
+	pass(2 * TCP_BUSY_US);
+	say_bytes(2 * enough * MSS + 1, 1);
+	assert_true(the_busy()->flows == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +283,8 @@ int main(void)
 		TEST(segments_of_a_batch_are_one_send_and_one_acknowledgement),
 		TEST(what_a_socket_does_not_take_is_acknowledged_and_kept),
 		TEST(urgent_data_is_data),
+		TEST(the_window_is_smaller_where_many_flows_bring_much),
+		TEST(a_flow_that_brings_much_is_counted_once_a_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
