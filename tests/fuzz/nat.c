@@ -426,7 +426,10 @@ static void step_datagram(struct script *script)
 		if (!datagram->open || seen++ != (which >> 3 & 7))
 			continue;
 		datagram->count = which & 1 ? 1 + (more & 3) : 0;
+		/* no more than an IP packet holds, as many as came as one */
 		datagram->bytes = next16(script);
+		if (datagram->bytes > (datagram->is6 ? 65527U : 65507U))
+			datagram->bytes = datagram->is6 ? 65527 : 65507;
 		/* UDP_GRO joins 64 at most */
 		datagram->segment_bytes = which & 2 ? datagram->bytes / 64 + 1 + next16(script) % 1000 : 0;
 		datagram->stranger = more & 4;

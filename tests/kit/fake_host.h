@@ -107,8 +107,8 @@ static int fake_connect(void *owner, int fd, const struct sockaddr *address, soc
 {
 	(void)owner;
 	assert(fake_stream(fd) && address->sa_family && bytes);
-	fake_stream(fd)->connected = port % 2 == 0;
-	return port % 2 ? -EINPROGRESS : 0;
+	fake_stream(fd)->connected = port % 2;
+	return port % 2 ? 0 : -EINPROGRESS;
 }
 
 static void fake_adopt(void *owner, int fd)
