@@ -152,7 +152,7 @@ def test_apt(far, payload, tmp_path):
 
 
 IPERF = {
-    "tcp": "-n 32M", "down": "-n 32M -R", "many": "-n 64M -P 32", "many-down": "-n 64M -P 32 -R", "both": "-t 1 --bidir",
+    "tcp": "-n 128M", "down": "-n 128M -R", "many": "-n 128M -P 32", "many-down": "-n 128M -P 32 -R", "both": "-t 1 --bidir",
     "udp": "-u -n 1M -b 20M -l 1200", "udp-down": "-u -n 1M -b 20M -l 1200 -R",
 }
 
@@ -180,6 +180,7 @@ def test_iperf3(far):
             lost = sums["sum"]["lost_packets"] - (overrun(receiver) - before)
             assert sums["sum"]["packets"] > 800 and lost <= 9, (name, sums["sum"], far.drops())
             continue
+        # It ends when all is handed over; what the kernels' buffers hold then, tens of MiB, is not counted as received.
         for way in ("", "_bidir_reverse") if name == "both" else ("",):
             assert sums["sum_received" + way]["bytes"] >= (1 << 20 if name == "both" else 24 << 20), (name, sums, far.drops())
 
