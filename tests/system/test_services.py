@@ -500,8 +500,10 @@ def test_without_a_route_the_net_is_unreachable(far):
 def test_a_gateway_that_leads_nowhere_refuses(far, options):
     far = far(options)
     for family in (4, 6):
-        connected, datagram, seconds = tries(far, HOST[family], 80)
-        assert (connected, datagram) == ("ECONNREFUSED", "ECONNREFUSED") and seconds < 0.1
+        # Twice: who the gateway is may be asked too early the first time, as the interface comes up, and that costs a second.
+        said = [tries(far, HOST[family], 80) for _ in range(2)]
+        assert all(errors == ["ECONNREFUSED", "ECONNREFUSED"] for *errors, _ in said), said
+        assert min(seconds for *_, seconds in said) < 0.1, (said, far.drops())
 
 
 @pytest.mark.asan
