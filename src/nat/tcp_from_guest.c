@@ -66,8 +66,8 @@ static uint32_t tcp_pool_share(const struct tcp *tcp)
 	return bytes < TCP_WINDOW_BYTES ? (uint32_t)bytes : TCP_WINDOW_BYTES;
 }
 
-/* Law 4: W less the tail, and never more than the pool holds; W is smaller where many flows bring much. The edge moves by whole segments, so that the guest is not
- * drawn into small ones (RFC 9293 3.8.6.2.2). */
+/* Law 4: W less the tail, and never more than the pool holds; W is smaller where many flows bring much. The edge moves by
+ * whole segments, so that the guest is not drawn into small ones (RFC 9293 3.8.6.2.2). */
 uint32_t tcp_offer_window(struct tcp_flow *flow)
 {
 	struct tcp *tcp = tcp_state_of(flow);

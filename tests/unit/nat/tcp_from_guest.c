@@ -239,12 +239,7 @@ static void the_window_is_smaller_where_many_flows_bring_much(void **state)
 static void say_bytes(uint32_t at, uint32_t bytes)
 {
 	assert_true(loop_turn(world->loop, 0) >= 0); /* which looks at the clock */
-	give((struct hand){.flags = TCP_ACK,
-			   .sequence = 11 + at,
-			   .ack = world->far + 1,
-			   .window = 60000,
-			   .bytes = bytes,
-			   .offset = at});
+	give_bytes(at, bytes, 0);
 }
 
 static void a_flow_that_brings_much_is_counted_once_a_turn(void **state)
