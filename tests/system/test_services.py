@@ -463,9 +463,14 @@ print(said, time.monotonic() - start)
 
 
 def tries(far, address, port):
-    """What connect() and a datagram are told, and how long the slower took."""
-    said = [far.python(far.box, code, address, port).split() for code in (CONNECT, UDP_ERROR)]
-    return said[0][0], said[1][0], max(float(words[1]) for words in said)
+    """What connect() and a datagram are told, and how long the slower took. The first time too: a packet that is lost costs
+    a second. What a busy machine delays by less is asked again."""
+    for _ in range(5):
+        said = [far.python(far.box, code, address, port).split() for code in (CONNECT, UDP_ERROR)]
+        seconds = max(float(words[1]) for words in said)
+        if not 0.1 <= seconds < 0.8:
+            break
+    return said[0][0], said[1][0], seconds
 
 
 @pytest.mark.asan
