@@ -131,11 +131,36 @@ static void child_catch(void)
 		signal(child_left[i], SIG_IGN);
 }
 
-int child_start(struct child *child, struct error *ret_error)
+/* Was the end asked for before there was a command that could be told? Then there will be none. */
+static bool child_is_spared(struct child *child)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (signals_take(ends[i]) == SIGNALS_NONE)
+			continue;
+		child->ended = true;
+		child->code = 128 + ends[i];
+	}
+	return child->ended;
+}
+
+static int child_fork(struct child *child, int pipe_end)
 {
 	pid_t parent = getpid();
+
+	child->pid = fork();
+	if (child->pid == 0) {
+		child->code = 0;
+		child_become(child, parent, pipe_end);
+	}
+	return child->pid < 0 ? -errno : 0;
+}
+
+int child_start(struct child *child, struct error *ret_error)
+{
 	sigset_t all, before;
-	int ends[2], result;
+	int ends[2], result = 0;
 
 	child->code = 1;
 	if (pipe(ends) < 0)
@@ -146,12 +171,8 @@ int child_start(struct child *child, struct error *ret_error)
 	/* A signal that comes between fork and exec waits for the command. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	child->pid = fork();
-	result = child->pid < 0 ? -errno : 0;
-	if (child->pid == 0) {
-		child->code = 0;
-		child_become(child, parent, ends[1]);
-	}
+	if (!child_is_spared(child))
+		result = child_fork(child, ends[1]);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);
 	if (result < 0) {

@@ -40,7 +40,8 @@ struct child {
 
 /* Before the process changes its umask, signals and limits. */
 void child_init(struct child *child, char *const *words);
-/* SIGCHLD is caught by the caller. Returns when the command runs; or negative errno and a text, and `code` is set. */
+/* SIGCHLD is caught by the caller. Returns when the command runs, or has ended before it began, because a signal that ends
+ * it came first; or negative errno and a text, and `code` is set. */
 int child_start(struct child *child, struct error *ret_error);
 /* After signals_seen(): passes on what came, and looks after the command. */
 void child_take_signals(struct child *child);

@@ -60,6 +60,29 @@ static void the_code_is_the_commands_or_its_signals(void **state)
 	assert_int_equal(run("kill -TERM $$", NULL), 128 + SIGTERM);
 }
 
+static void a_command_that_was_interrupted_before_it_began_is_not_started(void **state)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	char *const words[] = {(char *)"sh", (char *)"-c", (char *)"exit 3", NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct error error = {0};
+		struct child child;
+
+		child_init(&child, words);
+		signals_clear();
+		signals_catch(SIGCHLD, false);
+		signals_catch(numbers[i], false);
+		raise(numbers[i]);
+		assert_int_equal(child_start(&child, &error), 0);
+		serve(&child);
+		assert_true(child.ended);
+		assert_int_equal(child.code, 128 + numbers[i]);
+		child_done(&child);
+	}
+}
+
 static int refuse(void *owner, struct error *ret_error)
 {
 	(void)owner;
@@ -158,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_code_is_the_commands_or_its_signals),
+		cmocka_unit_test(a_command_that_was_interrupted_before_it_began_is_not_started),
 		cmocka_unit_test(what_goes_wrong_before_the_command_is_told),
 		cmocka_unit_test(a_signal_of_another_process_is_passed_on_and_one_that_was_ignored_stays_so),
 		cmocka_unit_test(one_that_takes_no_notice_is_killed_when_its_time_is_over),
