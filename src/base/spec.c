@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 /* Ends the word at `*at` and moves past its comma; `,,` becomes one comma of the word. NULL when the text is used up. */
 static char *spec_cut_word(char **at)
@@ -189,6 +190,39 @@ int spec_mode(struct spec *spec, const char *key, uint32_t *value, struct error 
 	return 0;
 }
 
+/* How much of what readers asked for an error has room for, in whole words, behind `used` bytes of other text. */
+static int spec_asked_length(const struct spec *spec, size_t used)
+{
+	size_t length = strlen(spec->asked), most = sizeof(((struct error *)0)->text) - SPEC_REFUSAL_BYTES;
+
+	if (used + length <= most)
+		return (int)length;
+	for (length = used < most ? most - used : 0; length > 0 && spec->asked[length] != ',';)
+		length--;
+	return (int)length;
+}
+
+/* Names the one that may have been meant, or else those there are. */
+static int spec_refuse(const struct spec *spec, const struct spec_option *option, struct error *ret_error)
+{
+	size_t used = 2 * (strlen(spec->kind) + strlen(option->key)) + strlen(option->value);
+	struct nearest nearest;
+	int length;
+
+	nearest_init(&nearest, option->key, strlen(option->key));
+	for (const char *at = spec->asked; *at; at += strspn(at, ", ")) {
+		nearest_offer(&nearest, at, strcspn(at, ","));
+		at += strcspn(at, ",");
+	}
+	if (nearest.found)
+		return error_set(ret_error, -EINVAL, "%s,%s=%s: unknown option '%s'; did you mean %.*s=?", spec->kind,
+				 option->key, option->value, option->key, (int)nearest.found_length, nearest.found);
+	length = spec_asked_length(spec, used);
+	return error_set(ret_error, -EINVAL, "%s,%s=%s: unknown option '%s'; %s takes %.*s%s", spec->kind, option->key,
+			 option->value, option->key, spec->kind, length, spec->asked,
+			 spec->asked[length] ? " and more" : "");
+}
+
 int spec_finish(const struct spec *spec, struct error *ret_error)
 {
 	for (size_t i = 0; i < spec->count; i++) {
@@ -199,8 +233,7 @@ int spec_finish(const struct spec *spec, struct error *ret_error)
 		if (!spec->asked[0])
 			return error_set(ret_error, -EINVAL, "%s,%s=%s: %s takes no options", spec->kind, option->key,
 					 option->value, spec->kind);
-		return error_set(ret_error, -EINVAL, "%s,%s=%s: unknown option '%s'; %s takes %s", spec->kind,
-				 option->key, option->value, option->key, spec->kind, spec->asked);
+		return spec_refuse(spec, option, ret_error);
 	}
 	return 0;
 }

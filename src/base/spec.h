@@ -14,6 +14,7 @@ struct error;
 enum spec_limits {
 	SPEC_OPTIONS_MAX = 64,
 	SPEC_BYTES_MAX = 4096,
+	SPEC_REFUSAL_BYTES = 64, /* of an error, around the words that it repeats */
 };
 
 struct spec_option {

@@ -58,6 +58,15 @@ static bool args_is_memory(const char *word)
 	return digits > 0 && (!word[digits] || (strchr("KMGTkmgt", word[digits]) && !word[digits + 1]));
 }
 
+static bool args_is_known(const char *hypervisor)
+{
+	bool known = strcmp(hypervisor, "qemu") == 0;
+
+	for (size_t i = 0; i < sizeof(args_known) / sizeof(args_known[0]); i++)
+		known = known || strcmp(hypervisor, args_known[i].name) == 0;
+	return known;
+}
+
 static int args_read(struct args *args, struct arguments *arguments, struct error *ret_error)
 {
 	const char *word;
@@ -82,6 +91,10 @@ static int args_read(struct args *args, struct arguments *arguments, struct erro
 	if (args->plain_count == 0)
 		return error_set(ret_error, -EINVAL,
 				 "args: for which hypervisor? qemu, cloud-hypervisor, crosvm, libkrun or vfkit");
+	if (!args_is_known(args->plain[0]))
+		return error_set(ret_error, -EINVAL,
+				 "args: unknown hypervisor %.60s: qemu, cloud-hypervisor, crosvm, libkrun or vfkit",
+				 args->plain[0]);
 	if (!args->mac[0])
 		paste_mac(args->mac);
 	return 0;
@@ -150,8 +163,7 @@ static int args_other(const struct args *args, const struct hypervisor_places *p
 		}
 		return result;
 	}
-	return error_set(ret_error, -EINVAL, "args: %.60s: qemu, cloud-hypervisor, crosvm, libkrun or vfkit",
-			 args->plain[0]);
+	return 0;
 }
 
 /* Without the program's own name, which stands first. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 void arguments_init(struct arguments *arguments, const struct argument *options, int count, char **words)
 {
@@ -18,6 +19,20 @@ static int arguments_refuse(struct arguments *arguments, const char *what, const
 {
 	error_set(ret_error, -EINVAL, "%s: %s%s%.*s%s; guestwire help %s lists the options", arguments->command, what,
 		  dashes, length > 60 ? 60 : length, name, rest, arguments->command);
+	return ARGUMENT_WRONG;
+}
+
+static int arguments_unknown(struct arguments *arguments, const char *word, int length, struct error *ret_error)
+{
+	struct nearest nearest;
+
+	nearest_init(&nearest, word, (size_t)length);
+	for (const struct argument *option = arguments->options; option->name; option++)
+		nearest_offer(&nearest, option->name, strlen(option->name));
+	if (!nearest.found)
+		return arguments_refuse(arguments, "unknown option ", "--", word, length, "", ret_error);
+	error_set(ret_error, -EINVAL, "%s: unknown option --%.*s; did you mean --%s?", arguments->command, length, word,
+		  nearest.found);
 	return ARGUMENT_WRONG;
 }
 
@@ -49,7 +64,7 @@ static int arguments_long(struct arguments *arguments, const char *word, const c
 		*ret_value = value;
 		return i;
 	}
-	return arguments_refuse(arguments, "unknown option ", "--", word, length, "", ret_error);
+	return arguments_unknown(arguments, word, length, ret_error);
 }
 
 static int arguments_short(struct arguments *arguments, const char **ret_value, struct error *ret_error)

@@ -30,8 +30,13 @@ extern const struct command *const commands[]; /* ends with NULL */
 const struct command *command_find(const char *name);
 /* "guestwire: TEXT" on standard error; the exit code that belongs to the error. */
 int command_complain(const struct error *error);
+/* Of a word where a command must stand; the exit code. */
+int command_complain_unknown(const char *name);
 /* For timeouts: it does not jump. */
 int64_t command_now_ms(void);
+/* After something was made, and told on standard output: it stands all the same where nobody could be told, and a line
+ * says by which command it is seen. */
+void command_said(const char *command, const char *network);
 /* Prints the help of `command`; EXIT_OK. */
 int command_help(const struct command *command);
 

@@ -46,6 +46,8 @@ static int forward_ask(const struct argument_words *given, const char *name, con
 	if (json_is_false(json_object_get(answer.object, "known")))
 		fprintf(stderr, "guestwire: no guest %s has an address yet; it is looked up when somebody connects\n",
 			member_text(json_array_get(list, 0), "guest"));
+	if (request->command == REQUEST_FORWARD_ADD)
+		command_said("forward ls", name ? name : "");
 	answer_done(&answer);
 	return 0;
 }

@@ -65,6 +65,8 @@ static int guest_change(const struct argument_words *given, struct error *ret_er
 	if (result < 0)
 		return result;
 	guest_print(given, &answer);
+	if (add)
+		command_said("show", name ? name : "");
 	answer_done(&answer);
 	return 0;
 }

@@ -72,10 +72,7 @@ static int help_run(int count, char **words)
 	if (strcmp(word, "counters") == 0)
 		return help_counters();
 	command = command_find(word);
-	if (command)
-		return command_help(command);
-	error_set(&error, -EINVAL, "unknown command %.60s; guestwire help lists the commands", word);
-	return command_complain(&error);
+	return command ? command_help(command) : command_complain_unknown(word);
 }
 
 const struct command help_command = {

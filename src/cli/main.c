@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/plain.h"
 #include "cli/command.h"
 #include "guestwire/guestwire.h"
@@ -40,6 +41,21 @@ int command_complain(const struct error *error)
 	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 }
 
+int command_complain_unknown(const char *name)
+{
+	struct nearest nearest;
+	struct error error;
+
+	nearest_init(&nearest, name, strlen(name));
+	for (size_t i = 0; commands[i]; i++)
+		nearest_offer(&nearest, commands[i]->name, strlen(commands[i]->name));
+	if (nearest.found)
+		error_set(&error, -EINVAL, "unknown command %.60s; did you mean %s?", name, nearest.found);
+	else
+		error_set(&error, -EINVAL, "unknown command %.60s; guestwire help lists the commands", name);
+	return command_complain(&error);
+}
+
 int64_t command_now_ms(void)
 {
 	return (int64_t)(clock_now_us(NULL) / 1000);
@@ -57,19 +73,35 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
-/* What was printed may not have been written: a full disk. Who has read enough of a pipe has not been failed. */
-static int main_finish(int code)
+/* What was printed may not have been written: a full disk. NULL: it was, or who read has enough of a pipe. */
+static const char *main_flush(void)
 {
 	bool lost = ferror(stdout) != 0;
 
 	errno = 0;
-	if (fflush(stdout) == 0 && !lost)
+	if ((fflush(stdout) == 0 && !lost) || errno == EPIPE)
+		return NULL;
+	return errno ? error_name(-errno) : "not all of it could be written";
+}
+
+static int main_finish(int code)
+{
+	const char *why = main_flush();
+
+	if (!why || code != EXIT_OK)
 		return code;
-	if (errno == EPIPE || code != EXIT_OK)
-		return code;
-	fprintf(stderr, "guestwire: standard output: %s\n",
-		errno ? error_name(-errno) : "not all of it could be written");
+	fprintf(stderr, "guestwire: standard output: %s\n", why);
 	return EXIT_FAILED;
+}
+
+void command_said(const char *command, const char *network)
+{
+	const char *why = main_flush();
+
+	if (why)
+		fprintf(stderr, "guestwire: standard output: %s; guestwire %s%s%s says what was to be said\n", why,
+			command, *network ? " " : "", network);
+	clearerr(stdout);
 }
 
 /* The conventions of vhost-user name a program, not a command. */
@@ -98,11 +130,7 @@ int main(int count, char **words)
 	}
 	command =
 		strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ? &help_command : command_find(words[1]);
-	if (!command) {
-		struct error error;
-
-		error_set(&error, -EINVAL, "unknown command %.60s; guestwire help lists the commands", words[1]);
-		return command_complain(&error);
-	}
+	if (!command)
+		return command_complain_unknown(words[1]);
 	return main_finish(command->run(count - 1, words + 1));
 }

@@ -223,11 +223,7 @@ static void up_on_up(void *owner, struct gw_network *network, const char *contro
 		up_print_forwards(network);
 		gw_network_each_guest(network, up_on_guest, NULL);
 	}
-	/* It runs all the same. */
-	if (fflush(stdout) != 0 && errno != EPIPE)
-		fprintf(stderr, "guestwire: standard output: %s; guestwire show %s says what was to be said\n",
-			error_name(-errno), up->config.name);
-	clearerr(stdout);
+	command_said("show", up->config.name);
 }
 
 static int up_serve(struct up *up, struct daemon *daemon, struct detach *detach, struct error *ret_error)

@@ -45,6 +45,13 @@ static int wait_timeout(struct wait *wait, const char *text, struct error *ret_e
 	return 0;
 }
 
+static int wait_until(struct wait *wait, const char *word, struct error *ret_error)
+{
+	if (request_until_parse(word, &wait->request.until, NULL) < 0)
+		return error_set(ret_error, -EINVAL, "wait: --for %.40s: lease, connected or either would do", word);
+	return 0;
+}
+
 static int wait_read_guest(struct wait *wait, struct error *ret_error)
 {
 	uint16_t port;
@@ -73,7 +80,7 @@ static int wait_read(struct wait *wait, struct arguments *arguments, struct erro
 		if (found == WAIT_TIMEOUT)
 			result = wait_timeout(wait, word, ret_error);
 		else if (found == WAIT_FOR)
-			result = request_until_parse(word, &wait->request.until, ret_error);
+			result = wait_until(wait, word, ret_error);
 		else if (found == WAIT_JSON)
 			wait->json = true;
 		else if (wait->plain_count == 2)

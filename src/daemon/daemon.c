@@ -75,8 +75,9 @@ static int daemon_on_command(void *owner, const char *command)
 
 static int daemon_refuse(struct error *ret_error, const struct gw_error *error, const char *origin)
 {
-	return error_set(ret_error, error->code, "%.100s%s%.400s", origin ? origin : "", origin ? ": " : "",
-			 error->text);
+	if (!origin)
+		return error_set(ret_error, error->code, "%s", error->text);
+	return error_set(ret_error, error->code, "%.100s: %.400s", origin, error->text);
 }
 
 /* Where the words came from, when they came from a file: the library knows only the words. */

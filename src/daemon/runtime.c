@@ -25,7 +25,10 @@ static int runtime_make(const char *path, struct error *ret_error)
 	struct stat status;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+		return error_set(ret_error, -errno, "%s: %s%s", path, error_name(-errno),
+				 errno == EACCES || errno == EROFS
+					 ? "; set XDG_RUNTIME_DIR to a folder where you may write"
+					 : "");
 	if (lstat(path, &status) < 0)
 		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
 	if (!S_ISDIR(status.st_mode))

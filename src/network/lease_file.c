@@ -3,11 +3,13 @@
 #include "network/lease_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "os/clock.h"
 #include "os/file.h"
@@ -162,6 +164,10 @@ int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_tab
 	if (!S_ISDIR(status.st_mode))
 		return error_set(ret_error, -ENOTDIR, "%s: is no directory, but leases are to be kept there",
 				 directory);
+	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0)
+		return error_set(ret_error, -errno,
+				 "%s: leases cannot be kept there: %s; choose a folder where you may write", directory,
+				 strerror(errno));
 	file->path = malloc(room);
 	if (!file->path)
 		return error_set(ret_error, -ENOMEM, "%s: out of memory", directory);

@@ -60,6 +60,9 @@ static int reservation_add_address(struct lease_table *leases, const struct serv
 	}
 	if (error == -ERANGE)
 		return reservation_refuse_host(config, whole, address[0] == '[', ret_error);
+	if (error == -EINVAL)
+		return error_set(ret_error, error, "dhcp-host=%s: '%s' is no host name: letters, digits and '-'", whole,
+				 name);
 	if (error == -EEXIST)
 		return error_set(ret_error, -EINVAL, "dhcp-host=%s: this MAC or address has another dhcp-host=", whole);
 	return error < 0 ? error_set(ret_error, error, "dhcp-host=%s: %s", whole, error_name(error)) : 0;

@@ -123,8 +123,9 @@ static int unix_listener_bind(int fd, const struct sockaddr_un *address, struct 
 		return error_set(ret_error, result, "%s: its directory does not exist; make it or choose another path",
 				 address->sun_path);
 	if (result < 0)
-		return error_set(ret_error, result, "%s: cannot make a socket there: %s", address->sun_path,
-				 error_name(result));
+		return error_set(ret_error, result, "%s: cannot make a socket there: %s%s", address->sun_path,
+				 error_name(result),
+				 result == -EACCES || result == -EROFS ? "; choose a folder where you may write" : "");
 	return 0;
 }
 

@@ -144,14 +144,16 @@ static int doorway_read(struct doorway *doorway, const struct doorway_words *wor
 			struct unix_access *ret_access, struct error *ret_error)
 {
 	struct endpoint *endpoint = doorway->endpoint;
+	bool unsaid = !words->path && !words->tcp && !words->connect && !words->connect_tcp && words->fd < 0;
 	int code = 0;
 
 	*ret_access = (struct unix_access){.has_mode = true, .mode = 0600};
-	if (words->path || words->tcp || (words->fd >= 0 && socket_is_listening((int)words->fd))) {
+	/* Where the address is what is missing, no other word is wrong that would do beside one. */
+	if (unsaid || words->path || words->tcp || (words->fd >= 0 && socket_is_listening((int)words->fd))) {
 		endpoint->guests_max = ENDPOINT_GUESTS_MAX;
 		code = spec_u32(spec, "guests", 1, ENDPOINT_GUESTS_MAX, &endpoint->guests_max, ret_error);
 	}
-	if (code == 0 && words->path) {
+	if (code == 0 && (unsaid || words->path)) {
 		ret_access->group = spec_string(spec, "group");
 		code = spec_mode(spec, "mode", &ret_access->mode, ret_error);
 	}
@@ -165,11 +167,11 @@ int doorway_open(struct doorway *doorway, const struct doorway_words *words, str
 	struct unix_access access;
 	int code;
 
-	if (given != 1)
-		return error_set(ret_error, -EINVAL, "%s: give one of its addresses: %s", kind->name, kind->words);
 	code = doorway_read(doorway, words, spec, &access, ret_error);
 	if (code < 0)
 		return code;
+	if (given != 1)
+		return error_set(ret_error, -EINVAL, "%s: give one of its addresses: %s", kind->name, kind->words);
 	if (words->path)
 		return listener_open_path(&doorway->listener, words->path, doorway->way.type, &access, ret_error);
 	if (words->tcp)

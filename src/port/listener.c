@@ -108,6 +108,20 @@ static int listener_listen_tcp(int fd, const struct sockaddr_storage *address, s
 	return 0;
 }
 
+static const char *listener_advice(int code)
+{
+	switch (code) {
+	case -EADDRINUSE:
+		return "; choose another port, or 0 to have one chosen";
+	case -EACCES:
+		return "; ports below 1024 are root's, choose another";
+	case -EADDRNOTAVAIL:
+		return "; it must be one of this machine's";
+	default:
+		return "";
+	}
+}
+
 int listener_open_tcp(struct listener *listener, const char *text, struct error *ret_error)
 {
 	struct endpoint *endpoint = listener->endpoint;
@@ -125,7 +139,7 @@ int listener_open_tcp(struct listener *listener, const char *text, struct error 
 	if (code < 0) {
 		close(fd);
 		return error_set(ret_error, code, "tcp=%s: cannot listen: %s%s", text, error_name(code),
-				 code == -EADDRINUSE ? "; choose another port, or 0 to have one chosen" : "");
+				 listener_advice(code));
 	}
 	listener->fd = fd;
 	inet_address_format(&bound, endpoint->address);

@@ -107,6 +107,16 @@ MISTAKES = [
     (["help", "up", "down"], 2, r"not up and down"),
     (["help", "frobnicate"], 2, r"frobnicate.*guestwire help"),
     (["guest", "frobnicate", "t"], 2, r"frobnicate"),
+    (["sho"], 2, r"unknown command sho; did you mean show\?"),
+    (["help", "fwd"], 2, r"unknown command fwd; guestwire help"),
+    (["up", "t", "--uplnk", "user"], 2, r"--uplnk; did you mean --uplink\?"),
+    (["up", "t", "--uplink", "user,nett=10.1.0.0/24"], 2, r"'nett'; did you mean net=\?"),
+    (["up", "t", "--uplink", "user,frobnicate=on"], 2, r"'frobnicate'; user takes .*bootfile, mac$"),
+    (["up", "t", "--guest", "stream,pth=x.sock"], 2, r"'pth'; did you mean path=\?"),
+    (["up", "t", "--guest", "stream,mode=0600"], 2, r"give one of its addresses: path="),
+    (["up", "t", "--guest", "stream,tcp=203.0.113.9:4000"], 1, r"203\.0\.113\.9:4000.*one of this machine's"),
+    (["up", "t", "--dhcp-host", "52:54:00:00:00:01,10.0.2.20,a_b"], 2, r"'a_b' is no host name: letters, digits and '-'"),
+    (["args", "qmu"], 2, r"unknown hypervisor qmu: qemu, cloud"),
 ]
 
 
@@ -180,6 +190,15 @@ def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_
         done = subprocess.run([PROGRAM, *words], env=lab.environment, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=10)
         os.close(writer)
         assert done.returncode == 0 and not done.stderr, (words, done.stderr)
+
+
+def test_what_was_made_but_could_not_be_told_stands_and_is_no_failure(wire, tmp_path):
+    lab = wire()
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([PROGRAM, "guest", "add", f"stream,name=extra,path={tmp_path}/x.sock"], env=lab.environment, stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=10)
+    assert done.returncode == 0 and "standard output: No space" in done.stderr and "guestwire show says" in done.stderr, done.stderr
+    assert "extra" in [guest["name"] for guest in lab.show()["guests"]]
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

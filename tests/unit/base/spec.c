@@ -188,15 +188,52 @@ static void an_option_nobody_asked_for_is_named_with_those_that_would_do(void **
 	bool truth;
 
 	(void)state;
-	assert_int_equal(spec_parse(&spec, "stream,path=/a,pth=/b", NULL), 0);
+	assert_int_equal(spec_parse(&spec, "stream,path=/a,where=/b", NULL), 0);
 	spec_string(&spec, "path");
 	spec_string(&spec, "path");
 	spec_bool(&spec, "isolated", &truth, NULL);
 	spec_next(&spec, "pat", &at);
 	assert_int_equal(spec_finish(&spec, &error), -EINVAL);
-	assert_string_equal(error.text, "stream,pth=/b: unknown option 'pth'; stream takes path, isolated, pat");
-	spec_string(&spec, "pth");
+	assert_string_equal(error.text, "stream,where=/b: unknown option 'where'; stream takes path, isolated, pat");
+	spec_string(&spec, "where");
 	assert_int_equal(spec_finish(&spec, &error), 0);
+}
+
+static void an_option_that_is_nearly_one_is_told_which(void **state)
+{
+	struct error error = {0};
+	struct spec spec;
+
+	(void)state;
+	assert_int_equal(spec_parse(&spec, "stream,path=/a,moed=0600", NULL), 0);
+	spec_string(&spec, "path");
+	spec_string(&spec, "mode");
+	spec_string(&spec, "guests");
+	assert_int_equal(spec_finish(&spec, &error), -EINVAL);
+	assert_string_equal(error.text, "stream,moed=0600: unknown option 'moed'; did you mean mode=?");
+}
+
+static void a_list_that_an_error_has_no_room_for_ends_with_a_whole_word(void **state)
+{
+	char key[16], text[600], end[64];
+	struct error error = {0};
+	struct spec spec;
+	size_t length;
+
+	(void)state;
+	for (size_t value = 0; value < 400; value += 7) {
+		snprintf(text, sizeof(text), "stream,frobnicate=%0*d", (int)value, 1);
+		assert_int_equal(spec_parse(&spec, text, NULL), 0);
+		for (int i = 0; i < 40; i++) {
+			snprintf(key, sizeof(key), "option-%02d", i);
+			spec_string(&spec, key);
+		}
+		assert_int_equal(spec_finish(&spec, &error), -EINVAL);
+		length = strlen(error.text);
+		snprintf(end, sizeof(end), "%s", error.text + length - sizeof(" and more") + 1);
+		assert_true(length + 1 < sizeof(error.text));
+		assert_string_equal(end, " and more");
+	}
 }
 
 static void a_kind_without_options_says_so(void **state)
@@ -252,6 +289,8 @@ int main(void)
 		cmocka_unit_test(numbers_keep_to_their_range),
 		cmocka_unit_test(modes_are_octal),
 		cmocka_unit_test(an_option_nobody_asked_for_is_named_with_those_that_would_do),
+		cmocka_unit_test(an_option_that_is_nearly_one_is_told_which),
+		cmocka_unit_test(a_list_that_an_error_has_no_room_for_ends_with_a_whole_word),
 		cmocka_unit_test(a_kind_without_options_says_so),
 		cmocka_unit_test(a_full_list_of_asked_keys_does_no_harm),
 		cmocka_unit_test(an_escaped_value_is_read_back),

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -175,6 +176,23 @@ static void an_unreadable_file_is_a_notice(void **state)
 	rmdir(fixture->path);
 }
 
+static void a_directory_that_may_not_be_written_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct gw_error error = {0};
+	bool root = geteuid() == 0;
+	int result;
+
+	assert_int_equal(chmod(fixture->directory, 0555), 0);
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	result = kit_try(&fixture->kit, "none", fixture->directory, NULL, &error);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(result, -EACCES);
+	assert_non_null(strstr(error.text, "leases cannot be kept there: Permission denied; choose"));
+}
+
 static void a_directory_that_goes_away_is_a_notice_and_guests_go_on(void **state)
 {
 	struct fixture *fixture = *state;
@@ -236,6 +254,7 @@ int main(void)
 		with_fixture(the_end_writes_what_was_not_written_yet),
 		with_fixture(broken_lines_are_left_out_with_one_notice),
 		with_fixture(an_unreadable_file_is_a_notice),
+		with_fixture(a_directory_that_may_not_be_written_is_refused),
 		with_fixture(a_directory_that_goes_away_is_a_notice_and_guests_go_on),
 		with_fixture(a_full_disk_keeps_the_old_file),
 	};
