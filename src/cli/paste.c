@@ -82,7 +82,7 @@ static void paste_vhost_user(FILE *to, const char *path)
 		spec_escape(path, escaped, sizeof(escaped)), paste_mac(mac));
 	fprintf(to, "cloud-hypervisor --memory size=2G,shared=on --net vhost_user=true,socket=%s,mac=%s\n", path,
 		paste_mac(mac));
-	fprintf(to, "User Mode Linux  virtio_uml.device=%s:1 (if --guest said queues=1)\n", path);
+	fprintf(to, "User Mode Linux  virtio_uml.device=%s:1\n", path);
 }
 
 void paste_print(FILE *to, const char *kind, const char *path, const char *address)

@@ -3,7 +3,7 @@
  * connects it to the program: memory, features, queues, and the way out of a lie.
  *
  * A device is its port, attached from its making to its end. A queue is stopped -> started (its place in memory is known)
- * -> stopped; the data plane has a ring of its own for each of the pairs', the control queue's is here.
+ * -> stopped; the data plane has a ring for each, the control queue's among them.
  *
  * What surprises: a kick only sets a bit, since it comes from a processor's thread, and wakes the network when it is the
  * first; bits are taken at the beginning and at the end of a turn, so that the one that a wait was ended by is seen at
@@ -18,12 +18,11 @@
 
 #include "network/info.h"
 #include "network/network.h"
-#include "network/virtio_control.h"
 #include "port/endpoint.h"
 #include "port/virtnet.h"
 
 enum virtio_limits {
-	VIRTIO_QUEUES_MAX = VIRTNET_RINGS_MAX + 1,
+	VIRTIO_QUEUES_MAX = VIRTNET_RINGS_ALL,
 	VIRTIO_QUEUE_BYTES = ENDPOINT_QUEUE_BYTES, /* what waits for the driver's buffers */
 	VIRTIO_LINK_UP = 1,
 };
@@ -34,7 +33,7 @@ enum virtio_limits {
 #define VIRTIO_RESERVED_FEATURES (VIRTNET_FEATURES | VIRTIO_OWN_FEATURES)
 #define VIRTIO_OWN_FEATURES                                                                            \
 	(VIRTNET_FEATURE(MTU) | VIRTNET_FEATURE(MAC) | VIRTNET_FEATURE(STATUS) | VIRTNET_FEATURE(MQ) | \
-	 GW_VIRTIO_FEATURE(CTRL_VQ))
+	 VIRTNET_FEATURE(CTRL_VQ))
 
 _Static_assert((int)GW_VIRTIO_PAIRS_MAX == VIRTNET_PAIRS_MAX, "virtio.h");
 _Static_assert((int)GW_VIRTIO_QUEUE_ENTRIES_MAX == VIRTNET_RING_SIZE_MAX, "virtio.h");
@@ -47,7 +46,6 @@ struct virtio_queue {
 
 struct gw_virtio {
 	struct virtnet virtnet;
-	struct virtio_control control;
 	struct list link; /* network->virtios */
 	struct gw_network *network;
 	struct gw_virtio_config config;
@@ -85,20 +83,6 @@ static void virtio_needs_reset(struct gw_virtio *virtio, unsigned queue, enum dr
 	virtio->network->calling--;
 }
 
-static void virtio_on_call(struct virtnet *virtnet, uint32_t ring)
-{
-	virtio_interrupt(virtio_of(virtnet), ring);
-}
-
-static void virtio_on_broken(struct virtnet *virtnet, uint32_t ring, enum drop_reason reason)
-{
-	virtio_needs_reset(virtio_of(virtnet), ring, reason);
-}
-
-static const struct virtnet_owner virtio_owner = {.call = virtio_on_call, .on_broken = virtio_on_broken};
-
-/* ---- queues ---- */
-
 static bool virtio_accepted(const struct gw_virtio *virtio, uint64_t feature)
 {
 	return virtio->virtnet.features & feature;
@@ -107,53 +91,52 @@ static bool virtio_accepted(const struct gw_virtio *virtio, uint64_t feature)
 /* Behind the pairs that may be used: of all that there are, or of the first alone (virtio 1.2, 5.1.2). */
 static unsigned virtio_control_queue(const struct gw_virtio *virtio)
 {
-	if (!virtio_accepted(virtio, GW_VIRTIO_FEATURE(CTRL_VQ)))
+	if (!virtio_accepted(virtio, VIRTNET_FEATURE(CTRL_VQ)))
 		return VIRTIO_QUEUES_MAX;
 	return virtio_accepted(virtio, VIRTNET_FEATURE(MQ)) ? 2 * virtio->config.pairs : 2;
 }
 
-/* Those behind the pairs in use are off (virtio 1.2, 5.1.6.5.6). */
-static void virtio_switch_pairs(struct gw_virtio *virtio)
+static unsigned virtio_queue_of(const struct gw_virtio *virtio, uint32_t ring)
 {
-	for (uint32_t ring = 0; ring < VIRTNET_RINGS_MAX; ring++) {
-		bool on = ring < 2 * virtio->control.pairs;
-
-		if (virtio->virtnet.rings[ring].on != on)
-			virtnet_switch(&virtio->virtnet, ring, on);
-	}
+	return ring == VIRTNET_CONTROL ? virtio_control_queue(virtio) : ring;
 }
 
-static void virtio_serve_control(struct gw_virtio *virtio, unsigned queue)
+static void virtio_on_call(struct virtnet *virtnet, uint32_t ring)
 {
-	struct virtio_control *control = &virtio->control;
-	bool tell = false, more;
+	struct gw_virtio *virtio = virtio_of(virtnet);
 
-	if (!virtio->queues[queue].started || control->ring.broken != DROP_NONE)
-		return;
-	more = virtio_control_serve(control, &tell);
-	virtio_switch_pairs(virtio);
-	if (tell)
-		virtio_interrupt(virtio, queue);
-	if (more)
-		gw_virtio_kick(virtio, queue);
-	if (control->ring.broken == DROP_NONE)
-		return;
-	port_drop(&virtio->virtnet.port, control->ring.broken, NULL);
-	virtio_needs_reset(virtio, queue, control->ring.broken);
+	virtio_interrupt(virtio, virtio_queue_of(virtio, ring));
+}
+
+static void virtio_on_broken(struct virtnet *virtnet, uint32_t ring, enum drop_reason reason)
+{
+	struct gw_virtio *virtio = virtio_of(virtnet);
+
+	virtio_needs_reset(virtio, virtio_queue_of(virtio, ring), reason);
+}
+
+static const struct virtnet_owner virtio_owner = {.call = virtio_on_call, .on_broken = virtio_on_broken};
+
+/* ---- queues ---- */
+
+/* The data plane's ring of a queue; false when there is none. */
+static bool virtio_ring_of(const struct gw_virtio *virtio, unsigned queue, uint32_t *ret_ring)
+{
+	bool is_control = queue == virtio_control_queue(virtio);
+
+	if (!is_control && queue >= VIRTNET_RINGS_MAX)
+		return false;
+	*ret_ring = is_control ? VIRTNET_CONTROL : queue;
+	return true;
 }
 
 static void virtio_take(struct gw_virtio *virtio)
 {
-	uint32_t kicked = atomic_exchange_explicit(&virtio->kicked, 0, memory_order_acq_rel);
-	unsigned control = virtio_control_queue(virtio);
+	uint32_t kicked = atomic_exchange_explicit(&virtio->kicked, 0, memory_order_acq_rel), ring;
 
 	for (unsigned queue = 0; kicked; queue++, kicked >>= 1) {
-		if (!(kicked & 1))
-			continue;
-		if (queue == control)
-			virtio_serve_control(virtio, queue);
-		else if (queue < VIRTNET_RINGS_MAX)
-			virtnet_kick(&virtio->virtnet, queue);
+		if (kicked & 1 && virtio_ring_of(virtio, queue, &ring))
+			virtnet_kick(&virtio->virtnet, ring);
 	}
 }
 
@@ -187,31 +170,15 @@ void gw_virtio_kick(struct gw_virtio *virtio, unsigned queue)
 		gw_network_wake(virtio->network);
 }
 
-static int virtio_start_control(struct gw_virtio *virtio, unsigned queue, struct ring_setup *setup)
-{
-	int error;
-
-	if (setup->size > VIRTNET_RING_SIZE_MAX)
-		return -EINVAL;
-	setup->memory = &virtio->virtnet.memory;
-	setup->packed = virtio_accepted(virtio, VIRTNET_FEATURE(RING_PACKED));
-	setup->event_idx = virtio_accepted(virtio, VIRTNET_FEATURE(EVENT_IDX));
-	setup->indirect = virtio_accepted(virtio, VIRTNET_FEATURE(INDIRECT_DESC));
-	error = ring_init(&virtio->control.ring, setup);
-	if (error == 0)
-		gw_virtio_kick(virtio, queue);
-	return error;
-}
-
 int gw_virtio_start(struct gw_virtio *virtio, unsigned queue, const struct gw_virtio_queue *given)
 {
 	struct gw_virtio_queue known = {0};
 	struct ring_setup setup;
-	uint32_t place;
+	uint32_t place, ring;
 	int error;
 
 	memcpy(&known, given, given->size < sizeof(known) ? given->size : sizeof(known));
-	if (queue >= gw_virtio_queues(virtio) || virtio->virtnet.features == 0)
+	if (queue >= gw_virtio_queues(virtio) || virtio->virtnet.features == 0 || !virtio_ring_of(virtio, queue, &ring))
 		return -EINVAL;
 	if (virtio->queues[queue].started || network_is_busy(virtio->network))
 		return -EBUSY;
@@ -222,12 +189,7 @@ int gw_virtio_start(struct gw_virtio *virtio, unsigned queue, const struct gw_vi
 				    .size = known.entries,
 				    .base = {.avail = (uint16_t)place, .used = (uint16_t)(place >> 16)}};
 	network_set_now(virtio->network);
-	if (queue == virtio_control_queue(virtio))
-		error = virtio_start_control(virtio, queue, &setup);
-	else if (queue < VIRTNET_RINGS_MAX)
-		error = virtnet_start(&virtio->virtnet, queue, &setup);
-	else
-		error = -EINVAL;
+	error = virtnet_start(&virtio->virtnet, ring, &setup);
 	if (error == 0)
 		virtio->queues[queue] = (struct virtio_queue){.started = true, .setup = setup};
 	return error;
@@ -236,15 +198,12 @@ int gw_virtio_start(struct gw_virtio *virtio, unsigned queue, const struct gw_vi
 static uint32_t virtio_stop(struct gw_virtio *virtio, unsigned queue)
 {
 	struct ring_base base;
-	uint32_t place;
+	uint32_t place, ring;
 
-	if (!virtio->queues[queue].started)
+	if (!virtio->queues[queue].started || !virtio_ring_of(virtio, queue, &ring))
 		return 0;
 	virtio->queues[queue].started = false;
-	if (queue == virtio_control_queue(virtio))
-		base = ring_base(&virtio->control.ring);
-	else
-		base = virtnet_stop(&virtio->virtnet, queue);
+	base = virtnet_stop(&virtio->virtnet, ring);
 	place = (uint32_t)base.used << 16 | base.avail;
 	return virtio_accepted(virtio, VIRTNET_FEATURE(RING_PACKED)) ? place ^ VIRTIO_PACKED_NEW : place;
 }
@@ -309,14 +268,14 @@ uint64_t gw_virtio_features(const struct gw_virtio *virtio)
 
 unsigned gw_virtio_queues(const struct gw_virtio *virtio)
 {
-	return 2 * virtio->config.pairs + (virtio->offered & GW_VIRTIO_FEATURE(CTRL_VQ) ? 1 : 0);
+	return 2 * virtio->config.pairs + (virtio->offered & VIRTNET_FEATURE(CTRL_VQ) ? 1 : 0);
 }
 
 static void virtio_set_features(struct gw_virtio *virtio, uint64_t features)
 {
 	virtnet_set_features(&virtio->virtnet, features, ethswitch_mtu(virtio->network->ethswitch));
-	virtio->control.pairs = 1;
-	virtio_switch_pairs(virtio);
+	/* with a control queue it is the data plane's to say */
+	virtnet_use(&virtio->virtnet, features & VIRTNET_FEATURE(CTRL_VQ) ? 0 : 1);
 }
 
 int gw_virtio_accept(struct gw_virtio *virtio, uint64_t features)
@@ -365,11 +324,11 @@ static uint64_t virtio_offer(const struct gw_virtio_config *config)
 	if (config->mac)
 		features |= VIRTNET_FEATURE(MAC);
 	if (config->pairs > 1)
-		features |= VIRTNET_FEATURE(MQ) | GW_VIRTIO_FEATURE(CTRL_VQ);
+		features |= VIRTNET_FEATURE(MQ) | VIRTNET_FEATURE(CTRL_VQ);
 	features &= ~config->without;
 	/* virtio 1.2, 5.1.3.1: MQ needs the control queue, and that is of no other use here */
-	if (!(features & VIRTNET_FEATURE(MQ)) || !(features & GW_VIRTIO_FEATURE(CTRL_VQ)))
-		features &= ~(VIRTNET_FEATURE(MQ) | GW_VIRTIO_FEATURE(CTRL_VQ));
+	if (!(features & VIRTNET_FEATURE(MQ)) || !(features & VIRTNET_FEATURE(CTRL_VQ)))
+		features &= ~(VIRTNET_FEATURE(MQ) | VIRTNET_FEATURE(CTRL_VQ));
 	return features | config->also;
 }
 
@@ -443,10 +402,12 @@ static struct gw_virtio *virtio_make(struct gw_network *network, const struct gw
 	virtio->network = network;
 	virtio->config = *config;
 	virtio->offered = virtio_offer(config);
-	virtio->control.pairs_max = config->pairs;
 	virtnet_init(&virtio->virtnet, &virtio_owner, network->virtio_scratch, config->name,
 		     ethswitch_blocks(network->ethswitch), VIRTIO_QUEUE_BYTES);
+	virtio->virtnet.pairs_max = config->pairs;
 	virtio_set_features(virtio, 0);
+	for (uint32_t ring = 0; ring < VIRTNET_RINGS_ALL; ring++)
+		virtnet_switch(&virtio->virtnet, ring, true);
 	return virtio;
 }
 

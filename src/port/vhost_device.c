@@ -15,7 +15,7 @@
 #define VHOST_BIT(number) (UINT64_C(1) << (number))
 #define VHOST_FEATURES                                                                             \
 	(VIRTNET_FEATURES | VIRTNET_FEATURE(MTU) | VIRTNET_FEATURE(STATUS) | VIRTNET_FEATURE(MQ) | \
-	 VHOST_BIT(VHOST_F_LOG_ALL) | VHOST_BIT(VHOST_F_PROTOCOL_FEATURES))
+	 VIRTNET_FEATURE(CTRL_VQ) | VHOST_BIT(VHOST_F_LOG_ALL) | VHOST_BIT(VHOST_F_PROTOCOL_FEATURES))
 #define VHOST_PROTOCOL_FEATURES                                                                                 \
 	(VHOST_BIT(VHOST_P_MQ) | VHOST_BIT(VHOST_P_LOG_SHMFD) | VHOST_BIT(VHOST_P_RARP) |                       \
 	 VHOST_BIT(VHOST_P_REPLY_ACK) | VHOST_BIT(VHOST_P_NET_MTU) | VHOST_BIT(VHOST_P_BACKEND_REQ) |           \
@@ -142,7 +142,7 @@ static enum drop_reason vhost_rings_again(struct vhost_device *device, const boo
 {
 	enum drop_reason reason = DROP_NONE;
 
-	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX && reason == DROP_NONE; i++) {
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL && reason == DROP_NONE; i++) {
 		if (ran[i])
 			reason = vhost_ring_start(&device->rings[i]);
 	}
@@ -151,23 +151,48 @@ static enum drop_reason vhost_rings_again(struct vhost_device *device, const boo
 
 static void vhost_rings_pause(struct vhost_device *device, bool *ret_ran)
 {
-	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++) {
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++) {
 		ret_ran[i] = vhost_ring_runs(&device->rings[i]);
 		vhost_ring_stop(&device->rings[i]);
 	}
 }
 
+/* The control queue's number: behind the pairs that there are, or behind the only one (virtio 1.2, 5.1.2). */
+static bool vhost_is_control(const struct vhost_device *device, uint64_t number)
+{
+	uint64_t features = device->virtnet.features;
+
+	if (!(features & VIRTNET_FEATURE(CTRL_VQ)))
+		return false;
+	return number == (features & VIRTNET_FEATURE(MQ) ? 2 * device->virtnet.pairs_max : 2);
+}
+
 static struct vhost_ring *vhost_device_ring(struct vhost_device *device, uint64_t number)
 {
+	if (vhost_is_control(device, number))
+		return &device->rings[VIRTNET_CONTROL];
 	return number < VIRTNET_RINGS_MAX ? &device->rings[number] : NULL;
 }
 
 /* ---- requests: features ---- */
 
-/* A front end that passes MQ on without a control queue of its own (User Mode Linux) has a driver that refuses it. */
+/* What may be accepted. A driver refuses MQ without a control queue, and has no other use for one here. */
+static uint64_t vhost_features(const struct vhost_device *device)
+{
+	const uint64_t several = VIRTNET_FEATURE(MQ) | VIRTNET_FEATURE(CTRL_VQ);
+
+	return device->virtnet.pairs_max > 1 ? VHOST_FEATURES : VHOST_FEATURES & ~several;
+}
+
+/* CTRL_VQ is for front ends that pass on what they are offered. User Mode Linux's and crosvm's leave the control queue to
+ * the back end too. cloud-hypervisor's serves the queue itself, but offers it to its guest, as MQ needs, only if the back
+ * end does; DPDK's never passes it on. QEMU's has a control queue in any case, and is not told of ours: see below for how
+ * it is known. */
 static uint64_t vhost_offered(const struct vhost_device *device)
 {
-	return device->pairs_max > 1 ? VHOST_FEATURES : VHOST_FEATURES & ~VIRTNET_FEATURE(MQ);
+	bool passes_on = device->owned && !device->asked_before;
+
+	return passes_on ? vhost_features(device) : vhost_features(device) & ~VIRTNET_FEATURE(CTRL_VQ);
 }
 
 static enum drop_reason vhost_get_features(struct vhost_device *device, struct vhost_exchange *exchange)
@@ -181,11 +206,13 @@ static enum drop_reason vhost_set_features(struct vhost_device *device, struct v
 {
 	uint64_t features = exchange->payload.number;
 
-	if (features & ~vhost_offered(device))
+	if (features & ~vhost_features(device))
 		return DROP_VHOST_REQUEST;
 	virtnet_set_features(&device->virtnet, features, device->mtu_bytes);
+	if (!(features & VIRTNET_FEATURE(CTRL_VQ)))
+		virtnet_use(&device->virtnet, 0);
 	vhost_device_watch_writes(device);
-	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX && !(features & VHOST_BIT(VHOST_F_PROTOCOL_FEATURES)); i++)
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL && !(features & VHOST_BIT(VHOST_F_PROTOCOL_FEATURES)); i++)
 		virtnet_switch(&device->virtnet, i, true);
 	return DROP_NONE;
 }
@@ -214,11 +241,15 @@ static enum drop_reason vhost_set_protocol_features(struct vhost_device *device,
 	return DROP_NONE;
 }
 
-/* Pairs to QEMU, single queues to cloud-hypervisor and crosvm: the number of pairs is right for all that have up to half
- * as many. */
+/* Pairs to QEMU, single queues to cloud-hypervisor and crosvm. crosvm's guest has exactly as many, and reads in our
+ * configuration how many pairs are among them: who takes that is told of all queues. For the others the number of pairs
+ * is right if they have up to half as many. */
 static enum drop_reason vhost_get_queue_num(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	exchange->payload.number = device->pairs_max;
+	uint32_t pairs = device->virtnet.pairs_max;
+	bool takes_config = device->protocol & VHOST_BIT(VHOST_P_CONFIG);
+
+	exchange->payload.number = takes_config ? 2 * pairs + (pairs > 1 ? 1 : 0) : pairs;
 	exchange->answer_bytes = sizeof(uint64_t);
 	return DROP_NONE;
 }
@@ -233,10 +264,11 @@ static enum drop_reason vhost_set_owner(struct vhost_device *device, struct vhos
 static enum drop_reason vhost_reset(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	(void)exchange;
-	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++) {
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++) {
 		vhost_ring_end(&device->rings[i]);
 		virtnet_switch(&device->virtnet, i, false);
 	}
+	virtnet_use(&device->virtnet, 0);
 	return DROP_NONE;
 }
 
@@ -258,7 +290,7 @@ static enum drop_reason vhost_get_status(struct vhost_device *device, struct vho
 static enum drop_reason vhost_set_mem_table(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	const struct vhost_table *table = &exchange->payload.table;
-	bool ran[VIRTNET_RINGS_MAX];
+	bool ran[VIRTNET_RINGS_ALL];
 
 	vhost_rings_pause(device, ran);
 	vhost_memory_clear(&device->memory, &device->virtnet.memory);
@@ -280,7 +312,7 @@ static enum drop_reason vhost_get_max_mem_slots(struct vhost_device *device, str
 
 static enum drop_reason vhost_add_mem_reg(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	bool ran[VIRTNET_RINGS_MAX];
+	bool ran[VIRTNET_RINGS_ALL];
 
 	vhost_rings_pause(device, ran);
 	if (vhost_memory_add(&device->memory, &device->virtnet.memory, &exchange->payload.region.region,
@@ -291,7 +323,7 @@ static enum drop_reason vhost_add_mem_reg(struct vhost_device *device, struct vh
 
 static enum drop_reason vhost_rem_mem_reg(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	bool ran[VIRTNET_RINGS_MAX];
+	bool ran[VIRTNET_RINGS_ALL];
 
 	vhost_rings_pause(device, ran);
 	if (vhost_memory_remove(&device->memory, &device->virtnet.memory, &exchange->payload.region.region) < 0)
@@ -375,10 +407,11 @@ static enum drop_reason vhost_set_vring_err(struct vhost_device *device, struct 
 static enum drop_reason vhost_set_vring_enable(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	const struct vhost_state *state = &exchange->payload.state;
+	const struct vhost_ring *ring = vhost_device_ring(device, state->ring);
 
-	if (!vhost_device_ring(device, state->ring))
+	if (!ring)
 		return DROP_VHOST_RING;
-	virtnet_switch(&device->virtnet, state->ring, state->number != 0);
+	virtnet_switch(&device->virtnet, ring->number, state->number != 0);
 	return DROP_NONE;
 }
 
@@ -423,7 +456,7 @@ static enum drop_reason vhost_get_config(struct vhost_device *device, struct vho
 	uint8_t all[VHOST_CONFIG_BYTES] = {0};
 
 	all[6] = 1; /* the link is up */
-	all[8] = (uint8_t)device->pairs_max;
+	all[8] = (uint8_t)device->virtnet.pairs_max;
 	all[10] = (uint8_t)device->mtu_bytes;
 	all[11] = (uint8_t)(device->mtu_bytes >> 8);
 #ifdef PLANTED
@@ -490,17 +523,17 @@ void vhost_device_init(struct vhost_device *device, struct loop *loop, struct be
 		       uint32_t pairs_max, void (*on_lost)(struct vhost_device *device, enum drop_reason reason))
 {
 	device->mtu_bytes = mtu_bytes;
-	device->pairs_max = pairs_max;
+	device->virtnet.pairs_max = pairs_max;
 	device->on_lost = on_lost;
 	device->backend = -1;
-	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++)
 		vhost_ring_init(&device->rings[i], i, &device->virtnet, &device->memory, loop, bell, vhost_on_lost);
 	virtnet_set_features(&device->virtnet, 0, mtu_bytes);
 }
 
 void vhost_device_done(struct vhost_device *device)
 {
-	for (uint32_t i = 0; i < VIRTNET_RINGS_MAX; i++)
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++)
 		vhost_ring_done(&device->rings[i]);
 	vhost_memory_clear(&device->memory, &device->virtnet.memory);
 	vhost_log_clear(&device->log);

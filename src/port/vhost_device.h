@@ -21,7 +21,6 @@
 struct vhost_device {
 	struct virtnet virtnet;
 	uint32_t mtu_bytes;
-	uint32_t pairs_max; /* of rings, that the guest may have */
 	/* The kick of a guest whose event is none, or a call that cannot be made: it is to go. Not during a delivery. */
 	void (*on_lost)(struct vhost_device *device, enum drop_reason reason);
 	bool owned;        /* the front end has said so, */
@@ -32,7 +31,7 @@ struct vhost_device {
 	int backend; /* for requests of ours, or -1 */
 	struct vhost_memory memory;
 	struct vhost_log log;
-	struct vhost_ring rings[VIRTNET_RINGS_MAX];
+	struct vhost_ring rings[VIRTNET_RINGS_ALL]; /* the control queue's is VIRTNET_CONTROL */
 };
 
 /* What came, and what goes back: the payload is replaced by the answer's. */

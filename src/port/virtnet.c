@@ -101,10 +101,12 @@ static void virtnet_run(struct port *port)
 
 	if (virtnet->looked)
 		virtnet_look_again(virtnet);
+	if (virtnet->commanded)
+		virtnet->commanded = virtnet_serve_control(virtnet);
 	if (virtnet->unsettled)
 		virtnet_settle(virtnet);
 	virtnet_serve_all(virtnet);
-	if (virtnet->kicked)
+	if (virtnet->kicked || virtnet->commanded)
 		port_schedule(port);
 }
 
@@ -139,6 +141,7 @@ void virtnet_init(struct virtnet *virtnet, const struct virtnet_owner *owner, st
 	virtnet->owner = owner;
 	virtnet->scratch = scratch;
 	memory_init(&virtnet->memory);
+	virtnet->pairs_max = VIRTNET_PAIRS_MAX;
 	virtnet->waiting_bound = queue_bytes;
 	for (uint32_t pair = 0; pair < VIRTNET_PAIRS_MAX; pair++)
 		framequeue_init(&virtnet->waiting[pair], blocks, queue_bytes);
@@ -184,10 +187,19 @@ static void virtnet_look_for_guest(struct virtnet *virtnet)
 		virtnet->port.away &= !virtnet->rings[number].started;
 }
 
+/* Nothing has passed in it yet: not what the setup says, which may be a guess. */
+static bool virtnet_is_new(const struct virtnet *virtnet, const struct virtnet_ring *ring)
+{
+	const struct ring_base base = ring_base(&ring->ring);
+	uint16_t start = virtnet_has(virtnet, VIRTNET_FEATURE(RING_PACKED)) ? RING_PACKED_START : 0;
+
+	return base.avail == start && base.used == start;
+}
+
 int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *setup)
 {
 	struct virtnet_ring *ring = &virtnet->rings[number];
-	bool on = ring->on;
+	const struct virtnet_ring stopped = {.wanted = ring->wanted, .on = ring->on};
 	int error;
 
 	if (setup->size > VIRTNET_RING_SIZE_MAX)
@@ -197,7 +209,7 @@ int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *s
 	setup->event_idx = virtnet_has(virtnet, VIRTNET_FEATURE(EVENT_IDX));
 	setup->indirect = virtnet_has(virtnet, VIRTNET_FEATURE(INDIRECT_DESC));
 	setup->mergeable = virtnet_has(virtnet, VIRTNET_FEATURE(MRG_RXBUF));
-	*ring = (struct virtnet_ring){.on = on};
+	*ring = stopped;
 	error = ring_init(&ring->ring, setup);
 	if (error < 0)
 		return error;
@@ -205,6 +217,8 @@ int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *s
 	virtnet_check(virtnet, number); /* it may be lost */
 	virtnet_look_for_guest(virtnet);
 	virtnet_see_used(virtnet);
+	if (number == VIRTNET_CONTROL && virtnet_is_new(virtnet, ring))
+		virtnet_use(virtnet, 1);
 	/* the guest may have kicked before: look */
 	virtnet_kick(virtnet, number);
 	return 0;
@@ -219,18 +233,42 @@ struct ring_base virtnet_stop(struct virtnet *virtnet, uint32_t number)
 		virtnet_flush_ring(virtnet, number);
 		base = ring_base(&ring->ring);
 	}
-	*ring = (struct virtnet_ring){.on = ring->on};
+	*ring = (struct virtnet_ring){.wanted = ring->wanted, .on = ring->on};
 	virtnet_look_for_guest(virtnet);
 	virtnet_see_used(virtnet);
 	return base;
 }
 
+static bool virtnet_ring_is_on(const struct virtnet *virtnet, uint32_t number)
+{
+	bool counted = number == VIRTNET_CONTROL || virtnet->pairs == 0 || number < 2 * virtnet->pairs;
+
+	return virtnet->rings[number].wanted && counted;
+}
+
+static void virtnet_see_on(struct virtnet *virtnet, uint32_t number)
+{
+	struct virtnet_ring *ring = &virtnet->rings[number];
+
+	ring->on = virtnet_ring_is_on(virtnet, number);
+	virtnet_see_used(virtnet);
+	if (ring->on && ring->started)
+		virtnet_kick(virtnet, number);
+}
+
 void virtnet_switch(struct virtnet *virtnet, uint32_t number, bool on)
 {
-	virtnet->rings[number].on = on;
-	virtnet_see_used(virtnet);
-	if (on && virtnet->rings[number].started)
-		virtnet_kick(virtnet, number);
+	virtnet->rings[number].wanted = on;
+	virtnet_see_on(virtnet, number);
+}
+
+void virtnet_use(struct virtnet *virtnet, uint32_t pairs)
+{
+	virtnet->pairs = pairs;
+	for (uint32_t number = 0; number < VIRTNET_RINGS_MAX; number++) {
+		if (virtnet->rings[number].on != virtnet_ring_is_on(virtnet, number))
+			virtnet_see_on(virtnet, number);
+	}
 }
 
 void virtnet_kick(struct virtnet *virtnet, uint32_t number)
@@ -240,7 +278,10 @@ void virtnet_kick(struct virtnet *virtnet, uint32_t number)
 	if (!ring->started || ring->ring.broken != DROP_NONE)
 		return;
 	ring_disarm(&ring->ring);
-	if (!virtnet_is_to_guest(number)) {
+	if (number == VIRTNET_CONTROL) {
+		virtnet->commanded = true;
+		port_schedule(&virtnet->port);
+	} else if (!virtnet_is_to_guest(number)) {
 		virtnet->kicked |= (uint8_t)(1u << number / 2);
 		port_schedule(&virtnet->port);
 	} else if (virtnet_ring_is_used(ring)) {

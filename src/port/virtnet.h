@@ -7,6 +7,11 @@
  * is on or off: one from the guest that is off is emptied and what was in it counted, one to the guest is not filled.
  * A ring whose guest lied is broken until it is started anew; the others go on.
  *
+ * The control queue is one more ring, with the number VIRTNET_CONTROL whatever the guest's driver counts it as. By it the
+ * guest says how many pairs it uses: the rings behind those are off whatever the owner says. A new control queue's guest
+ * uses one; with one that goes on where another ran, here or elsewhere, what was said last is not known, and all that
+ * the owner has on may be used, as where there is no control queue.
+ *
  * Several pairs. A conversation stays in one (port.h, "Several queues"): in that which the guest sent it in last
  * (steering.h), else in one that its number chooses among those whose ring to the guest is used. Each pair has its own
  * bounded memory for frames that found no room, and its own waiters. What the guest asks by sending elsewhere is done
@@ -33,9 +38,12 @@
 enum virtnet_limits {
 	VIRTNET_PAIRS_MAX = 8,
 	VIRTNET_RINGS_MAX = 2 * VIRTNET_PAIRS_MAX,
+	VIRTNET_CONTROL = VIRTNET_RINGS_MAX, /* the number of the control queue's ring */
+	VIRTNET_RINGS_ALL,
 	VIRTNET_RING_SIZE_MAX = 1024, /* virtio-net drivers and front ends use 256 to 1024 */
 	VIRTNET_PIECES = 4 * RING_PIECES_MAX,
-	VIRTNET_LOOKS = 4, /* for room, in a turn, while the guest offers more and more */
+	VIRTNET_LOOKS = 4,     /* for room, in a turn, while the guest offers more and more */
+	VIRTNET_COMMANDS = 16, /* of the control queue, in a turn */
 };
 
 /* virtio 1.2, 5.1.3 and 6. */
@@ -52,6 +60,7 @@ enum virtnet_feature {
 	VIRTNET_F_HOST_ECN = 13,
 	VIRTNET_F_MRG_RXBUF = 15,
 	VIRTNET_F_STATUS = 16,
+	VIRTNET_F_CTRL_VQ = 17,
 	VIRTNET_F_MQ = 22,
 	VIRTNET_F_INDIRECT_DESC = 28,
 	VIRTNET_F_EVENT_IDX = 29,
@@ -64,7 +73,7 @@ enum virtnet_feature {
 
 #define VIRTNET_FEATURE(name) (UINT64_C(1) << VIRTNET_F_##name)
 
-/* All that the data plane can do; what else a device offers (MAC, MTU, STATUS, MQ) is its owner's. */
+/* All that the data plane can do; what else a device offers (MAC, MTU, STATUS, MQ, CTRL_VQ) is its owner's. */
 #define VIRTNET_FEATURES                                                                            \
 	(VIRTNET_FEATURE(CSUM) | VIRTNET_FEATURE(GUEST_CSUM) | VIRTNET_FEATURE(GUEST_TSO4) |        \
 	 VIRTNET_FEATURE(GUEST_TSO6) | VIRTNET_FEATURE(GUEST_ECN) | VIRTNET_FEATURE(HOST_TSO4) |    \
@@ -92,7 +101,8 @@ struct virtnet_owner {
 struct virtnet_ring {
 	struct ring ring;
 	bool started;
-	bool on;
+	bool wanted; /* its owner has it on, */
+	bool on;     /* … and it is of the pairs that the guest uses */
 	bool told_broken;
 	bool dirty; /* returned to, and not flushed yet */
 };
@@ -106,13 +116,16 @@ struct virtnet {
 	struct virtnet_scratch *scratch;
 	struct memory memory;
 	uint64_t features; /* as negotiated */
-	struct virtnet_ring rings[VIRTNET_RINGS_MAX];
+	struct virtnet_ring rings[VIRTNET_RINGS_ALL];
+	uint32_t pairs_max; /* that the control queue may be told; all, unless the owner says less */
+	uint32_t pairs;     /* that the guest uses; 0: it has not said */
 	struct framequeue waiting[VIRTNET_PAIRS_MAX]; /* what found no room, by pair */
 	size_t waiting_bound, waiting_peak;           /* bytes, of all */
 	uint32_t used_count;
 	uint8_t used[VIRTNET_PAIRS_MAX]; /* the pairs whose ring to the guest is used */
 	uint8_t kicked;                  /* a bit for each pair whose ring from the guest may have something */
 	uint8_t looked;                  /* a bit for each pair whose ring to the guest run() looks at again */
+	bool commanded;                  /* the control queue may have something */
 	bool unsettled;                  /* other pairs are used than before: run() sees to what waits */
 	uint32_t lent;                   /* the pair whose room is out */
 	uint32_t turn;                   /* the pair that is served first in the next turn */
@@ -137,6 +150,8 @@ int virtnet_start(struct virtnet *virtnet, uint32_t ring, struct ring_setup *set
 /* Where it would go on. */
 struct ring_base virtnet_stop(struct virtnet *virtnet, uint32_t ring);
 void virtnet_switch(struct virtnet *virtnet, uint32_t ring, bool on);
+/* So many pairs from the first are used; 0: nobody has said. */
+void virtnet_use(struct virtnet *virtnet, uint32_t pairs);
 /* The guest offers more. Outside a delivery. */
 void virtnet_kick(struct virtnet *virtnet, uint32_t ring);
 

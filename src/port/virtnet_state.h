@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is inside the data plane of a virtio network device: for virtnet.c (its rings' use and its life),
- * virtnet_from_guest.c and virtnet_to_guest.c, and nobody else. */
+ * virtnet_from_guest.c, virtnet_to_guest.c and virtnet_control.c, and nobody else. */
 #ifndef PORT_VIRTNET_STATE_H
 #define PORT_VIRTNET_STATE_H
 
@@ -56,6 +56,11 @@ void virtnet_flush_ring(struct virtnet *virtnet, uint32_t number);
 
 /* A turn of the pairs that the guest kicked. */
 void virtnet_serve_all(struct virtnet *virtnet);
+
+/* ---- virtnet_control.c ---- */
+
+/* Up to a turn's commands; true when there may be more. */
+bool virtnet_serve_control(struct virtnet *virtnet);
 
 /* ---- virtnet_to_guest.c ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* covers: src/wire/vhost.c src/port/vhost_device.c src/port/vhost_ring.c src/port/vhost_memory.c src/port/virtnet.c */
+/* covers: src/port/virtnet_control.c */
 /* A front end that says anything: messages with descriptors of every kind (memory, events, a socket, a pipe, a device), its
- * memory written at will, kicks, and frames to and from it in between. The first byte says whether it begins honestly, so
+ * memory written at will, kicks, and frames and commands in between. The first byte says whether it begins honestly, so
  * that what comes then meets rings that run. Nothing may crash or be read beyond; every descriptor is closed at the end. */
 #include <assert.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-enum { STEPS = 48, DESCRIPTORS = 6 };
+enum { STEPS = 48, CONTROL = 2, RINGS = 3 };
 
 struct bed {
 	struct loop *loop;
@@ -179,10 +180,10 @@ static void step_message(struct bed *bed, struct input *input)
 
 static void step_memory(struct bed *bed, struct input *input)
 {
-	size_t at = input_number(input, 1) % 2 * bed->front.ring_bytes + input_number(input, 2),
+	size_t at = input_number(input, 1) % RINGS * bed->front.ring_bytes + input_number(input, 2),
 	       count = input_number(input, 1);
 
-	for (size_t i = 0; i < count && at + i < 2 * bed->front.ring_bytes; i++)
+	for (size_t i = 0; i < count && at + i < RINGS * bed->front.ring_bytes; i++)
 		bed->front.memory[at + i] = (uint8_t)input_number(input, 1);
 }
 
@@ -198,6 +199,31 @@ static void step_offer(struct bed *bed, struct input *input)
 	    ring_driver_offer_frame(driver, frame, bytes, 1 + input_number(input, 1) % 24) >= 0)
 		ring_driver_publish(driver);
 	eventfd_write(bed->front.kick[1], 1);
+}
+
+/* Pieces of any size and direction; the first bytes are the input's. */
+static void step_command(struct bed *bed, struct input *input)
+{
+	struct ring_driver *driver = &bed->front.drivers[CONTROL];
+	struct ring_driver_piece pieces[7] = {0};
+	uint32_t count = input_number(input, 1) % 7, writable = input_number(input, 1), left = 8;
+	int id;
+
+	for (uint32_t i = 0; i < count; i++)
+		pieces[i] = (struct ring_driver_piece){.bytes = 1 + input_number(input, 1) % 8,
+						       .writable = writable >> i & 1};
+	if (driver->setup.size == 0 || count == 0)
+		return;
+	id = ring_driver_offer(driver, pieces, count, driver->setup.indirect && writable & 128);
+	for (uint32_t i = 0; id >= 0 && i < count; i++) {
+		const struct ring_driver_piece *piece = &driver->buffers[id].pieces[i];
+
+		for (uint32_t at = 0; !piece->writable && at < piece->bytes && left > 0; at++, left--)
+			piece->at[at] = (uint8_t)input_number(input, 1);
+	}
+	if (id >= 0)
+		ring_driver_publish(driver);
+	eventfd_write(bed->front.kick[CONTROL], 1);
 }
 
 static void step_frame(struct bed *bed, struct input *input)
@@ -239,14 +265,16 @@ static void step_pump(struct bed *bed, struct input *input)
 
 static void step_kick(struct bed *bed, struct input *input)
 {
-	eventfd_write(bed->front.kick[input_number(input, 1) & 1], 1);
+	eventfd_write(bed->front.kick[input_number(input, 1) % RINGS], 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-	static void (*const steps[])(struct bed *, struct input *) = {step_message, step_memory, step_offer,
-								      step_frame,   step_lend,   step_pump,
-								      step_kick,    step_message};
+	static void (*const steps[])(struct bed *,
+				     struct input *) = {step_message, step_memory, step_offer,   step_frame,
+							step_lend,    step_pump,   step_kick,    step_message,
+							step_message, step_memory, step_offer,   step_frame,
+							step_lend,    step_pump,   step_command, step_message};
 	static const uint64_t features[] = {0, VIRTNET_FEATURE(RING_PACKED),
 					    VIRTNET_FEATURE(INDIRECT_DESC) | VIRTNET_FEATURE(EVENT_IDX),
 					    VIRTNET_FEATURE(MRG_RXBUF) | VIRTNET_FEATURE(RING_PACKED) |
@@ -256,10 +284,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 	uint32_t begin = input_number(&input, 1);
 
 	bed_join(bed);
+	bed->front.rings = begin & 8 ? RINGS : 2;
 	if (begin & 1)
-		vhost_front_start(&bed->front, VIRTNET_FEATURE(VERSION_1) | features[begin >> 1 & 3]);
+		vhost_front_start(&bed->front, VIRTNET_FEATURE(VERSION_1) | features[begin >> 1 & 3] |
+						       (begin & 8 ? VIRTNET_FEATURE(CTRL_VQ) : 0));
 	for (int i = 0; i < STEPS && input.left > 0; i++)
-		steps[input_number(&input, 1) % 8](bed, &input);
+		steps[input_number(&input, 1) % 16](bed, &input);
 	bed_leave(bed);
 	return 0;
 }

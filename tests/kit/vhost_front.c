@@ -135,10 +135,10 @@ void vhost_front_set_features(struct vhost_front *front, uint64_t features)
 	uint64_t protocol = UINT64_C(1) << VHOST_P_REPLY_ACK | UINT64_C(1) << VHOST_P_CONFIG |
 			    UINT64_C(1) << VHOST_P_LOG_SHMFD | UINT64_C(1) << VHOST_P_CONFIGURE_MEM_SLOTS;
 
+	vhost_front_send(front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
 	vhost_front_send(front, VHOST_GET_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
 	require(vhost_front_answer(front, &answer) == 8 && (answer.number & features) == features,
 		"features that are not offered");
-	vhost_front_send(front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
 	vhost_front_send(front, VHOST_GET_PROTOCOL_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
 	require(vhost_front_answer(front, &answer) == 8 && (answer.number & protocol) == protocol,
 		"protocol features that are not offered");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Front ends of vhost-user that are not QEMU: User Mode Linux, DPDK, and a few lines of our own. The topology is kit/vhost.py's."""
 import itertools
+import re
 import struct
 import subprocess
 
@@ -19,19 +20,37 @@ def bounced(lab, guest, family, count, most):
     assert status == 0 and "right" in said, (said, lab.drops())
 
 
+def pairs(guest):
+    """How many pairs of queues its driver may use, and does."""
+    return [int(number) for number in re.findall(r"Combined:\s+(\d+)", guest.run("/bin/ethtool -l eth0"))]
+
+
+def busy(guest):
+    """The pairs that have carried something, from the guest and to it."""
+    said = guest.run("/bin/ethtool -S eth0")
+    return [set(map(int, re.findall(rf"{way}(?:_queue_)?(\d+)_packets: [1-9]", said))) for way in ("tx", "rx")]
+
+
 def test_user_mode_linux_moves_tcp_and_udp_also_over_a_wire_that_loses_and_reorders(far, tmp_path, closing, move, bounce):
     need("dnsmasq", "ethtool", "tc")
     lab = network(far, tmp_path)
-    uml = closing(guests.uml_vhost("uml", tmp_path, f"{tmp_path}/one.sock"))
+    uml = closing(guests.uml_vhost("uml", tmp_path, f"{tmp_path}/v.sock"))
     assert lab.start(lab.world, bounce, "mirror", 9002, stdout=subprocess.PIPE, text=True).stdout.readline() == "listening\n"
     uml.ready(60)
     addressed(uml)
     assert "198.51.100.7" in resolved(uml)
     assert offloads(uml) >= {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation"}
+    assert pairs(uml) == [8, 1]
     for family in (4, 6):
         to_world(lab, uml, move, family, "send")
         to_world(lab, uml, move, family, "fetch")
         bounced(lab, uml, family, 300, 9000)
+        if family == 4:  # it has one processor, and chooses a pair by the conversation
+            assert busy(uml) == [{0}, {0}]
+            uml.run("/bin/ethtool -L eth0 combined 2")
+            assert pairs(uml) == [8, 2] and uml.run("/bin/ethtool -L eth0 combined 9", check=False)[0] != 0
+    uml.run("for number in $(seq 16); do nslookup answer.test 10.0.2.3; done", check=False)
+    assert busy(uml) == [{0, 1}, {0, 1}]
     guests.spoil(uml)
     for family, inside in ((4, "send"), (6, "fetch")):
         to_world(lab, uml, move, family, inside, 8 << 20)

@@ -23,7 +23,7 @@ def addressed(guest):
 
 
 def network(far, folder, **more):
-    lab = far(guests=[f"vhost-user,path={folder}/v.sock", f"vhost-user,path={folder}/one.sock,queues=1"], **more)
+    lab = far(guests=[f"vhost-user,path={folder}/v.sock"], **more)
     lab.box.run("ip", "link", "set", "tap0", "down")  # its address is the first that a guest gets
     lab.start(lab.world, "dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--pid-file=", "--user=root",
               "--bind-interfaces", "--listen-address=" + WORLD[4], "--address=/answer.test/198.51.100.7")

@@ -34,7 +34,7 @@ static const struct {
 	 "-chardev socket,id=c0,path=/run/v -netdev vhost-user,id=n0,chardev=c0 -device "
 	 "virtio-net-pci,netdev=n0,mac=52:54:00:*,vectors=0\n"
 	 "cloud-hypervisor --memory size=2G,shared=on --net vhost_user=true,socket=/run/v,mac=52:54:00:*\n"
-	 "User Mode Linux  virtio_uml.device=/run/v:1 (if --guest said queues=1)\n"},
+	 "User Mode Linux  virtio_uml.device=/run/v:1\n"},
 	{"seqpacket", "/run/q", "", "User Mode Linux  vec0:transport=bess,dst=/run/q,mac=52:54:00:*\n"},
 	{"stream", "", "", ""},
 	{"dgram", "", "", ""},

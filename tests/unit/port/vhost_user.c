@@ -356,8 +356,8 @@ static void the_request_that_agrees_on_acknowledgements_is_acknowledged(void **s
 	bed_done(&bed);
 }
 
-/* QEMU asks before it owns, once for each pair, and warns of what it has no use for. */
-static void the_configuration_is_offered_to_who_owns_the_device(void **state)
+/* QEMU asks before it owns, once for each pair, warns of what it has no use for, and has a control queue of its own. */
+static void the_configuration_and_the_control_queue_are_offered_to_who_owns_the_device(void **state)
 {
 	union vhost_payload answer;
 	struct bed bed;
@@ -372,6 +372,10 @@ static void the_configuration_is_offered_to_who_owns_the_device(void **state)
 			assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
 			assert_int_equal(answer.number >> VHOST_P_CONFIG & 1, owns_first);
 			assert_int_equal(answer.number >> VHOST_P_MQ & 1, 1);
+			vhost_front_send(&bed.front, VHOST_GET_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
+			assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+			assert_int_equal(!!(answer.number & FEATURES(CTRL_VQ)), owns_first);
+			assert_int_equal(!!(answer.number & FEATURES(MQ)), 1);
 			vhost_front_send(&bed.front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
 		}
 		bed_done(&bed);
@@ -403,22 +407,30 @@ static void a_packed_ring_of_which_less_is_said_is_at_its_beginning(void **state
 
 static void a_guest_of_one_queue_is_not_offered_more(void **state)
 {
-	static const uint32_t pairs[] = {1, 8};
+	static const uint32_t pairs[] = {1, 8}, queues[] = {2, 17};
 	struct bed bed;
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
+		const uint64_t several = VIRTNET_FEATURE(MQ) | VIRTNET_FEATURE(CTRL_VQ);
 		union vhost_payload answer;
 
 		bed.fixture = fixture_new();
 		fixture_open(bed.fixture, "vhost-user,path=%s,queues=%u", bed.fixture->path, pairs[i]);
 		bed_join(&bed);
+		vhost_front_send(&bed.front, VHOST_SET_OWNER, VHOST_VERSION, NULL, 0, NULL, 0);
 		vhost_front_send(&bed.front, VHOST_GET_FEATURES, VHOST_VERSION, NULL, 0, NULL, 0);
 		assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
-		assert_int_equal(!(answer.number & VIRTNET_FEATURE(MQ)), pairs[i] == 1);
-		vhost_front_send(&bed.front, VHOST_GET_QUEUE_NUM, VHOST_VERSION, NULL, 0, NULL, 0);
-		assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
-		assert_int_equal(answer.number, pairs[i]);
+		assert_int_equal(answer.number & several, pairs[i] == 1 ? 0 : several);
+		for (int takes_config = 0; takes_config < 2; takes_config++) {
+			uint64_t protocol = UINT64_C(1) << VHOST_P_MQ | (uint64_t)takes_config << VHOST_P_CONFIG;
+
+			vhost_front_send(&bed.front, VHOST_SET_PROTOCOL_FEATURES, VHOST_VERSION, &protocol,
+					 sizeof(protocol), NULL, 0);
+			vhost_front_send(&bed.front, VHOST_GET_QUEUE_NUM, VHOST_VERSION, NULL, 0, NULL, 0);
+			assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+			assert_int_equal(answer.number, takes_config ? queues[i] : pairs[i]);
+		}
 		bed_done(&bed);
 	}
 }
@@ -504,7 +516,7 @@ int main(void)
 		cmocka_unit_test(a_guest_that_moved_here_is_found_by_its_rarp),
 		cmocka_unit_test(memory_that_was_added_twice_is_removed_twice),
 		cmocka_unit_test(the_request_that_agrees_on_acknowledgements_is_acknowledged),
-		cmocka_unit_test(the_configuration_is_offered_to_who_owns_the_device),
+		cmocka_unit_test(the_configuration_and_the_control_queue_are_offered_to_who_owns_the_device),
 		cmocka_unit_test(a_packed_ring_of_which_less_is_said_is_at_its_beginning),
 		cmocka_unit_test(a_guest_of_one_queue_is_not_offered_more),
 		cmocka_unit_test(a_guest_that_takes_its_memory_away_is_dropped_and_another_goes_on),
