@@ -37,6 +37,7 @@ struct server {
 	bool ended;
 	struct list clients, ready;
 	size_t count;
+	int requests; /* how many more are answered in this turn */
 };
 
 static void server_on_knock(void *owner, unsigned events)
@@ -267,11 +268,11 @@ static void server_go_on(struct server *server, struct client *client)
 {
 	size_t length = 0;
 	const char *line = NULL;
-	int budget = SERVER_TURN_REQUESTS;
 
 	client_settle(client);
-	while (budget-- > 0 && (line = client_line(client, &length))) {
+	for (int i = 0; i < SERVER_TURN_ONE && (line = client_line(client, &length)); i++) {
 		server_request(server, client, line, length);
+		server->requests--;
 		client_settle(client);
 	}
 	if (line && client->state == CLIENT_ASKING) {
@@ -309,20 +310,34 @@ static void server_tell(struct server *server)
 	}
 }
 
-void server_turn(struct server *server)
+/* Each once, as far as the turn's requests go. Who is left over is the first in the next turn. */
+static void server_serve_ready(struct server *server)
 {
 	struct list ready;
 
+	list_init(&ready);
+	while (!list_empty(&server->ready))
+		list_append(&ready, list_take(&server->ready));
+	server->requests = SERVER_TURN_REQUESTS;
+	while (!list_empty(&ready) && server->requests > 0)
+		server_serve(server, container_of(list_take(&ready), struct client, ready));
+	if (list_empty(&ready))
+		return;
+	while (!list_empty(&server->ready))
+		list_append(&ready, list_take(&server->ready));
+	while (!list_empty(&ready))
+		list_append(&server->ready, list_take(&ready));
+	gw_network_wake(server->network);
+}
+
+void server_turn(struct server *server)
+{
 	if (server->deaf)
 		server->deaf = gw_watch_change(server->watch, 1) < 0;
 	for (int i = 0; i < SERVER_TURN_ACCEPTS && server->knocked; i++)
 		server->knocked = server_accept(server);
 	server->knocked = false;
-	list_init(&ready);
-	while (!list_empty(&server->ready))
-		list_append(&ready, list_take(&server->ready));
-	while (!list_empty(&ready))
-		server_serve(server, container_of(list_take(&ready), struct client, ready));
+	server_serve_ready(server);
 	if (server->news) {
 		server->news = false;
 		server_tell(server);

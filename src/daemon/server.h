@@ -16,7 +16,8 @@ struct server;
 enum server_limits {
 	SERVER_CLIENTS_MAX = 256, /* the one that was silent for longest goes when there is one more */
 	SERVER_TURN_ACCEPTS = 16,
-	SERVER_TURN_REQUESTS = 4, /* of one client, before frames and other clients have their turn */
+	SERVER_TURN_REQUESTS = 16, /* of all clients, before frames have their turn */
+	SERVER_TURN_ONE = 4,       /* of one client, before others have theirs */
 };
 
 /* Binds `path` with mode 0600; it must not exist. */

@@ -238,6 +238,41 @@ static void one_that_never_reads_keeps_nobody_from_an_answer(void **state)
 	close(fd);
 }
 
+static void many_that_ask_much_leave_frames_their_turns(void **state)
+{
+	enum { CLIENTS = 40, ASKED = 8 };
+	struct fixture *fixture = *state;
+	int fds[CLIENTS], answered[CLIENTS] = {0}, all = 0, turns = 0;
+
+	for (int i = 0; i < CLIENTS; i++)
+		fds[i] = enter(fixture);
+	for (int i = 0; i < CLIENTS * ASKED; i++)
+		assert_true(send(fds[i / ASKED], "{\"command\":\"x\"}\n", 16, MSG_NOSIGNAL) > 0);
+	for (; all < CLIENTS * ASKED && turns < 1000; turns++) {
+		int before = all;
+
+		assert_true(gw_network_run(fixture->network, 0) >= 0);
+		server_turn(fixture->server);
+		for (int i = 0; i < CLIENTS; i++) {
+			char text[4096];
+
+			if (hear(fds[i], text, sizeof(text)) <= 0)
+				continue;
+			for (const char *at = text; (at = strchr(at, '\n')); at++) {
+				answered[i]++;
+				all++;
+			}
+		}
+		assert_in_range(all - before, 0, SERVER_TURN_REQUESTS + SERVER_TURN_ONE - 1);
+	}
+	assert_int_equal(all, CLIENTS * ASKED);
+	for (int i = 0; i < CLIENTS; i++) {
+		assert_int_equal(answered[i], ASKED);
+		close(fds[i]);
+	}
+	run(fixture);
+}
+
 static void wait_is_answered_when_it_is_so(void **state)
 {
 	struct fixture *fixture = *state;
@@ -436,6 +471,7 @@ int main(void)
 		TEST(a_line_without_end_ends_the_connection),
 		TEST(one_that_shuts_its_side_still_gets_its_answers),
 		TEST(one_that_never_reads_keeps_nobody_from_an_answer),
+		TEST(many_that_ask_much_leave_frames_their_turns),
 		TEST(wait_is_answered_when_it_is_so),
 		TEST(one_that_hangs_up_while_it_waits_is_forgotten),
 		TEST(a_port_that_nobody_opens_is_told_when_the_time_is_over),
