@@ -30,6 +30,7 @@ struct server {
 	const struct log *log;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	int fd;
+	int spare; /* a descriptor for whoever knocks when there is none left; -1: somebody has it */
 	struct gw_watch *watch;
 	bool knocked; /* somebody wants to be accepted */
 	bool deaf;    /* no descriptor was left: knocks are not listened to until something else happens */
@@ -55,6 +56,13 @@ static void server_on_client(void *owner, struct client *client)
 	list_append(&server->ready, &client->ready);
 }
 
+/* Whenever one of ours was closed, before anybody else can have it. */
+static void server_restock(struct server *server)
+{
+	if (server->spare < 0)
+		server->spare = fcntl(server->fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static int server_bind(struct server *server, struct error *ret_error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -65,6 +73,7 @@ static int server_bind(struct server *server, struct error *ret_error)
 	if (server->fd < 0)
 		return error_set(ret_error, -errno, "control socket: %s", error_name(-errno));
 	fcntl(server->fd, F_SETFD, FD_CLOEXEC);
+	server_restock(server);
 	fcntl(server->fd, F_SETFL, O_NONBLOCK);
 	/* The program's umask is 077, so nobody else got in before the mode is exact. */
 	if (bind(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(server->path, 0600) < 0 ||
@@ -84,7 +93,7 @@ int server_new(struct gw_network *network, const char *path, const struct log *l
 		return error_set(ret_error, -ENOMEM, "no memory");
 	server->network = network;
 	server->log = log;
-	server->fd = -1;
+	server->fd = server->spare = -1;
 	list_init(&server->clients);
 	list_init(&server->ready);
 	snprintf(server->path, sizeof(server->path), "%s", path);
@@ -100,6 +109,7 @@ static void server_drop(struct server *server, struct client *client)
 {
 	client_free(client);
 	server->count--;
+	server_restock(server);
 }
 
 void server_free(struct server *server)
@@ -109,6 +119,8 @@ void server_free(struct server *server)
 	list_for_each_safe (at, &server->clients)
 		server_drop(server, container_of(at, struct client, link));
 	gw_watch_free(server->watch);
+	if (server->spare >= 0)
+		close(server->spare);
 	if (server->fd >= 0)
 		close(server->fd);
 	free(server);
@@ -147,6 +159,19 @@ static void server_refuse(struct server *server, int fd)
 		log_more(server->log, "control: it could not even be told so: %s", error_name(-errno));
 	free(line);
 	close(fd);
+	server_restock(server);
+}
+
+/* Guests' conversations may have taken every descriptor; what they do must be seen all the same, and be ended. */
+static int server_take(struct server *server)
+{
+	int fd = accept(server->fd, NULL, NULL);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || server->spare < 0)
+		return fd;
+	close(server->spare);
+	server->spare = -1;
+	return accept(server->fd, NULL, NULL);
 }
 
 /* False: nobody knocks any more, or cannot be let in. */
@@ -155,7 +180,7 @@ static bool server_accept(struct server *server)
 	struct client *client;
 	int fd, result;
 
-	fd = accept(server->fd, NULL, NULL);
+	fd = server_take(server);
 	if (fd < 0) {
 		/* Readiness stays, and the loop would spin on what cannot be had. */
 		server->deaf = (errno == EMFILE || errno == ENFILE) && gw_watch_change(server->watch, 0) == 0;
@@ -172,6 +197,7 @@ static bool server_accept(struct server *server)
 	result = client_new(server->network, fd, server_on_client, server, &client);
 	if (result < 0) {
 		log_line(server->log, "control: a connection failed: %s", error_name(result));
+		server_restock(server);
 		return false;
 	}
 	list_append(&server->clients, &client->link);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -273,6 +274,45 @@ static void many_that_ask_much_leave_frames_their_turns(void **state)
 	run(fixture);
 }
 
+static void without_a_descriptor_one_at_a_time_is_answered(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct rlimit before, low = {.rlim_cur = 64, .rlim_max = 64};
+	char text[2][4096];
+	int fds[2];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture->path);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	for (int i = 0; i < 2; i++)
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	while (dup(fds[0]) >= 0)
+		;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+		assert_true(send(fds[i], "{\"command\":\"x\"}\n", 16, MSG_NOSIGNAL) > 0);
+	}
+	run(fixture);
+	assert_true(hear(fds[0], text[0], sizeof(text[0])) > 0);
+	assert_int_equal(hear(fds[1], text[1], sizeof(text[1])), -1);
+	assert_int_equal(shutdown(fds[0], SHUT_RDWR), 0);
+	run(fixture);
+	assert_true(hear(fds[1], text[1], sizeof(text[1])) > 0);
+	assert_string_equal(text[0], text[1]);
+	for (int fd = 3; fd < 64; fd++) {
+		struct sockaddr_un other;
+		socklen_t length = sizeof(other);
+
+		if (getpeername(fd, (struct sockaddr *)&other, &length) == 0 && other.sun_family == AF_UNIX &&
+		    strcmp(other.sun_path, fixture->path) == 0)
+			close(fd);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	run(fixture);
+}
+
 static void wait_is_answered_when_it_is_so(void **state)
 {
 	struct fixture *fixture = *state;
@@ -472,6 +512,7 @@ int main(void)
 		TEST(one_that_shuts_its_side_still_gets_its_answers),
 		TEST(one_that_never_reads_keeps_nobody_from_an_answer),
 		TEST(many_that_ask_much_leave_frames_their_turns),
+		TEST(without_a_descriptor_one_at_a_time_is_answered),
 		TEST(wait_is_answered_when_it_is_so),
 		TEST(one_that_hangs_up_while_it_waits_is_forgotten),
 		TEST(a_port_that_nobody_opens_is_told_when_the_time_is_over),
