@@ -205,12 +205,9 @@ static int daemon_write_pid(struct running *running, struct error *ret_error)
 	if (running->pidfile)
 		fchmod(fd, 0644);
 	length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if (write(fd, text, (size_t)length) != length) {
-		close(fd);
-		return error_set(ret_error, -EIO, "pid file %s: cannot be written", path);
-	}
+	length = write(fd, text, (size_t)length) == length ? 0 : -errno;
 	close(fd);
-	return 0;
+	return length < 0 ? error_set(ret_error, length, "pid file %s: %s", path, error_name(length)) : 0;
 }
 
 static void daemon_notify(const struct running *running, const char *text)
