@@ -54,6 +54,9 @@ int spec_parse(struct spec *ret_spec, const char *text, struct error *ret_error)
 		return error_set(ret_error, -EINVAL, "%.40s…: longer than %d bytes", text, SPEC_BYTES_MAX - 1);
 	memcpy(spec->text, text, length + 1);
 	spec->kind = spec_cut_word(&at);
+	/* QEMU lets the first key be named. */
+	if (strncmp(spec->kind, "type=", 5) == 0)
+		spec->kind += 5;
 	if (!*spec->kind)
 		return error_set(ret_error, -EINVAL, "'%s': a kind must come first, as in KIND,key=value", text);
 	if (strchr(spec->kind, '='))

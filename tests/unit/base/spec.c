@@ -22,6 +22,7 @@ static void texts_that_cannot_be_read_say_why(void **state)
 	} rows[] = {
 		{"nothing", "", "a kind must come first"},
 		{"no kind", ",path=x", "a kind must come first"},
+		{"a type of no name", "type=,path=x", "a kind must come first"},
 		{"an option first", "path=x,mode=0600", "'path=x' where a kind must stand"},
 		{"an option of no name", "stream,=x", "an option without a name"},
 		{"a comma at the end", "stream,", "an option without a name"},
@@ -55,6 +56,9 @@ static void kinds_and_options_are_cut_at_commas(void **state)
 	assert_int_equal(spec_parse(&spec, "none", &error), 0);
 	assert_string_equal(spec.kind, "none");
 	assert_int_equal(spec.count, 0);
+	assert_int_equal(spec_parse(&spec, "type=user,id=n0", &error), 0);
+	assert_string_equal(spec.kind, "user");
+	assert_int_equal(spec.count, 1);
 }
 
 static void the_last_value_counts_and_all_can_be_walked(void **state)
