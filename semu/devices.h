@@ -14,7 +14,7 @@ struct devices {
 	struct netdev *netdevs[MAP_NETS_MOST];
 	struct virtio_net *nets[MAP_NETS_MOST];
 	unsigned net_count;
-	struct spawn spawn;     /* what guestfwd=…-cmd: runs; what has ended is reaped before the next one */
+	struct spawn spawn;     /* what guestfwd=…-cmd: runs; reaped at SIGCHLD */
 	struct virtio_blk *blk; /* NULL: there is none */
 	struct virtio_rng *rng;
 };

@@ -31,9 +31,11 @@ struct program {
 	char *const *command; /* argv */
 };
 
-/* The one machine, for the handler of the signals that end it; they come only while it looks at its descriptors. */
+/* The one machine, for the handlers of the signals that end it and of its commands' ends; they come only while it looks at
+ * its descriptors. */
 static struct {
 	struct machine *machine;
+	struct spawn *commands;
 	int number;
 } ending;
 
@@ -45,7 +47,7 @@ static int complain_of(int code, const char *line)
 	snprintf(text, sizeof(text), "%s", line);
 	plain_text(text);
 	fprintf(stderr, "semu: %s\n", text);
-	return code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	return error_is_usage(code) ? EXIT_USAGE : EXIT_FAILED;
 }
 
 static int complain(const struct error *error)
@@ -296,15 +298,24 @@ static void on_signal(int number)
 	machine_stop(ending.machine, MACHINE_QUIT);
 }
 
-/* Blocked but for the moments when the machine looks at its descriptors, so that the handler may call anything. */
-static void handle_signals(struct machine *machine)
+static void on_child(int number)
+{
+	(void)number;
+	spawn_reap(ending.commands);
+}
+
+/* Blocked but for the moments when the machine looks at its descriptors, so that the handlers may call anything. */
+static void handle_signals(struct machine *machine, struct spawn *commands)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	const struct sigaction action = {.sa_handler = on_signal};
+	const struct sigaction action = {.sa_handler = on_signal}, child = {.sa_handler = on_child};
 	sigset_t blocked;
 
 	ending.machine = machine;
+	ending.commands = commands;
 	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGCHLD);
+	sigaction(SIGCHLD, &child, NULL);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		sigaddset(&blocked, numbers[i]);
 		sigaction(numbers[i], &action, NULL);
@@ -402,7 +413,7 @@ static int start(struct program *program)
 		return code;
 	if (program->options.verbose)
 		tell_parts(program);
-	handle_signals(program->machine);
+	handle_signals(program->machine, &program->devices.spawn);
 	terminal->on_input = on_input;
 	terminal->on_room = on_output_room;
 	terminal->on_quit = on_quit;

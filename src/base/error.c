@@ -2,6 +2,7 @@
 /* Errors with a text. A text that is too long is cut: half a line is better than none. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,4 +23,9 @@ int error_set(struct error *ret_error, int code, const char *format, ...)
 const char *error_name(int code)
 {
 	return strerror(code < 0 ? -code : code);
+}
+
+bool error_is_usage(int code)
+{
+	return code == -EINVAL || code == -ENAMETOOLONG;
 }

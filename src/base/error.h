@@ -4,13 +4,18 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdbool.h>
+
 struct error {
-	int code; /* negative errno; -EINVAL for words that a person typed wrongly (exit code 2) */
+	int code; /* negative errno */
 	char text[512];
 };
 
 /* Fills `ret_error`, which may be NULL, and returns `code`. */
 int error_set(struct error *ret_error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Words that a person typed wrongly (exit code 2), and not a world that is not as it should be: -EINVAL, and
+ * -ENAMETOOLONG for what is too long. */
+bool error_is_usage(int code);
 /* The system's name for a negative errno, in a buffer of the caller's or a constant of libc's. */
 const char *error_name(int code);
 

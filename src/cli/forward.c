@@ -56,10 +56,12 @@ static int forward_ask(const struct argument_words *given, const char *name, con
 static int forward_spec(const char *text, char **ret_spec, struct error *ret_error)
 {
 	char folder[4096], spec[PUBLISH_SPEC_BYTES];
-	int result = publish_spec(text, spec, ret_error);
+	struct error wrong = {0};
+	int result = publish_spec(text, spec, &wrong);
 
-	return result < 0 ? result
-			  : place_forward(spec, getcwd(folder, sizeof(folder)) ? folder : "", ret_spec, ret_error);
+	if (result < 0)
+		return error_set(ret_error, result, "forward %.500s", wrong.text);
+	return place_forward(spec, getcwd(folder, sizeof(folder)) ? folder : "", ret_spec, ret_error);
 }
 
 static int forward_add(const struct argument_words *given, const char *name, const char *text, struct error *ret_error)
@@ -86,6 +88,11 @@ static int forward_find(const char *name, const char *text, uint64_t *ret_id, st
 	size_t i;
 	int result = forward_spec(text, &spec, ret_error);
 
+	if (result == -EINVAL)
+		return error_set(ret_error, result,
+				 "forward rm %.200s: neither the number of a forward nor its words; guestwire forward "
+				 "ls lists those there are",
+				 text);
 	if (result == 0)
 		result = connection_once(name, &request, &answer, ret_error);
 	if (result < 0)

@@ -38,7 +38,7 @@ int command_complain(const struct error *error)
 	snprintf(text, sizeof(text), "%s", error->text);
 	plain_text(text);
 	fprintf(stderr, "guestwire: %s\n", text);
-	return error->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	return error_is_usage(error->code) ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int command_complain_unknown(const char *name)

@@ -174,7 +174,7 @@ static int daemon_add_forward(struct running *running, const char *text, const c
 	if (error.code == 0)
 		error.code = gw_forward_add(running->network, spec, NULL, &error);
 	else
-		snprintf(error.text, sizeof(error.text), "%s", wrong.text);
+		snprintf(error.text, sizeof(error.text), "-p %.500s", wrong.text);
 	return error.code < 0 ? daemon_refuse(ret_error, &error, origin) : 0;
 }
 
@@ -236,6 +236,7 @@ static int daemon_start(struct running *running, struct error *ret_error)
 	if ((result = log_open(&running->log, daemon->log_file, daemon->verbose, ret_error)) < 0)
 		return result;
 	running->log.quiet = daemon->quiet;
+	runtime_tidy(daemon->base);
 	if ((result = runtime_claim(&running->runtime, daemon->base, daemon->name, ret_error)) < 0 ||
 	    (result = daemon_start_network(running, ret_error)) < 0 ||
 	    (result = daemon_add_guests(running, ret_error)) < 0 ||

@@ -33,7 +33,7 @@ struct ports {
 
 static int publish_refuse(const struct publish *publish, const char *what, const char *word, struct error *ret_error)
 {
-	return error_set(ret_error, -EINVAL, "-p %.200s: %.80s%s", publish->text, word, what);
+	return error_set(ret_error, -EINVAL, "%.200s: %.80s%s", publish->text, word, what);
 }
 
 /* "80", "80-90"; no sign, no blank. */

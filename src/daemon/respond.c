@@ -95,7 +95,7 @@ static char *respond_guest_add(struct gw_network *network, const struct request 
 	if (guest_check(request->spec, &wrong) < 0)
 		return answer_encode_error(ANSWER_USAGE, wrong.text);
 	if (gw_guest_add(network, request->spec, &guest, &error) < 0)
-		return answer_encode_error(error.code == -EINVAL ? ANSWER_USAGE : ANSWER_FAILED, error.text);
+		return answer_encode_error(error_is_usage(error.code) ? ANSWER_USAGE : ANSWER_FAILED, error.text);
 	return answer_encode_ok(
 		json_pack("{s:o}", "guest", guest_named(describe_guests(network), gw_guest_name(guest))));
 }
@@ -119,7 +119,7 @@ static char *respond_forward_add(struct gw_network *network, const struct reques
 	unsigned id;
 
 	if (gw_forward_add(network, request->spec, &id, &error) < 0)
-		return answer_encode_error(error.code == -EINVAL ? ANSWER_USAGE : ANSWER_FAILED, error.text);
+		return answer_encode_error(error_is_usage(error.code) ? ANSWER_USAGE : ANSWER_FAILED, error.text);
 	forwards = describe_forwards(network, id);
 	return answer_encode_ok(json_pack("{s:b, s:o}", "known", (int)forward_leads_somewhere(network, forwards),
 					  "forwards", forwards));

@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +150,39 @@ void runtime_release(struct runtime *runtime)
 	runtime_remove(runtime);
 	close(runtime->lock);
 	runtime->lock = -1;
+}
+
+/* The process that a network was named after; 0: none. */
+static pid_t runtime_named_after(const char *name)
+{
+	const char *dash = strrchr(name, '-');
+	unsigned long pid;
+	char *end;
+
+	if (!dash || dash == name || dash[1] < '1' || dash[1] > '9')
+		return 0;
+	pid = strtoul(dash + 1, &end, 10);
+	return *end || pid > INT32_MAX ? 0 : (pid_t)pid;
+}
+
+/* While the process is there it may be about to take the lock, which a look by us would refuse it. */
+void runtime_tidy(const char *base)
+{
+	struct dirent **entries;
+	int count = scandir(base, &entries, NULL, alphasort);
+
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		pid_t pid = config_check_name(name, NULL) == 0 ? runtime_named_after(name) : 0;
+		struct runtime left;
+
+		if (pid && kill(pid, 0) < 0 && errno == ESRCH && rundir_pid(base, name) == 0 &&
+		    runtime_claim(&left, base, name, NULL) == 0)
+			runtime_release(&left);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
 }
 
 size_t runtime_each(const char *base, void (*on_name)(void *owner, const char *name, pid_t pid), void *owner)

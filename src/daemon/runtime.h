@@ -23,6 +23,9 @@ struct runtime {
 
 /* Makes the folder, takes the lock, clears what was left. -EEXIST and a text with the pid when the name is in use. */
 int runtime_claim(struct runtime *runtime, const char *base, const char *name, struct error *ret_error);
+/* Removes what is left of networks that killed processes had named after themselves, WORD-PID: nobody will take such a
+ * name again. Before this process has claimed one. */
+void runtime_tidy(const char *base);
 /* Removes the folder with all that is in it. May be called for one that was never claimed. */
 void runtime_release(struct runtime *runtime);
 /* Calls for each network that runs, in the order of the alphabet; returns how many there are. */

@@ -83,6 +83,7 @@ def test_a_stock_linux_boots_and_uses_its_network(semu, host, harts, memory):
     guest.do("wget -q -O /tmp/big http://10.0.2.2:8000/big", 120)
     assert guest.do("wget -q -O - --post-file /tmp/big http://10.0.2.2:8000/", 120).strip() == host.sum
     assert guest.do("for i in 1 2; do echo to the host | nc 10.0.2.100 80; done") == 2 * "TO THE HOST\n"
+    eventually(lambda: not guest.children(), 5, what="commands that are reaped when they end")
     guest.do("mkdir /tmp/pages; for i in $(seq 100); do wget -q -O /tmp/pages/$i http://10.0.2.2:8000/ & done; wait", 60)
     assert guest.do("cat /tmp/pages/* | sort | uniq -c").split() == ["100", "a", "page"]
     assert guest.power_off() == 0

@@ -45,6 +45,15 @@ static void a_code_has_the_name_that_the_system_gives_it(void **state)
 	assert_string_equal(error_name(-ENOENT), strerror(ENOENT));
 }
 
+static void what_was_typed_wrongly_is_told_from_a_world_that_is_not_as_it_should_be(void **state)
+{
+	(void)state;
+	assert_true(error_is_usage(-EINVAL));
+	assert_true(error_is_usage(-ENAMETOOLONG)); /* a socket's path, in whatever words */
+	assert_false(error_is_usage(-ENOENT));
+	assert_false(error_is_usage(0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -52,6 +61,7 @@ int main(void)
 		cmocka_unit_test(nobody_need_listen),
 		cmocka_unit_test(a_long_text_is_cut),
 		cmocka_unit_test(a_code_has_the_name_that_the_system_gives_it),
+		cmocka_unit_test(what_was_typed_wrongly_is_told_from_a_world_that_is_not_as_it_should_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,8 @@ static void each_bad_one_is_refused_with_a_word_of_advice(void **state)
 
 		if (publish_spec(bad[i].text, spec, &error) != -EINVAL)
 			fail_msg("%s is taken", bad[i].text);
-		if (strncmp(error.text, "-p ", 3) != 0 || !strstr(error.text, bad[i].says))
+		if (strncmp(error.text, bad[i].text, strnlen(bad[i].text, 200)) != 0 ||
+		    !strstr(error.text, bad[i].says))
 			fail_msg("%s: '%s' lacks '%s'", bad[i].text, error.text, bad[i].says);
 	}
 }

@@ -72,14 +72,14 @@ static void a_claimed_folder_is_private_and_goes_again(void **state)
 	runtime_release(&runtime);
 }
 
-/* In another process, which has the name then and a socket in its folder. */
+/* In another process, which has the name then, or one of its own (NULL), and a socket in its folder. */
 static bool claim(const void *what)
 {
 	static struct runtime runtime;
-	char path[RUNDIR_PATH_BYTES + 16];
+	char path[RUNDIR_PATH_BYTES + 16], own[20];
 
-	(void)what;
-	if (runtime_claim(&runtime, base, "lab", NULL) < 0)
+	snprintf(own, sizeof(own), "run-%ld", (long)getpid());
+	if (runtime_claim(&runtime, base, what ? what : own, NULL) < 0)
 		return false;
 	snprintf(path, sizeof(path), "%s/stream", runtime.folder);
 	close(open(path, O_CREAT | O_WRONLY, 0600));
@@ -105,7 +105,7 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 	struct seen seen = {.names = ""};
 	struct error error = {0};
 	char wanted[200], path[RUNDIR_PATH_BYTES];
-	pid_t other = bystander_start(claim, NULL);
+	pid_t other = bystander_start(claim, "lab");
 
 	(void)state;
 	assert_true(other > 0);
@@ -153,12 +153,37 @@ static void a_folder_that_others_may_write_is_refused(void **state)
 	assert_int_equal(unlink(base), 0);
 }
 
+static void what_a_killed_process_named_after_itself_is_tidied_and_nothing_else(void **state)
+{
+	struct runtime runtime;
+	char run[RUNDIR_PATH_BYTES], lab[RUNDIR_PATH_BYTES], name[20];
+	pid_t process = bystander_start(claim, NULL), other = bystander_start(claim, "lab");
+
+	(void)state;
+	assert_true(process > 0 && other > 0);
+	snprintf(name, sizeof(name), "run-%ld", (long)process);
+	assert_int_equal(rundir_path(base, name, "stream", run, NULL), 0);
+	assert_int_equal(rundir_path(base, "lab", "stream", lab, NULL), 0);
+	runtime_tidy(base);
+	assert_int_equal(access(run, F_OK), 0);
+	bystander_stop(process);
+	bystander_stop(other);
+	assert_int_equal(access(run, F_OK), 0);
+	runtime_tidy(base);
+	*strrchr(run, '/') = '\0';
+	assert_int_equal(access(run, F_OK), -1);
+	assert_int_equal(access(lab, F_OK), 0);
+	assert_int_equal(runtime_claim(&runtime, base, "lab", NULL), 0);
+	runtime_release(&runtime);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_claimed_folder_is_private_and_goes_again),
 		cmocka_unit_test(a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_killed),
 		cmocka_unit_test(without_a_lock_no_folder_stays_behind),
+		cmocka_unit_test(what_a_killed_process_named_after_itself_is_tidied_and_nothing_else),
 		cmocka_unit_test(a_network_that_never_was_has_no_process),
 		cmocka_unit_test(a_folder_that_others_may_write_is_refused),
 	};
