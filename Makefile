@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # One Makefile, not recursive over folders, no configure step; all output under build/. `make help` lists what there is.
 #
-# A variant is a compiler and its flags, in a folder of its own: release, asan, clang, fuzz. `make VARIANT=asan …` builds
-# in build/asan. Each room of src/ is one archive, and a unit test links only the rooms that its own may use, so that the
+# A variant is a compiler and its flags, in a folder of its own: release, asan, clang, fuzz, darwin. `make
+# VARIANT=asan …` builds in build/asan. Each room of src/ is one archive, and a unit test links only the rooms that its own may use, so that the
 # layer table holds at link time too.
 
 VARIANT ?= release
@@ -33,6 +33,11 @@ FUSE_FLAGS := -O0
 else ifeq ($(VARIANT),clang)
 CC := clang
 CFLAGS_ALL += -fsyntax-only
+else ifeq ($(VARIANT),darwin)
+SYSTEM := darwin
+# struct msghdr counts in int there.
+CC := clang -target arm64-apple-macos13 -isysroot $(SDK)
+CFLAGS_ALL += -fsyntax-only -Wno-shorten-64-to-32
 else ifeq ($(VARIANT),fuzz)
 CC := clang
 CFLAGS_ALL += -g1 -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
@@ -84,8 +89,8 @@ room_archives = $(foreach r,$(1),$(if $(call room_sources,$(r)),$(O)/lib/$(r).a)
 
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@echo "  $(1)	$@")
-# clang is asked for its warnings alone: no object comes out.
-compile = $(CC) $(CPPFLAGS) $(1) $(CFLAGS_ALL) -c $< -o $@$(if $(filter clang,$(VARIANT)), && touch $@)
+# clang, and the other system's headers, are asked for their warnings alone: no object comes out.
+compile = $(CC) $(CPPFLAGS) $(1) $(CFLAGS_ALL) -c $< -o $@$(if $(filter clang darwin,$(VARIANT)), && touch $@)
 
 .PHONY: all
 all: $(O)/guestwire $(O)/semu
@@ -123,7 +128,11 @@ $(O)/tests/%.o: tests/%.c $(O)/flags
 $(O)/tests/unit/%.o: CFLAGS_ALL += $(UNIT_FLAGS)
 $(O)/semu-objects/fuse.o: CFLAGS_ALL += $(FUSE_FLAGS)
 
+ifeq ($(SYSTEM),darwin)
+link = $(CC) $(LDFLAGS) -o $@ $(1) $(2) $(3)
+else
 link = $(CC) $(LDFLAGS) -o $@ $(1) -Wl,--start-group $(2) -Wl,--end-group $(3)
+endif
 
 $(O)/guestwire: $(call room_archives,$(USES_cli))
 	$(call say,LINK)
@@ -165,12 +174,18 @@ $(O)/libguestwire.so.$(VERSION): $(CORE_OBJECTS) scripts/libguestwire.map
 	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libguestwire.so.$(SOVERSION) -Wl,--version-script,scripts/libguestwire.map \
 		-Wl,-z,defs -o $@ $(CORE_OBJECTS)
 
+# macOS has no objcopy; there the inner names are hidden from shared libraries alone.
 $(O)/libguestwire.a: $(CORE_OBJECTS)
 	$(call say,AR)
+ifeq ($(SYSTEM),darwin)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(CORE_OBJECTS)
+else
 	$(Q)$(LD) -r -o $(O)/libguestwire.o $(CORE_OBJECTS)
 	$(Q)objcopy --localize-hidden $(O)/libguestwire.o
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(O)/libguestwire.o
+endif
 
 # ---- tests. tests/kit holds what several of them share ----
 
@@ -224,8 +239,10 @@ bench-programs: $(call programs,bench)
 -include tests/platform/platform.mk
 platform-programs: $(PLATFORM_TESTS)
 # What one compiler says of everything, without linking.
-objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) $(SEMU_OBJECTS) \
-	$(patsubst %.c,$(O)/%.o,$(UNIT_SOURCES) $(wildcard tests/sim/*.c tests/isa/*.c tests/kit/*.c tests/platform/*.c tests/bench/*.c))
+objects: $(foreach r,$(ROOMS),$(call room_objects,$(r))) $(SEMU_OBJECTS)
+ifneq ($(VARIANT),darwin)
+objects: $(patsubst %.c,$(O)/%.o,$(UNIT_SOURCES) $(wildcard tests/sim/*.c tests/isa/*.c tests/kit/*.c tests/platform/*.c tests/bench/*.c))
+endif
 
 # tests/fuzz/NAME.c -> build/fuzz/fuzz/NAME, and build/fuzz/planted/NAME: the same and the file it covers, with the
 # planted bug (-DPLANTED) compiled in.

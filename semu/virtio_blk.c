@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "semu/disklock.h"
 #include "semu/hole.h"
+#include "semu/settle.h"
 #include "semu/virtio_single.h"
 #include "virtio/layout.h"
 #include "virtio/pieces.h"
@@ -112,7 +113,7 @@ static bool move(int fd, struct transfer *transfer, ssize_t (*call)(int, const s
 /* A driver that did not accept FLUSH takes what was written for safe. */
 static bool settle(const struct virtio_blk *blk)
 {
-	return virtio_mmio_features(&blk->single.mmio) & FEATURE_FLUSH || fdatasync(blk->fd) == 0;
+	return virtio_mmio_features(&blk->single.mmio) & FEATURE_FLUSH || settle_file(blk->fd) == 0;
 }
 
 static enum virtio_blk_status read_or_write(const struct virtio_blk *blk, struct transfer *transfer)
@@ -175,7 +176,7 @@ static enum virtio_blk_status perform(const struct virtio_blk *blk, struct trans
 	case TYPE_WRITE:
 		return read_or_write(blk, transfer);
 	case TYPE_FLUSH:
-		return blk->readonly || fdatasync(blk->fd) == 0 ? STATUS_OK : STATUS_FAILED;
+		return blk->readonly || settle_file(blk->fd) == 0 ? STATUS_OK : STATUS_FAILED;
 	case TYPE_NAME:
 		return tell_name(blk, transfer);
 	case TYPE_DISCARD:

@@ -25,7 +25,7 @@ enum {
 static const struct argument wait_options[] = {
 	[WAIT_TIMEOUT] = {"timeout", 't', true}, [WAIT_FOR] = {"for", 0, true}, [WAIT_JSON] = {"json", 0, false}, {0}};
 
-struct wait {
+struct wait_words {
 	const char *plain[2];
 	char guest[GUESTPORT_GUEST_BYTES];
 	int plain_count;
@@ -34,42 +34,42 @@ struct wait {
 	struct request request;
 };
 
-static int wait_timeout(struct wait *wait, const char *text, struct error *ret_error)
+static int wait_timeout(struct wait_words *words, const char *text, struct error *ret_error)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
 	if (end == text || *end || !(seconds >= 0) || seconds > 1e6)
 		return error_set(ret_error, -EINVAL, "wait: --timeout %.40s: must be seconds, 0 to 1000000", text);
-	wait->timeout_ms = (int)(seconds * 1000);
+	words->timeout_ms = (int)(seconds * 1000);
 	return 0;
 }
 
-static int wait_until(struct wait *wait, const char *word, struct error *ret_error)
+static int wait_until(struct wait_words *words, const char *word, struct error *ret_error)
 {
-	if (request_until_parse(word, &wait->request.until, NULL) < 0)
+	if (request_until_parse(word, &words->request.until, NULL) < 0)
 		return error_set(ret_error, -EINVAL, "wait: --for %.40s: lease, connected or either would do", word);
 	return 0;
 }
 
-static int wait_read_guest(struct wait *wait, struct error *ret_error)
+static int wait_read_guest(struct wait_words *words, struct error *ret_error)
 {
 	uint16_t port;
-	int result = guestport_parse(wait->plain[wait->plain_count - 1], wait->guest, &port, ret_error);
+	int result = guestport_parse(words->plain[words->plain_count - 1], words->guest, &port, ret_error);
 
 	if (result < 0)
 		return result;
-	if (port && wait->request.until != REQUEST_UNTIL_EITHER)
+	if (port && words->request.until != REQUEST_UNTIL_EITHER)
 		return error_set(ret_error, -EINVAL, "wait: --for is of a guest alone, and %.60s:%u has a port",
-				 wait->guest, port);
-	wait->request.guest = wait->guest;
-	wait->request.port = port;
-	if (wait->timeout_ms >= 0)
-		wait->request.timeout_ms = wait->timeout_ms > 0 ? (uint64_t)wait->timeout_ms : 1;
+				 words->guest, port);
+	words->request.guest = words->guest;
+	words->request.port = port;
+	if (words->timeout_ms >= 0)
+		words->request.timeout_ms = words->timeout_ms > 0 ? (uint64_t)words->timeout_ms : 1;
 	return 0;
 }
 
-static int wait_read(struct wait *wait, struct arguments *arguments, struct error *ret_error)
+static int wait_read(struct wait_words *words, struct arguments *arguments, struct error *ret_error)
 {
 	const char *word;
 	int found, result = 0;
@@ -78,30 +78,30 @@ static int wait_read(struct wait *wait, struct arguments *arguments, struct erro
 		if (found == ARGUMENT_HELP || found == ARGUMENT_WRONG)
 			return found;
 		if (found == WAIT_TIMEOUT)
-			result = wait_timeout(wait, word, ret_error);
+			result = wait_timeout(words, word, ret_error);
 		else if (found == WAIT_FOR)
-			result = wait_until(wait, word, ret_error);
+			result = wait_until(words, word, ret_error);
 		else if (found == WAIT_JSON)
-			wait->json = true;
-		else if (wait->plain_count == 2)
+			words->json = true;
+		else if (words->plain_count == 2)
 			result = error_set(ret_error, -EINVAL, "wait: takes NAME and GUEST, and %.60s is one too many",
 					   word);
 		else
-			wait->plain[wait->plain_count++] = word;
+			words->plain[words->plain_count++] = word;
 	}
-	if (result == 0 && wait->plain_count == 0)
+	if (result == 0 && words->plain_count == 0)
 		result = error_set(ret_error, -EINVAL, "wait: for which guest? guestwire help wait says more");
-	return result == 0 ? wait_read_guest(wait, ret_error) : result;
+	return result == 0 ? wait_read_guest(words, ret_error) : result;
 }
 
-static void wait_print(const struct wait *wait, const struct answer *answer)
+static void wait_print(const struct wait_words *words, const struct answer *answer)
 {
 	const json_t *guest = json_object_get(answer->object, "guest");
 	const char *address = json_string_value(json_array_get(json_object_get(guest, "addresses"), 0));
 
 	if (*member_text(answer->object, "address"))
 		address = member_text(answer->object, "address"); /* where it was dialled */
-	if (wait->json)
+	if (words->json)
 		member_print(guest);
 	else if (address)
 		puts(address);
@@ -123,38 +123,38 @@ static const char *wait_goal(const struct request *request)
 }
 
 /* Of a port the network itself says what is in the way when the time is over. */
-static int wait_patience_ms(const struct wait *wait)
+static int wait_patience_ms(const struct wait_words *words)
 {
-	return wait->request.port && wait->timeout_ms >= 0 ? wait->timeout_ms + WAIT_GRACE_MS : wait->timeout_ms;
+	return words->request.port && words->timeout_ms >= 0 ? words->timeout_ms + WAIT_GRACE_MS : words->timeout_ms;
 }
 
-static int wait_for(struct wait *wait, struct error *ret_error)
+static int wait_for(struct wait_words *words, struct error *ret_error)
 {
-	const char *name = wait->plain_count == 2 ? wait->plain[0] : NULL;
+	const char *name = words->plain_count == 2 ? words->plain[0] : NULL;
 	struct connection connection;
 	struct answer answer;
 	int result = connection_open(name, &connection, ret_error);
 
 	if (result < 0)
 		return result;
-	result = connection_ask(&connection, &wait->request, wait_patience_ms(wait), &answer, ret_error);
+	result = connection_ask(&connection, &words->request, wait_patience_ms(words), &answer, ret_error);
 	if (result == -ETIMEDOUT)
 		error_set(ret_error, result,
 			  "wait: no guest %.200s on network %s that %s within %g s; guestwire show %s lists those "
 			  "there are",
-			  wait->request.guest, connection.name, wait_goal(&wait->request), wait->timeout_ms / 1000.0,
+			  words->request.guest, connection.name, wait_goal(&words->request), words->timeout_ms / 1000.0,
 			  connection.name);
 	connection_done(&connection);
 	if (result < 0)
 		return result;
-	wait_print(wait, &answer);
+	wait_print(words, &answer);
 	answer_done(&answer);
 	return 0;
 }
 
 static int wait_run(int count, char **words)
 {
-	struct wait wait = {.timeout_ms = -1, .request = {.command = REQUEST_WAIT}};
+	struct wait_words wait = {.timeout_ms = -1, .request = {.command = REQUEST_WAIT}};
 	struct arguments arguments;
 	struct error error = {0};
 	int result;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/capture.h"
-#include "daemon/wait.h"
+#include "daemon/waiting.h"
 #include "guestwire/guestwire.h"
 
 #ifndef MSG_NOSIGNAL
@@ -66,7 +66,7 @@ void client_free(struct client *client)
 	list_remove(&client->ready);
 	gw_watch_free(client->watch);
 	capture_free(client->capture);
-	wait_free(client->wait);
+	waiting_free(client->waiting);
 	lines_done(&client->lines);
 	free(client->answer);
 	close(client->fd);

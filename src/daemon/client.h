@@ -13,7 +13,7 @@
 struct capture;
 struct gw_network;
 struct gw_watch;
-struct wait;
+struct waiting;
 
 enum client_state {
 	CLIENT_ASKING,    /* reads requests; answers at once */
@@ -35,7 +35,7 @@ struct client {
 	enum client_state state;
 	bool ended; /* its side is shut */
 	struct lines lines;
-	struct wait *wait; /* WAITING */
+	struct waiting *waiting; /* WAITING */
 	struct capture *capture;
 	char *answer; /* being sent */
 	size_t answer_sent, answer_bytes;

@@ -22,7 +22,7 @@
 #include "daemon/log.h"
 #include "daemon/respond.h"
 #include "daemon/target.h"
-#include "daemon/wait.h"
+#include "daemon/waiting.h"
 #include "guestwire/guestwire.h"
 
 struct server {
@@ -242,12 +242,12 @@ static void server_on_waited(void *owner)
 /* Answers what is waited for when it is so. */
 static void server_look(struct client *client)
 {
-	char *line = client->state == CLIENT_WAITING ? wait_answer(client->wait) : NULL;
+	char *line = client->state == CLIENT_WAITING ? waiting_answer(client->waiting) : NULL;
 
 	if (!line)
 		return;
-	wait_free(client->wait);
-	client->wait = NULL;
+	waiting_free(client->waiting);
+	client->waiting = NULL;
 	client->state = CLIENT_ASKING;
 	client_answer(client, line);
 }
@@ -255,7 +255,7 @@ static void server_look(struct client *client)
 /* Takes the request. */
 static void server_wait(struct server *server, struct client *client, struct request *request)
 {
-	if (wait_new(server->network, request, server_on_waited, client, &client->wait) < 0) {
+	if (waiting_new(server->network, request, server_on_waited, client, &client->waiting) < 0) {
 		client_answer(client, answer_encode_error(ANSWER_FAILED, "wait: no memory"));
 		return;
 	}

@@ -4,6 +4,7 @@
 #include "os/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -126,6 +127,25 @@ int socket_bind_device(int fd, const char *ifname)
 	if (address.ss_family == AF_INET6)
 		return setsockopt(fd, IPPROTO_IPV6, IPV6_BOUND_IF, &index, sizeof(index)) < 0 ? -errno : 0;
 	return setsockopt(fd, IPPROTO_IP, IP_BOUND_IF, &index, sizeof(index)) < 0 ? -errno : 0;
+}
+
+ssize_t socket_receive(int fd, struct msghdr *message)
+{
+	ssize_t got = recvmsg(fd, message, MSG_DONTWAIT);
+
+	if (got < 0)
+		return got;
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
+		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (at->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int taken;
+
+			memcpy(&taken, CMSG_DATA(at) + i * sizeof(taken), sizeof(taken));
+			(void)fcntl(taken, F_SETFD, FD_CLOEXEC);
+		}
+	}
+	return got;
 }
 
 int socket_unread(int fd, uint32_t *ret_bytes)

@@ -3,6 +3,7 @@
 #include "os/tap.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include "base/error.h"
 

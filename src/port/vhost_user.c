@@ -17,6 +17,7 @@
 #include "fabric/ethswitch.h"
 #include "os/bell.h"
 #include "os/limbo.h"
+#include "os/socket.h"
 #include "port/doorway.h"
 #include "port/kinds.h"
 #include "port/vhost_device.h"
@@ -204,7 +205,7 @@ static ssize_t vhost_guest_receive(struct vhost_guest *guest, void *to, size_t b
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
 				 .msg_controllen = limbo_is_full(limbo) ? 0 : sizeof(control)};
-	ssize_t got = recvmsg(guest->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t got = socket_receive(guest->fd, &message);
 
 	*ret_fits = got < 0 || vhost_guest_keep(guest, &message);
 	return got < 0 ? -errno : got;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest is dialled at an address: its own where the word is one, else that of its lease, so that every word which leads
  * to a guest does here too. */
-#include "daemon/wait.h"
+#include "daemon/waiting.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "guestwire/guestwire.h"
 #include "os/clock.h"
 
-struct wait {
+struct waiting {
 	struct gw_network *network;
 	struct request request;
 	uint64_t until_us;
@@ -30,62 +30,62 @@ struct wait {
 	void *owner;
 };
 
-int wait_new(struct gw_network *network, struct request *request, void (*on_done)(void *owner), void *owner,
-	     struct wait **ret_wait)
+int waiting_new(struct gw_network *network, struct request *request, void (*on_done)(void *owner), void *owner,
+		struct waiting **ret_waiting)
 {
-	struct wait *wait = calloc(1, sizeof(*wait));
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
 	uint64_t timeout_ms = request->timeout_ms ? request->timeout_ms : REQUEST_TIMEOUT_MS_MAX;
 
-	if (!wait)
+	if (!waiting)
 		return -ENOMEM;
-	wait->network = network;
-	wait->request = *request;
+	waiting->network = network;
+	waiting->request = *request;
 	*request = (struct request){.command = REQUEST_WAIT};
-	wait->until_us = clock_now_us(NULL) + timeout_ms * 1000;
-	wait->on_done = on_done;
-	wait->owner = owner;
-	*ret_wait = wait;
+	waiting->until_us = clock_now_us(NULL) + timeout_ms * 1000;
+	waiting->on_done = on_done;
+	waiting->owner = owner;
+	*ret_waiting = waiting;
 	return 0;
 }
 
-void wait_free(struct wait *wait)
+void waiting_free(struct waiting *waiting)
 {
-	if (!wait)
+	if (!waiting)
 		return;
-	gw_dial_free(wait->dial);
-	request_done(&wait->request);
-	free(wait);
+	gw_dial_free(waiting->dial);
+	request_done(&waiting->request);
+	free(waiting);
 }
 
-static void wait_on_dialled(void *owner, int error)
+static void waiting_on_dialled(void *owner, int error)
 {
-	struct wait *wait = owner;
+	struct waiting *waiting = owner;
 
-	wait->done = true;
-	wait->error = error;
-	wait->on_done(wait->owner);
+	waiting->done = true;
+	waiting->error = error;
+	waiting->on_done(waiting->owner);
 }
 
 /* Where to dial; false: nothing is known yet. */
-static bool wait_find_address(struct wait *wait)
+static bool waiting_find_address(struct waiting *waiting)
 {
-	const char *word = wait->request.guest;
+	const char *word = waiting->request.guest;
 	struct target target;
 	unsigned char bytes[16];
 
 	if (inet_pton(AF_INET, word, bytes) == 1 || inet_pton(AF_INET6, word, bytes) == 1)
-		snprintf(wait->address, sizeof(wait->address), "%s", word);
-	else if (target_find(wait->network, word, &target) && target.leased && target.address_count)
-		snprintf(wait->address, sizeof(wait->address), "%s", target.addresses[0]);
-	return wait->address[0] != '\0';
+		snprintf(waiting->address, sizeof(waiting->address), "%s", word);
+	else if (target_find(waiting->network, word, &target) && target.leased && target.address_count)
+		snprintf(waiting->address, sizeof(waiting->address), "%s", target.addresses[0]);
+	return waiting->address[0] != '\0';
 }
 
-static char *wait_refuse(const struct wait *wait, int error)
+static char *waiting_refuse(const struct waiting *waiting, int error)
 {
-	unsigned port = (unsigned)wait->request.port;
+	unsigned port = (unsigned)waiting->request.port;
 	char text[400], who[300];
 
-	snprintf(who, sizeof(who), "guest %.200s at %s", wait->request.guest, wait->address);
+	snprintf(who, sizeof(who), "guest %.200s at %s", waiting->request.guest, waiting->address);
 	switch (error) {
 	case -ECONNREFUSED:
 		snprintf(text, sizeof(text), "%s: still refuses connections to port %u", who, port);
@@ -104,7 +104,7 @@ static char *wait_refuse(const struct wait *wait, int error)
 		snprintf(text, sizeof(text),
 			 "%s: no guest of this network can have that address; guestwire show says "
 			 "which it has",
-			 wait->address);
+			 waiting->address);
 		break;
 	default:
 		snprintf(text, sizeof(text), "%s, port %u: %s", who, port, error_name(error));
@@ -112,27 +112,28 @@ static char *wait_refuse(const struct wait *wait, int error)
 	return answer_encode_error(ANSWER_FAILED, text);
 }
 
-static char *wait_accept(struct wait *wait)
+static char *waiting_accept(struct waiting *waiting)
 {
 	struct target target;
 
-	target_find(wait->network, wait->request.guest, &target);
+	target_find(waiting->network, waiting->request.guest, &target);
 	return answer_encode_ok(json_pack("{s:o, s:s, s:i}", "guest", describe_target(&target), "address",
-					  wait->address, "port", (int)wait->request.port));
+					  waiting->address, "port", (int)waiting->request.port));
 }
 
-char *wait_answer(struct wait *wait)
+char *waiting_answer(struct waiting *waiting)
 {
 	uint64_t now_us = clock_now_us(NULL);
 	int result;
 
-	if (!wait->request.port)
-		return respond_wait(wait->network, &wait->request);
-	if (wait->done)
-		return wait->error ? wait_refuse(wait, wait->error) : wait_accept(wait);
-	if (wait->dial || !wait_find_address(wait))
+	if (!waiting->request.port)
+		return respond_wait(waiting->network, &waiting->request);
+	if (waiting->done)
+		return waiting->error ? waiting_refuse(waiting, waiting->error) : waiting_accept(waiting);
+	if (waiting->dial || !waiting_find_address(waiting))
 		return NULL;
-	result = gw_dial_new(wait->network, wait->address, (uint16_t)wait->request.port,
-			     wait->until_us > now_us ? wait->until_us - now_us : 0, wait_on_dialled, wait, &wait->dial);
-	return result < 0 ? wait_refuse(wait, result) : NULL;
+	result = gw_dial_new(waiting->network, waiting->address, (uint16_t)waiting->request.port,
+			     waiting->until_us > now_us ? waiting->until_us - now_us : 0, waiting_on_dialled, waiting,
+			     &waiting->dial);
+	return result < 0 ? waiting_refuse(waiting, result) : NULL;
 }
