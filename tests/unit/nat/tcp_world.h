@@ -274,7 +274,7 @@ static inline void expect(uint8_t flags, uint32_t offset, uint32_t payload)
 {
 	struct tcp_options options;
 	struct tcp_header header;
-	uint32_t bytes;
+	uint32_t bytes = 0;
 
 	assert_true(take(&header, &bytes, &options));
 	assert_int_equal(header.flags & ~TCP_PSH, flags);
