@@ -3,13 +3,15 @@
  * both are measured by the same hands. It writes one frame per call, as QEMU does, or over `batch` (a stream) 64 of them,
  * and reads as much as there is.
  *
- *   frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC
- * prints "FRAMES BYTES SECONDS CPU-SECONDS". The receiver first sends one frame, so that it is known.
+ *   frames stream|batch|dgram|vde|direct PATH send|receive SECONDS BYTES OWN-MAC OTHER-MAC
+ * prints "FRAMES BYTES SECONDS CPU-SECONDS". The receiver first sends one frame, so that it is known. `direct` is `batch`
+ * with nothing in the middle: the receiver listens, and the sender connects to it.
  *
- *   frames relay PATH
- * is the limit of every switch of streams: it takes two clients, and copies to the first what the second sends, without
- * a look at it. */
+ *   frames relay|splice PATH
+ * is the limit of every switch of streams: it takes two clients, and gives the first what the second sends, without a look
+ * at it: copied, as who looks at it must (a sender may change what it spliced until it is read), or spliced by a pipe. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,12 +25,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, BUFFER_BYTES = 1 << 18 };
+enum { BATCH = 64, BUFFER_BYTES = 1 << 18, TURN_BYTES = BATCH * (4 + 1514), PIPE_BYTES = 1 << 20 };
 
 struct client {
 	int fd;
 	int control;
 	bool stream;
+	bool ended; /* the far end has closed it */
 	char own[108];
 };
 
@@ -99,11 +102,37 @@ static void open_vde(struct client *client, const char *folder)
 	connect_path(client->fd, answer.sun_path);
 }
 
-static void open_client(struct client *client, const char *kind, const char *path)
+static int listen_at(const char *path)
 {
-	*client = (struct client){.fd = -1, .control = -1, .stream = !strcmp(kind, "stream") || !strcmp(kind, "batch")};
+	struct sockaddr_un address = address_of(path);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 2) < 0)
+		die(path);
+	return listener;
+}
+
+static int accept_client(int listener)
+{
+	int fd = accept(listener, NULL, NULL);
+
+	if (fd < 0)
+		die("accept");
+	return fd;
+}
+
+static void open_client(struct client *client, const char *kind, const char *path, bool sends)
+{
+	bool direct = !strcmp(kind, "direct");
+
+	*client = (struct client){.fd = -1, .control = -1};
+	client->stream = direct || !strcmp(kind, "stream") || !strcmp(kind, "batch");
 	if (!strcmp(kind, "vde")) {
 		open_vde(client, path);
+		return;
+	}
+	if (direct && !sends) {
+		client->fd = accept_client(listen_at(path));
 		return;
 	}
 	client->fd = socket(AF_UNIX, client->stream ? SOCK_STREAM : SOCK_DGRAM, 0);
@@ -151,7 +180,7 @@ static bool send_frame(const struct client *client, const uint8_t *frame, size_t
 }
 
 /* How many whole frames of this size are in what came; of a stream the rest is remembered as a number of bytes. */
-static uint64_t receive_frames(const struct client *client, size_t bytes, uint8_t *buffer, uint64_t *rest)
+static uint64_t receive_frames(struct client *client, size_t bytes, uint8_t *buffer, uint64_t *rest)
 {
 	struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
 	uint64_t frames = 0;
@@ -165,6 +194,7 @@ static uint64_t receive_frames(const struct client *client, size_t bytes, uint8_
 		return frames;
 	}
 	count = recv(client->fd, buffer, BUFFER_BYTES, MSG_DONTWAIT);
+	client->ended = count == 0;
 	if (count <= 0)
 		return 0;
 	*rest += (uint64_t)count;
@@ -173,33 +203,40 @@ static uint64_t receive_frames(const struct client *client, size_t bytes, uint8_
 	return frames;
 }
 
-static int accept_client(int listener)
-{
-	int fd = accept(listener, NULL, NULL);
-
-	if (fd < 0)
-		die("accept");
-	return fd;
-}
-
 /* Each read is as large as a batch and goes out in one write, as from a switch that has the best of luck. */
-static int relay(const char *path)
+static void relay_copy(int sender, int receiver)
 {
-	static uint8_t buffer[BATCH * (4 + 1514)];
-	struct sockaddr_un address = address_of(path);
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0), receiver, sender;
+	static uint8_t buffer[TURN_BYTES];
 	ssize_t count, sent;
 
-	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 2) < 0)
-		die(path);
-	receiver = accept_client(listener);
-	sender = accept_client(listener);
 	while ((count = recv(sender, buffer, sizeof(buffer), 0)) > 0)
 		for (const uint8_t *from = buffer; count > 0; from += sent, count -= sent) {
 			sent = send(receiver, from, (size_t)count, MSG_NOSIGNAL);
 			if (sent < 0)
-				return 0;
+				return;
 		}
+}
+
+static void relay_splice(int sender, int receiver)
+{
+	ssize_t count, sent;
+	int ends[2];
+
+	if (pipe(ends) < 0 || fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) < 0)
+		die("pipe");
+	while ((count = splice(sender, NULL, ends[1], NULL, TURN_BYTES, SPLICE_F_MOVE)) > 0)
+		for (; count > 0; count -= sent) {
+			sent = splice(ends[0], NULL, receiver, NULL, (size_t)count, SPLICE_F_MOVE);
+			if (sent <= 0)
+				return;
+		}
+}
+
+static int relay(const char *path, bool splices)
+{
+	int listener = listen_at(path), receiver = accept_client(listener), sender = accept_client(listener);
+
+	(splices ? relay_splice : relay_copy)(sender, receiver);
 	return 0;
 }
 
@@ -223,15 +260,15 @@ int main(int count, char **words)
 	size_t bytes;
 	bool sends, batches;
 
-	if (count == 3 && !strcmp(words[1], "relay"))
-		return relay(words[2]);
+	if (count == 3)
+		return relay(words[2], !strcmp(words[1], "splice"));
 	if (count != 8) {
-		fprintf(stderr, "frames relay PATH, or frames stream|batch|dgram|vde PATH send|receive SECONDS BYTES "
-				"OWN-MAC OTHER-MAC\n");
+		fprintf(stderr, "frames relay|splice PATH, or frames stream|batch|dgram|vde|direct PATH send|receive "
+				"SECONDS BYTES OWN-MAC OTHER-MAC\n");
 		return 2;
 	}
 	sends = !strcmp(words[3], "send");
-	batches = sends && !strcmp(words[1], "batch");
+	batches = sends && (!strcmp(words[1], "batch") || !strcmp(words[1], "direct"));
 	seconds = atof(words[4]);
 	bytes = (size_t)atoi(words[5]);
 	if (bytes < 60 || bytes > sizeof(frame))
@@ -240,11 +277,11 @@ int main(int count, char **words)
 	read_mac(words[6], frame + 6);
 	frame[12] = 0x88;
 	frame[13] = 0xb5;
-	open_client(&client, words[1], words[2]);
+	open_client(&client, words[1], words[2], sends);
 	if (!sends)
 		send_frame(&client, frame, bytes);
 	began = now_s();
-	while (now_s() - began < seconds) {
+	while (now_s() - began < seconds && !client.ended) {
 		if (!sends)
 			frames += receive_frames(&client, bytes, buffer, &rest);
 		if (batches)
