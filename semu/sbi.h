@@ -4,7 +4,6 @@
 #ifndef SEMU_SBI_H
 #define SEMU_SBI_H
 
-struct hart;
 struct machine;
 
 /* The environment call of the hart `number`, whose turn it is: answered in its registers. */

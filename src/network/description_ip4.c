@@ -13,7 +13,8 @@ enum description_ip4_limits {
 	DHCP4_FIRST = 15,
 };
 
-int description_ip4(struct spec *spec, const char *key, struct ip4 *address, struct error *ret_error)
+/* Leaves `*address` as it is without the word. */
+static int description_ip4(struct spec *spec, const char *key, struct ip4 *address, struct error *ret_error)
 {
 	const char *given = spec_string(spec, key);
 

@@ -10,7 +10,8 @@ enum description_ip6_limits {
 	DHCP6_LAST = 0x1fff,
 };
 
-int description_ip6(struct spec *spec, const char *key, struct ip6 *address, struct error *ret_error)
+/* Leaves `*address` as it is without the word. */
+static int description_ip6(struct spec *spec, const char *key, struct ip6 *address, struct error *ret_error)
 {
 	const char *given = spec_string(spec, key);
 

@@ -32,9 +32,6 @@ int description_read_names(struct service_config *service, struct spec *spec, st
 /* guestfwd=, and the addresses that are the gateway's for it. */
 int description_read_guestfwds(struct description *description, struct spec *spec, struct error *ret_error);
 
-/* Leave `*address` as it is without the word. */
-int description_ip4(struct spec *spec, const char *key, struct ip4 *address, struct error *ret_error);
-int description_ip6(struct spec *spec, const char *key, struct ip6 *address, struct error *ret_error);
 /* Text that goes into an option as it is. */
 int description_text(struct spec *spec, const char *key, char *text, size_t room, struct error *ret_error);
 

@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DNSSTREAM_LENGTH_BYTES = 2, DNSSTREAM_IN_BYTES = DNSSTREAM_LENGTH_BYTES + 65535 };
+#include "wire/dns.h"
+
+enum { DNSSTREAM_IN_BYTES = DNS_STREAM_PREFIX + DNS_MESSAGE_MAX };
 
 struct dnsstream {
 	struct loop *loop;
@@ -55,15 +57,12 @@ static void dnsstream_write(struct dnsstream *stream)
 /* Whole messages out of what came; what is left is moved to the front. */
 static void dnsstream_take(struct dnsstream *stream)
 {
-	size_t at = 0;
+	size_t at = 0, whole;
 
-	while (stream->in_bytes - at >= DNSSTREAM_LENGTH_BYTES) {
-		size_t bytes = (size_t)stream->in[at] << 8 | stream->in[at + 1];
-
-		if (stream->in_bytes - at - DNSSTREAM_LENGTH_BYTES < bytes)
-			break;
-		stream->ops->on_message(stream->owner, stream, stream->in + at + DNSSTREAM_LENGTH_BYTES, bytes);
-		at += DNSSTREAM_LENGTH_BYTES + bytes;
+	while ((whole = dns_stream_message(stream->in + at, stream->in_bytes - at)) > 0) {
+		stream->ops->on_message(stream->owner, stream, stream->in + at + DNS_STREAM_PREFIX,
+					whole - DNS_STREAM_PREFIX);
+		at += whole;
 	}
 	stream->in_bytes -= at;
 	memmove(stream->in, stream->in + at, stream->in_bytes);
@@ -164,16 +163,15 @@ int dnsstream_send(struct dnsstream *stream, const void *message, size_t bytes)
 
 	if (stream->failed)
 		return -EPIPE;
-	if (!dnsstream_grow(stream, DNSSTREAM_LENGTH_BYTES + bytes)) {
+	if (!dnsstream_grow(stream, DNS_STREAM_PREFIX + bytes)) {
 		stream->failed = true;
 		shutdown(stream->watch.fd, SHUT_RDWR); /* the loop will say so */
 		return -ENOBUFS;
 	}
 	to = stream->out + stream->out_bytes;
-	to[0] = (uint8_t)(bytes >> 8);
-	to[1] = (uint8_t)bytes;
-	memcpy(to + DNSSTREAM_LENGTH_BYTES, message, bytes);
-	stream->out_bytes += DNSSTREAM_LENGTH_BYTES + bytes;
+	dns_stream_prefix(bytes, to);
+	memcpy(to + DNS_STREAM_PREFIX, message, bytes);
+	stream->out_bytes += DNS_STREAM_PREFIX + bytes;
 	dnsstream_rest(stream);
 	dnsstream_ask(stream);
 	return 0;

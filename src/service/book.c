@@ -173,7 +173,8 @@ static struct book_entry *entry_by_client(const struct book *book, const struct 
 	return NULL;
 }
 
-struct book_entry *book_find_reservation(const struct book *book, struct mac mac)
+/* By its MAC, whatever it is doing. */
+static struct book_entry *book_find_reservation(const struct book *book, struct mac mac)
 {
 	chain_for_each(entry, book, BOOK_CHAIN_MAC, &mac,
 		       sizeof(mac)) if (entry->lease.reserved && mac_equal(entry->lease.mac, mac)) return entry;

@@ -59,8 +59,6 @@ uint64_t book_number6(struct ip6 address);
 bool book_has_number6(const struct book *book, struct ip6 address);
 
 struct book_entry *book_find_number(const struct book *book, uint64_t number);
-/* By its MAC, whatever it is doing. */
-struct book_entry *book_find_reservation(const struct book *book, struct mac mac);
 /* Each entry of a MAC, the first with `after` NULL; NULL at the end. */
 const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after);
 /* LEASES_PER_MAC of its entries are not free. */

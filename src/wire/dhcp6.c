@@ -14,7 +14,8 @@ enum dhcp6_numbers {
 	DHCP6_HARDWARE_ETHERNET = 1,
 };
 
-bool dhcp6_option_next(struct reader *options, struct dhcp6_option *ret_option)
+/* The next option of checked bytes; false at the end. */
+static bool dhcp6_option_next(struct reader *options, struct dhcp6_option *ret_option)
 {
 	if (options->left == 0)
 		return false;

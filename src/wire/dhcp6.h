@@ -151,8 +151,6 @@ enum drop_reason dhcp6_read(struct reader *reader, struct dhcp6 *ret_message);
 /* Of a message that dhcp6_read() passed: DROP_NONE, DROP_DHCP6_OPTION_LENGTH (of a wrong size), _CLIENT_ID, _SERVER_ID
  * (there twice, or no DUID). Which of them must be there is the server's matter. */
 enum drop_reason dhcp6_request_read(const struct dhcp6 *message, struct dhcp6_request *ret_request);
-/* The next option of checked bytes; false at the end. */
-bool dhcp6_option_next(struct reader *options, struct dhcp6_option *ret_option);
 /* Does the client's ORO ask for the option? */
 bool dhcp6_request_wants(const struct dhcp6_request *request, uint16_t code);
 

@@ -191,7 +191,7 @@ enum drop_reason dns_header_read(const uint8_t *message, size_t bytes, struct dn
 	return DROP_NONE;
 }
 
-void dns_header_write(struct writer *writer, const struct dns_header *header)
+static void dns_header_write(struct writer *writer, const struct dns_header *header)
 {
 	writer_be16(writer, header->id);
 	writer_be16(writer, header->flags);

@@ -128,7 +128,6 @@ bool dns_record_read(const uint8_t *message, size_t bytes, size_t *at, struct dn
 enum drop_reason dns_message_read(const uint8_t *message, size_t bytes, struct dns_message *ret_message);
 /* Only what stands in the first twelve bytes: DROP_NONE or DROP_DNS_SHORT. */
 enum drop_reason dns_header_read(const uint8_t *message, size_t bytes, struct dns_header *ret_header);
-void dns_header_write(struct writer *writer, const struct dns_header *header);
 /* In place; the message has DNS_HEADER_BYTES at least. */
 void dns_message_set_id(uint8_t *message, uint16_t id);
 
