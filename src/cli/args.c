@@ -106,8 +106,7 @@ static void args_take_paths(struct args *args, const json_t *network)
 	json_t *guest;
 	size_t i;
 
-	json_array_foreach(json_object_get(network, "guests"), i, guest)
-	{
+	json_array_foreach (json_object_get(network, "guests"), i, guest) {
 		enum hypervisor_way way;
 
 		if (hypervisor_way_parse(member_text(guest, "kind"), &way) && !args->path[way][0])

@@ -25,8 +25,7 @@ static void flows_on_part(struct flows *flows, const json_t *part)
 	json_t *flow;
 	size_t i;
 
-	json_array_foreach(part, i, flow)
-	{
+	json_array_foreach (part, i, flow) {
 		if (flows->list) {
 			json_array_append(flows->list, flow);
 		} else {
@@ -101,8 +100,7 @@ static void flows_print_totals(const json_t *list)
 	size_t counts[3] = {0}, i;
 	json_t *flow;
 
-	json_array_foreach(list, i, flow)
-	{
+	json_array_foreach (list, i, flow) {
 		for (size_t j = 0; j < 3; j++)
 			counts[j] += strcmp(member_text(flow, "protocol"), protocols[j]) == 0;
 		from_guest += member_number(flow, "from_guest");
@@ -121,7 +119,8 @@ static int flows_print(const json_t *list, struct error *ret_error)
 
 	if (!sorted)
 		return error_set(ret_error, -ENOMEM, "flows: no memory for a table of %zu; --json needs none", count);
-	json_array_foreach(list, i, flow) sorted[i] = flow;
+	json_array_foreach (list, i, flow)
+		sorted[i] = flow;
 	qsort(sorted, count, sizeof(*sorted), flows_compare);
 	table_init(&table, "PORT\tPROTOCOL\tGUEST\tFAR END\tSTATE\tFROM GUEST\tTO GUEST\tIDLE");
 	for (i = 0; i < count; i++)

@@ -97,8 +97,7 @@ static int forward_find(const char *name, const char *text, uint64_t *ret_id, st
 		result = connection_once(name, &request, &answer, ret_error);
 	if (result < 0)
 		goto out;
-	json_array_foreach(json_object_get(answer.object, "forwards"), i, one)
-	{
+	json_array_foreach (json_object_get(answer.object, "forwards"), i, one) {
 		if (strcmp(member_text(one, "spec"), spec) == 0)
 			id = (uint64_t)member_number(one, "id");
 	}

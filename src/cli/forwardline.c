@@ -42,8 +42,7 @@ static void forwardline_each(const json_t *forwards,
 	char listening[32];
 	size_t i;
 
-	json_array_foreach(forwards, i, forward)
-	{
+	json_array_foreach (forwards, i, forward) {
 		const json_t *next = json_array_get(forwards, i + 1);
 
 		if (i > 0 && forwardline_is_pair(json_array_get(forwards, i - 1), forward))
@@ -122,8 +121,7 @@ void forwardline_print_passages(const json_t *passages)
 	if (json_array_size(passages) == 0)
 		return;
 	table_init(&table, "PASSAGE\tPROTOCOL\tLISTENING\tTO\tCONNECTIONS");
-	json_array_foreach(passages, i, passage)
-	{
+	json_array_foreach (passages, i, passage) {
 		table_row(&table);
 		table_cell(&table, "%s", member_truth(passage, "to_guest") ? "in" : "out");
 		table_cell(&table, "%s", member_text(passage, "protocol"));

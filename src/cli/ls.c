@@ -22,8 +22,8 @@ static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t
 	json_t *guest;
 	size_t i;
 
-	json_array_foreach(json_object_get(network, "guests"), i, guest) guests +=
-		json_integer_value(json_object_get(guest, "guests"));
+	json_array_foreach (json_object_get(network, "guests"), i, guest)
+		guests += json_integer_value(json_object_get(guest, "guests"));
 	table_row(&ls->table);
 	table_cell(&ls->table, "%s", name);
 	table_cell(&ls->table, "%d", (int)pid);

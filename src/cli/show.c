@@ -37,8 +37,7 @@ static void show_guests(const json_t *guests)
 	size_t i;
 
 	table_init(&table, "GUEST\tKIND\tWHERE\tCONNECTED");
-	json_array_foreach(guests, i, guest)
-	{
+	json_array_foreach (guests, i, guest) {
 		table_row(&table);
 		table_cell(&table, "%s", member_text(guest, "name"));
 		table_cell(&table, "%s", member_text(guest, "kind"));
@@ -57,8 +56,7 @@ static const json_t *lease_of(const json_t *leases, const char *mac)
 	const json_t *lease, *found = NULL;
 	size_t i;
 
-	json_array_foreach(leases, i, lease)
-	{
+	json_array_foreach (leases, i, lease) {
 		if (strcmp(member_text(lease, "state"), "bound") != 0 || strcmp(member_text(lease, "mac"), mac) != 0)
 			continue;
 		if (!found || strchr(member_text(found, "address"), ':'))
@@ -89,7 +87,8 @@ static long long drops_sum(const json_t *drops)
 	const json_t *count;
 
 	/* jansson's loop wants a table that it may change. */
-	json_object_foreach((json_t *)drops, name, count) sum += (long long)json_integer_value(count);
+	json_object_foreach ((json_t *)drops, name, count)
+		sum += (long long)json_integer_value(count);
 	return sum;
 }
 
@@ -124,7 +123,8 @@ static void show_ports(const json_t *ports, const json_t *leases)
 	size_t i;
 
 	table_init(&table, "  PORT\tKIND\tHOST\tMAC\tADDRESS\tLEASE\tFROM GUEST\tTO GUEST\tQUEUE\tDROPS\t");
-	json_array_foreach(ports, i, port) show_port(&table, port, leases);
+	json_array_foreach (ports, i, port)
+		show_port(&table, port, leases);
 	if (json_array_size(ports))
 		putchar('\n');
 	table_print(&table, stdout);
@@ -136,10 +136,8 @@ static bool mac_on_port(const json_t *ports, const char *mac)
 	const json_t *port, *one;
 	size_t i, j;
 
-	json_array_foreach(ports, i, port)
-	{
-		json_array_foreach(json_object_get(port, "macs"), j, one)
-		{
+	json_array_foreach (ports, i, port) {
+		json_array_foreach (json_object_get(port, "macs"), j, one) {
 			if (strcmp(json_string_value(one), mac) == 0)
 				return true;
 		}
@@ -156,8 +154,7 @@ static void show_leases(const json_t *leases, const json_t *ports)
 	size_t i;
 
 	table_init(&table, "OTHER LEASE\tMAC\tHOST\tSTATE\tLEFT\t");
-	json_array_foreach(leases, i, lease)
-	{
+	json_array_foreach (leases, i, lease) {
 		if (mac_on_port(ports, member_text(lease, "mac")) &&
 		    lease_of(leases, member_text(lease, "mac")) == lease)
 			continue;
@@ -200,10 +197,8 @@ static void show_drops_of(struct table *table, const json_t *list, json_t *sums)
 	const char *reason;
 	size_t i;
 
-	json_array_foreach(list, i, one)
-	{
-		json_object_foreach(json_object_get(one, "drops"), reason, count)
-		{
+	json_array_foreach (list, i, one) {
+		json_object_foreach (json_object_get(one, "drops"), reason, count) {
 			json_int_t sum = json_integer_value(json_object_get(sums, reason)) + json_integer_value(count);
 
 			show_drop(table, member_text(one, "name"), reason, (long long)json_integer_value(count));
@@ -221,8 +216,7 @@ static void show_drops(const json_t *object)
 	table_init(&table, "DROPPED AT\tFRAMES\tREASON\t");
 	show_drops_of(&table, json_object_get(object, "ports"), sums);
 	show_drops_of(&table, json_object_get(object, "guests"), sums);
-	json_object_foreach(json_object_get(object, "drops"), reason, count)
-	{
+	json_object_foreach (json_object_get(object, "drops"), reason, count) {
 		long long rest =
 			(long long)(json_integer_value(count) - json_integer_value(json_object_get(sums, reason)));
 

@@ -147,8 +147,7 @@ static int request_read(struct request *request, struct error *ret_error)
 	result = request_command_find(json_string_value(command), &request->command, ret_error);
 	if (result < 0)
 		return result;
-	json_object_foreach(request->object, key, value)
-	{
+	json_object_foreach (request->object, key, value) {
 		result = request_member(request, key, value, &given, ret_error);
 		if (result < 0)
 			return result;

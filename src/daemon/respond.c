@@ -65,8 +65,7 @@ static json_t *guest_named(json_t *list, const char *name)
 	json_t *guest, *found = NULL;
 	size_t i;
 
-	json_array_foreach(list, i, guest)
-	{
+	json_array_foreach (list, i, guest) {
 		if (strcmp(json_string_value(json_object_get(guest, "name")), name) == 0)
 			found = json_incref(guest);
 	}

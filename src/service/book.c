@@ -140,8 +140,9 @@ static struct book_entry *entry_at(const struct book *book, uint16_t index)
 
 struct book_entry *book_find_number(const struct book *book, uint64_t number)
 {
-	chain_for_each(entry, book, BOOK_CHAIN_ADDRESS, &number,
-		       sizeof(number)) if (entry->number == number) return entry;
+	chain_for_each (entry, book, BOOK_CHAIN_ADDRESS, &number, sizeof(number))
+		if (entry->number == number)
+			return entry;
 	return NULL;
 }
 
@@ -153,9 +154,9 @@ static bool entry_is_of(const struct book_entry *entry, const struct lease_clien
 
 static struct book_entry *entry_by_client_and_mac(const struct book *book, const struct lease_client *client)
 {
-	chain_for_each(entry, book, BOOK_CHAIN_CLIENT, client->id,
-		       client->id_bytes) if (entry_is_of(entry, client) &&
-					     mac_equal(entry->lease.mac, client->mac)) return entry;
+	chain_for_each (entry, book, BOOK_CHAIN_CLIENT, client->id, client->id_bytes)
+		if (entry_is_of(entry, client) && mac_equal(entry->lease.mac, client->mac))
+			return entry;
 	return NULL;
 }
 
@@ -167,17 +168,18 @@ static struct book_entry *entry_by_client(const struct book *book, const struct 
 
 	if (same)
 		return same;
-	chain_for_each(entry, book, BOOK_CHAIN_CLIENT, client->id,
-		       client->id_bytes) if (entry_is_of(entry, client) && entry->lease.state == LEASE_FREE &&
-					     !entry->lease.reserved) return entry;
+	chain_for_each (entry, book, BOOK_CHAIN_CLIENT, client->id, client->id_bytes)
+		if (entry_is_of(entry, client) && entry->lease.state == LEASE_FREE && !entry->lease.reserved)
+			return entry;
 	return NULL;
 }
 
 /* By its MAC, whatever it is doing. */
 static struct book_entry *book_find_reservation(const struct book *book, struct mac mac)
 {
-	chain_for_each(entry, book, BOOK_CHAIN_MAC, &mac,
-		       sizeof(mac)) if (entry->lease.reserved && mac_equal(entry->lease.mac, mac)) return entry;
+	chain_for_each (entry, book, BOOK_CHAIN_MAC, &mac, sizeof(mac))
+		if (entry->lease.reserved && mac_equal(entry->lease.mac, mac))
+			return entry;
 	return NULL;
 }
 
