@@ -377,7 +377,7 @@ static bool nat_run_flow(struct nat *nat, struct flow_budget *budget)
 
 bool nat_run(struct nat *nat)
 {
-	struct flow_budget budget = {.frames = PORT_TURN_FRAMES, .bytes = PORT_TURN_BYTES};
+	struct flow_budget budget = {.frames = PORT_TURN_FRAMES, .bytes = NAT_TURN_BYTES};
 
 	nat->starved = false;
 	nat->unflushed_bytes = 0;

@@ -35,7 +35,11 @@ struct nat_socket_ops;
 enum nat_limits {
 	NAT_FLOWS_MAX = 128 * 1024,
 	NAT_TAIL_POOL_BYTES = 64 * 1024 * 1024, /* address space; touched only as it is used */
-	NAT_RUN_BYTES = 64 * 1024,              /* of one flow, before the next has its turn */
+	/* To guests, of all flows together or of one, before the loop looks around. Measured with eight flows down into a
+	 * ring, where what comes from one flow in a row is acknowledged as one: 16 % more, and 13 % less CPU, than with 64 KiB
+	 * of each in turn; a round trip beside them takes 93 µs instead of 490, its p99 3.2 ms instead of 1.3. */
+	NAT_TURN_BYTES = 384 * 1024,
+	NAT_RUN_BYTES = 64 * 1024, /* of one UDP flow, before the next has its turn; and what waits for a flush */
 };
 
 /* An address of either family; IPv4 as ::ffff:a.b.c.d, so that it compares and hashes as bytes. */

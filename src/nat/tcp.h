@@ -50,8 +50,11 @@ enum tcp_limits {
 
 /* On its way to the guest, whatever its window: the kernel finds a peek's offset by walking what is unread, and what is
  * small stays in the cache. Measured on two busy cores, -R at 1500: no bound 0.44 CPU s per GiB, 1 MiB 0.39, 256 KiB 0.36;
- * more than the least, for guests that answer late. */
+ * more than the least, for guests that answer late. To a port that lends room it lies in the guest's own memory, where it
+ * lay anyhow: there 1 MiB is 33 % faster than 512 KiB with 19 % less CPU at MTU 1500 and 65520, between programs that
+ * copy nothing, and as fast between programs that do; 2 MiB gains nothing. Into a tap it is 10 % slower between those. */
 #define TCP_FLIGHT_MOST (512U * 1024)
+#define TCP_FLIGHT_LENT (1024U * 1024)
 
 enum tcp_timer {
 	TCP_TIMER_NONE,
@@ -241,6 +244,11 @@ static inline struct tcp *tcp_state_of(const struct tcp_flow *flow)
 static inline struct nat_counters *tcp_counters(const struct tcp_flow *flow)
 {
 	return &flow->flow.nat->counters;
+}
+
+static inline uint32_t tcp_flight_most(const struct tcp_flow *flow)
+{
+	return flow->flow.port->ops->reserve ? TCP_FLIGHT_LENT : TCP_FLIGHT_MOST;
 }
 
 static inline uint32_t tcp_outstanding(const struct tcp_flow *flow)

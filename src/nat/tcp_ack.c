@@ -149,7 +149,7 @@ static void tcp_advance(struct tcp_flow *flow, uint32_t ack)
 		to->timing = false;
 		tcp_sample(flow, now_us - to->timed_us);
 	}
-	if (to->flight < TCP_FLIGHT_MOST)
+	if (to->flight < tcp_flight_most(flow))
 		to->flight += acked;
 	to->duplicates = 0;
 	tcp_sacks_prune(to);

@@ -62,7 +62,7 @@ static struct tcp_flow *tcp_new(struct tcp *tcp, const struct flow_key *key, str
 	to = &flow->to_guest;
 	to->first = to->una = to->recover = tcp_first_number(tcp->nat, key);
 	to->next = to->max = to->first + 1;
-	to->flight = TCP_FLIGHT_MOST;
+	to->flight = tcp_flight_most(flow);
 	to->rto_us = TCP_RTO_FIRST_US;
 	to->mss = key->is6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
 	return flow;

@@ -2,7 +2,8 @@
 /* What a guest is sent: a flow's turn. Data is read from the socket straight into the room that the guest's port lends,
  * behind headers that are written afterwards, up to 64 KiB in one frame that the fabric cuts where it must. A turn ends in
  * one of: nothing left (the socket's edge will tell), the window is full (an acknowledgement will), no room (the port
- * will), or the budget is used up and the flow stays in the round. */
+ * will), or the budget is used up and the flow stays in the round. One flow may use all of it: segments that follow each
+ * other are acknowledged together. */
 #include <errno.h>
 #include <string.h>
 
@@ -407,7 +408,6 @@ static void tcp_consume(struct tcp_flow *flow)
 bool tcp_run(struct flow *base, struct flow_budget *budget)
 {
 	struct tcp_flow *flow = tcp_of(base);
-	int32_t stop = budget->bytes - NAT_RUN_BYTES;
 	enum tcp_sent sent = TCP_SENT;
 
 	if (flow->state == TCP_CONNECTING)
@@ -419,7 +419,7 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 	if (flow->state == TCP_OPEN)
 		tcp_consume(flow);
 	while (flow->state == TCP_OPEN && sent == TCP_SENT && !base->nat->doomed) {
-		if (budget->frames <= 0 || budget->bytes <= 0 || budget->bytes <= stop)
+		if (budget->frames <= 0 || budget->bytes <= 0)
 			break;
 		sent = tcp_send_next(flow, budget);
 	}

@@ -215,6 +215,63 @@ static void data_before_a_reset_reaches_the_guest_first(void **state)
 	assert_true(the_socket()->closed);
 }
 
+static uint8_t lent[FRAME_BYTES_MAX];
+static const struct iovec lent_piece = {lent, sizeof(lent)};
+
+static int lend(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
+{
+	(void)port;
+	(void)flow;
+	(void)least;
+	*ret_room = (struct room){.pieces = &lent_piece, .piece_count = 1, .bytes = wanted};
+	return 0;
+}
+
+static void take_back(struct port *port, struct room *room, const struct frame *frame)
+{
+	(void)room;
+	record_queue(port, frame);
+}
+
+static void take_back_empty(struct port *port, struct room *room)
+{
+	(void)port;
+	(void)room;
+}
+
+static const struct port_ops lending_ops = {
+	.queue = record_queue, .flush = record_flush, .reserve = lend, .commit = take_back, .cancel = take_back_empty};
+
+/* How much is sent to a guest that acknowledges nothing, its window being 4 MiB. */
+static uint64_t sent_unacknowledged(void)
+{
+	struct tcp_options options = syn_options, ignored;
+	struct tcp_header header;
+	uint32_t bytes;
+
+	options.window_scale = 7;
+	world->host.scripts[0].down = 4 << 20;
+	give((struct hand){.flags = TCP_SYN, .sequence = 10, .options = options});
+	assert_true(take(&header, &bytes, &ignored));
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = header.sequence + 1, .window = 1 << 15});
+	pass(10 * 1000);
+	return world->guest.port.counters.to_guest.bytes;
+}
+
+static void much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room(void **state)
+{
+	uint64_t bytes, headers = 54 * 20;
+
+	(void)state;
+	bytes = sent_unacknowledged();
+	assert_true(bytes > TCP_FLIGHT_MOST - MSS && bytes < TCP_FLIGHT_MOST + headers);
+	tear_down(state);
+	set_up(state);
+	world->guest.port.ops = &lending_ops;
+	bytes = sent_unacknowledged();
+	assert_true(bytes > TCP_FLIGHT_LENT - MSS && bytes < TCP_FLIGHT_LENT + headers);
+}
+
 static void a_hole_that_sack_tells_of_is_sent_again_alone(void **state)
 {
 	struct hand hand = {.flags = TCP_ACK, .sequence = 11, .window = 60000};
@@ -370,6 +427,7 @@ int main(void)
 		TEST(a_port_that_goes_resets_its_sockets),
 		TEST(the_end_stands_behind_data_that_is_not_acknowledged),
 		TEST(data_before_a_reset_reaches_the_guest_first),
+		TEST(much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room),
 		TEST(a_hole_that_sack_tells_of_is_sent_again_alone),
 		TEST(a_shut_window_is_probed_until_it_opens),
 		TEST(an_acknowledgement_of_what_was_never_sent_is_refused),
