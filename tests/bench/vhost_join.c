@@ -38,6 +38,7 @@ enum {
 	JOIN_FRAME_BYTES = 68 << 10, /* the largest that a tap gives */
 	JOIN_TURN_FRAMES = 64,
 	JOIN_TURN_BYTES = 128 << 10, /* to the tap, before its answers are looked for */
+	JOIN_TRAIN_PIECES = 64,      /* of one write */
 	JOIN_PUBLISH_FRAMES = 16,    /* at the latest, and earlier when the tap is empty */
 };
 
@@ -47,6 +48,9 @@ struct pair {
 	int tap;
 	int epoll;  /* of the calls and the tap, by edge: nothing is read to be asked again */
 	bool stuck; /* every buffer from the guest is out */
+	bool held;  /* a frame was harvested that did not belong to the one before */
+	uint16_t held_id;
+	uint32_t held_bytes;
 	uint64_t frames_up, frames_down, kicks, calls, sleeps;
 };
 
@@ -315,25 +319,144 @@ static void believe(uint8_t *header, uint32_t bytes)
 	virtio_net_write(&fields, header);
 }
 
+/* Segments of one flow that follow each other become one frame for the tap, as a driver hands them to its kernel (GRO):
+ * else the front end's calls were what a back end that cuts its segments waits for. */
+struct train {
+	uint8_t *head;       /* of the first, in the ring; NULL: nothing may follow */
+	uint32_t head_bytes; /* with virtio-net's header */
+	uint32_t segment_bytes;
+	uint32_t bytes; /* of payload, of all */
+	uint32_t frames;
+};
+
+enum { AT_IP = VIRTIO_NET_HEADER_BYTES + 14, AT_TCP = AT_IP + 20, TCP_ACK_ALONE = 0x10, TCP_PUSH = 0x08 };
+
+static uint32_t number32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* IPv4 without options, one whole packet of TCP data, nothing left to be done: how many bytes before the data, or 0. */
+static uint32_t train_head(const uint8_t *at, uint32_t bytes)
+{
+	uint32_t head = AT_TCP + (bytes > AT_TCP + 20 ? at[AT_TCP + 12] >> 4 : 0U) * 4U;
+
+	if (bytes <= AT_TCP + 20 || at[1] != VIRTIO_NET_GSO_NONE || at[AT_IP - 2] != 0x08 || at[AT_IP - 1] != 0x00 ||
+	    at[AT_IP] != 0x45 || at[AT_IP + 6] & 0x3f || at[AT_IP + 7] || at[AT_IP + 9] != 6)
+		return 0;
+	if ((uint32_t)(at[AT_IP + 2] << 8 | at[AT_IP + 3]) != bytes - AT_IP || head < AT_TCP + 20 || head >= bytes)
+		return 0;
+	return (at[AT_TCP + 13] & ~TCP_PUSH) == TCP_ACK_ALONE ? head : 0;
+}
+
+static void train_start(struct train *train, uint8_t *at, uint32_t bytes)
+{
+	uint32_t head = train_head(at, bytes);
+
+	*train = (struct train){.frames = 1};
+	if (!head || at[AT_TCP + 13] & TCP_PUSH)
+		return;
+	train->head = at;
+	train->head_bytes = head;
+	train->segment_bytes = train->bytes = bytes - head;
+}
+
+/* The next of the same flow: only its length, identification, numbers and PSH may differ from the first's. */
+static bool train_takes(struct train *train, const uint8_t *at, uint32_t bytes)
+{
+	uint8_t *first = train->head;
+	uint32_t head = train->head_bytes;
+
+	if (!first || train_head(at, bytes) != head || bytes - head > train->segment_bytes ||
+	    head - AT_IP + train->bytes + bytes - head > UINT16_MAX)
+		return false;
+	if (memcmp(at + VIRTIO_NET_HEADER_BYTES, first + VIRTIO_NET_HEADER_BYTES, 14 + 2) != 0 ||
+	    memcmp(at + AT_IP + 8, first + AT_IP + 8, 2) != 0 || memcmp(at + AT_IP + 12, first + AT_IP + 12, 12) != 0 ||
+	    memcmp(at + AT_TCP + 8, first + AT_TCP + 8, 5) != 0 ||
+	    memcmp(at + AT_TCP + 14, first + AT_TCP + 14, 2) != 0 ||
+	    memcmp(at + AT_TCP + 20, first + AT_TCP + 20, head - AT_TCP - 20) != 0)
+		return false;
+	if (number32(at + AT_TCP + 4) != number32(first + AT_TCP + 4) + train->bytes)
+		return false;
+	train->bytes += bytes - head;
+	train->frames++;
+	first[AT_TCP + 13] |= at[AT_TCP + 13];
+	if (bytes - head < train->segment_bytes || at[AT_TCP + 13] & TCP_PUSH)
+		train->head = NULL;
+	return true;
+}
+
+/* The first frame's headers say what they are of now. */
+static void train_finish(const struct train *train, uint8_t *first)
+{
+	struct virtio_net fields = {.needs_csum = true,
+				    .gso = VIRTIO_NET_GSO_TCP4,
+				    .header_bytes = (uint16_t)(train->head_bytes - VIRTIO_NET_HEADER_BYTES),
+				    .segment_bytes = (uint16_t)train->segment_bytes,
+				    .csum_start = 34,
+				    .csum_offset = 16,
+				    .buffers = 1};
+	uint32_t bytes = train->head_bytes - AT_IP + train->bytes, sum = 0;
+
+	if (train->frames < 2)
+		return;
+	virtio_net_write(&fields, first);
+	first[AT_IP + 2] = (uint8_t)(bytes >> 8);
+	first[AT_IP + 3] = (uint8_t)bytes;
+	first[AT_IP + 10] = first[AT_IP + 11] = 0;
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)(first[AT_IP + i] << 8 | first[AT_IP + i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	first[AT_IP + 10] = (uint8_t)(sum >> 8);
+	first[AT_IP + 11] = (uint8_t)sum;
+}
+
+static bool pair_harvest(struct pair *pair, uint16_t *ret_id, uint32_t *ret_bytes)
+{
+	if (!pair->held)
+		return plain_driver_harvest(&pair->to, ret_id, ret_bytes);
+	pair->held = false;
+	*ret_id = pair->held_id;
+	*ret_bytes = pair->held_bytes;
+	return true;
+}
+
 /* How many bytes; 0: there was none. */
 static uint32_t pair_one_to_tap(struct pair *pair)
 {
 	struct iovec pieces[RING_PIECES_MAX];
-	uint16_t ids[RING_PIECES_MAX];
+	uint16_t ids[RING_PIECES_MAX], id;
 	uint32_t bytes, count = 0, buffers = 1, sum = 0;
+	struct train train = {.head = NULL};
+	uint8_t *first = NULL;
 
-	while (count < buffers && plain_driver_harvest(&pair->to, &ids[count], &bytes)) {
-		uint8_t *at = plain_driver_buffer(&pair->to, ids[count]);
+	while ((count < buffers || (train.head && count < JOIN_TRAIN_PIECES)) && pair_harvest(pair, &id, &bytes)) {
+		uint8_t *at = plain_driver_buffer(&pair->to, id);
+		uint32_t skip = 0;
 
-		pieces[count] = (struct iovec){at, bytes};
+		if (count == 0) {
+			first = at;
+			buffers = (uint32_t)(at[VIRTIO_NET_BUFFERS_OFFSET] | at[VIRTIO_NET_BUFFERS_OFFSET + 1] << 8);
+			if (buffers == 1)
+				train_start(&train, at, bytes);
+		} else if (count >= buffers) {
+			skip = train.head_bytes;
+			if (!train_takes(&train, at, bytes)) {
+				pair->held = true;
+				pair->held_id = id;
+				pair->held_bytes = bytes;
+				break;
+			}
+		}
+		pieces[count] = (struct iovec){at + skip, bytes - skip};
+		ids[count++] = id;
 		sum += bytes;
-		if (count++ > 0)
-			continue;
-		buffers = (uint32_t)(at[VIRTIO_NET_BUFFERS_OFFSET] | at[VIRTIO_NET_BUFFERS_OFFSET + 1] << 8);
-		believe(at, bytes);
 	}
 	if (count == 0)
 		return 0;
+	believe(first, (uint32_t)pieces[0].iov_len);
+	train_finish(&train, first);
 	/* what the tap refuses is lost, as on any wire */
 	if (writev(pair->tap, pieces, (int)count) > 0)
 		pair->frames_down++;
