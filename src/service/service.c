@@ -333,15 +333,16 @@ static enum drop_reason visit_ip6(const struct visit *visit)
 
 /* ---- all ---- */
 
-static enum drop_reason visit_ip(struct visit *visit, const uint8_t *frame, size_t length)
+static enum drop_reason visit_ip(const struct visit *guest, const uint8_t *frame, size_t length)
 {
 	struct packet packet;
+	struct visit visit = *guest;
 	enum drop_reason verdict = packet_parse(frame, length, &packet);
 
 	if (verdict != DROP_NONE)
 		return verdict;
-	visit->packet = &packet;
-	return packet.is6 ? visit_ip6(visit) : visit_ip4(visit);
+	visit.packet = &packet;
+	return packet.is6 ? visit_ip6(&visit) : visit_ip4(&visit);
 }
 
 enum drop_reason service_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
