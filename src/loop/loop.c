@@ -11,6 +11,7 @@
 enum loop_limits {
 	LOOP_BATCH = 64, /* events a turn: timers and tasks wait no longer than for these */
 	LOOP_SLOTS_FIRST = 16,
+	LOOP_PATIENCE = 16, /* busy turns that a quiet task waits for */
 };
 
 struct slot {
@@ -26,6 +27,8 @@ struct loop {
 	uint64_t now_us;
 	struct timers timers;
 	struct list tasks;
+	struct list quiet;   /* tasks that wait for a turn without events … */
+	uint32_t busy_turns; /* … since as many */
 	struct slot *slots;
 	uint32_t slot_count;
 	uint32_t free_slot; /* slot_count: none */
@@ -48,6 +51,7 @@ int loop_new(uint64_t (*now_us)(void *owner), void *owner, struct loop **ret_loo
 	loop->now_us = now_us(owner);
 	timers_init(&loop->timers);
 	list_init(&loop->tasks);
+	list_init(&loop->quiet);
 	*ret_loop = loop;
 	return 0;
 }
@@ -168,6 +172,15 @@ void loop_defer(struct loop *loop, struct task *task)
 		list_append(&loop->tasks, &task->link);
 }
 
+void loop_defer_quiet(struct loop *loop, struct task *task)
+{
+	if (!list_empty(&task->link))
+		return;
+	if (list_empty(&loop->quiet))
+		loop->busy_turns = 0;
+	list_append(&loop->quiet, &task->link);
+}
+
 void loop_cancel(struct loop *loop, struct task *task)
 {
 	(void)loop;
@@ -184,7 +197,7 @@ int64_t loop_timeout_us(const struct loop *loop)
 	uint64_t due_us = timers_next(&loop->timers);
 	uint64_t now_us;
 
-	if (!list_empty(&loop->tasks))
+	if (!list_empty(&loop->tasks) || !list_empty(&loop->quiet))
 		return 0;
 	if (due_us == TIMER_NEVER)
 		return -1;
@@ -221,21 +234,29 @@ static bool loop_tell(struct loop *loop, const struct backend_event *event)
 	return true;
 }
 
-static void loop_run_tasks(struct loop *loop)
+static void loop_run_tasks(struct list *tasks)
 {
 	struct list now;
 	struct list *link;
 
 	/* Those of this turn move to a list of their own; what they ask for lands on the loop's, for the next. */
-	if (list_empty(&loop->tasks))
+	if (list_empty(tasks))
 		return;
-	list_append(&loop->tasks, &now);
-	list_remove(&loop->tasks);
+	list_append(tasks, &now);
+	list_remove(tasks);
 	while ((link = list_take(&now))) {
 		struct task *task = container_of(link, struct task, link);
 
 		task->on_turn(task->owner);
 	}
+}
+
+static void loop_run_quiet(struct loop *loop, bool busy)
+{
+	if (busy && ++loop->busy_turns < LOOP_PATIENCE)
+		return;
+	loop->busy_turns = 0;
+	loop_run_tasks(&loop->quiet);
 }
 
 int loop_turn(struct loop *loop, int64_t timeout_us)
@@ -251,7 +272,8 @@ int loop_turn(struct loop *loop, int64_t timeout_us)
 	for (int i = 0; i < count; i++)
 		served += events[i].key != BACKEND_WAKE && loop_tell(loop, &events[i]);
 	timers_run(&loop->timers, loop->now_us);
-	loop_run_tasks(loop);
+	loop_run_tasks(&loop->tasks);
+	loop_run_quiet(loop, count > 0);
 	return count < 0 ? count : served;
 }
 

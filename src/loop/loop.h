@@ -62,6 +62,8 @@ void task_init(struct task *task, void (*on_turn)(void *owner), void *owner);
 /* Runs the task at the end of this turn, or of the next when the tasks of this one have begun; once, however often it
  * is asked for. With a task waiting the loop does not sleep. */
 void loop_defer(struct loop *loop, struct task *task);
+/* The same for what nobody waits for: in a turn that brought no event, or after LOOP_PATIENCE turns that all did. */
+void loop_defer_quiet(struct loop *loop, struct task *task);
 void loop_cancel(struct loop *loop, struct task *task);
 
 /* Ready for reading when a descriptor is; timers and tasks show in the timeout only. */

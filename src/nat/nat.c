@@ -79,10 +79,10 @@ int nat_new(const struct nat_config *config, struct nat **ret_nat)
 	if (!nat)
 		return -ENOMEM;
 	nat->config = *config;
-	tcp_socket_spares_init(&nat->spares);
+	tcp_socket_chores_init(&nat->chores, config->loop);
 	if (!nat->config.sockets) {
 		nat->config.sockets = &tcp_socket_system;
-		nat->config.sockets_owner = &nat->spares;
+		nat->config.sockets_owner = &nat->chores;
 	}
 	linger_init(&nat->linger, nat->config.loop, nat_on_linger, nat);
 	framequeue_init(&nat->replies, ethswitch_blocks(config->ethswitch), NAT_REPLIES_BYTES);
@@ -121,7 +121,7 @@ void nat_free(struct nat *nat)
 		if (nat->protocols[i])
 			nat_protocols[i]->stop(nat->protocols[i]);
 	}
-	tcp_socket_spares_done(&nat->spares);
+	tcp_socket_chores_done(&nat->chores);
 	linger_done(&nat->linger);
 	fragments_free(nat->fragments);
 	framequeue_done(&nat->replies);

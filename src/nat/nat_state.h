@@ -90,7 +90,7 @@ struct nat {
 	void *protocols[NAT_PROTOCOLS];
 	struct fragments *fragments; /* of guests' packets */
 	struct lingering linger;
-	struct tcp_socket_spares spares;
+	struct tcp_socket_chores chores;
 	size_t udp_peers;          /* clients of forwards: with none of them nobody looks for one */
 	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
 	uint64_t refused_us;       /* when the allowance of refusals would be whole again, less their pauses */

@@ -243,7 +243,8 @@ static enum drop_reason tcp_input_answering(struct tcp *tcp, struct tcp_flow *fl
 		return DROP_TCP_SEQUENCE;
 	}
 	flow->syn_owed = false;
-	return tcp_opened(flow) ? tcp_take(flow, segment) : DROP_NAT_SOCKETS_FULL;
+	tcp_opened(flow);
+	return tcp_take(flow, segment);
 }
 
 /* RFC 9293 3.10.7.3, of which a simultaneous open is left out: the guest would have to call a port that calls it. */
@@ -268,8 +269,7 @@ static enum drop_reason tcp_input_calling(struct tcp *tcp, struct tcp_flow *flow
 		return DROP_TCP_FLAGS;
 	tcp_learn_options(flow, segment);
 	flow->syn_owed = false;
-	if (!tcp_opened(flow))
-		return DROP_NAT_SOCKETS_FULL;
+	tcp_opened(flow);
 	tcp_heard(flow);
 	tcp_owe_ack(flow);
 	return DROP_NONE;

@@ -276,8 +276,10 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 void tcp_learn_options(struct tcp_flow *flow, const struct tcp_segment *segment);
 /* Whoever called the guest learns this, if nothing was said before. */
 void tcp_tell_caller(struct tcp_flow *flow, int error);
-/* The guest has both SYNs. False: the flow is reset, since its socket cannot be watched. */
-bool tcp_opened(struct tcp_flow *flow);
+/* The guest has both SYNs. */
+void tcp_opened(struct tcp_flow *flow);
+/* The socket's events are told from now on. 0 or negative errno. */
+int tcp_watch(struct tcp_flow *flow);
 /* The largest segment that this flow's frames carry. */
 uint16_t tcp_mss_here(const struct tcp_flow *flow);
 

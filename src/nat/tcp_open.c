@@ -70,7 +70,7 @@ static struct tcp_flow *tcp_new(struct tcp *tcp, const struct flow_key *key, str
 
 static void tcp_on_ready(void *owner, unsigned events);
 
-static int tcp_watch(struct tcp_flow *flow)
+int tcp_watch(struct tcp_flow *flow)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 
@@ -349,16 +349,11 @@ static void tcp_on_ready(void *owner, unsigned events)
 		tcp_drain(flow);
 }
 
-/* A socket that was connected at once is watched from here on: until now nobody wanted to know. */
-bool tcp_opened(struct tcp_flow *flow)
+void tcp_opened(struct tcp_flow *flow)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_to_guest *to = &flow->to_guest;
 
-	if (!flow->watch.watched && tcp_watch(flow) < 0) {
-		tcp_abort(flow);
-		return false;
-	}
 	tcp_tell_caller(flow, 0);
 	if (flow->ours)
 		tcp->sockets->prepare(tcp->sockets_owner, flow->flow.key.is6 ? AF_INET6 : AF_INET);
@@ -373,7 +368,6 @@ bool tcp_opened(struct tcp_flow *flow)
 		tcp_sample(flow, nat_now_us(flow->flow.nat) - to->timed_us);
 	to->timing = false;
 	tcp_restart_timer(flow);
-	if (to->readable)
+	if (to->readable || !flow->watch.watched)
 		flow_schedule(&flow->flow);
-	return true;
 }

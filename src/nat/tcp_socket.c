@@ -11,41 +11,78 @@
 #include "os/peek.h"
 #include "os/socket.h"
 
-void tcp_socket_spares_init(struct tcp_socket_spares *spares)
+/* ---- in quiet turns ---- */
+
+static void tcp_socket_close_all(struct tcp_socket_chores *chores)
 {
-	*spares = (struct tcp_socket_spares){-1, -1};
+	while (chores->closing_count > 0)
+		close(chores->closing[--chores->closing_count]);
 }
 
-void tcp_socket_spares_done(struct tcp_socket_spares *spares)
+static void tcp_socket_make(int family, bool *wants, int *fd)
 {
-	if (spares->fd4 >= 0)
-		close(spares->fd4);
-	if (spares->fd6 >= 0)
-		close(spares->fd6);
-	tcp_socket_spares_init(spares);
+	if (*wants && *fd < 0)
+		*fd = socket_open(family, SOCK_STREAM);
+	*wants = false;
 }
 
-static int *tcp_socket_spare(struct tcp_socket_spares *spares, int family)
+static void tcp_socket_on_quiet(void *owner)
 {
-	return family == AF_INET6 ? &spares->fd6 : &spares->fd4;
+	struct tcp_socket_chores *chores = owner;
+
+	tcp_socket_close_all(chores);
+	tcp_socket_make(AF_INET, &chores->wants4, &chores->fd4);
+	tcp_socket_make(AF_INET6, &chores->wants6, &chores->fd6);
+}
+
+void tcp_socket_chores_init(struct tcp_socket_chores *chores, struct loop *loop)
+{
+	*chores = (struct tcp_socket_chores){.loop = loop, .fd4 = -1, .fd6 = -1};
+	task_init(&chores->task, tcp_socket_on_quiet, chores);
+}
+
+void tcp_socket_chores_done(struct tcp_socket_chores *chores)
+{
+	loop_cancel(chores->loop, &chores->task);
+	tcp_socket_close_all(chores);
+	if (chores->fd4 >= 0)
+		close(chores->fd4);
+	if (chores->fd6 >= 0)
+		close(chores->fd6);
+	chores->fd4 = chores->fd6 = -1;
+}
+
+/* ---- the calls ---- */
+
+static int *tcp_socket_spare(struct tcp_socket_chores *chores, int family)
+{
+	return family == AF_INET6 ? &chores->fd6 : &chores->fd4;
 }
 
 static int tcp_socket_open(void *owner, int family)
 {
-	int *spare = owner ? tcp_socket_spare(owner, family) : NULL, fd = spare ? *spare : -1;
+	struct tcp_socket_chores *chores = owner;
+	int *spare = chores ? tcp_socket_spare(chores, family) : NULL, fd = spare ? *spare : -1;
 
-	if (fd < 0)
-		return socket_open(family, SOCK_STREAM);
-	*spare = -1;
-	return fd;
+	if (fd >= 0) {
+		*spare = -1;
+		return fd;
+	}
+	fd = socket_open(family, SOCK_STREAM);
+	if (fd >= 0 || !chores || chores->closing_count == 0)
+		return fd;
+	tcp_socket_close_all(chores); /* it may be these that there are too many of */
+	return socket_open(family, SOCK_STREAM);
 }
 
 static void tcp_socket_prepare(void *owner, int family)
 {
-	int *spare = owner ? tcp_socket_spare(owner, family) : NULL;
+	struct tcp_socket_chores *chores = owner;
 
-	if (spare && *spare < 0)
-		*spare = socket_open(family, SOCK_STREAM);
+	if (!chores || *tcp_socket_spare(chores, family) >= 0)
+		return;
+	*(family == AF_INET6 ? &chores->wants6 : &chores->wants4) = true;
+	loop_defer_quiet(chores->loop, &chores->task);
 }
 
 static int tcp_socket_try(int fd, const struct sockaddr *address, socklen_t bytes)
@@ -159,11 +196,17 @@ static int tcp_socket_shut(void *owner, int fd)
 	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
+/* What is closed without a reset has said all to its far end, or the kernel says it as well a moment later. */
 static void tcp_socket_close(void *owner, int fd, bool reset)
 {
 	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+	struct tcp_socket_chores *chores = owner;
 
-	(void)owner;
+	if (!reset && chores && chores->closing_count < TCP_SOCKET_CLOSING_MOST) {
+		chores->closing[chores->closing_count++] = fd;
+		loop_defer_quiet(chores->loop, &chores->task);
+		return;
+	}
 	if (reset)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(fd);

@@ -15,7 +15,7 @@
 struct nat_socket_ops {
 	/* A stream socket of this family. */
 	int (*open)(void *owner, int family);
-	/* There is time to make the next one of this family. */
+	/* The next one of this family will be wanted: it can be made when there is time. */
 	void (*prepare)(void *owner, int family);
 	/* From this port if it can be had. 0, or -EINPROGRESS and LOOP_WRITE tells when it is over. */
 	int (*connect)(void *owner, int fd, const struct sockaddr *address, socklen_t bytes, uint16_t port);
@@ -41,14 +41,24 @@ struct nat_socket_ops {
 	void (*unwatch)(void *owner, struct loop *loop, struct watch *watch);
 };
 
-/* The owner of the system's sockets, or NULL: those that are made before they are wanted, one of each family. To make one
- * takes 3 of the 90 µs of a whole connection, and the guest would wait for it. */
-struct tcp_socket_spares {
-	int fd4, fd6; /* -1: none */
+enum tcp_socket_limits {
+	TCP_SOCKET_CLOSING_MOST = 16,
 };
 
-void tcp_socket_spares_init(struct tcp_socket_spares *spares);
-void tcp_socket_spares_done(struct tcp_socket_spares *spares);
+/* The owner of the system's sockets, or NULL: what is done for them in quiet turns of the loop. A socket of each family is
+ * made before it is wanted, and those that are over are closed: either takes 3 of the 90 µs of a whole connection, and
+ * the guest would wait for it. */
+struct tcp_socket_chores {
+	struct loop *loop;
+	struct task task;
+	int fd4, fd6;        /* -1: none */
+	bool wants4, wants6; /* to be made */
+	uint8_t closing_count;
+	int closing[TCP_SOCKET_CLOSING_MOST];
+};
+
+void tcp_socket_chores_init(struct tcp_socket_chores *chores, struct loop *loop);
+void tcp_socket_chores_done(struct tcp_socket_chores *chores);
 
 extern const struct nat_socket_ops tcp_socket_system;
 

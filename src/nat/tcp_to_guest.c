@@ -416,6 +416,12 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 		return tcp_run_syn(flow, budget);
 	if (flow->state == TCP_RESETTING)
 		return tcp_run_reset(flow, budget);
+	/* A socket that was connected at once is watched from here on: until the guest's first word went to it nobody wanted
+	 * to know. */
+	if (flow->state == TCP_OPEN && !flow->watch.watched && tcp_watch(flow) < 0) {
+		tcp_abort(flow);
+		return false;
+	}
 	if (flow->state == TCP_OPEN)
 		tcp_consume(flow);
 	while (flow->state == TCP_OPEN && sent == TCP_SENT && !base->nat->doomed) {

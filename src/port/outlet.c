@@ -198,8 +198,11 @@ static void outlet_queue(struct port *port, const struct frame *frame)
 		outlet_keep(outlet, prefix, frame, 0);
 		return;
 	}
-	if (outlet_gather(outlet, prefix, frame))
+	if (outlet_gather(outlet, prefix, frame)) {
+		if (outlet->way->one_by_one)
+			outlet_flush(port);
 		return;
+	}
 	outlet_flush(port);
 	if (outlet->leaving)
 		port_drop(port, DROP_PORT_CLOSED, frame);

@@ -27,6 +27,8 @@ struct outlet_way {
 	uint32_t prefix_bytes;
 	/* A frame that a stream brought and nobody changed goes out with the prefix that stands before it. */
 	bool keeps_framing;
+	/* The far end has no call for several frames: each is sent as it comes, and none waits for those behind it. */
+	bool one_by_one;
 	/* Sends what is gathered; each frame is sent, kept (outlet_keep) or dropped by name. */
 	void (*send)(struct outlet *outlet);
 	/* The queue holds something: ask to be told when the far end takes more. */

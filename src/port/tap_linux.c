@@ -299,7 +299,10 @@ static int tap_end_start(struct tap_end *end, struct error *ret_error)
 
 	if (code < 0)
 		return code;
-	end->way = (struct outlet_way){.send = tap_end_send, .wait = tap_end_wait, .leave = tap_end_leave};
+	end->way = (struct outlet_way){.send = tap_end_send,
+				       .wait = tap_end_wait,
+				       .leave = tap_end_leave,
+				       .one_by_one = true};
 	if (end->tap.header_bytes) {
 		end->way.prefix = vnet_header_write;
 		end->way.prefix_bytes = VNET_HEADER_BYTES;

@@ -86,14 +86,14 @@ static int fake_open(void *owner, int family)
 	return -EMFILE;
 }
 
-void tcp_socket_spares_init(struct tcp_socket_spares *spares)
+void tcp_socket_chores_init(struct tcp_socket_chores *chores, struct loop *loop)
 {
-	*spares = (struct tcp_socket_spares){-1, -1};
+	*chores = (struct tcp_socket_chores){.loop = loop, .fd4 = -1, .fd6 = -1};
 }
 
-void tcp_socket_spares_done(struct tcp_socket_spares *spares)
+void tcp_socket_chores_done(struct tcp_socket_chores *chores)
 {
-	assert(spares->fd4 < 0 && spares->fd6 < 0);
+	assert(chores->fd4 < 0 && chores->fd6 < 0);
 }
 
 static void fake_prepare(void *owner, int family)

@@ -554,6 +554,40 @@ static void a_task_that_defers_itself_waits_for_the_next_turn(void **state)
 	loop_free(loop);
 }
 
+static void a_quiet_task_waits_for_a_turn_without_events_but_not_for_ever(void **state)
+{
+	enum { BUSY = 100 };
+	struct loop *loop = loop_make();
+	struct repeat quiet;
+	struct end end;
+	int turns = 0;
+
+	(void)state;
+	end_init(&end, loop);
+	assert_int_equal(loop_watch(loop, &end.watch, LOOP_READ), 0);
+	repeat_init(&quiet, loop, "quiet", 0);
+	loop_defer_quiet(loop, &quiet.task);
+	loop_defer_quiet(loop, &quiet.task);
+	assert_int_equal(loop_timeout_us(loop), 0);
+	end_feed(&end);
+	assert_int_equal(loop_turn(loop, -1), 1);
+	assert_string_equal(history, "");
+	loop_unwatch(loop, &end.watch);
+	assert_int_equal(loop_turn(loop, -1), 0);
+	assert_string_equal(history, "quiet");
+	assert_int_equal(loop_timeout_us(loop), -1);
+
+	assert_int_equal(loop_watch(loop, &end.watch, LOOP_READ), 0);
+	loop_defer_quiet(loop, &quiet.task);
+	for (history[0] = 0; !history[0] && turns < BUSY; turns++)
+		assert_int_equal(loop_turn(loop, -1), 1); /* the byte was not read: told each time */
+	assert_in_range(turns, 2, BUSY - 1);
+	loop_defer_quiet(loop, &quiet.task);
+	loop_cancel(loop, &quiet.task);
+	end_done(&end);
+	loop_free(loop);
+}
+
 static void *wake_from_a_thread(void *owner)
 {
 	usleep(5000);
@@ -642,6 +676,7 @@ int main(void)
 		cmocka_unit_test(a_turn_waits_no_longer_than_it_may),
 		cmocka_unit_test(tasks_run_once_in_the_order_of_their_asking),
 		cmocka_unit_test(a_task_that_defers_itself_waits_for_the_next_turn),
+		cmocka_unit_test(a_quiet_task_waits_for_a_turn_without_events_but_not_for_ever),
 		cmocka_unit_test(another_thread_ends_the_wait),
 		cmocka_unit_test(a_wake_is_kept_for_the_next_turn_and_only_for_one),
 		cmocka_unit_test(a_host_program_can_poll_the_loops_descriptor),

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -175,28 +176,111 @@ static int family_of(int fd)
 	return family;
 }
 
-static void the_next_socket_can_be_made_before_it_is_wanted(void **state)
+static uint64_t clock_us(void *owner)
 {
-	struct tcp_socket_spares spares;
+	return *(const uint64_t *)owner;
+}
+
+static void chores_begin(struct loop **ret_loop, struct tcp_socket_chores *chores)
+{
+	static uint64_t now_us;
+
+	assert_int_equal(loop_new(clock_us, &now_us, ret_loop), 0);
+	tcp_socket_chores_init(chores, *ret_loop);
+}
+
+static void the_next_socket_is_made_in_a_quiet_turn_before_it_is_wanted(void **state)
+{
+	struct tcp_socket_chores chores;
+	struct loop *loop;
 	int fd;
 
 	(void)state;
-	tcp_socket_spares_init(&spares);
-	ops->prepare(&spares, AF_INET);
-	ops->prepare(&spares, AF_INET6);
-	ops->prepare(&spares, AF_INET);
-	assert_true(spares.fd4 >= 0 && spares.fd6 >= 0);
-	fd = ops->open(&spares, AF_INET6);
+	chores_begin(&loop, &chores);
+	ops->prepare(&chores, AF_INET);
+	ops->prepare(&chores, AF_INET6);
+	ops->prepare(&chores, AF_INET);
+	assert_true(chores.fd4 < 0 && chores.fd6 < 0);
+	assert_int_equal(loop_turn(loop, -1), 0); /* it does not sleep */
+	assert_true(chores.fd4 >= 0 && chores.fd6 >= 0);
+	fd = ops->open(&chores, AF_INET6);
 	assert_int_equal(family_of(fd), AF_INET6);
-	assert_true(spares.fd4 >= 0 && spares.fd6 < 0);
+	assert_true(chores.fd4 >= 0 && chores.fd6 < 0);
 	close(fd);
-	fd = ops->open(&spares, AF_INET6); /* there is none: made now */
+	fd = ops->open(&chores, AF_INET6); /* there is none: made now */
 	assert_int_equal(family_of(fd), AF_INET6);
 	close(fd);
-	fd = spares.fd4;
-	tcp_socket_spares_done(&spares);
+	fd = chores.fd4;
+	tcp_socket_chores_done(&chores);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
-	assert_true(spares.fd4 < 0);
+	assert_true(chores.fd4 < 0);
+	loop_free(loop);
+}
+
+static void what_is_over_is_closed_in_a_quiet_turn_but_a_reset_goes_at_once(void **state)
+{
+	int over = socket_open(AF_INET, SOCK_STREAM), broken = socket_open(AF_INET, SOCK_STREAM), last;
+	struct tcp_socket_chores chores;
+	struct loop *loop;
+
+	(void)state;
+	chores_begin(&loop, &chores);
+	ops->close(&chores, over, false);
+	ops->close(&chores, broken, true);
+	assert_int_not_equal(fcntl(over, F_GETFD), -1);
+	assert_int_equal(fcntl(broken, F_GETFD), -1);
+	assert_int_equal(loop_turn(loop, -1), 0);
+	assert_int_equal(fcntl(over, F_GETFD), -1);
+	last = socket_open(AF_INET, SOCK_STREAM);
+	ops->close(&chores, last, false);
+	tcp_socket_chores_done(&chores);
+	assert_int_equal(fcntl(last, F_GETFD), -1);
+	loop_free(loop);
+}
+
+static void no_more_than_a_few_wait_to_be_closed(void **state)
+{
+	int fds[TCP_SOCKET_CLOSING_MOST + 1];
+	struct tcp_socket_chores chores;
+	struct loop *loop;
+
+	(void)state;
+	chores_begin(&loop, &chores);
+	for (int i = 0; i <= TCP_SOCKET_CLOSING_MOST; i++) {
+		fds[i] = socket_open(AF_INET, SOCK_STREAM);
+		assert_true(fds[i] >= 0);
+	}
+	for (int i = 0; i <= TCP_SOCKET_CLOSING_MOST; i++)
+		ops->close(&chores, fds[i], false);
+	assert_int_not_equal(fcntl(fds[0], F_GETFD), -1);
+	assert_int_equal(fcntl(fds[TCP_SOCKET_CLOSING_MOST], F_GETFD), -1);
+	tcp_socket_chores_done(&chores);
+	assert_int_equal(fcntl(fds[0], F_GETFD), -1);
+	loop_free(loop);
+}
+
+/* Those that wait count as open: a new one must not be refused for them. */
+static void with_no_descriptor_left_what_waits_is_closed_first(void **state)
+{
+	struct rlimit was, none;
+	struct tcp_socket_chores chores;
+	struct loop *loop;
+	int over, fd;
+
+	(void)state;
+	chores_begin(&loop, &chores);
+	over = socket_open(AF_INET, SOCK_STREAM);
+	assert_true(over >= 0);
+	ops->close(&chores, over, false);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){.rlim_cur = (rlim_t)over + 1, .rlim_max = was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	fd = ops->open(&chores, AF_INET);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(fd, over);
+	close(fd);
+	tcp_socket_chores_done(&chores);
+	loop_free(loop);
 }
 
 static void pieces_arrive_in_order(void **state)
@@ -297,7 +381,10 @@ int main(void)
 		TEST(a_refused_connect_is_told_by_the_pending_error_once),
 		TEST(a_far_end_on_this_machine_answers_at_once),
 		TEST(a_connection_is_from_the_port_that_was_asked_for_where_that_is_free),
-		TEST(the_next_socket_can_be_made_before_it_is_wanted),
+		TEST(the_next_socket_is_made_in_a_quiet_turn_before_it_is_wanted),
+		TEST(what_is_over_is_closed_in_a_quiet_turn_but_a_reset_goes_at_once),
+		TEST(no_more_than_a_few_wait_to_be_closed),
+		TEST(with_no_descriptor_left_what_waits_is_closed_first),
 		TEST(pieces_arrive_in_order),
 		TEST(a_full_socket_takes_a_part_and_then_nothing),
 		TEST(reading_ends_with_0_and_begins_with_eagain),
