@@ -50,6 +50,10 @@ CC := gcc
 endif
 CFLAGS_ALL += -O2
 endif
+# Sizes are constants of enums, and may be added and chosen between.
+ifneq ($(findstring clang,$(CC)),)
+CFLAGS_ALL += -Wno-enum-enum-conversion -Wno-enum-compare-conditional -Wno-enum-float-conversion
+endif
 CFLAGS_ALL += $(CFLAGS)
 
 ifeq ($(SYSTEM),darwin)
