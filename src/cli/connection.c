@@ -137,8 +137,8 @@ static int connection_receive(struct connection *connection, int64_t until_ms, s
 	int result;
 
 	if (until_ms >= 0 && left_ms <= 0)
-		return error_set(ret_error, -ETIMEDOUT, "network %s (pid %d) does not answer", connection->name,
-				 (int)connection->pid);
+		return error_set(ret_error, -ETIMEDOUT, "network %s (pid %d) does not answer; `kill -9 %d` ends it",
+				 connection->name, (int)connection->pid, (int)connection->pid);
 	result = poll(&poller, 1, left_ms > 3600 * 1000 ? 3600 * 1000 : (int)left_ms);
 	if (result == 0 || (result < 0 && errno == EINTR))
 		return 0;

@@ -18,19 +18,21 @@ struct ls {
 
 static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t pid)
 {
+	const json_t *list = json_object_get(network, "guests");
 	json_int_t guests = 0;
 	json_t *guest;
 	size_t i;
 
-	json_array_foreach (json_object_get(network, "guests"), i, guest)
+	json_array_foreach (list, i, guest)
 		guests += json_integer_value(json_object_get(guest, "guests"));
 	table_row(&ls->table);
 	table_cell(&ls->table, "%s", name);
 	table_cell(&ls->table, "%d", (int)pid);
-	table_cell(&ls->table, "%s", member_text(network, "uplink"));
+	table_cell(&ls->table, "%s", list ? member_text(network, "uplink") : "no answer");
 	table_cell(&ls->table, "%s", member_text(network, "net4"));
 	table_cell(&ls->table, "%s", member_text(network, "net6"));
-	table_cell(&ls->table, "%lld", (long long)guests);
+	if (list)
+		table_cell(&ls->table, "%lld", (long long)guests);
 }
 
 /* One that starts or ends just now may not answer: it is listed by what is known of it. */

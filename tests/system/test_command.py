@@ -203,6 +203,19 @@ def test_what_was_made_but_could_not_be_told_stands_and_is_no_failure(wire, tmp_
     assert "extra" in [guest["name"] for guest in lab.show()["guests"]]
 
 
+def test_a_network_that_does_not_answer_is_told_with_what_ends_it(wire):
+    lab = wire()
+    lab.process.send_signal(signal.SIGSTOP)
+    try:
+        asked = [subprocess.Popen([PROGRAM, *words], env=lab.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                 for words in (["show"], ["ls"])]
+        show, listed = [one.communicate(timeout=30)[0] for one in asked]
+    finally:
+        lab.process.send_signal(signal.SIGCONT)
+    assert asked[0].returncode == 1 and f"network t (pid {lab.pid}) does not answer; `kill -9 {lab.pid}` ends it" in show, show
+    assert asked[1].returncode == 0 and re.search(rf"t +{lab.pid} +no answer", listed), listed
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_descriptors_are_never_sockets(guestwire, tmp_path, closed):
     environment = dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path))
