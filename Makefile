@@ -6,6 +6,10 @@
 # layer table holds at link time too.
 
 VARIANT ?= release
+VARIANTS := release asan clang darwin fuzz
+ifeq ($(filter $(VARIANTS),$(VARIANT)),)
+$(error VARIANT=$(VARIANT): there is no such variant; $(VARIANTS) are)
+endif
 O := build/$(VARIANT)
 SYSTEM := $(shell uname -s | tr A-Z a-z)
 VERSION := $(shell awk '/define GW_VERSION_(MAJOR|MINOR|PATCH)/ { printf "%s%s", dot, $$3; dot = "." }' include/guestwire/guestwire.h)
@@ -150,6 +154,19 @@ $(O)/semu-objects/%.o: semu/%.c $(O)/flags
 	$(Q)$(call compile,-I.)
 
 SEMU_OBJECTS := $(patsubst semu/%.c,$(O)/semu-objects/%.o,$(filter-out $(NOT_HERE),$(wildcard semu/*.c)))
+
+# What the programs need of the distribution, told in a line and not by the compiler. The library needs none of it.
+HEADERS := jansson.h yaml.h libfdt.h
+ifneq ($(VARIANT),darwin)
+$(foreach r,control daemon cli,$(call room_objects,$(r))) $(SEMU_OBJECTS): | $(O)/headers
+endif
+$(O)/headers:
+	@mkdir -p $(@D)
+	@absent=; for header in $(HEADERS); do \
+		echo "#include <$$header>" | $(CC) $(CPPFLAGS) $(CFLAGS) -E - >/dev/null 2>&1 || absent="$$absent $$header"; done; \
+	[ -z "$$absent" ] || { echo "guestwire: not here:$$absent; scripts/install-packages build installs it" >&2; exit 2; }
+	@touch $@
+
 # The library as any program has it, and once more, for the disk and the random numbers, the rings that it hides. Of daemon
 # and os the linker takes what starts a command.
 SEMU_LINKS := $(O)/lib/semu.a $(O)/lib/virtio.a $(O)/lib/daemon.a $(O)/lib/os.a $(O)/lib/base.a $(O)/libguestwire.a
