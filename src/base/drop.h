@@ -88,6 +88,7 @@
 	X(NAT_NO_FLOW,              "nat-no-flow",              "of no conversation that is known: TCP is answered by a reset") \
 	X(NAT_FLOW_OWNER,           "nat-flow-owner",           "for another guest's conversation") \
 	X(NAT_FLOWS_FULL,           "nat-flows-full",           "as many conversations as the network holds") \
+	X(NAT_FLOW_DISPLACED,       "nat-flow-displaced",       "a conversation that was not in use, of the guest that held most, which made room for another guest's") \
 	X(NAT_SOCKETS_FULL,         "nat-sockets-full",         "the host gives no socket for it") \
 	X(NAT_DESTINATION,          "nat-destination",          "for an address that a host's socket may not reach") \
 	X(NAT_RESTRICTED,           "nat-restricted",           "to the world, from a network with restrict=on") \

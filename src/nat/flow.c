@@ -20,13 +20,13 @@ int flow_table_init(struct flow_table *table, struct nat *nat, const struct hash
 	*table = (struct flow_table){.nat = nat, .hash = *key};
 	list_init(&table->all);
 	list_init(&table->turn);
-	for (int i = 0; i < FLOW_SPARE_KINDS; i++)
-		list_init(&table->spares[i]);
 	table->bucket_count = 1;
 	while (table->bucket_count < flows * 2)
 		table->bucket_count *= 2;
 	table->buckets = calloc(table->bucket_count, sizeof(struct flow *));
 	error = table->buckets ? pool_init(&table->pool, FLOW_BYTES, flows) : -ENOMEM;
+	if (error == 0 && (error = shares_init(&table->shares)) < 0)
+		pool_done(&table->pool);
 	if (error < 0)
 		free(table->buckets);
 	return error;
@@ -39,6 +39,7 @@ void flow_table_done(struct flow_table *table)
 
 		flow->ops->end(flow);
 	}
+	shares_done(&table->shares);
 	pool_done(&table->pool);
 	free(table->buckets);
 	table->buckets = NULL;
@@ -80,21 +81,87 @@ size_t flow_each(const struct flow_table *table, size_t from, size_t most,
 	return at < table->bucket_count ? at : 0;
 }
 
-bool flow_give_one_up(struct flow_table *table)
+/* ---- who makes room ---- */
+
+static void flow_unshare(struct flow *flow)
+{
+	list_remove(&flow->shared);
+	flow->share->holds--;
+	share_leave(&flow->nat->flows.shares, flow->share);
+}
+
+/* The share's flow that is missed least, but for one; NULL: all are missed. */
+static struct flow *flow_spare_of(const struct share *share, const struct flow *spared)
 {
 	for (int i = 0; i < FLOW_SPARE_KINDS; i++) {
-		struct flow *flow;
+		list_for_each (at, &share->kinds[i]) {
+			struct flow *flow = container_of(at, struct flow, shared);
 
-		if (list_empty(&table->spares[i]))
-			continue;
-		flow = container_of(table->spares[i].next, struct flow, spare_link);
-		if (i == FLOW_SPARE_OPENING)
-			port_drop(flow->port, DROP_NAT_FLOWS_FULL, NULL); /* its SYN led nowhere */
-		flow->ops->end(flow);
-		return true;
+			if (flow != spared)
+				return flow;
+		}
 	}
-	return false;
+	return NULL;
 }
+
+/* Of the next that are looked at the one that was idle longest. They go to the end, so that all have their turn. */
+static struct flow *flow_idle_of(struct share *share)
+{
+	struct list *kept = &share->kinds[FLOW_SPARE_NOT];
+	struct flow *idle = NULL;
+	uint64_t most_us = 0;
+
+	for (int i = 0; i < FLOW_LOOKS && !list_empty(kept); i++) {
+		struct flow *flow = container_of(list_take(kept), struct flow, shared);
+		struct nat_flow_info info = {0};
+
+		list_append(kept, &flow->shared);
+		if (flow == flow->nat->running)
+			continue;
+		flow->ops->look(flow, &info);
+		if (idle && info.idle_us <= most_us)
+			continue;
+		idle = flow;
+		most_us = info.idle_us;
+	}
+	return idle;
+}
+
+/* NULL: there is none for this guest. */
+static struct flow *flow_to_go(struct flow_table *table, const struct share *share, const struct flow *spared)
+{
+	struct share *heaviest = shares_heaviest(&table->shares);
+	bool poor = share->holds < table->count / table->shares.count;
+	struct flow *flow;
+
+	if (poor) {
+		flow = flow_spare_of(heaviest, spared);
+		return flow ? flow : flow_idle_of(heaviest);
+	}
+	flow = flow_spare_of(share, spared);
+	return flow ? flow : flow_spare_of(heaviest, spared);
+}
+
+static bool flow_make_room(struct flow_table *table, const struct share *share, const struct flow *spared)
+{
+	struct flow *flow = flow_to_go(table, share, spared);
+
+	if (!flow)
+		return false;
+	if (flow->share != share)
+		port_drop(flow->port, DROP_NAT_FLOW_DISPLACED, NULL);
+	else if (flow->spare == FLOW_SPARE_OPENING)
+		port_drop(flow->port, DROP_NAT_FLOWS_FULL, NULL); /* its SYN led nowhere */
+	flow->ops->end(flow);
+	return true;
+}
+
+bool flow_give_one_up(struct flow *flow)
+{
+	return flow_make_room(&flow->nat->flows, flow->share, flow);
+}
+
+/* ---- flows ---- */
 
 static uint32_t flow_steer(const struct flow_key *key)
 {
@@ -121,11 +188,13 @@ static void flow_on_due(void *owner, uint64_t now_us)
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, const struct flow_ops *ops,
 		      struct port *port, struct mac mac, uint16_t vlan)
 {
+	struct share *share = share_join(&table->shares, port);
 	struct flow *flow = pool_take(&table->pool);
 
-	if (!flow && flow_give_one_up(table))
+	if (!flow && flow_make_room(table, share, NULL))
 		flow = pool_take(&table->pool);
 	if (!flow) {
+		share_leave(&table->shares, share);
 		table->nat->counters.flows_full++;
 		return NULL;
 	}
@@ -137,12 +206,14 @@ struct flow *flow_new(struct flow_table *table, const struct flow_key *key, cons
 	flow->mac = mac;
 	flow->vlan = vlan;
 	flow->spare = FLOW_SPARE_NOT;
+	flow->share = share;
+	share->holds++;
+	list_append(&share->kinds[FLOW_SPARE_NOT], &flow->shared);
 	flow->bucket = flow_bucket(table, key);
 	flow->steer = flow_steer(key);
 	flow->chain = table->buckets[flow->bucket];
 	table->buckets[flow->bucket] = flow;
 	list_init(&flow->turn);
-	list_init(&flow->spare_link);
 	list_append(&table->all, &flow->all);
 	timer_init(&flow->timer, flow_on_due, flow);
 	table->count++;
@@ -162,7 +233,7 @@ void flow_free(struct flow *flow)
 	*at = flow->chain;
 	list_remove(&flow->all);
 	list_remove(&flow->turn);
-	list_remove(&flow->spare_link);
+	flow_unshare(flow);
 	port_unwait(&flow->room);
 	flow_clear_timer(flow);
 	table->count--;
@@ -178,21 +249,32 @@ static struct port *flow_home(const struct flow *flow)
 	return home && !home->uplink ? home : NULL;
 }
 
+/* The new one first: the old one's may be freed. */
+static void flow_move(struct flow *flow, struct port *port)
+{
+	struct share *share = share_join(&flow->nat->flows.shares, port);
+
+	flow_unshare(flow);
+	flow->port = port;
+	flow->share = share;
+	share->holds++;
+	list_append(&share->kinds[flow->spare], &flow->shared);
+}
+
 bool flow_is_owner(struct flow *flow, struct port *port, struct mac mac, uint16_t vlan)
 {
 	if (!mac_equal(flow->mac, mac) || flow->vlan != vlan)
 		return false;
 	if (flow->port != port && flow_home(flow) == port)
-		flow->port = port;
+		flow_move(flow, port);
 	return flow->port == port;
 }
 
 void flow_set_spare(struct flow *flow, enum flow_spare spare)
 {
-	list_remove(&flow->spare_link);
+	list_remove(&flow->shared);
 	flow->spare = spare;
-	if (spare != FLOW_SPARE_NOT)
-		list_append(&flow->nat->flows.spares[spare], &flow->spare_link);
+	list_append(&flow->share->kinds[spare], &flow->shared);
 }
 
 void flow_schedule(struct flow *flow)
@@ -244,7 +326,7 @@ void flow_port_gone(struct flow_table *table, struct port *port)
 			continue;
 		home = flow_home(flow);
 		if (home && home != port)
-			flow->port = home;
+			flow_move(flow, home);
 		else if (flow == table->nat->running)
 			table->nat->doomed = true;
 		else

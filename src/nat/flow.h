@@ -10,7 +10,14 @@
  *
  * Life: flow_new() -> the protocol's own states -> flow_free(), by the protocol only. The table ends a flow by
  * ops->end(), which must call flow_free() before it returns: when its port goes, when NAT ends, or when the table is full
- * and this flow is the one that is missed least (flow_spare). */
+ * and this flow makes room.
+ *
+ * Who makes room. A guest's share is what there is, divided by the guests that have any (share.h). For a guest that holds
+ * less than its share the heaviest guest makes room: by the flow of its that is missed least (flow_spare), and if all are
+ * missed by a connection that is idle, of some that are looked at in turn the one that was idle longest. A guest that
+ * holds its share makes room itself, by a flow that is not missed; else such a one of the heaviest does. What a guest loses
+ * to another is counted at it (DROP_NAT_FLOW_DISPLACED). Nothing of this is kept while packets pass but the order in
+ * which flows that are not missed were used. */
 #ifndef NAT_FLOW_H
 #define NAT_FLOW_H
 
@@ -24,9 +31,11 @@
 #include "base/timer.h"
 #include "fabric/port.h"
 #include "nat/nat.h"
+#include "nat/share.h"
 
 enum flow_limits {
 	FLOW_BYTES = 704,
+	FLOW_LOOKS = 16, /* at connections of the heaviest guest, for one that is idle */
 };
 
 struct flow;
@@ -39,7 +48,7 @@ enum flow_wait {
 	FLOW_WAIT_ROOM,    /* on its port's list of waiters; then FLOW_WAIT_TURN */
 };
 
-/* How little a flow is missed when the table is full, the least first; of one kind the oldest. */
+/* How little a flow is missed when the table is full, the least first; of one kind the one used longest ago. */
 enum flow_spare {
 	FLOW_SPARE_DONE, /* both ends are done with it: TIME_WAIT */
 	FLOW_SPARE_IDLE, /* UDP and echo: the guest will make a new one */
@@ -47,6 +56,8 @@ enum flow_spare {
 	FLOW_SPARE_KINDS,
 	FLOW_SPARE_NOT = FLOW_SPARE_KINDS,
 };
+
+_Static_assert((int)SHARE_KINDS == FLOW_SPARE_NOT + 1, "a list in each share");
 
 struct flow_ops {
 	/* Outside a delivery: sends to the guest what is due, within the budget (nat_state.h). True: it has more and stays
@@ -86,10 +97,11 @@ struct flow {
 	enum flow_spare spare;
 	struct flow *chain; /* next with this hash */
 	uint32_t bucket;
-	uint32_t steer;   /* what guests of several queues keep together (fabric/steer.h) */
-	struct list turn; /* FLOW_WAIT_TURN */
-	struct list all;  /* every flow, oldest first */
-	struct list spare_link;
+	uint32_t steer;      /* what guests of several queues keep together (fabric/steer.h) */
+	struct list turn;    /* FLOW_WAIT_TURN */
+	struct list all;     /* every flow, oldest first */
+	struct share *share; /* its guest's; `spare` says in which list */
+	struct list shared;
 	struct port_waiter room; /* FLOW_WAIT_ROOM */
 	struct timer timer;
 };
@@ -102,7 +114,7 @@ struct flow_table {
 	uint32_t bucket_count; /* a power of two */
 	size_t count;
 	struct list all;
-	struct list spares[FLOW_SPARE_KINDS];
+	struct shares shares;
 	struct list turn; /* FLOW_WAIT_TURN, round robin */
 };
 
@@ -117,8 +129,8 @@ struct flow *flow_find(const struct flow_table *table, const struct flow_key *ke
  * that are missed (DROP_NAT_FLOWS_FULL). It may end other flows. */
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, const struct flow_ops *ops,
 		      struct port *port, struct mac mac, uint16_t vlan);
-/* The flow that is missed least ends, for its place or its descriptor; false: all are missed. */
-bool flow_give_one_up(struct flow_table *table);
+/* Another flow than this ends for it, which found no descriptor; false: all are missed, or it may not have theirs. */
+bool flow_give_one_up(struct flow *flow);
 /* Off every list, its timer cleared; the memory is the table's again. */
 void flow_free(struct flow *flow);
 /* May frames from this port, MAC and VLAN speak for it? No: DROP_NAT_FLOW_OWNER. */

@@ -14,6 +14,7 @@
 
 #include "base/pool.h"
 #include "base/reader.h"
+#include "nat/share.h"
 #include "wire/icmp.h"
 #include "wire/udp.h"
 
@@ -52,6 +53,8 @@ struct fragment_datagram {
 	struct list link; /* of the free, of those under way (oldest first), or of the whole ones */
 	struct fragment_key key;
 	uint64_t due_us;
+	struct share *share; /* of who sent it, while it is under way: its blocks are held there */
+	struct list shared;  /* of those that hold, oldest first */
 	uint32_t block_count;
 	uint32_t got_bytes;
 	uint32_t end;        /* the payload's length, once the last fragment came; 0 before */
@@ -69,6 +72,7 @@ struct fragments {
 	struct timer timer;
 	struct pool datagrams;
 	struct pool blocks;
+	struct shares shares;
 	struct list waiting; /* oldest first: each waits as long as the others */
 	struct list whole;
 };
@@ -89,7 +93,10 @@ int fragments_new(const struct fragments_config *config, struct fragments **ret_
 	error = pool_init(&fragments->datagrams, sizeof(struct fragment_datagram), FRAGMENT_DATAGRAMS_MAX);
 	if (error >= 0)
 		error = pool_init(&fragments->blocks, FRAGMENT_BLOCK_BYTES, FRAGMENT_BLOCKS);
+	if (error >= 0)
+		error = shares_init(&fragments->shares);
 	if (error < 0) {
+		pool_done(&fragments->blocks);
 		pool_done(&fragments->datagrams);
 		free(fragments);
 		return error;
@@ -98,8 +105,20 @@ int fragments_new(const struct fragments_config *config, struct fragments **ret_
 	return 0;
 }
 
+/* It is under way no more. */
+static void datagram_unshare(struct fragments *fragments, struct fragment_datagram *datagram)
+{
+	if (!datagram->share)
+		return;
+	list_remove(&datagram->shared);
+	datagram->share->holds -= datagram->block_count;
+	share_leave(&fragments->shares, datagram->share);
+	datagram->share = NULL;
+}
+
 static void datagram_free(struct fragments *fragments, struct fragment_datagram *datagram)
 {
+	datagram_unshare(fragments, datagram);
 	for (int i = 0; i < FRAGMENT_PIECES; i++) {
 		if (datagram->blocks[i])
 			pool_give(&fragments->blocks, datagram->blocks[i]);
@@ -125,6 +144,7 @@ void fragments_free(struct fragments *fragments)
 	datagrams_free(fragments, &fragments->whole);
 	pool_done(&fragments->datagrams);
 	pool_done(&fragments->blocks);
+	shares_done(&fragments->shares);
 	free(fragments);
 }
 
@@ -265,38 +285,23 @@ static void datagram_give_up(struct fragments *fragments, struct fragment_datagr
 	fragments_set_timer(fragments);
 }
 
-/* Blocks of a port's datagrams. */
-static uint32_t fragments_held_by(const struct fragments *fragments, const struct port *port)
-{
-	uint32_t blocks = 0;
-
-	list_for_each (at, &fragments->waiting) {
-		const struct fragment_datagram *datagram = container_of(at, struct fragment_datagram, link);
-
-		if (datagram->key.port == port)
-			blocks += datagram->block_count;
-	}
-	return blocks;
-}
-
-/* The oldest datagram of the port that holds most, but for one. NULL: there is none. */
+/* The oldest datagram of the guest that holds most, but for one. NULL: there is none. */
 static struct fragment_datagram *fragments_heaviest(const struct fragments *fragments,
 						    const struct fragment_datagram *spared)
 {
 	struct fragment_datagram *heaviest = NULL;
-	uint32_t most = 0;
+	size_t most = 0;
 
-	list_for_each (at, &fragments->waiting) {
-		struct fragment_datagram *datagram = container_of(at, struct fragment_datagram, link);
-		uint32_t held;
+	list_for_each (at, &fragments->shares.all) {
+		const struct share *share = container_of(at, const struct share, link);
+		struct list *first = share->kinds[0].next;
 
-		if (datagram == spared || (heaviest && heaviest->key.port == datagram->key.port))
+		if (spared && first == &spared->shared)
+			first = first->next;
+		if (first == &share->kinds[0] || share->holds <= most)
 			continue;
-		held = fragments_held_by(fragments, datagram->key.port);
-		if (held > most) {
-			heaviest = datagram;
-			most = held;
-		}
+		heaviest = container_of(first, struct fragment_datagram, shared);
+		most = share->holds;
 	}
 	return heaviest;
 }
@@ -326,6 +331,8 @@ static struct fragment_datagram *datagram_new(struct fragments *fragments, const
 	datagram->key = *key;
 	datagram->due_us = now_us + FRAGMENT_WAIT_US;
 	list_append(&fragments->waiting, &datagram->link);
+	datagram->share = share_join(&fragments->shares, key->port);
+	list_append(&datagram->share->kinds[0], &datagram->shared);
 	fragments_set_timer(fragments);
 	return datagram;
 }
@@ -362,6 +369,7 @@ static bool datagram_fill(struct fragments *fragments, struct fragment_datagram 
 			if (!datagram->blocks[block])
 				return false;
 			datagram->block_count++;
+			datagram->share->holds++;
 		}
 		frame_copy(frame, fragment->at + done, datagram->blocks[block] + within, count);
 		done += count;
@@ -492,6 +500,7 @@ enum drop_reason fragment_input(struct fragments *fragments, struct port *from, 
 	}
 	if (datagram->end == 0 || datagram->got_bytes < datagram->end)
 		return DROP_NONE;
+	datagram_unshare(fragments, datagram);
 	list_remove(&datagram->link);
 	list_append(&fragments->whole, &datagram->link);
 	fragments_set_timer(fragments);

@@ -118,7 +118,7 @@ static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *add
 
 	do
 		flow->fd = tcp->sockets->open(tcp->sockets_owner, address->ss_family);
-	while (tcp_is_out_of_sockets(flow->fd) && flow_give_one_up(&tcp->nat->flows));
+	while (tcp_is_out_of_sockets(flow->fd) && flow_give_one_up(&flow->flow));
 	if (flow->fd < 0)
 		return flow->fd;
 	flow->ours = true;

@@ -138,7 +138,7 @@ static enum drop_reason udp_make(struct udp *udp, const struct nat_packet *packe
 		return DROP_NAT_FLOWS_FULL;
 	do
 		fd = udp->ops->open(udp->ops_owner, DATAGRAM_UDP, packet->is6);
-	while ((fd == -EMFILE || fd == -ENFILE) && flow_give_one_up(&udp->nat->flows));
+	while ((fd == -EMFILE || fd == -ENFILE) && flow_give_one_up(&flow->flow));
 	if (fd < 0) {
 		udp_notice(udp, fd);
 		udp_end(&flow->flow);

@@ -340,6 +340,21 @@ def test_a_flood_of_syns_keeps_nobody_else_from_connecting(far, closing, move):
     assert taker.stdout.read() == "right\n"
 
 
+def test_a_guest_that_fills_the_table_with_connections_keeps_nobody_else_from_connecting(far, closing, move):
+    far = far(",flows=64")
+    far.server(far.world, ECHO, WORLD[4], PORT)
+    liar = closing(Liar(far))
+    talks = [Conversation(liar) for _ in range(64)]
+    assert talks[0].echo(b"first") and talks[-1].echo(b"last")
+    taker = far.start(far.world, move, "take", "9001", "100000", "7", stdout=subprocess.PIPE, text=True)
+    assert taker.stdout.readline() == "listening\n"
+    assert far.start(far.box, move, "send", WORLD[4], "9001", "100000", "7").wait() == 0, far.drops()
+    assert taker.stdout.read() == "right\n"
+    assert drops(far)["nat-flow-displaced"] == 1
+    assert sum(talk.echo(b"again") for talk in talks) == 63, drops(far)  # of its own it has lost one, which was idle
+    assert talks[0].echo(b"in use")
+
+
 # ---- as fast as they are taken ----
 
 FRAMES = 200000 if SANITIZED else 10000000 if os.environ.get("FULL") else 3000000

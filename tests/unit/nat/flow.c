@@ -22,6 +22,7 @@ struct fixture {
 	struct port gateway, one, other;
 	int ended;
 	uint16_t last_ended;
+	uint64_t idle_us[300]; /* by guest_port */
 };
 
 static struct fixture fixture;
@@ -48,7 +49,12 @@ static void on_flow(void *owner, const struct flow *flow)
 	seen[flow->key.guest_port]++;
 }
 
-static const struct flow_ops ops = {.run = flow_run, .end = flow_end};
+static void flow_look(const struct flow *flow, struct nat_flow_info *ret_info)
+{
+	ret_info->idle_us = fixture.idle_us[flow->key.guest_port];
+}
+
+static const struct flow_ops ops = {.run = flow_run, .end = flow_end, .look = flow_look};
 
 static uint64_t clock_us(void *owner)
 {
@@ -192,6 +198,104 @@ static void a_full_table_gives_up_what_is_missed_least_and_the_oldest_of_it(void
 	assert_null(make(106, &fixture.one));
 }
 
+static uint64_t displaced(const struct port *port)
+{
+	return port->counters.drops.count[DROP_NAT_FLOW_DISPLACED];
+}
+
+static void a_guest_has_its_share_of_a_table_that_another_has_filled(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < FLOWS; i++) {
+		make(i, &fixture.one);
+		fixture.idle_us[i] = i == 3 ? 90 : i == 6 ? 80 : 10;
+	}
+	/* the one that was idle longest, and so on up to the share: half of it */
+	for (uint16_t i = 0; i < FLOWS / 2; i++) {
+		assert_non_null(make(100 + i, &fixture.other));
+		if (i < 2)
+			assert_int_equal(fixture.last_ended, i == 0 ? 3 : 6);
+	}
+	assert_int_equal(displaced(&fixture.one), FLOWS / 2);
+	assert_null(make(104, &fixture.other));
+	assert_null(make(105, &fixture.one));
+	assert_int_equal(fixture.nat.counters.flows_full, 2);
+	/* what is not missed goes first, and a share's holder gives up its own */
+	flow_set_spare(find(101), FLOW_SPARE_IDLE);
+	assert_non_null(make(106, &fixture.other));
+	assert_int_equal(fixture.last_ended, 101);
+	assert_int_equal(displaced(&fixture.other), 0);
+	flow_free(find(106));
+	assert_non_null(make(107, &fixture.one));
+	flow_set_spare(find(107), FLOW_SPARE_IDLE);
+	assert_non_null(make(108, &fixture.other));
+	assert_int_equal(fixture.last_ended, 107);
+	assert_int_equal(displaced(&fixture.one), FLOWS / 2 + 1);
+}
+
+/* Else a guest that floods would end what others do not use at the moment. */
+static void who_holds_more_than_its_share_takes_nothing_from_who_holds_less(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < FLOWS; i++) {
+		make(i, i < 2 ? &fixture.other : &fixture.one);
+		flow_set_spare(find(i), i < 2 ? FLOW_SPARE_DONE : FLOW_SPARE_OPENING);
+	}
+	for (uint16_t i = 0; i < 20; i++) {
+		assert_non_null(make(100 + i, &fixture.one));
+		flow_set_spare(find(100 + i), FLOW_SPARE_OPENING);
+	}
+	assert_non_null(find(0));
+	assert_non_null(find(1));
+	assert_int_equal(fixture.one.counters.drops.count[DROP_NAT_FLOWS_FULL], 20);
+}
+
+/* A look at all of them for each newcomer would be a way to keep everybody waiting. */
+static void only_some_connections_are_looked_at_and_each_in_its_turn(void **state)
+{
+	enum { MANY = 256 };
+	const struct hash_key key = {{1, 2}};
+
+	(void)state;
+	flow_table_done(&fixture.nat.flows);
+	assert_int_equal(flow_table_init(&fixture.nat.flows, &fixture.nat, &key, MANY), 0);
+	for (uint16_t i = 0; i < MANY; i++) {
+		make(i, &fixture.one);
+		fixture.idle_us[i] = i;
+	}
+	for (uint16_t i = 1; i <= MANY / 4 / FLOW_LOOKS; i++) {
+		assert_non_null(make(256 + i, &fixture.other));
+		assert_int_equal(fixture.last_ended, i * FLOW_LOOKS - 1);
+	}
+}
+
+static void a_guest_that_moves_takes_its_share_along(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < FLOWS; i++)
+		make(i, &fixture.one);
+	fixture.one.away = true;
+	speak(&fixture.other);
+	for (uint16_t i = 0; i < FLOWS; i++)
+		assert_true(flow_is_owner(find(i), &fixture.other, guest_mac, 0));
+	assert_int_equal(fixture.nat.flows.shares.count, 1);
+	assert_null(make(100, &fixture.other));
+	assert_non_null(make(101, &fixture.one));
+	assert_int_equal(displaced(&fixture.other), 1);
+}
+
+static void a_flow_without_a_descriptor_takes_anothers_and_not_its_own(void **state)
+{
+	struct flow *flow = make(1, &fixture.one);
+
+	(void)state;
+	flow_set_spare(flow, FLOW_SPARE_IDLE);
+	assert_false(flow_give_one_up(flow));
+	flow_set_spare(make(2, &fixture.one), FLOW_SPARE_IDLE);
+	assert_true(flow_give_one_up(flow));
+	assert_int_equal(fixture.last_ended, 2);
+}
+
 static void only_its_port_mac_and_vlan_own_a_flow(void **state)
 {
 	const struct mac other_mac = {{2, 0, 0, 0, 0, 2}};
@@ -288,6 +392,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_flow_is_found_by_its_addresses_until_it_is_freed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(every_part_of_a_key_tells_flows_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_table_gives_up_what_is_missed_least_and_the_oldest_of_it, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_guest_has_its_share_of_a_table_that_another_has_filled, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(who_holds_more_than_its_share_takes_nothing_from_who_holds_less, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(only_some_connections_are_looked_at_and_each_in_its_turn, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_guest_that_moves_takes_its_share_along, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flow_without_a_descriptor_takes_anothers_and_not_its_own, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(only_its_port_mac_and_vlan_own_a_flow, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flows_are_told_in_parts_each_once, set_up, tear_down),
