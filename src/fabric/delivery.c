@@ -133,8 +133,6 @@ bool delivery_has_size(const struct port *port, const struct frame *frame)
 
 void delivery_to(struct ethswitch *ethswitch, struct port *port, const struct frame *frame)
 {
-	ethswitch->several |= ethswitch->only && ethswitch->only != port;
-	ethswitch->only = port;
 	if (!delivery_has_size(port, frame)) {
 		port_drop(port, DROP_FRAME_TOO_LARGE_FOR_PORT, frame);
 		return;

@@ -149,8 +149,6 @@ void ethswitch_detach(struct port *port)
 		ethswitch->source = NULL;
 	if (ethswitch->target == port)
 		ethswitch->target = NULL;
-	if (ethswitch->only == port)
-		ethswitch->only = NULL;
 	if (ethswitch->gateway == port)
 		ethswitch->gateway = NULL;
 	mactable_forget(&ethswitch->addresses, port);
@@ -365,15 +363,13 @@ void ethswitch_input_one(struct ethswitch *ethswitch, struct port *from, struct 
 	ethswitch->scratch_kept = 0;
 }
 
-struct port *ethswitch_input(struct port *from, struct frame *frames, size_t count)
+void ethswitch_input(struct port *from, struct frame *frames, size_t count)
 {
 	struct ethswitch *ethswitch = from->ethswitch;
 
 	assert(ethswitch && !ethswitch->busy);
 	ethswitch->busy = true;
 	ethswitch->source = from;
-	ethswitch->only = NULL;
-	ethswitch->several = false;
 	for (size_t i = 0; i < count; i++) {
 		ethswitch_count(from, frames[i].length);
 		if (ethswitch->source == from)
@@ -384,7 +380,6 @@ struct port *ethswitch_input(struct port *from, struct frame *frames, size_t cou
 	delivery_flush(ethswitch);
 	ethswitch->source = NULL;
 	ethswitch->busy = false;
-	return !ethswitch->several && ethswitch->only && ethswitch->only->backlog ? ethswitch->only : NULL;
 }
 
 void ethswitch_flush(struct ethswitch *ethswitch)

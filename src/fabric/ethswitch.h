@@ -99,8 +99,8 @@ void ethswitch_detach(struct port *port);
 struct list *ethswitch_ports(struct ethswitch *ethswitch);
 
 /* A batch from a port's far end. The frames and their bytes are the caller's; they are not needed after the return, and
- * `layout` and `offload` are written to. The port that all of it went to, if that has a backlog (port.h); NULL. */
-struct port *ethswitch_input(struct port *from, struct frame *frames, size_t count);
+ * `layout` and `offload` are written to. */
+void ethswitch_input(struct port *from, struct frame *frames, size_t count);
 /* True while a delivery is under way: input must be kept for a round of its own. */
 bool ethswitch_busy(const struct ethswitch *ethswitch);
 /* One round of the scheduled ports; true when there is more. */

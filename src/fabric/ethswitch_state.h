@@ -28,8 +28,6 @@ struct ethswitch {
 	struct list *cursor; /* the next port of a flood; NULL: no flood */
 	struct port *source;
 	struct port *target;
-	struct port *only; /* to which all frames of the batch went */
-	bool several;      /* there is no such port */
 
 	struct drops drops; /* of all ports, those that left too */
 	struct mactable addresses;

@@ -22,8 +22,7 @@
  *   knows. What it could not give away it counts with port_drop(); what it takes out of its queue again, when the guest
  *   leaves too, it takes back from to_guest.
  *
- * A port has one producer at a time, of all its queues. Nothing here blocks; nothing a port does on behalf of one guest
- * waits for another, but for `backlog`. */
+ * A port has one producer at a time, of all its queues. Nothing here blocks; nothing a port does on behalf of one guest waits for another. */
 #ifndef FABRIC_PORT_H
 #define FABRIC_PORT_H
 
@@ -128,10 +127,6 @@ struct port {
 	struct mac lock;
 
 	bool away; /* its kind's own: nothing can come from the far end now, so its addresses go to whoever uses them */
-	/* Its kind's own: its first queue holds frames that the far end did not take yet, and is about to. A port that has
-	 * sent it all of a batch may leave what comes next where it is, and port_wait() here for a moment. Who has waited
-	 * in vain takes the mark away: that far end is waited for again when it has taken all. */
-	bool backlog;
 
 	struct counters counters;
 	void *owner; /* network's record of the guest */

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "fabric/ethswitch.h"
 #include "os/socket.h"
 
 /* AF_UNIX refuses a packet beyond its buffer less 32 bytes (Linux, net/unix/af_unix.c). */
@@ -21,67 +20,13 @@ static struct connected *connected_of(struct endpoint *endpoint)
 	return container_of(endpoint, struct connected, endpoint);
 }
 
-static struct loop *connection_loop(const struct connection *connection)
-{
-	return connection->outlet.endpoint->setup->loop;
-}
-
-/* `more`: LOOP_WRITE, when there is something to send, or 0. */
-static int connection_watch(struct connection *connection, unsigned more)
-{
-	return loop_watch(connection_loop(connection), &connection->watch, (connection->full ? 0 : LOOP_READ) | more);
-}
-
-static void connection_resume(struct connection *connection)
-{
-	connection->full = NULL;
-	port_unwait(&connection->waiter);
-	timer_clear(loop_timers(connection_loop(connection)), &connection->pause);
-	(void)connection_watch(connection, connection->watch.events & LOOP_WRITE);
-}
-
-static void connection_on_room(void *owner, struct port *port)
-{
-	(void)port;
-	connection_resume(owner);
-}
-
-static void connection_on_pause_end(void *owner, uint64_t now_us)
-{
-	struct connection *connection = owner;
-
-	(void)now_us;
-	connection->full->backlog = false;
-	connection_resume(connection);
-}
-
-static void connection_pause(struct connection *connection, struct port *full)
-{
-	struct loop *loop = connection_loop(connection);
-
-	connection->full = full;
-	port_wait(full, 0, &connection->waiter, connection_on_room, connection);
-	timer_set(loop_timers(loop), &connection->pause, loop_now_us(loop) + CONNECTED_PAUSE_US);
-	(void)connection_watch(connection, connection->watch.events & LOOP_WRITE);
-}
-
-void connection_input(struct connection *connection, struct frame *frames, size_t count)
-{
-	struct port *full = ethswitch_input(&connection->outlet.port, frames, count);
-
-	if (connection->full && connection->full != full)
-		connection_resume(connection); /* the same read brought something for others */
-	else if (!connection->full && full)
-		connection_pause(connection, full);
-}
-
 /* Ready to take more, said the system, and took nothing: macOS does so of datagrams (ENOBUFS), any when memory is short.
  * Not asked in a circle, but after a while. */
 static void connection_retry_later(struct connection *connection)
 {
-	struct loop *loop = connection_loop(connection);
+	struct loop *loop = connection->outlet.endpoint->setup->loop;
 
-	(void)connection_watch(connection, 0);
+	loop_watch(loop, &connection->watch, LOOP_READ);
 	timer_set(loop_timers(loop), &connection->retry, loop_now_us(loop) + CONNECTED_RETRY_US);
 }
 
@@ -90,7 +35,7 @@ static void connection_on_retry(void *owner, uint64_t now_us)
 	struct connection *connection = owner;
 
 	(void)now_us;
-	(void)connection_watch(connection, LOOP_WRITE);
+	connected_wait(&connection->outlet);
 }
 
 static void connection_on_ready(void *owner, unsigned events)
@@ -116,8 +61,7 @@ static void connection_on_ready(void *owner, unsigned events)
 		return;
 	}
 	if (events & LOOP_WRITE && framequeue_empty(&outlet->queue)) {
-		outlet->port.backlog = false;
-		(void)connection_watch(connection, 0);
+		loop_watch(outlet->endpoint->setup->loop, &connection->watch, LOOP_READ);
 		port_room_returned(&outlet->port, 0);
 	} else if (stuck) {
 		connection_retry_later(connection);
@@ -126,8 +70,9 @@ static void connection_on_ready(void *owner, unsigned events)
 
 void connected_wait(struct outlet *outlet)
 {
-	outlet->port.backlog = true;
-	(void)connection_watch(connection_of(outlet), LOOP_WRITE);
+	struct connection *connection = connection_of(outlet);
+
+	loop_watch(outlet->endpoint->setup->loop, &connection->watch, LOOP_READ | LOOP_WRITE);
 }
 
 void connected_leave(struct outlet *outlet, const char *reason)
@@ -137,8 +82,6 @@ void connected_leave(struct outlet *outlet, const char *reason)
 
 	loop_unwatch(connected->endpoint.setup->loop, &connection->watch);
 	timer_clear(loop_timers(connected->endpoint.setup->loop), &connection->retry);
-	timer_clear(loop_timers(connected->endpoint.setup->loop), &connection->pause);
-	port_unwait(&connection->waiter);
 	outlet_left(outlet, reason);
 	close(connection->fd);
 	list_remove(&connection->link);
@@ -170,6 +113,7 @@ static uint32_t connected_prepare(const struct connected *connected, int fd)
 static int connected_admit(struct endpoint *endpoint, int fd, const char *name, const char *far_end)
 {
 	struct connected *connected = connected_of(endpoint);
+	const struct endpoint_setup *setup = endpoint->setup;
 	struct connection *connection = malloc(connected->way->connection_bytes);
 	uint32_t frame_bytes = connected_prepare(connected, fd);
 	int code;
@@ -186,8 +130,7 @@ static int connected_admit(struct endpoint *endpoint, int fd, const char *name, 
 		connected->way->init(connection);
 	watch_init(&connection->watch, fd, connection_on_ready, connection);
 	timer_init(&connection->retry, connection_on_retry, connection);
-	timer_init(&connection->pause, connection_on_pause_end, connection);
-	code = connection_watch(connection, 0);
+	code = loop_watch(setup->loop, &connection->watch, LOOP_READ);
 	if (code < 0) {
 		free(connection);
 		return code;

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An endpoint over connected sockets, by whichever way they come (doorway.h). What goes over the socket is the kind's:
- * stream.c, seqpacket.c, and dgram.c for inherited pairs. A guest is a connection; it lives as long as its socket.
- *
- * A guest that is faster than the one it sends to is not read for a moment, until that one's queue is empty: it waits in
- * its own socket, where its hypervisor sees it, and nothing is dropped. (Both ran at full speed on two cores, and the far end
- * that should have taken the frames waited for one of them: of frames written one at a time 55 to 69 % were dropped.) Only
- * a batch that went to one port leads to that, since what the guest has for others waits behind it; and never for long: a
- * far end that has not taken its queue within CONNECTED_PAUSE_US is deaf, and what is sent to it is dropped until it has. */
+ * stream.c, seqpacket.c, and dgram.c for inherited pairs. A guest is a connection; it lives as long as its socket. */
 #ifndef PORT_CONNECTED_H
 #define PORT_CONNECTED_H
 
@@ -28,10 +22,6 @@ struct connection {
 	struct list link;
 	struct watch watch;
 	struct timer retry; /* when the far end may take more, where the system says so wrongly */
-	/* Not read while all that it sends waits at this port, which takes it (port.h: backlog). NULL: it is read. */
-	struct port *full;
-	struct port_waiter waiter; /* at `full` */
-	struct timer pause;        /* the end of that, if no room returns */
 	int fd;
 };
 
@@ -59,15 +49,12 @@ struct connected {
 enum connected_limits {
 	CONNECTED_SEND_BUFFER_BYTES = 1024 * 1024, /* AF_UNIX; TCP tunes its own */
 	CONNECTED_RETRY_US = 1000,
-	CONNECTED_PAUSE_US = 5000, /* longer than a far end waits for its turn of a busy core: 3 to 4 ms in Linux */
 };
 
 /* As doorway_open(). */
 int connected_open(const struct endpoint_kind *kind, const struct connected_way *way, const struct doorway_words *words,
 		   struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
 		   struct error *ret_error);
-/* Hands in what was read; if that waits at one port, it is the last for now. */
-void connection_input(struct connection *connection, struct frame *frames, size_t count);
 /* An outlet_way's wait() and leave(). */
 void connected_wait(struct outlet *outlet);
 void connected_leave(struct outlet *outlet, const char *reason);

@@ -181,7 +181,7 @@ const char *packet_read(struct connection *connection, bool *ret_idle)
 			port_drop(port, verdict, NULL);
 	}
 	if (count > 0)
-		connection_input(connection, frames, count);
+		ethswitch_input(port, frames, count);
 	if (got > 0)
 		packet_turn_adapt(turn, got);
 	packet_turn_done(turn, pool);

@@ -61,7 +61,7 @@ static const char *stream_deliver(struct stream_guest *guest, size_t bytes)
 	do {
 		count = framing_next(&guest->framing, frames, PORT_TURN_FRAMES, &verdict);
 		if (count > 0)
-			connection_input(&guest->connection, frames, count);
+			ethswitch_input(&guest->connection.outlet.port, frames, count);
 		all += count;
 		if (verdict != DROP_NONE) {
 			port_drop(&guest->connection.outlet.port, verdict, NULL);

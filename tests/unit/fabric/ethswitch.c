@@ -54,27 +54,6 @@ static void addresses_are_learnt_per_vlan_and_tags_pass(void **state)
 	check_counts(0, 1, 0, 0);
 }
 
-static void a_batch_that_went_to_one_port_tells_of_its_backlog(void **state)
-{
-	struct frame frames[2];
-	uint8_t other[2048];
-
-	(void)state;
-	introduce();
-	frames[0] = frame_of((struct packet_spec){.from = 1, .to = 2, .payload = 9});
-	memcpy(other, bytes, sizeof(other));
-	frame_init(&frames[1], other, frames[0].length);
-	assert_null(ethswitch_input(&a.port, frames, 2));
-	b.port.backlog = true;
-	assert_ptr_equal(ethswitch_input(&a.port, frames, 2), &b.port);
-	c.port.backlog = true;
-	packet_mac(other, 3);
-	assert_null(ethswitch_input(&a.port, frames, 2));
-	assert_ptr_equal(ethswitch_input(&a.port, &frames[1], 1), &c.port);
-	packet_mac(other, ALL);
-	assert_null(ethswitch_input(&a.port, &frames[1], 1));
-}
-
 static void a_batch_is_flushed_once_at_each_port(void **state)
 {
 	struct frame frames[64];
@@ -548,7 +527,6 @@ int main(void)
 		TEST(broadcast_and_multicast_go_to_all_but_the_sender),
 		TEST(after_learning_unicast_reaches_only_its_port),
 		TEST(addresses_are_learnt_per_vlan_and_tags_pass),
-		TEST(a_batch_that_went_to_one_port_tells_of_its_backlog),
 		TEST(a_batch_is_flushed_once_at_each_port),
 		TEST(frames_that_go_nowhere_are_counted_at_their_source),
 		TEST(sources_that_may_not_be_are_dropped),

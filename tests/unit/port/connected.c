@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What connected endpoints do whatever goes over them: a way of this file's own takes frames or refuses them. And, with
- * streams, who waits for whom. */
+/* What connected endpoints do whatever goes over them: a way of this file's own takes frames or refuses them. */
 #include "unit/port/fixture.h"
 
 #include "port/connected.h"
@@ -135,162 +134,6 @@ static void deaf_guests_leave_of_the_pool_what_each_of_them_has(void **state)
 	fixture_free(fixture);
 }
 
-/* Two guests on streams, of which the second sends to the first until its own socket is full. */
-struct couple {
-	struct fixture *fixture;
-	int slow, sender;
-	unsigned sent;
-};
-
-enum { COUPLE_FRAME_BYTES = 1514 };
-
-static size_t couple_frame(uint8_t *to, unsigned dst, unsigned src)
-{
-	memcpy(to, (uint8_t[]){0, 0, COUPLE_FRAME_BYTES >> 8, COUPLE_FRAME_BYTES & 0xff}, 4);
-	frame_make(to + 4, COUPLE_FRAME_BYTES, dst, src);
-	return 4 + COUPLE_FRAME_BYTES;
-}
-
-static int couple_join(struct fixture *fixture, unsigned number)
-{
-	uint8_t bytes[4 + COUPLE_FRAME_BYTES];
-	int fd = fixture_connect(fixture->path, SOCK_STREAM);
-	size_t count = couple_frame(bytes, 1, number);
-
-	assert_int_equal(send(fd, bytes, count, MSG_NOSIGNAL), count);
-	fixture_settle(fixture);
-	return fd;
-}
-
-static void couple_start(struct couple *couple)
-{
-	struct fixture *fixture = fixture_new();
-
-	fixture_open(fixture, "stream,path=%s,queue=200000", fixture->path);
-	*couple = (struct couple){.fixture = fixture};
-	couple->slow = couple_join(fixture, 2);
-	couple->sender = couple_join(fixture, 3);
-}
-
-static void couple_end(struct couple *couple)
-{
-	close(couple->slow);
-	close(couple->sender);
-	fixture_settle(couple->fixture);
-	fixture_free(couple->fixture);
-}
-
-/* Sends frames for the slow one, or one for it and one for the probe in each write, while anything is read of them or
- * `most` is reached. True when it was the latter. */
-static bool couple_fill(struct couple *couple, unsigned most, bool both)
-{
-	uint8_t bytes[2 * (4 + COUPLE_FRAME_BYTES)];
-	size_t count = couple_frame(bytes, 2, 3);
-
-	if (both)
-		count += couple_frame(bytes + count, 1, 3);
-	for (unsigned i = 0; i < most; i++) {
-		if (send(couple->sender, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-			fixture_settle(couple->fixture);
-			if (send(couple->sender, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-				return false;
-		}
-		couple->sent++;
-	}
-	fixture_settle(couple->fixture);
-	return true;
-}
-
-/* The slow one takes everything. */
-static uint64_t couple_take(struct couple *couple)
-{
-	static uint8_t bytes[1 << 18];
-	uint64_t all = 0;
-	ssize_t got = 1;
-
-	for (int idle = 0; idle<3; idle = got> 0 ? 0 : idle + 1) {
-		got = recv(couple->slow, bytes, sizeof(bytes), MSG_DONTWAIT);
-		all += got > 0 ? (uint64_t)got : 0;
-		fixture_turn(couple->fixture);
-	}
-	assert_int_equal(all % (4 + COUPLE_FRAME_BYTES), 0);
-	return all / (4 + COUPLE_FRAME_BYTES);
-}
-
-static void who_sends_to_a_slow_guest_waits_in_its_own_socket(void **state)
-{
-	struct couple couple;
-	struct port *slow;
-
-	(void)state;
-	couple_start(&couple);
-	slow = couple.fixture->ports[0];
-	for (int round = 0; round < 3; round++) {
-		assert_false(couple_fill(&couple, 10000, false));
-		assert_true(slow->backlog);
-		assert_true(fixture_look(slow).queued_bytes > 0);
-		assert_int_equal(couple_take(&couple), couple.sent);
-		assert_false(slow->backlog);
-		couple.sent = 0;
-	}
-	assert_int_equal(fixture_drops(slow), 0);
-	couple_end(&couple);
-}
-
-static void a_deaf_guest_is_waited_for_once(void **state)
-{
-	struct couple couple;
-	struct port *slow;
-
-	(void)state;
-	couple_start(&couple);
-	slow = couple.fixture->ports[0];
-	assert_false(couple_fill(&couple, 10000, false));
-	fixture_pass(couple.fixture, CONNECTED_PAUSE_US - 1);
-	assert_false(couple_fill(&couple, 10000, false));
-	assert_int_equal(fixture_drops(slow), 0);
-	fixture_pass(couple.fixture, 1);
-	assert_true(couple_fill(&couple, 10000, false));
-	assert_true(slow->counters.drops.count[DROP_QUEUE_FULL] > 9000);
-	/* When it has taken all, it is waited for again. */
-	assert_int_equal(couple_take(&couple) + fixture_drops(slow), couple.sent);
-	assert_false(couple_fill(&couple, 10000, false));
-	couple_end(&couple);
-}
-
-static void who_sends_to_others_too_waits_for_nobody(void **state)
-{
-	struct couple couple;
-
-	(void)state;
-	couple_start(&couple);
-	assert_true(couple_fill(&couple, 4000, true));
-	assert_int_equal(couple.fixture->probe.frames, 4000 + 2);
-	assert_true(couple.fixture->ports[0]->counters.drops.count[DROP_QUEUE_FULL] > 0);
-	couple_end(&couple);
-}
-
-static void who_waits_goes_on_when_the_slow_guest_leaves_and_may_leave_itself(void **state)
-{
-	struct couple couple;
-
-	(void)state;
-	couple_start(&couple);
-	assert_false(couple_fill(&couple, 10000, false));
-	close(couple.slow);
-	couple.slow = -1;
-	fixture_settle(couple.fixture);
-	assert_int_equal(couple.fixture->left, 1);
-	assert_true(couple_fill(&couple, 1000, false));
-	couple.slow = couple_join(couple.fixture, 2);
-	assert_false(couple_fill(&couple, 10000, false));
-	close(couple.sender);
-	couple.sender = -1;
-	fixture_settle(couple.fixture);
-	assert_int_equal(couple.fixture->left, 2);
-	couple_end(&couple);
-}
-
 static void one_descriptor_has_one_guest(void **state)
 {
 	struct fixture *fixture;
@@ -318,10 +161,6 @@ int main(void)
 		cmocka_unit_test(a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle),
 		cmocka_unit_test(what_is_queued_when_a_guest_leaves_was_not_given_to_it),
 		cmocka_unit_test(deaf_guests_leave_of_the_pool_what_each_of_them_has),
-		cmocka_unit_test(who_sends_to_a_slow_guest_waits_in_its_own_socket),
-		cmocka_unit_test(a_deaf_guest_is_waited_for_once),
-		cmocka_unit_test(who_sends_to_others_too_waits_for_nobody),
-		cmocka_unit_test(who_waits_goes_on_when_the_slow_guest_leaves_and_may_leave_itself),
 		cmocka_unit_test(one_descriptor_has_one_guest),
 	};
 
