@@ -52,7 +52,8 @@ exit 0
 
 
 def debian_kernel(flavour):
-    """Folder with boot/vmlinuz-* and lib/modules/* of Debian's kernel: flavour 'cloud-amd64' or 'amd64'."""
+    """Folder with boot/vmlinuz-* and lib/modules/* of Debian's kernel (usr/lib/modules/* since Debian 13): flavour 'cloud-amd64' or
+    'amd64'."""
     folder = os.path.join(PEERS, "kernel-" + flavour)
     with locked("kernel-" + flavour):
         if not glob.glob(folder + "/boot/vmlinuz-*"):
@@ -73,7 +74,8 @@ def debian_kernel(flavour):
 def debian_guest(flavour):
     """(kernel image, initramfs) for QEMU."""
     folder = debian_kernel(flavour)
-    return glob.glob(folder + "/boot/vmlinuz-*")[0], initramfs("initrd-" + flavour, folder + "/lib/modules", programs=PROGRAMS)
+    modules = next(p for p in (folder + "/lib/modules", folder + "/usr/lib/modules") if os.path.isdir(p))
+    return glob.glob(folder + "/boot/vmlinuz-*")[0], initramfs("initrd-" + flavour, modules, programs=PROGRAMS)
 
 
 def uml_guest():
