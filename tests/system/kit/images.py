@@ -99,7 +99,8 @@ def _make_initramfs(path, modules, more, programs):
     shutil.rmtree(root, ignore_errors=True)
     for folder in ("bin", "mod", "etc"):
         os.makedirs(os.path.join(root, folder))
-    busybox = next((b for b in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(b)), None)
+    # The one that was unpacked first: what a system has at /bin may want libraries.
+    busybox = next((b for b in (PEERS + "/bin/busybox", PEERS + "/usr/bin/busybox", "/bin/busybox") if os.path.exists(b)), None)
     if not busybox:
         missing("busybox-static")
     shutil.copy(busybox, root + "/bin/busybox")
