@@ -2,6 +2,7 @@
 """The system tests' kit: namespaces, real guests, a guestwire under test. Everything it starts it ends, by its own id."""
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 BUILD = os.path.abspath(os.environ.get("GUESTWIRE_BUILD", "build"))
 PROGRAM = os.path.abspath(os.environ.get("GUESTWIRE", "build/release/guestwire"))
 SANITIZED = "asan" in PROGRAM  # what it costs in memory says nothing
+
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # as after Ctrl-C, what was started is ended
 
 
 def missing(what):
