@@ -70,10 +70,19 @@ static inline void kit_on_event(void *owner, const struct gw_event *event)
 	snprintf(kept->text, sizeof(kept->text), "%s", event->text);
 }
 
+static inline void kit_done(struct kit *kit)
+{
+	gw_network_free(kit->network);
+	kit->network = NULL;
+	free(kit->events);
+	kit->events = NULL;
+}
+
 static inline int kit_try(struct kit *kit, const char *uplink, const char *state_dir, const char *const *hosts,
 			  struct gw_error *ret_error)
 {
 	struct gw_network_config config = GW_INIT(struct gw_network_config);
+	int result;
 
 	*kit = (struct kit){.now_us = 1000 * 1000 * 1000, .events = calloc(KIT_EVENTS, sizeof(struct kit_event))};
 	config.name = "lab";
@@ -83,7 +92,10 @@ static inline int kit_try(struct kit *kit, const char *uplink, const char *state
 	config.now_us = kit_clock;
 	config.on_event = kit_on_event;
 	config.owner = kit;
-	return gw_network_new(&config, &kit->network, ret_error);
+	result = gw_network_new(&config, &kit->network, ret_error);
+	if (result < 0)
+		kit_done(kit);
+	return result;
 }
 
 static inline void kit_new(struct kit *kit, const char *uplink)
@@ -92,14 +104,6 @@ static inline void kit_new(struct kit *kit, const char *uplink)
 
 	if (kit_try(kit, uplink, NULL, NULL, &error) != 0)
 		fail_msg("%s", error.text);
-}
-
-static inline void kit_done(struct kit *kit)
-{
-	gw_network_free(kit->network);
-	kit->network = NULL;
-	free(kit->events);
-	kit->events = NULL;
 }
 
 /* Turns until nothing is left to do now. */
