@@ -346,7 +346,7 @@ def test_without_any_resolver_the_answer_is_servfail_at_once(named):
     start = time.monotonic()
     assert dig(far, "answer.test", "+tries=1")[0] == "SERVFAIL"
     assert dig(far, "answer.test", "+tries=1", "+tcp")[0] == "SERVFAIL"
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 3  # not after the 5 s that a silent resolver is given
 
 
 def test_a_resolver_that_is_gone_is_servfail_within_5_s_and_serves_the_next_query_after_its_return(named):
@@ -361,7 +361,7 @@ def test_a_resolver_that_is_gone_is_servfail_within_5_s_and_serves_the_next_quer
     server.process.send_signal(signal.SIGCONT)
     start = time.monotonic()
     assert dig(far, "answer.test", "+tries=1")[2] == ["198.51.100.7"]
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 3
     # gone and its host says so
     server.close()
     start = time.monotonic()
@@ -634,14 +634,13 @@ def test_a_host_whose_address_changes_gives_the_new_one_to_the_next_lease(far):
     worn = Worn(far)
     far.host.run("sh", "-c", "ip addr del 192.0.2.1/24 dev host0 && ip addr add 198.51.100.7/24 dev host0 && "
                  "ip route add default via 198.51.100.2")
-    far.world.run("sh", "-c", "ip addr add 198.51.100.2/24 dev world0")
-    # a flow begun with the old address goes out by the new one
-    far.server(far.world, PEER, "198.51.100.2", 8000)
-    assert far.python(far.box, ASK_PEER, "198.51.100.2", 8000) == "198.51.100.7"
+    far.world.run("sh", "-c", "ip addr add 198.51.100.2/24 dev world0; ip addr add 198.51.100.3/24 dev world0")
+    # a flow begun with the old address goes out by the new one; not to the router, which is soon this host for the guest
+    far.server(far.world, PEER, "198.51.100.3", 8000)
+    assert far.python(far.box, ASK_PEER, "198.51.100.3", 8000) == "198.51.100.7"
     time.sleep(1.1)
     # and so does one that is begun then, before the lease is renewed: the router is found where it was
     far.box.run("ip", "neigh", "flush", "dev", "tap0")
-    far.world.run("ip", "addr", "add", "198.51.100.3/24", "dev", "world0")
     far.server(far.world, PEER, "198.51.100.3", 8002)
     assert far.python(far.box, ASK_PEER, "198.51.100.3", 8002) == "198.51.100.7"
     assert worn.lease()[:2] == ["198.51.100.7/24", "198.51.100.2"]
