@@ -195,28 +195,41 @@ def test_dhclient_gets_a_dhcp6_address(tap, tmp_path):
     eventually(lambda: not any(lease["address"] == address and lease["state"] == "bound" for lease in lab.show()["leases"]), what="released")
 
 
+DHCPCD = """
+set -e
+mkdir -p /var/lib/dhcpcd /run/dhcpcd
+mount -t tmpfs t /var/lib/dhcpcd
+mount -t tmpfs t /run/dhcpcd
+dhcpcd -B -d -4 -f "$0" --script /bin/true tap0 &
+while read word; do
+	dhcpcd -4 -f "$0" "$word" tap0 || true
+done
+kill $! && wait $!
+"""
+
+
 def dhcpcd(space, tmp_path, *settings):
-    """Starts one that keeps its files to itself: another check on the machine may run one too."""
+    """A shell with one that keeps its files to itself, since another check on the machine may run one too. Each line to the
+    shell is an option for another dhcpcd, which finds the first by its files; at the end of the lines they end."""
     (tmp_path / "c.conf").write_text("\n".join(["allowinterfaces tap0", "clientid", "nohook resolv.conf, hostname, timesyncd",
                                                 "option interface_mtu, domain_name_servers, domain_search, classless_static_routes", *settings, ""]))
-    inside = "mkdir -p /var/lib/dhcpcd /run/dhcpcd; mount -t tmpfs t /var/lib/dhcpcd && mount -t tmpfs t /run/dhcpcd &&" \
-             f"exec dhcpcd -B -d -4 -f {tmp_path}/c.conf --script /bin/true tap0"
     with open(tmp_path / "c.log", "w", encoding="utf8") as log:
-        return space.start("unshare", "--mount", "sh", "-c", inside, stdout=log, stderr=-2)
+        return space.start("unshare", "--mount", "sh", "-c", DHCPCD, tmp_path / "c.conf", stdin=subprocess.PIPE, text=True, stdout=log, stderr=log,
+                           start_new_session=True)
 
 
-def tell(client, space, tmp_path, word):
-    """By another dhcpcd, that finds the first by its files."""
-    space.run("nsenter", "--mount", "-t", str(client.pid), "dhcpcd", "-4", "-f", tmp_path / "c.conf", word, "tap0", check=False)
+def tell(client, word):
+    client.stdin.write(word + "\n")
+    client.stdin.flush()
 
 
 def ended(client):
     """Not killed at once: dhcpcd's own servants would outlive it."""
-    client.terminate()
+    client.stdin.close()
     try:
         client.wait(5)
     except subprocess.TimeoutExpired:
-        client.kill()
+        os.killpg(client.pid, signal.SIGKILL)
         client.wait()
 
 
@@ -227,11 +240,11 @@ def test_dhcpcd_gets_renews_and_releases(tap, tmp_path):
     try:
         eventually(lambda: state(lab, mac) == "bound", seconds=15, what="bound")
         old = age(lab, mac)
-        tell(client, space, tmp_path, "--rebind")
+        tell(client, "--rebind")
         eventually(lambda: left(lab, mac) > old, what="renewed")
         # dhcpcd takes its address away right behind the message, which must not wait for the server's by then
         space.run("ping", "-c", "1", "-W", "1", "10.7.0.1")
-        tell(client, space, tmp_path, "--release")
+        tell(client, "--release")
         eventually(lambda: state(lab, mac) == "free", what="released: " + (tmp_path / "c.log").read_text())
     finally:
         ended(client)

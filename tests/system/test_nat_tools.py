@@ -78,6 +78,11 @@ def sshd(far, folder):
         file.write(users.read() + ("" if "\nsshd:" in users.read() else "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n"))
     options = {"HostKey": f"{folder}/host", "AuthorizedKeysFile": f"{folder}/mine.pub", "StrictModes": "no", "UsePAM": "no", "PidFile": "none",
                "PermitRootLogin": "yes", "ListenAddress": "[::]:2222", "AddressFamily": "any"}
+    # newer ones are three programs, which look for each other where they are installed
+    for name, other in (("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")):
+        path = os.path.join(os.path.dirname(os.path.abspath(program)), "../lib/openssh", other)
+        if os.path.exists(path):
+            options[name] = path
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     far.start(far.world, "unshare", "-m", "--propagation", "private", "sh", "-ec",
               'mount --bind "$0" /etc/passwd; mount -t tmpfs t /run; mkdir -m 755 /run/sshd; exec "$@"', f"{folder}/passwd",
@@ -358,10 +363,13 @@ def test_a_guest_sees_the_errors_that_the_host_sees(far, family):
     far = far()
     tries = [(what, kind, ends[family], may) for what, ends, may in led_to_their_ends(far) for kind in ("tcp", "asking")]
     words = [f"{kind},{address}" for _, kind, address, _ in tries]
-    host, guest = (json.loads(far.python(space, TRY, *words)) for space in (far.host, far.box))
-    for (what, kind, _, may), (direct, direct_seconds), (seen, seconds) in zip(tries, host, guest):
+    ask = lambda space, *words: json.loads(far.python(space, TRY, *words))
+    for (what, kind, _, may), word, (direct, direct_seconds), (seen, seconds) in zip(tries, words, ask(far.host, *words), ask(far.box, *words)):
         assert seen == direct and seen in may, (what, kind, f"the host {direct}, the guest {seen}", far.drops())
-        assert seconds - direct_seconds < 0.1, (what, kind, direct_seconds, seconds)
+        late = seconds - direct_seconds
+        if 0.1 <= late < 0.8:  # a busy machine; a packet that was lost costs a second
+            late = ask(far.box, word)[0][1] - direct_seconds
+        assert late < 0.1, (what, kind, direct_seconds, seconds, late)
 
 
 @FAMILIES
