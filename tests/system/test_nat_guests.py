@@ -62,12 +62,12 @@ class Box:
 def virtual(far, kind, folder, mtu):
     """The network and a virtual machine on it, started."""
     if kind == "qemu":
-        lab = far(mtu=mtu)
+        lab = far(mtu=mtu, folder=folder)
         return lab, guests.qemu(kind, folder, f"stream,id=n0,server=off,addr.type=unix,addr.path={folder}/s.sock", mac=MAC)
     if kind == "uml-packet":
-        lab = far(mtu=mtu, guests=[f"seqpacket,path={folder}/p.sock"])
+        lab = far(mtu=mtu, folder=folder, guests=[f"seqpacket,path={folder}/p.sock"])
         return lab, guests.uml(kind, folder, f"transport=bess,dst={folder}/p.sock,depth=128,gro=1,mtu={mtu}", MAC)
-    lab = far(mtu=mtu)
+    lab = far(mtu=mtu, folder=folder)
     lab.box.run("sh", "-ec", f"ip addr flush dev tap0; ip link add br0 mtu {mtu} type bridge; ip tuntap add tapu mode tap vnet_hdr; "
                 f"ip link set tapu mtu {mtu} master br0 up; ip link set tap0 master br0; ip link set br0 up")
     return lab, guests.uml(kind, folder, f"transport=tap,ifname=tapu,depth=128,gro=1,mtu={mtu}", MAC, inside=lab.box)
@@ -105,9 +105,16 @@ def moves(lab, guest, move, direction, family, job, seconds=200 if FULL else 100
 @pytest.mark.parametrize("kind,mtu", TABLE)
 def test_much_moves_by_tcp_and_is_what_was_sent(far, tmp_path, closing, move, kind, mtu):
     cells = TABLE[kind, mtu]
-    lab, guest = joined(far, kind, tmp_path, mtu, closing, move, {family for _, family, _ in cells})
-    for direction, family, job in cells:
-        moves(lab, guest, move, direction, family, job)
+
+    def on_one_guest(folder):
+        folder.mkdir()
+        lab, guest = joined(far, kind, folder, mtu, closing, move, {family for _, family, _ in cells})
+        for direction, family, job in cells:
+            moves(lab, guest, move, direction, family, job)
+    try:
+        on_one_guest(tmp_path / "first")
+    except guests.OwnFault:
+        on_one_guest(tmp_path / "second")
 
 
 @pytest.mark.parametrize("kind", ["uml-tap", "uml-packet"])
