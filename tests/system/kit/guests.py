@@ -15,8 +15,8 @@ CMDLINE = "console=ttyS0 panic=-1 mitigations=off no_timer_check quiet"
 
 
 class OwnFault(AssertionError):
-    """A guest's kernel ended by a known fault of its own: User Mode Linux's vector driver (6.1) sometimes counts more as sent
-    than it had queued, and dql_completed() panics."""
+    """A guest's kernel ended by what its stack says is a fault of its own: a User Mode Linux 6.1 panicked in vector_send(),
+    where dql_completed() found more sent than queued. Seen once, and not looked into further."""
 
 
 class Console:
