@@ -23,6 +23,7 @@ static const struct argument args_options[] = {
 struct args {
 	const char *plain[2]; /* the hypervisor, the network */
 	int plain_count;
+	const struct args_hypervisor *other; /* NULL: QEMU */
 	const char *memory;
 	char mac[18];
 	unsigned mtu_bytes;
@@ -30,7 +31,7 @@ struct args {
 };
 
 /* What a hypervisor's line is made of, with places to fill; QEMU's is hypervisor.c's. */
-static const struct {
+static const struct args_hypervisor {
 	const char *name;
 	enum hypervisor_way way;
 	const char *words[3];
@@ -58,13 +59,13 @@ static bool args_is_memory(const char *word)
 	return digits > 0 && (!word[digits] || (strchr("KMGTkmgt", word[digits]) && !word[digits + 1]));
 }
 
-static bool args_is_known(const char *hypervisor)
+static const struct args_hypervisor *args_find_other(const char *name)
 {
-	bool known = strcmp(hypervisor, "qemu") == 0;
-
-	for (size_t i = 0; i < sizeof(args_known) / sizeof(args_known[0]); i++)
-		known = known || strcmp(hypervisor, args_known[i].name) == 0;
-	return known;
+	for (size_t i = 0; i < sizeof(args_known) / sizeof(args_known[0]); i++) {
+		if (strcmp(name, args_known[i].name) == 0)
+			return &args_known[i];
+	}
+	return NULL;
 }
 
 static int args_read(struct args *args, struct arguments *arguments, struct error *ret_error)
@@ -91,7 +92,8 @@ static int args_read(struct args *args, struct arguments *arguments, struct erro
 	if (args->plain_count == 0)
 		return error_set(ret_error, -EINVAL,
 				 "args: for which hypervisor? qemu, cloud-hypervisor, crosvm, libkrun or vfkit");
-	if (!args_is_known(args->plain[0]))
+	args->other = args_find_other(args->plain[0]);
+	if (!args->other && strcmp(args->plain[0], "qemu") != 0)
 		return error_set(ret_error, -EINVAL,
 				 "args: unknown hypervisor %.60s: qemu, cloud-hypervisor, crosvm, libkrun or vfkit",
 				 args->plain[0]);
@@ -148,20 +150,14 @@ static int args_qemu(const struct args *args, const struct hypervisor_places *pl
 static int args_other(const struct args *args, const struct hypervisor_places *places, struct wordlist *list,
 		      struct error *ret_error)
 {
-	for (size_t i = 0; i < sizeof(args_known) / sizeof(args_known[0]); i++) {
-		struct hypervisor plain = {.is_qemu = false};
-		int result;
+	struct hypervisor plain = {.is_qemu = false};
+	int result = args_check_path(args, args->other->way, ret_error);
 
-		if (strcmp(args->plain[0], args_known[i].name) != 0)
-			continue;
-		result = args_check_path(args, args_known[i].way, ret_error);
-		if (result == 0) {
-			wordlist_add(list, "%s", args->plain[0]);
-			hypervisor_complete(&plain, (char *const *)(uintptr_t)args_known[i].words, args_known[i].way,
-					    places, args->mtu_bytes, list);
-		}
+	if (result < 0)
 		return result;
-	}
+	wordlist_add(list, "%s", args->other->name);
+	hypervisor_complete(&plain, (char *const *)(uintptr_t)args->other->words, args->other->way, places,
+			    args->mtu_bytes, list);
 	return 0;
 }
 
@@ -186,8 +182,7 @@ static int args_show(struct args *args, struct error *ret_error)
 	args_take_paths(args, answer.object);
 	for (unsigned i = HYPERVISOR_AUTO + 1; i < HYPERVISOR_WAYS; i++)
 		places.path[i] = args->path[i];
-	result = strcmp(args->plain[0], "qemu") == 0 ? args_qemu(args, &places, &list, ret_error)
-						     : args_other(args, &places, &list, ret_error);
+	result = args->other ? args_other(args, &places, &list, ret_error) : args_qemu(args, &places, &list, ret_error);
 	if (result == 0 && list.failed)
 		result = error_set(ret_error, -ENOMEM, "no memory");
 	if (result == 0)
