@@ -29,6 +29,7 @@
 #include "daemon/insider.h"
 #include "daemon/userns.h"
 #include "hostnet/rtnetlink.h"
+#include "os/socket.h"
 #include "os/tap.h"
 
 static const char namespace_proc[] = "/proc";
@@ -85,7 +86,7 @@ static int namespace_receive(int channel, struct namespace_report *ret_report, i
 	for (int i = 0; i < NAMESPACE_FDS_MAX; i++)
 		fds[i] = -1;
 	do
-		count = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+		count = socket_receive(channel, &message, 0);
 	while (count < 0 && errno == EINTR);
 	if (count != (ssize_t)sizeof(*ret_report))
 		return count < 0 ? -errno : -ECHILD;

@@ -3,18 +3,16 @@
 #include "daemon/rights.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "os/socket.h"
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* SIGPIPE is ignored by the program anyway */
-#endif
-#ifndef MSG_CMSG_CLOEXEC
-#define MSG_CMSG_CLOEXEC 0 /* set below */
 #endif
 
 union rights_control {
@@ -58,7 +56,7 @@ ssize_t rights_receive(int channel, void *bytes, size_t room, int fds[RIGHTS_FDS
 	ssize_t got;
 
 	do
-		got = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+		got = socket_receive(channel, &message, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
@@ -69,8 +67,6 @@ ssize_t rights_receive(int channel, void *bytes, size_t room, int fds[RIGHTS_FDS
 		count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		memcpy(fds, CMSG_DATA(at), count * sizeof(int));
 	}
-	for (size_t i = 0; i < count; i++)
-		(void)fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	if (message.msg_flags & MSG_TRUNC) {
 		while (count > 0)
 			close(fds[--count]);

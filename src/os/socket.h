@@ -51,8 +51,8 @@ bool socket_prefer_port(int fd, uint16_t port);
 /* Only what comes by this interface, and before bind(). 0 or negative errno (-ENODEV). */
 int socket_bind_device(int fd, const char *ifname);
 
-/* recvmsg() without waiting; descriptors that come along are closed on exec. The bytes, or -1 with errno. */
-ssize_t socket_receive(int fd, struct msghdr *message);
+/* recvmsg(); descriptors that come along are closed on exec. The bytes, or -1 with errno. */
+ssize_t socket_receive(int fd, struct msghdr *message, int flags);
 
 /* What was sent and not read by the far ends yet, in bytes of the buffer that it takes up. 0 or negative errno. */
 int socket_unread(int fd, uint32_t *ret_bytes);

@@ -129,9 +129,9 @@ int socket_bind_device(int fd, const char *ifname)
 	return setsockopt(fd, IPPROTO_IP, IP_BOUND_IF, &index, sizeof(index)) < 0 ? -errno : 0;
 }
 
-ssize_t socket_receive(int fd, struct msghdr *message)
+ssize_t socket_receive(int fd, struct msghdr *message, int flags)
 {
-	ssize_t got = recvmsg(fd, message, MSG_DONTWAIT);
+	ssize_t got = recvmsg(fd, message, flags);
 
 	if (got < 0)
 		return got;

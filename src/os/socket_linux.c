@@ -89,9 +89,9 @@ int socket_bind_device(int fd, const char *ifname)
 	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0 ? -errno : 0;
 }
 
-ssize_t socket_receive(int fd, struct msghdr *message)
+ssize_t socket_receive(int fd, struct msghdr *message, int flags)
 {
-	return recvmsg(fd, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	return recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC);
 }
 
 int socket_unread(int fd, uint32_t *ret_bytes)

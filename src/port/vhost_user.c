@@ -205,7 +205,7 @@ static ssize_t vhost_guest_receive(struct vhost_guest *guest, void *to, size_t b
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
 				 .msg_controllen = limbo_is_full(limbo) ? 0 : sizeof(control)};
-	ssize_t got = socket_receive(guest->fd, &message);
+	ssize_t got = socket_receive(guest->fd, &message, MSG_DONTWAIT);
 
 	*ret_fits = got < 0 || vhost_guest_keep(guest, &message);
 	return got < 0 ? -errno : got;
