@@ -106,6 +106,10 @@ struct gw_network_config {
 	 * output; or negative errno, and the guest is refused. NULL: such words are an error. Must not call back into the
 	 * network. */
 	int (*open_command)(void *owner, const char *command);
+	/* How many conversations with the world there may be at once, whatever flows= says: each takes a descriptor, and the
+	 * limit of those is the program's. At the limit guests share what there is; without one that fits, the first who
+	 * comes takes all, sockets that the program itself would open among them. 0: as flows= says. */
+	size_t flows_max;
 };
 
 GW_API int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network,

@@ -116,6 +116,7 @@ static int daemon_start_network(struct running *running, struct error *ret_error
 	given.on_event = daemon_on_event;
 	given.open_command = daemon_on_command;
 	given.owner = running;
+	given.flows_max = files_flows(running->files);
 	result = gw_network_new(&given, &running->network, &error);
 	free(hosts);
 	if (result < 0)

@@ -21,15 +21,25 @@ uint64_t files_raise(void)
 	return files.rlim_cur == RLIM_INFINITY ? UINT64_MAX : files.rlim_cur;
 }
 
+size_t files_flows(uint64_t files)
+{
+	const uint64_t other = FILES_OTHER + files / FILES_OTHER_SHARE;
+
+	if (files < other + FILES_FLOWS_LEAST)
+		return FILES_FLOWS_LEAST;
+	return files - other < SIZE_MAX ? (size_t)(files - other) : SIZE_MAX;
+}
+
 bool files_low(uint64_t files, size_t flows, char *text, size_t room)
 {
-	size_t wanted = (flows < FILES_FLOWS_USUAL ? flows : FILES_FLOWS_USUAL) + FILES_OTHER;
+	enum { PARTS = FILES_OTHER_SHARE - 1 };
+	enum { WANTED = (FILES_FLOWS_USUAL + FILES_OTHER + PARTS - 1) / PARTS * FILES_OTHER_SHARE };
 
-	if (flows == 0 || files >= wanted)
+	if (flows == 0 || flows >= FILES_FLOWS_USUAL || flows < files_flows(files))
 		return false;
 	snprintf(text, room,
 		 "this process may have %llu files open, and a conversation of a guest with the world takes one: with "
-		 "more than that, older ones end; ulimit -Hn %zu, before it is started, allows more",
-		 (unsigned long long)files, wanted);
+		 "more than %zu of them, older ones end; ulimit -Hn %d, before it is started, allows more",
+		 (unsigned long long)files, flows, WANTED);
 	return true;
 }

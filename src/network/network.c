@@ -464,6 +464,14 @@ static int network_make_rest(struct gw_network *network)
 	return error < 0 ? error : network_make_switch(network);
 }
 
+static void network_limit_flows(struct description *description, size_t most)
+{
+	size_t flows = description->flows ? description->flows : NAT_FLOWS_MAX;
+
+	if (most > 0 && most < flows)
+		description->flows = (uint32_t)most;
+}
+
 static int network_make(struct gw_network *network, const struct gw_network_config *config, struct error *ret_error)
 {
 	const char *name = config->name ? config->name : "default";
@@ -477,6 +485,7 @@ static int network_make(struct gw_network *network, const struct gw_network_conf
 	error = description_parse(&network->description, config->uplink ? config->uplink : "user", ret_error);
 	if (error < 0)
 		return error;
+	network_limit_flows(&network->description, config->flows_max);
 	error = network_make_rest(network);
 	if (error < 0)
 		return error_set(ret_error, error, "network %s: %s", name, error_name(error));

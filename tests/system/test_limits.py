@@ -2,6 +2,7 @@
 """Where something comes to its end: places for guests, descriptors, far ends that go, ways that lead back.
 
   loop:  guest g -- network a ==two connections== network b -- guest h"""
+import json
 import os
 import re
 import resource
@@ -12,7 +13,7 @@ import time
 import pytest
 
 from kit import eventually, need
-from kit.frames import BROADCAST, StreamGuest, ethernet, mac_bytes, mac_text
+from kit.frames import BROADCAST, StreamGuest, ethernet, mac_bytes, mac_text, udp4
 
 pytestmark = pytest.mark.asan
 
@@ -61,6 +62,34 @@ def test_without_descriptors_nothing_spins_and_who_waited_is_let_in_later(wire, 
         guest.close()
     assert crowd[59].dhcp()
     assert lab.errors().count("cannot accept a guest") <= 3
+
+
+class FewFiles:
+    """Where the program may have few files open."""
+
+    @staticmethod
+    def command(*words):
+        return ["prlimit", "--nofile=200", *words]
+
+
+def test_a_guest_with_many_conversations_leaves_descriptors_for_others(wire, closing):
+    lab = wire(inside=FewFiles)
+    greedy = closing(StreamGuest(lab.runtime("stream")))
+    greedy.dhcp()
+    gateway = greedy.resolve("10.0.2.2")
+    for number in range(400):
+        greedy.send(ethernet(gateway, greedy.mac, 0x800, udp4(greedy.ip, "10.0.2.2", 10000 + number, 9, b"x")))
+    eventually(lambda: lab.show()["nat"]["flows_made"] >= 400, what="the conversations")
+    modest = [closing(StreamGuest(lab.runtime("stream"))) for _ in range(8)]
+    for guest in modest:
+        guest.dhcp()
+        guest.send(ethernet(gateway, guest.mac, 0x800, udp4(guest.ip, "10.0.2.2", 10000, 9, b"x")))
+    assert lab.command("forward", "add", "t", "0:80").returncode == 0
+    ends = eventually(lambda: [flow["guest"] for flow in json.loads(lab.command("flows", "t", "--json").stdout)], what="flows")
+    assert {f"{guest.ip}:10000" for guest in modest} <= set(ends)
+    nat = lab.show()["nat"]
+    assert 100 < nat["flows"] == nat["flows_max"] < 200
+    assert "cannot accept" not in lab.errors() and "nat-sockets-full" not in lab.show()["drops"]
 
 
 @pytest.mark.parametrize("kind", ["stream", "seqpacket"])

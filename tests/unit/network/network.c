@@ -63,6 +63,36 @@ static void what_is_wrong_with_a_network_is_told(void **state)
 	gw_network_free(NULL);
 }
 
+static void on_network(void *owner, const struct gw_network_info *info)
+{
+	*(size_t *)owner = info->flows_max;
+}
+
+static void a_program_without_descriptors_for_all_flows_has_fewer_of_them(void **state)
+{
+	static const struct {
+		const char *uplink;
+		size_t flows_max, flows;
+	} rows[] = {
+		{"user", 0, 131072},          {"user", 1000, 1000},      {"user,flows=500", 1000, 500},
+		{"user,flows=500", 100, 100}, {"user", 1000000, 131072}, {"none", 1000, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct gw_network_config config = GW_INIT(struct gw_network_config);
+		struct gw_network *network;
+		size_t flows = SIZE_MAX;
+
+		config.uplink = rows[i].uplink;
+		config.flows_max = rows[i].flows_max;
+		assert_int_equal(gw_network_new(&config, &network, NULL), 0);
+		gw_network_describe(network, on_network, &flows);
+		assert_int_equal(flows, rows[i].flows);
+		gw_network_free(network);
+	}
+}
+
 static void a_quiet_network_asks_for_nothing(void **state)
 {
 	struct kit kit;
@@ -297,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_version_is_the_headers),
 		cmocka_unit_test(what_is_wrong_with_a_network_is_told),
+		cmocka_unit_test(a_program_without_descriptors_for_all_flows_has_fewer_of_them),
 		cmocka_unit_test(a_quiet_network_asks_for_nothing),
 		cmocka_unit_test(the_hosts_own_clock_ages_addresses),
 		cmocka_unit_test(a_send_from_outside_a_turn_goes_by_the_clock_of_now),
