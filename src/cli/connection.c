@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -63,8 +64,15 @@ static int connection_choose(struct connection *connection, const char *name, st
 	return connection_choose(connection, names.first, ret_error);
 }
 
+static int connection_give_up(const struct connection *connection, struct error *ret_error)
+{
+	return error_set(ret_error, -ETIMEDOUT, "network %s (pid %d) does not answer; `kill -9 %d` ends it",
+			 connection->name, (int)connection->pid, (int)connection->pid);
+}
+
 static int connection_connect(struct connection *connection, struct error *ret_error)
 {
+	const struct timeval patience = {.tv_sec = CONNECTION_TIMEOUT_MS / 1000};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char path[RUNDIR_PATH_BYTES];
 	int result = rundir_path(connection->base, connection->name, "control", path, ret_error);
@@ -76,7 +84,12 @@ static int connection_connect(struct connection *connection, struct error *ret_e
 	if (connection->fd < 0)
 		return error_set(ret_error, -errno, "socket: %s", error_name(-errno));
 	fcntl(connection->fd, F_SETFD, FD_CLOEXEC);
-	if (connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	/* Its queue may be full of those whom it did not answer either. */
+	(void)setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	result = connect(connection->fd, (struct sockaddr *)&address, sizeof(address));
+	if (result < 0 && errno == EAGAIN)
+		return connection_give_up(connection, ret_error);
+	if (result < 0)
 		return error_set(ret_error, -errno, "network %s (pid %d): %s: %s", connection->name,
 				 (int)connection->pid, path, error_name(-errno));
 	return 0;
@@ -130,16 +143,15 @@ static int connection_send(struct connection *connection, const char *line, stru
 static int connection_receive(struct connection *connection, int64_t until_ms, struct error *ret_error)
 {
 	struct pollfd poller = {.fd = connection->fd, .events = POLLIN};
-	int64_t left_ms = until_ms < 0 ? -1 : until_ms - command_now_ms();
+	int64_t now_ms = command_now_ms(), left_ms = until_ms < 0 ? -1 : until_ms > now_ms ? until_ms - now_ms : 0;
 	size_t room;
 	ssize_t count;
 	char *to;
 	int result;
 
-	if (until_ms >= 0 && left_ms <= 0)
-		return error_set(ret_error, -ETIMEDOUT, "network %s (pid %d) does not answer; `kill -9 %d` ends it",
-				 connection->name, (int)connection->pid, (int)connection->pid);
 	result = poll(&poller, 1, left_ms > 3600 * 1000 ? 3600 * 1000 : (int)left_ms);
+	if (result == 0 && left_ms == 0)
+		return connection_give_up(connection, ret_error);
 	if (result == 0 || (result < 0 && errno == EINTR))
 		return 0;
 	result = lines_room(&connection->lines, &to, &room);
@@ -154,10 +166,8 @@ static int connection_receive(struct connection *connection, int64_t until_ms, s
 	return 0;
 }
 
-static int connection_read(struct connection *connection, int timeout_ms, struct answer *ret_answer,
-			   struct error *ret_error)
+int connection_hear(struct connection *connection, int64_t until_ms, struct answer *ret_answer, struct error *ret_error)
 {
-	int64_t until_ms = timeout_ms < 0 ? -1 : command_now_ms() + timeout_ms;
 	size_t length;
 	const char *line;
 	int result;
@@ -175,8 +185,7 @@ static int connection_read(struct connection *connection, int timeout_ms, struct
 	return result;
 }
 
-int connection_ask(struct connection *connection, const struct request *request, int timeout_ms,
-		   struct answer *ret_answer, struct error *ret_error)
+int connection_tell(struct connection *connection, const struct request *request, struct error *ret_error)
 {
 	char *line = request_encode(request);
 	int result;
@@ -185,7 +194,16 @@ int connection_ask(struct connection *connection, const struct request *request,
 		return error_set(ret_error, -EINVAL, "%s: a word that is not UTF-8", request_word(request->command));
 	result = connection_send(connection, line, ret_error);
 	free(line);
-	return result < 0 ? result : connection_read(connection, timeout_ms, ret_answer, ret_error);
+	return result;
+}
+
+int connection_ask(struct connection *connection, const struct request *request, int timeout_ms,
+		   struct answer *ret_answer, struct error *ret_error)
+{
+	int64_t until_ms = timeout_ms < 0 ? -1 : command_now_ms() + timeout_ms;
+	int result = connection_tell(connection, request, ret_error);
+
+	return result < 0 ? result : connection_hear(connection, until_ms, ret_answer, ret_error);
 }
 
 int connection_once(const char *name, const struct request *request, struct answer *ret_answer, struct error *ret_error)

@@ -30,11 +30,16 @@ int connection_base(char base[RUNDIR_PATH_BYTES], struct error *ret_error);
 /* `name` NULL: the one that runs, when it is the only one. 0 or negative errno and a text; then connection_done(). */
 int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error);
 void connection_done(struct connection *connection);
-/* Asks and waits; -1: without end. 0 with an answer that is ok (answer_done() is the caller's); negative errno and a
- * text, also for an answer that is not; -ETIMEDOUT. */
+/* Only asks: the answer is heard later. */
+int connection_tell(struct connection *connection, const struct request *request, struct error *ret_error);
+/* Waits until then (command_now_ms()), for what is there already also after it; -1: without end. 0 with an answer that is
+ * ok (answer_done() is the caller's); negative errno and a text, also for an answer that is not; -ETIMEDOUT. */
+int connection_hear(struct connection *connection, int64_t until_ms, struct answer *ret_answer,
+		    struct error *ret_error);
+/* Asks, and hears the answer. */
 int connection_ask(struct connection *connection, const struct request *request, int timeout_ms,
 		   struct answer *ret_answer, struct error *ret_error);
-/* Both at once, for commands that ask one thing. */
+/* All at once, for commands that ask one thing. */
 int connection_once(const char *name, const struct request *request, struct answer *ret_answer,
 		    struct error *ret_error);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "cli/arguments.h"
@@ -11,7 +12,18 @@
 #include "cli/member.h"
 #include "cli/table.h"
 
+enum { LS_PATIENCE_MS = 1000 }; /* with all of them together */
+
+struct ls_network {
+	char name[CONFIG_NAME_BYTES + 1];
+	pid_t pid;
+	bool asked;
+	struct connection connection;
+};
+
 struct ls {
+	struct ls_network *networks;
+	size_t count;
 	struct table table;
 	json_t *list;
 };
@@ -28,24 +40,40 @@ static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t
 	table_row(&ls->table);
 	table_cell(&ls->table, "%s", name);
 	table_cell(&ls->table, "%d", (int)pid);
-	table_cell(&ls->table, "%s", list ? member_text(network, "uplink") : "no answer");
+	table_cell(&ls->table, "%s", list ? member_text(network, "uplink") : "does not answer");
 	table_cell(&ls->table, "%s", member_text(network, "net4"));
 	table_cell(&ls->table, "%s", member_text(network, "net6"));
 	if (list)
 		table_cell(&ls->table, "%lld", (long long)guests);
 }
 
-/* One that starts or ends just now may not answer: it is listed by what is known of it. */
+/* All are asked before one is waited for: one that does not answer holds up none of the others. */
 static void ls_on_name(void *owner, const char *name, pid_t pid)
 {
 	const struct request request = {.command = REQUEST_STATUS};
-	struct answer answer = {0};
 	struct ls *ls = owner;
+	struct ls_network *networks = realloc(ls->networks, (ls->count + 1) * sizeof(*networks)), *network;
 
-	if (connection_once(name, &request, &answer, NULL) < 0)
-		answer.object = json_pack("{s:s, s:i}", "name", name, "pid", (int)pid);
+	if (!networks)
+		return;
+	ls->networks = networks;
+	network = &networks[ls->count++];
+	network->pid = pid;
+	snprintf(network->name, sizeof(network->name), "%s", name);
+	network->asked = connection_open(name, &network->connection, NULL) == 0 &&
+			 connection_tell(&network->connection, &request, NULL) == 0;
+}
+
+/* One that starts or ends just now may not answer: it is listed by what is known of it. */
+static void ls_hear(struct ls *ls, struct ls_network *network, int64_t until_ms)
+{
+	struct answer answer = {0};
+
+	if (!network->asked || connection_hear(&network->connection, until_ms, &answer, NULL) < 0)
+		answer.object = json_pack("{s:s, s:i}", "name", network->name, "pid", (int)network->pid);
+	connection_done(&network->connection);
 	json_object_del(answer.object, "ok");
-	ls_row(ls, answer.object, name, pid);
+	ls_row(ls, answer.object, network->name, network->pid);
 	json_array_append(ls->list, answer.object);
 	answer_done(&answer);
 }
@@ -53,18 +81,21 @@ static void ls_on_name(void *owner, const char *name, pid_t pid)
 static void ls_print(const char *base, bool json)
 {
 	struct ls ls = {.list = json_array()};
-	size_t count;
+	int64_t until_ms = command_now_ms() + LS_PATIENCE_MS;
 
 	table_init(&ls.table, "NAME\tPID\tUPLINK\tIPV4\tIPV6\tGUESTS");
-	count = runtime_each(base, ls_on_name, &ls);
+	runtime_each(base, ls_on_name, &ls);
+	for (size_t i = 0; i < ls.count; i++)
+		ls_hear(&ls, &ls.networks[i], until_ms);
 	if (json)
 		member_print(ls.list);
-	else if (count == 0)
+	else if (ls.count == 0)
 		fputs("no network runs\n", stderr);
 	else
 		table_print(&ls.table, stdout);
 	table_done(&ls.table);
 	json_decref(ls.list);
+	free(ls.networks);
 }
 
 static int ls_run(int count, char **words)

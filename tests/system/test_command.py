@@ -203,17 +203,24 @@ def test_what_was_made_but_could_not_be_told_stands_and_is_no_failure(wire, tmp_
     assert "extra" in [guest["name"] for guest in lab.show()["guests"]]
 
 
-def test_a_network_that_does_not_answer_is_told_with_what_ends_it(wire):
+def test_a_network_that_does_not_answer_is_told_and_holds_up_no_other(wire, tmp_path, closing):
     lab = wire()
-    lab.process.send_signal(signal.SIGSTOP)
+    stuck = [closing(Wire(tmp_path, name=name)) for name in ("a", "b", "z")]
+    for one in stuck:
+        one.process.send_signal(signal.SIGSTOP)
     try:
-        asked = [subprocess.Popen([PROGRAM, *words], env=lab.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                 for words in (["show"], ["ls"])]
-        show, listed = [one.communicate(timeout=30)[0] for one in asked]
+        show = subprocess.Popen([PROGRAM, "show", "z"], env=lab.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        began = time.monotonic()
+        listed, lines = json.loads(lab.command("ls", "--json").stdout), lab.command("ls").stdout
+        seconds = time.monotonic() - began
+        said = show.communicate(timeout=30)[0]
     finally:
-        lab.process.send_signal(signal.SIGCONT)
-    assert asked[0].returncode == 1 and f"network t (pid {lab.pid}) does not answer; `kill -9 {lab.pid}` ends it" in show, show
-    assert asked[1].returncode == 0 and re.search(rf"t +{lab.pid} +no answer", listed), listed
+        for one in stuck:
+            one.process.send_signal(signal.SIGCONT)
+    assert [(one["name"], "uplink" in one) for one in listed] == [("a", False), ("b", False), ("t", True), ("z", False)]
+    assert all(re.search(rf"{one.name} +{one.pid} +does not answer", lines) for one in stuck), lines
+    assert seconds < 5
+    assert show.returncode == 1 and f"network z (pid {stuck[2].pid}) does not answer; `kill -9 {stuck[2].pid}` ends it" in said, said
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
