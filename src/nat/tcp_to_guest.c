@@ -374,7 +374,7 @@ static enum tcp_sent tcp_run_acks(struct tcp_flow *flow, struct flow_budget *bud
 	for (; acks > 0 && sent == TCP_SENT; acks--)
 		sent = tcp_send_control(flow, TCP_ACK, tcp_later(to->next, to->max), &options, budget);
 	/* A number that the guest has already: it must say what it has, and its window (RFC 9293 3.8.4). */
-	if (to->probe_owed && sent == TCP_SENT) {
+	if (sent == TCP_SENT && to->probe_owed) {
 		sent = tcp_send_control(flow, TCP_ACK, to->una - 1, NULL, budget);
 		to->probe_owed = false;
 	}
@@ -431,8 +431,11 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 	}
 	if (sent == TCP_GONE)
 		return false;
-	if (sent == TCP_NOTHING || flow->state == TCP_TIME_WAIT)
-		sent = tcp_run_acks(flow, budget) == TCP_WAITS ? TCP_WAITS : TCP_NOTHING;
+	if (sent == TCP_NOTHING || flow->state == TCP_TIME_WAIT) {
+		if (tcp_run_acks(flow, budget) == TCP_GONE)
+			return false;
+		sent = TCP_NOTHING;
+	}
 	if (tcp_finish(flow))
 		return false;
 	tcp_set_timer(flow);

@@ -397,6 +397,65 @@ static void a_fin_that_comes_again_in_time_wait_is_awaited_longer(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+/* A ring whose next buffer is large, and all behind it too small for anything. */
+static uint8_t small_ring_bytes[FRAME_BYTES_MAX];
+static const struct iovec small_ring_piece = {.iov_base = small_ring_bytes, .iov_len = sizeof(small_ring_bytes)};
+static int small_ring_large;
+
+static int small_ring_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
+{
+	(void)port;
+	(void)flow;
+	(void)least;
+	if (small_ring_large == 0)
+		return -EMSGSIZE;
+	small_ring_large--;
+	*ret_room = (struct room){.pieces = &small_ring_piece, .piece_count = 1, .bytes = wanted};
+	return 0;
+}
+
+static void small_ring_commit(struct port *port, struct room *room, const struct frame *frame)
+{
+	(void)port;
+	(void)room;
+	(void)frame;
+}
+
+static void small_ring_cancel(struct port *port, struct room *room)
+{
+	(void)port;
+	(void)room;
+}
+
+static void a_guest_whose_buffers_hold_no_acknowledgement_loses_its_connection_and_no_more(void **state)
+{
+	static const struct port_ops ops = {.queue = record_queue,
+					    .flush = record_flush,
+					    .reserve = small_ring_reserve,
+					    .commit = small_ring_commit,
+					    .cancel = small_ring_cancel};
+
+	(void)state;
+	world->host.scripts[0].down = 3000;
+	open_flow(10, 1000);
+	pass(1000);
+	expect(TCP_ACK, 0, 1000);
+	/* Data goes and starts the timer for its acknowledgement; what the gap is owed finds nothing. */
+	small_ring_large = 1;
+	world->guest.port.ops = &ops;
+	give((struct hand){.flags = TCP_ACK,
+			   .sequence = 511,
+			   .ack = world->far + 1001,
+			   .window = 1000,
+			   .bytes = 100,
+			   .offset = 500});
+	assert_int_equal(small_ring_large, 0);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+	assert_true(the_socket()->closed_by_reset);
+	pass(1000);
+	assert_int_equal(loop_timeout_us(world->loop), -1); /* nothing of it is left */
+}
+
 static void a_guest_that_is_silent_for_hours_is_asked_and_then_given_up(void **state)
 {
 	(void)state;
@@ -434,6 +493,7 @@ int main(void)
 		TEST(a_port_is_used_again_during_time_wait),
 		TEST(both_may_end_at_once),
 		TEST(a_fin_that_comes_again_in_time_wait_is_awaited_longer),
+		TEST(a_guest_whose_buffers_hold_no_acknowledgement_loses_its_connection_and_no_more),
 		TEST(a_guest_that_is_silent_for_hours_is_asked_and_then_given_up),
 	};
 
