@@ -141,6 +141,7 @@ void tcp_source_consume(struct tcp_flow *flow)
 		uint32_t here = sequence - to->base < to->ring.bytes ? sequence - to->base : to->ring.bytes;
 
 		tcp_chain_consume(&to->ring, &tcp->pool, here);
+		tcp_feed_poor(tcp);
 		to->base += here;
 		/* The rest was peeked, before the socket said that it does not know offsets. */
 	}

@@ -456,6 +456,39 @@ static void a_guest_whose_buffers_hold_no_acknowledgement_loses_its_connection_a
 	assert_int_equal(loop_timeout_us(world->loop), -1); /* nothing of it is left */
 }
 
+static void what_one_ring_gives_back_wakes_those_who_found_none(void **state)
+{
+	enum { MUCH = 32 * 1024, LITTLE = 1000 };
+	struct nat_config config = world->nat->config;
+	struct model_socket *second = &world->host.sockets[1];
+	uint64_t held;
+	uint32_t far;
+
+	(void)state;
+	nat_free(world->nat);
+	config.peek = NAT_PEEK_NEVER;
+	config.tail_bytes = MUCH;
+	assert_int_equal(nat_new(&config, &world->nat), 0);
+	world->host.scripts[0].down = MUCH;
+	open_flow(10, 60000);
+	pass(1000);
+	held = world->host.sockets[0].consumed;
+	assert_true(held < MUCH);
+	far = world->far;
+	world->seen = world->guest.count;
+	/* The first has the whole pool, and the second nothing. */
+	world->host.scripts[0].down = LITTLE;
+	give((struct hand){.flags = TCP_SYN, .sequence = 10, .window = 60000, .options = syn_options, .port = 1});
+	world->far = be32_value(*(struct be32 *)(void *)(world->guest.frames[world->seen].bytes + 34 + 4));
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1, .window = 60000, .port = 1});
+	pass(1000);
+	assert_int_equal(second->arrived, LITTLE);
+	assert_int_equal(second->consumed, 0);
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = far + 1 + (uint32_t)held, .window = 60000});
+	pass(1000);
+	assert_int_equal(second->consumed, LITTLE);
+}
+
 static void a_guest_that_is_silent_for_hours_is_asked_and_then_given_up(void **state)
 {
 	(void)state;
@@ -494,6 +527,7 @@ int main(void)
 		TEST(both_may_end_at_once),
 		TEST(a_fin_that_comes_again_in_time_wait_is_awaited_longer),
 		TEST(a_guest_whose_buffers_hold_no_acknowledgement_loses_its_connection_and_no_more),
+		TEST(what_one_ring_gives_back_wakes_those_who_found_none),
 		TEST(a_guest_that_is_silent_for_hours_is_asked_and_then_given_up),
 	};
 
