@@ -372,7 +372,9 @@ struct gw_network_info {
 	bool host_loopback;    /* host4 and host6 lead guests to what listens on this machine's loopback */
 	/* uplink=user; 0 and NULL otherwise */
 	size_t flows, flows_max;
-	const uint64_t *nat; /* [gw_nat_counters()]: what the way out has done */
+	const uint64_t *nat;     /* [gw_nat_counters()]: what the way out has done */
+	size_t splices;          /* connections that are taken past the network now */
+	const uint64_t *spliced; /* [gw_splice_counters()]: what became of them */
 };
 
 /* One conversation between a guest and a host socket: uplink=user. */
@@ -404,6 +406,10 @@ GW_API size_t gw_network_each_flow(struct gw_network *network, size_t from, size
 GW_API unsigned gw_nat_counters(void);
 GW_API const char *gw_nat_counter_name(unsigned counter);
 GW_API const char *gw_nat_counter_text(unsigned counter);
+/* The same of connections taken past the network. */
+GW_API unsigned gw_splice_counters(void);
+GW_API const char *gw_splice_counter_name(unsigned counter);
+GW_API const char *gw_splice_counter_text(unsigned counter);
 /* Reasons are 1 … gw_drop_reasons() - 1. */
 GW_API unsigned gw_drop_reasons(void);
 GW_API const char *gw_drop_name(unsigned reason);

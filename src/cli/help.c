@@ -45,6 +45,9 @@ static int help_counters(void)
 	puts("What the way out counts (uplink user), as show says it:\n");
 	for (unsigned i = 0; i < gw_nat_counters(); i++)
 		printf("  %-26s  %s\n", gw_nat_counter_name(i), gw_nat_counter_text(i));
+	puts("\nAnd what became of connections between loopback interfaces, which are taken past the network:\n");
+	for (unsigned i = 0; i < gw_splice_counters(); i++)
+		printf("  %-26s  %s\n", gw_splice_counter_name(i), gw_splice_counter_text(i));
 	return EXIT_OK;
 }
 

@@ -240,25 +240,42 @@ static void show_forwards(const json_t *forwards, const json_t *passages)
 	forwardline_print_passages(passages);
 }
 
-/* How full the table of flows is, and the counters that are not 0. */
-static void show_nat(const json_t *nat)
+/* Of one list of the library's, those that are not 0. */
+static void show_counters(const char *heading, const json_t *object, unsigned count, const char *(*name)(unsigned),
+			  const char *(*text)(unsigned))
 {
 	struct table table;
 
-	table_init(&table, "NAT\tCOUNT\t");
-	for (unsigned i = 0; i < gw_nat_counters(); i++) {
-		if (!member_number(nat, gw_nat_counter_name(i)))
+	table_init(&table, heading);
+	for (unsigned i = 0; i < count; i++) {
+		if (!member_number(object, name(i)))
 			continue;
 		table_row(&table);
-		table_cell(&table, "%s", gw_nat_counter_name(i));
-		table_cell(&table, "%lld", member_number(nat, gw_nat_counter_name(i)));
-		table_cell(&table, "%s", gw_nat_counter_text(i));
+		table_cell(&table, "%s", name(i));
+		table_cell(&table, "%lld", member_number(object, name(i)));
+		table_cell(&table, "%s", text(i));
 	}
+	table_print(&table, stdout);
+	table_done(&table);
+}
+
+/* How full the table of flows is, too. */
+static void show_nat(const json_t *nat)
+{
 	if (nat)
 		printf("\nflows: %lld of %lld (guestwire flows lists them)\n", member_number(nat, "flows"),
 		       member_number(nat, "flows_max"));
-	table_print(&table, stdout);
-	table_done(&table);
+	show_counters("NAT\tCOUNT\t", nat, gw_nat_counters(), gw_nat_counter_name, gw_nat_counter_text);
+}
+
+/* What runs between loopback interfaces; nothing has in most networks. */
+static void show_splices(const json_t *splices)
+{
+	if (!member_number(splices, gw_splice_counter_name(0)))
+		return;
+	printf("\nspliced connections: %lld open\n", member_number(splices, "open"));
+	show_counters("SPLICED\tCOUNT\t", splices, gw_splice_counters(), gw_splice_counter_name,
+		      gw_splice_counter_text);
 }
 
 static void show_print(json_t *object)
@@ -271,6 +288,7 @@ static void show_print(json_t *object)
 	show_leases(leases, ports);
 	show_forwards(json_object_get(object, "forwards"), json_object_get(object, "passages"));
 	show_nat(json_object_get(object, "nat"));
+	show_splices(json_object_get(object, "splices"));
 	show_drops(object);
 }
 

@@ -165,6 +165,23 @@ json_t *describe_nat(struct gw_network *network)
 	return object;
 }
 
+static void describe_on_splices(void *owner, const struct gw_network_info *info)
+{
+	json_t **ret_object = owner;
+
+	*ret_object = json_pack("{s:o}", "open", describe_count(info->splices));
+	for (unsigned i = 0; *ret_object && i < gw_splice_counters(); i++)
+		json_object_set_new(*ret_object, gw_splice_counter_name(i), describe_count(info->spliced[i]));
+}
+
+json_t *describe_splices(struct gw_network *network)
+{
+	json_t *object = NULL;
+
+	gw_network_describe(network, describe_on_splices, &object);
+	return object;
+}
+
 struct describe_forwards {
 	json_t *list;
 	unsigned id;

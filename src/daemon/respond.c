@@ -43,6 +43,7 @@ static char *respond_show(struct gw_network *network, const char *control_path)
 	json_object_set_new(object, "drops", describe_drops_total(network));
 	json_object_set_new(object, "forwards", describe_forwards(network, 0));
 	json_object_set_new(object, "passages", describe_passages(network));
+	json_object_set_new(object, "splices", describe_splices(network));
 	respond_set_nat(object, network);
 	return answer_encode_ok(object);
 }

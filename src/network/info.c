@@ -9,6 +9,7 @@
 #include "nat/nat.h"
 #include "network/guest.h"
 #include "network/inprocess.h"
+#include "network/splice.h"
 #include "network/user.h"
 #include "service/lease.h"
 #include "wire/ip.h"
@@ -50,28 +51,51 @@ const char *gw_drop_text(unsigned reason)
 	return reason > DROP_NONE && reason < DROP_REASONS ? drop_text((enum drop_reason)reason) : "";
 }
 
-#define X(name, text) {#name, text},
-static const struct {
+struct info_counter {
 	const char *name, *text;
-} info_nat_counters[] = {NAT_COUNTER_LIST(X)};
+};
+
+#define X(name, text) {#name, text},
+static const struct info_counter info_nat_counters[] = {NAT_COUNTER_LIST(X)};
+static const struct info_counter info_splice_counters[] = {SPLICE_COUNTER_LIST(X)};
 #undef X
 
-_Static_assert(sizeof(struct nat_counters) == sizeof(info_nat_counters) / sizeof(*info_nat_counters) * sizeof(uint64_t),
-	       "counters are read as an array");
+enum {
+	INFO_NAT_COUNTERS = sizeof(info_nat_counters) / sizeof(*info_nat_counters),
+	INFO_SPLICE_COUNTERS = sizeof(info_splice_counters) / sizeof(*info_splice_counters),
+};
+
+_Static_assert(sizeof(struct nat_counters) == INFO_NAT_COUNTERS * sizeof(uint64_t), "counters are read as an array");
+_Static_assert(sizeof(struct splice_counters) == INFO_SPLICE_COUNTERS * sizeof(uint64_t), "these too");
 
 unsigned gw_nat_counters(void)
 {
-	return sizeof(info_nat_counters) / sizeof(*info_nat_counters);
+	return INFO_NAT_COUNTERS;
 }
 
 const char *gw_nat_counter_name(unsigned counter)
 {
-	return counter < gw_nat_counters() ? info_nat_counters[counter].name : "";
+	return counter < INFO_NAT_COUNTERS ? info_nat_counters[counter].name : "";
 }
 
 const char *gw_nat_counter_text(unsigned counter)
 {
-	return counter < gw_nat_counters() ? info_nat_counters[counter].text : "";
+	return counter < INFO_NAT_COUNTERS ? info_nat_counters[counter].text : "";
+}
+
+unsigned gw_splice_counters(void)
+{
+	return INFO_SPLICE_COUNTERS;
+}
+
+const char *gw_splice_counter_name(unsigned counter)
+{
+	return counter < INFO_SPLICE_COUNTERS ? info_splice_counters[counter].name : "";
+}
+
+const char *gw_splice_counter_text(unsigned counter)
+{
+	return counter < INFO_SPLICE_COUNTERS ? info_splice_counters[counter].text : "";
 }
 
 void gw_network_describe(struct gw_network *network,
@@ -112,6 +136,8 @@ void gw_network_describe(struct gw_network *network,
 		info.flows_max = nat_flows_max(user_nat(network->user));
 		info.nat = (const uint64_t *)nat_counters(user_nat(network->user));
 	}
+	info.splices = splice_table_count(network->splices);
+	info.spliced = (const uint64_t *)splice_table_counters(network->splices);
 	info.host_loopback = network->description.host_loopback && !info.restricted;
 	on_network(owner, &info);
 }

@@ -160,7 +160,7 @@ static void splice_end(struct splice *splice, bool reset)
 	list_remove(&splice->link);
 	side_close(&splice->near, reset);
 	side_close(&splice->far, reset);
-	table->counters.reset += reset;
+	table->counters.connections_reset += reset;
 	table->count--;
 	free(splice);
 }
@@ -220,6 +220,7 @@ static bool side_drain(struct side *from, struct side *to, size_t *moved)
 /* What came from `from`, until it must stop. True: only because its share of the turn is used up. */
 static bool side_move(struct side *from, struct side *to)
 {
+	struct splice_counters *counters = &from->splice->table->counters;
 	size_t moved = 0;
 	bool more = true;
 
@@ -229,7 +230,7 @@ static bool side_move(struct side *from, struct side *to)
 		else
 			more = side_fill(from);
 	}
-	from->splice->table->counters.bytes += moved;
+	*(from == &from->splice->near ? &counters->bytes_from_client : &counters->bytes_to_client) += moved;
 	if (from->pipe && (to->failed || pipe_held(from->pipe) == 0))
 		side_put_pipe(from);
 	return more && !to->failed;
@@ -291,7 +292,7 @@ static void splice_move(struct splice *splice)
 
 static void splice_refuse(struct splice *splice)
 {
-	splice->table->counters.refused++;
+	splice->table->counters.connections_refused++;
 	splice_end(splice, true);
 }
 
@@ -398,7 +399,7 @@ static int splice_make(struct splice_table *table, int near, struct splice **ret
 	struct splice *splice;
 
 	if (table->count >= table->config.most) {
-		table->counters.full++;
+		table->counters.connections_full++;
 		splice_notice(table, "too many connections over the loopback interface: another one was reset");
 		return -ENFILE;
 	}
@@ -436,7 +437,7 @@ int splice_new(struct splice_table *table, int near, int far)
 		splice_unmake(splice);
 		return error;
 	}
-	table->counters.made++;
+	table->counters.connections++;
 	return 0;
 }
 
@@ -455,7 +456,7 @@ int splice_dial(struct splice_table *table, int near, const struct dialler *dial
 	memcpy(&splice->to, to, length);
 	splice->to_bytes = length;
 	splice_end_later(splice, SPLICE_SOCKET_US);
-	table->counters.made++;
+	table->counters.connections++;
 	splice_connect(splice);
 	return 0;
 }

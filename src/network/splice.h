@@ -38,9 +38,19 @@ struct splice_table_config {
 	void *owner;
 };
 
+/* What happened, for show: X(name, "what it counts"). Who came is the client. */
+#define SPLICE_COUNTER_LIST(X)                                                           \
+	X(connections, "connections taken past the network")                             \
+	X(connections_refused, "those that the far end or the way refused")              \
+	X(connections_full, "those that found no place in the table")                    \
+	X(connections_reset, "those that ended by a reset, the refused ones among them") \
+	X(bytes_from_client, "bytes moved from those who connected")                     \
+	X(bytes_to_client, "bytes moved to them")
+
 struct splice_counters {
-	uint64_t made, refused /* by the far side */, full, reset;
-	uint64_t bytes;
+#define X(name, text) uint64_t name;
+	SPLICE_COUNTER_LIST(X)
+#undef X
 };
 
 struct splice_info {

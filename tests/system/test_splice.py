@@ -7,6 +7,7 @@
 Both peers run the same program, told line by line what to serve and what to move; what moves is checked by both."""
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -224,6 +225,12 @@ def test_streams_in_and_out_are_spliced_and_no_packets(inside, outside, person):
     passages = {passage["listening"]: passage for passage in shown(person)["passages"]}
     assert passages["127.0.0.1:7002"]["to"] == "127.0.0.1:7003" and passages["[::1]:7002"]["to"] == "[::1]:7003"
     assert all(passage["connections"] == 1 and not passage["to_guest"] for passage in passages.values())
+    splices = shown(person)["splices"]
+    assert splices["connections"] == 4 and splices["connections_refused"] == splices["connections_full"] == 0
+    assert 4 * MOVE < splices["bytes_from_client"] < 4 * MOVE + 1000 and 4 * MOVE < splices["bytes_to_client"] < 4 * MOVE + 1000, splices
+    said = person.guestwire("show", "lab", check=True).stdout
+    assert re.search(r"^spliced connections: \d open$", said, re.M), said
+    assert re.search(rf"^bytes_to_client +{splices['bytes_to_client']}  bytes", said, re.M), said
     table = person.guestwire("forward", "ls", "lab", check=True).stdout
     assert "spliced" in table and "PASSAGE" in table
 

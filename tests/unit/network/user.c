@@ -376,6 +376,7 @@ static void a_conversation_is_told_and_counted(void **state)
 	gw_network_describe(fixture->kit.network, on_network, &made);
 	assert_int_equal(made, 1);
 	assert_string_equal(gw_nat_counter_name(gw_nat_counters()), "");
+	assert_string_equal(gw_splice_counter_name(gw_splice_counters()), "");
 	end(fixture);
 }
 
