@@ -59,11 +59,12 @@ static void hostwatch_look_at_address(struct gw_network *network)
 static void hostwatch_look_at_ip6(struct gw_network *network)
 {
 	struct service_config *service = &network->description.service;
-	bool has = user_host_has_ip6();
+	int has = user_host_has_ip6();
 
-	if (network->description.router_given || !service->ip6 || service->router6 == has)
+	/* With no descriptor left nobody knows, and guests keep the way that they have. */
+	if (has < 0 || network->description.router_given || !service->ip6 || service->router6 == (has > 0))
 		return;
-	service->router6 = has;
+	service->router6 = has > 0;
 	gateway_advertise(network->gateway);
 }
 

@@ -401,7 +401,7 @@ static int network_make_user(struct gw_network *network, struct error *ret_error
 				     .owner = network};
 	int error;
 
-	if (!network->description.router_given && !user_host_has_ip6())
+	if (!network->description.router_given && user_host_has_ip6() <= 0)
 		network->description.service.router6 = false;
 	error = user_new(&config, &network->user, ret_error);
 	if (error < 0)

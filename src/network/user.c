@@ -42,7 +42,7 @@ struct user {
 	struct fileserver *fileserver; /* NULL: without tftp= */
 };
 
-bool user_host_has_ip6(void)
+int user_host_has_ip6(void)
 {
 	/* the first of the global range (RFC 4291 2.4); connecting a datagram socket only asks for a route */
 	struct sockaddr_in6 far = {.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = {{{0x20, [15] = 1}}}};
@@ -50,7 +50,7 @@ bool user_host_has_ip6(void)
 	bool reached;
 
 	if (fd < 0)
-		return false;
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM ? fd : 0;
 	reached = connect(fd, (const struct sockaddr *)&far, sizeof(far)) == 0;
 	close(fd);
 	return reached;

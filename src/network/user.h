@@ -53,7 +53,7 @@ struct nat *user_nat(const struct user *user);
 /* The description has other addresses from now on. */
 void user_readdress(struct user *user);
 
-/* Has this machine a way to the IPv6 internet? Nothing is sent. */
-bool user_host_has_ip6(void);
+/* Has this machine a way to the IPv6 internet? Nothing is sent. 1, 0; negative errno: no descriptor was left to look by. */
+int user_host_has_ip6(void);
 
 #endif

@@ -10,9 +10,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "network/network.h"
 #include "unit/network/kit.h"
 #include "wire/icmp.h"
 #include "wire/ipv6.h"
@@ -391,6 +393,24 @@ static void without_a_way_out_there_are_no_flows(void **state)
 	end(fixture);
 }
 
+static void without_a_descriptor_to_look_by_the_way_to_ipv6_is_what_it_was(void **state)
+{
+	struct rlimit was, none;
+	struct kit kit;
+
+	(void)state;
+	kit_new(&kit, "user");
+	kit.network->description.service.router6 = true;
+	kit_pass(&kit, 2 * HOSTWATCH_PAUSE_US);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	hostwatch_look(&kit.network->hostwatch);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_true(kit.network->description.service.router6);
+	kit_done(&kit);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -405,6 +425,7 @@ int main(void)
 		cmocka_unit_test(a_conversation_is_told_and_counted),
 		cmocka_unit_test(without_a_way_out_there_are_no_flows),
 		cmocka_unit_test(a_guest_that_leaves_takes_its_flows_along),
+		cmocka_unit_test(without_a_descriptor_to_look_by_the_way_to_ipv6_is_what_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
