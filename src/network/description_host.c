@@ -119,8 +119,11 @@ void description_wear(struct description *description, const struct hostaddress 
 int description_look(struct hostaddress *ret_host, struct resolvconf *ret_conf)
 {
 	char text[RESOLVFILE_BYTES];
+	ssize_t bytes = resolvfile_read(text, sizeof(text));
 
-	resolvconf_parse(text, resolvfile_read(text, sizeof(text)), ret_conf);
+	if (bytes < 0)
+		return (int)bytes;
+	resolvconf_parse(text, (size_t)bytes, ret_conf);
 	return hostaddress_find(ret_host);
 }
 

@@ -267,12 +267,14 @@ static bool resolver_file_is_same(const struct stat *a, const struct stat *b)
 	       a->st_size == b->st_size && a->st_mtime == b->st_mtime && a->st_ctime == b->st_ctime;
 }
 
-/* Reads the file where it is another than last time. Without one libc asks this machine, and so do we. */
+/* Reads the file where it is another than last time. Without one libc asks this machine, and so do we. With no descriptor
+ * left to read it by, the resolvers stay who they were, and the next query looks again. */
 static void resolver_look(struct resolver *resolver)
 {
 	char text[RESOLVFILE_BYTES];
 	struct resolvconf conf;
 	struct stat file;
+	ssize_t got;
 	size_t bytes;
 
 	if (resolver->config.alone)
@@ -281,8 +283,11 @@ static void resolver_look(struct resolver *resolver)
 		memset(&file, 0, sizeof(file));
 	if (resolver->known && resolver_file_is_same(&file, &resolver->file))
 		return;
+	got = resolvfile_read(text, sizeof(text));
+	if (got < 0)
+		return;
 	resolver->file = file;
-	bytes = resolvfile_read(text, sizeof(text));
+	bytes = (size_t)got;
 	if (resolver->known && bytes == resolver->text_bytes && memcmp(text, resolver->text, bytes) == 0)
 		return;
 	resolver->known = true;

@@ -4,12 +4,14 @@
 #define NETWORK_RESOLVFILE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define RESOLVFILE_PATH "/etc/resolv.conf"
 
 enum { RESOLVFILE_BYTES = 16 * 1024 };
 
-/* How many bytes; 0 where there is no file. */
-size_t resolvfile_read(char *text, size_t room);
+/* How many bytes; 0 where there is no file. Negative errno: no descriptor was left to read it by, and what stands in it is
+ * not known. */
+ssize_t resolvfile_read(char *text, size_t room);
 
 #endif

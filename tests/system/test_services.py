@@ -5,6 +5,7 @@
 Files are fetched by busybox' and atftp's clients, names are asked by dig; what answers behind is dnsmasq, in the world."""
 import hashlib
 import os
+import resource
 import random
 import signal
 import socket
@@ -338,6 +339,17 @@ def test_resolv_conf_replaced_by_rename_is_used_from_the_next_query_on(named):
     assert dig(far, "answer.test")[2] == ["198.51.100.8"]
     far.replace(WORLD[4])
     assert dig(far, "answer.test", "+tcp")[2] == ["198.51.100.7"]
+
+
+def test_a_resolv_conf_that_no_descriptor_was_left_for_is_read_again(named):
+    far = named()
+    serve(far, WORLD[4], "--address=/answer.test/198.51.100.7")
+    os.utime(os.path.join(far.folder, "etc", "resolv.conf"), (1, 1))  # what was just written is read again in any case
+    limits = resource.prlimit(far.lab.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(far.lab.pid, resource.RLIMIT_NOFILE, (0, limits[1]))
+    assert dig(far, "answer.test", "+tries=1")[0] == "SERVFAIL"
+    resource.prlimit(far.lab.pid, resource.RLIMIT_NOFILE, limits)
+    assert dig(far, "answer.test", "+tries=1")[2] == ["198.51.100.7"]
 
 
 @pytest.mark.asan
