@@ -2,12 +2,14 @@
 /* guestwire netns: a command in a network namespace of its own, or a namespace that is there, served as a network's one
  * guest. The namespace's process is started first, so that it is at work while the network is made; the command comes
  * last, when all is served. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@
 #include "daemon/namespace.h"
 #include "guestwire/guestwire.h"
 
+#define NETNS_GUEST "netns"
 #define NETNS_MTU "65520" /* the network's largest: fewer frames for the same bytes */
 
 enum {
@@ -221,8 +224,8 @@ static int netns_on_network(void *owner, struct gw_network *network, const struc
 
 	if (result < 0)
 		return result;
-	snprintf(spec, sizeof(spec), "tap,name=netns,fd=%d", netns->namespace.tap);
-	if (gw_address_assign(network, netns->namespace.mac, "netns", netns_on_address, netns, &error) < 0 ||
+	snprintf(spec, sizeof(spec), "tap,name=" NETNS_GUEST ",fd=%d", netns->namespace.tap);
+	if (gw_address_assign(network, netns->namespace.mac, NETNS_GUEST, netns_on_address, netns, &error) < 0 ||
 	    gw_guest_add(network, spec, NULL, &error) < 0)
 		return error_set(ret_error, error.code, "%s", error.text);
 	netns->namespace.tap = -1; /* the network's now */
@@ -235,6 +238,28 @@ static int netns_on_network(void *owner, struct gw_network *network, const struc
 	if (netns->request.attach)
 		holder_start(&netns->holder, netns->request.attach, network, netns_on_gone, netns);
 	return netns_write_resolv_conf(netns, ret_error);
+}
+
+static void netns_on_forward(void *owner, const struct gw_forward_info *info)
+{
+	struct error *error = owner;
+	struct in6_addr address;
+
+	if (inet_pton(AF_INET, info->guest, &address) != 1 && inet_pton(AF_INET6, info->guest, &address) != 1 &&
+	    strcasecmp(info->guest, NETNS_GUEST) != 0)
+		error_set(error, -EINVAL,
+			  "netns: forward %.200s: no guest %.60s is here; without a name it leads to the namespace",
+			  info->spec, info->guest);
+}
+
+/* Nobody comes here later who could have another name. */
+static int netns_on_forwards(void *owner, struct gw_network *network, struct error *ret_error)
+{
+	struct error error = {0};
+
+	(void)owner;
+	gw_network_each_forward(network, netns_on_forward, &error);
+	return error.code < 0 ? error_set(ret_error, error.code, "%s", error.text) : 0;
 }
 
 /* Standard output is the command's. */
@@ -269,6 +294,7 @@ static int netns_serve(struct netns *netns, struct error *ret_error)
 {
 	struct companion *companion = &netns->companion;
 	struct daemon daemon = {.on_network = netns_on_network,
+				.on_forwards = netns_on_forwards,
 				.on_up = netns_on_up,
 				.on_down = netns_on_down,
 				.owner = netns,

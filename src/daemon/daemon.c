@@ -186,6 +186,8 @@ static int daemon_add_forwards(struct running *running, struct error *ret_error)
 
 	for (size_t i = 0; i < forwards->count && result == 0; i++)
 		result = daemon_add_forward(running, forwards->items[i].text, forwards->items[i].origin, ret_error);
+	if (result == 0 && running->daemon->on_forwards)
+		result = running->daemon->on_forwards(running->daemon->owner, running->network, ret_error);
 	return result;
 }
 

@@ -299,10 +299,10 @@ def test_down_kills_a_command_that_takes_no_notice(person):
 
 
 def test_a_port_of_the_host_leads_to_the_command(person, machine):
-    process = person.start("netns", "-p", "127.0.0.1::8080", "-p", "[::1]::8080", "--", sys.executable, "-c", SERVER, "8080",
+    process = person.start("netns", "-p", "127.0.0.1::8080", "-p", "[::1]::8080", "-p", "127.0.0.1::netns:8080", "--", sys.executable, "-c", SERVER, "8080",
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout.readline() == "ready\n"
-    for _ in range(2):
+    for _ in range(3):
         place = process.stderr.readline().split()[2]
         assert machine.run(*fetch(f"http://{place}/")).stdout.strip() == hashlib.sha256(PAGE).hexdigest()
     process.send_signal(signal.SIGTERM)
@@ -322,6 +322,14 @@ def test_it_is_waited_for_until_the_command_listens(person):
 def test_a_port_that_is_taken_is_one_line_and_the_command_is_not_started(person):
     done = person.guestwire("netns", "-p", "8000:80", "--", "echo", "started")
     assert done.returncode == 1 and done.stdout == "" and "8000" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("guest", ["box", "netns.example", "lab"])
+def test_a_forward_to_a_guest_that_can_never_be_is_one_line_and_the_command_is_not_started(person, guest):
+    for words in (["-p", f"0:{guest}:80"], ["--uplink", f"user,hostfwd=tcp::0-{guest}:80"]):
+        done = person.guestwire("netns", "--name", "lab", *words, "--", "echo", "started")
+        assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+        assert f"no guest {guest} is here; without a name it leads to the namespace" in done.stderr
 
 
 def test_what_is_left_out_is_said_in_the_log_file(person):
