@@ -58,7 +58,7 @@ struct resolver {
 	bool known; /* `file` is what was read */
 	struct stat file;
 	size_t text_bytes;
-	struct list clients;
+	struct list clients; /* the one that was silent for longest is first */
 	size_t client_count;
 	uint64_t last_stream;
 	char text[RESOLVFILE_BYTES]; /* of the file */
@@ -392,6 +392,8 @@ static void client_on_message(void *owner, struct dnsstream *stream, const uint8
 	struct resolver_client *client = owner;
 
 	(void)stream;
+	list_remove(&client->link);
+	list_append(&client->resolver->clients, &client->link);
 	(void)resolver_input(client->resolver, &client->asker, message, bytes);
 }
 
@@ -403,13 +405,40 @@ static void client_on_end(void *owner, struct dnsstream *stream)
 
 static const struct dnsstream_ops client_ops = {.on_message = client_on_message, .on_end = client_on_end};
 
+static size_t resolver_streams_of(const struct resolver *resolver, struct ip6 guest)
+{
+	size_t count = 0;
+
+	list_for_each (at, &resolver->clients)
+		count += ip6_equal(container_of(at, struct resolver_client, link)->asker.guest, guest);
+	return count;
+}
+
+/* All places are taken: of the guest that has most of them the connection that was silent for longest goes. */
+static void resolver_make_place(struct resolver *resolver)
+{
+	struct resolver_client *spare = NULL;
+	size_t most = 0;
+
+	list_for_each (at, &resolver->clients) {
+		struct resolver_client *client = container_of(at, struct resolver_client, link);
+		size_t count = resolver_streams_of(resolver, client->asker.guest);
+
+		if (count > most) {
+			most = count;
+			spare = client;
+		}
+	}
+	client_free(spare);
+}
+
 int resolver_connect(struct resolver *resolver, const struct asker *asker)
 {
 	struct resolver_client *client;
 	int fds[2], error;
 
-	if (resolver->client_count >= RESOLVER_STREAMS_MAX)
-		return -ECONNREFUSED;
+	if (resolver->client_count == RESOLVER_STREAMS_MAX)
+		resolver_make_place(resolver);
 	client = calloc(1, sizeof(*client));
 	if (!client)
 		return -ENOMEM;

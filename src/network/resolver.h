@@ -16,7 +16,7 @@
 struct resolver;
 
 enum resolver_limits {
-	RESOLVER_STREAMS_MAX = 64, /* of all guests */
+	RESOLVER_STREAMS_MAX = 64, /* of all guests; with one more, the guest that has most of them loses one */
 };
 
 struct resolver_config {

@@ -16,6 +16,7 @@ import pytest
 
 from kit import eventually, need
 from kit.far import CONNECT, HOST, WORLD
+from kit.frames import StreamGuest, ethernet, ipv4, tcp
 
 
 def busybox():
@@ -350,6 +351,25 @@ def test_a_resolv_conf_that_no_descriptor_was_left_for_is_read_again(named):
     assert dig(far, "answer.test", "+tries=1")[0] == "SERVFAIL"
     resource.prlimit(far.lab.pid, resource.RLIMIT_NOFILE, limits)
     assert dig(far, "answer.test", "+tries=1")[2] == ["198.51.100.7"]
+
+
+@pytest.mark.asan
+def test_a_guest_that_holds_all_connections_to_the_resolver_makes_way_for_another(named, closing):
+    far = named()
+    serve(far, WORLD[4], "--address=/answer.test/198.51.100.7")
+    greedy = far.server(far.box, """
+import socket, time
+held = [socket.create_connection(("10.0.2.3", 53), 5) for _ in range(64)]
+print("ready", flush=True)
+time.sleep(60)""")
+    modest = closing(StreamGuest(f"{far.folder}/s.sock"))
+    modest.dhcp()
+    resolver = modest.resolve("10.0.2.3")
+    syn = ethernet(resolver, modest.mac, 0x800, ipv4(modest.ip, "10.0.2.3", 6, tcp(modest.ip, "10.0.2.3", 4000, 53, 2, 1000)))
+    answer = modest.ask(syn, lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 6)
+    assert answer and answer[47] == 0x12, "no SYN|ACK"
+    assert dig(far, "answer.test", "+tcp")[2] == ["198.51.100.7"]  # and the greedy one is served still
+    assert greedy.process.poll() is None
 
 
 @pytest.mark.asan
