@@ -3,6 +3,7 @@
  * to a file or as lines. An interrupt shuts our side of the connection, and the network answers with its statistics. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@
 #include "cli/connection.h"
 #include "cli/filter.h"
 #include "cli/frameline.h"
+#include "cli/quantity.h"
 #include "daemon/pcapng.h"
 
 enum {
@@ -49,7 +51,7 @@ struct capture {
 	char words[CAPTURE_FILTER_BYTES];
 	bool has_plain;
 	uint64_t count_max; /* 0: no end */
-	int seconds;        /* 0: no end */
+	int time_ms;        /* 0: no end */
 	/* what is there */
 	struct connection connection;
 	struct filter *filter;
@@ -73,16 +75,23 @@ static void capture_on_signal(int number)
 		shutdown(capture_fd, SHUT_WR);
 }
 
-static int capture_number(const char *text, const char *what, uint64_t most, uint64_t *ret_number,
-			  struct error *ret_error)
+static int capture_count(struct capture *capture, const char *text, struct error *ret_error)
 {
 	char *end;
-	unsigned long long number = strtoull(text, &end, 10);
+	unsigned long long count = strtoull(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || number == 0 || number > most)
-		return error_set(ret_error, -EINVAL, "capture: --%s %.40s: must be a number from 1 to %llu", what, text,
-				 (unsigned long long)most);
-	*ret_number = number;
+	if (*text < '0' || *text > '9' || *end || count == 0)
+		return error_set(ret_error, -EINVAL, "capture: --count %.40s: must be a number from 1 to %llu", text,
+				 ULLONG_MAX);
+	capture->count_max = count;
+	return 0;
+}
+
+static int capture_seconds(struct capture *capture, const char *text, struct error *ret_error)
+{
+	if (!quantity_read_seconds(text, &capture->time_ms) || capture->time_ms == 0)
+		return error_set(ret_error, -EINVAL, "capture: --seconds %.40s: must be seconds, 0.001 to 1000000",
+				 text);
 	return 0;
 }
 
@@ -108,7 +117,6 @@ static int capture_plain(struct capture *capture, const char *base, const char *
 static int capture_read_words(struct capture *capture, struct arguments *arguments, const char *base,
 			      struct error *ret_error)
 {
-	uint64_t number = 0;
 	const char *word;
 	int found, result = 0;
 
@@ -122,11 +130,10 @@ static int capture_read_words(struct capture *capture, struct arguments *argumen
 		else if (found == CAPTURE_WRITE)
 			capture->file = word;
 		else if (found == CAPTURE_COUNT)
-			result = capture_number(word, "count", UINT64_MAX, &capture->count_max, ret_error);
+			result = capture_count(capture, word, ret_error);
 		else
-			result = capture_number(word, "seconds", 1000000, &number, ret_error);
+			result = capture_seconds(capture, word, ret_error);
 	}
-	capture->seconds = (int)number;
 	return result;
 }
 
@@ -248,7 +255,7 @@ static int capture_receive(struct capture *capture, struct error *ret_error)
 
 static int capture_run_until(struct capture *capture, struct error *ret_error)
 {
-	int64_t until_ms = capture->seconds ? command_now_ms() + (int64_t)capture->seconds * 1000 : INT64_MAX;
+	int64_t until_ms = capture->time_ms ? command_now_ms() + capture->time_ms : INT64_MAX;
 	int result = capture_blocks(capture, ret_error);
 
 	while (result == 0) {

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 const char *quantity_bytes(long long bytes, char text[QUANTITY_TEXT_BYTES])
 {
@@ -27,4 +29,16 @@ const char *quantity_seconds(long long seconds, char text[QUANTITY_TEXT_BYTES])
 		snprintf(text, QUANTITY_TEXT_BYTES, "%lld:%02d:%02d", seconds / 3600, (int)(seconds / 60 % 60),
 			 (int)(seconds % 60));
 	return text;
+}
+
+bool quantity_read_seconds(const char *text, int *ret_ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	/* no exponent, no hexadecimal, no blank, no "inf" */
+	if (end == text || *end || strspn(text, "0123456789.") != strlen(text) || seconds > 1e6)
+		return false;
+	*ret_ms = (int)(seconds * 1000);
+	return true;
 }

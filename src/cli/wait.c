@@ -11,6 +11,7 @@
 #include "cli/connection.h"
 #include "cli/guestport.h"
 #include "cli/member.h"
+#include "cli/quantity.h"
 
 enum {
 	WAIT_TIMEOUT,
@@ -36,12 +37,8 @@ struct wait_words {
 
 static int wait_timeout(struct wait_words *words, const char *text, struct error *ret_error)
 {
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds >= 0) || seconds > 1e6)
+	if (!quantity_read_seconds(text, &words->timeout_ms))
 		return error_set(ret_error, -EINVAL, "wait: --timeout %.40s: must be seconds, 0 to 1000000", text);
-	words->timeout_ms = (int)(seconds * 1000);
 	return 0;
 }
 

@@ -106,6 +106,8 @@ MISTAKES = [
     (["guest", "rm", "a", "b", "c"], 2, r"c is one word too many"),
     (["guest", "add", "stream,path=x.sock", "lab"], 2, r"guest add lab stream,path=x\.sock"),
     (["capture", "--count", "0"], 2, r"--count 0.*from 1"),
+    (["capture", "--seconds", "0"], 2, r"--seconds 0: must be seconds, 0\.001 to"),
+    (["capture", "--seconds", "1e3"], 2, r"--seconds 1e3: must be seconds"),
     (["help", "up", "down"], 2, r"not up and down"),
     (["help", "frobnicate"], 2, r"frobnicate.*guestwire help"),
     (["guest", "frobnicate", "t"], 2, r"frobnicate"),
@@ -155,7 +157,7 @@ def test_mistakes_against_a_running_network(wire, guestwire, tmp_path):
             (["wait", "nobody", "--timeout", "0"], 1, r"no guest nobody on network t.*guestwire show t"),
             (["capture", "-g", "nobody"], 1, r"no guest nobody; there are: stream, dgram, seqpacket, vhost-user"),
             (["capture", "-w", "/nonexistent/x"], 1, r"cannot write /nonexistent/x"),
-            (["capture", "-s", "1", "-w", "/dev/full"], 1, r"/dev/full: No space"),
+            (["capture", "-s", "0.2", "-w", "/dev/full"], 1, r"/dev/full: No space"),
             (["show", "other"], 1, r"no network other runs; guestwire ls")):
         done = guestwire(*words)
         lines = [line for line in done.stderr.splitlines() if not line.endswith("frames captured")]
@@ -176,7 +178,7 @@ def test_a_filter_that_is_none_is_refused_and_so_is_a_network_that_does_not_run(
 def test_a_capture_without_a_frame_is_a_file_that_tcpdump_opens(wire, guestwire, tmp_path):
     need("tcpdump")
     wire()
-    assert guestwire("capture", "-s", "1", "-w", tmp_path / "c").returncode == 0
+    assert guestwire("capture", "-s", "0.2", "-w", tmp_path / "c").returncode == 0
     done = subprocess.run(["tcpdump", "-n", "-r", tmp_path / "c"], capture_output=True, text=True, timeout=10)
     assert done.returncode == 0 and not done.stdout, done.stderr
 

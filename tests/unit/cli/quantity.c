@@ -38,11 +38,30 @@ static void seconds_are_a_clock_without_days(void **state)
 		assert_string_equal(quantity_seconds(rows[i].seconds, text), rows[i].text);
 }
 
+static void seconds_may_have_fractions(void **state)
+{
+	static const struct {
+		const char *text;
+		int ms; /* -1: refused */
+	} rows[] = {{"0", 0},    {"0.5", 500}, {".25", 250},  {"1.", 1000}, {"90", 90000},   {"1000000", 1000000000},
+		    {"", -1},    {".", -1},    {"1.2.3", -1}, {"-1", -1},   {"1000001", -1}, {"1e3", -1},
+		    {"0x1", -1}, {" 1", -1},   {"1s", -1},    {"nan", -1},  {"inf", -1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int ms = -1;
+
+		assert_int_equal(quantity_read_seconds(rows[i].text, &ms), rows[i].ms >= 0);
+		assert_int_equal(ms, rows[i].ms);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_have_the_unit_that_keeps_them_short),
 		cmocka_unit_test(seconds_are_a_clock_without_days),
+		cmocka_unit_test(seconds_may_have_fractions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
