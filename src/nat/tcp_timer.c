@@ -136,20 +136,28 @@ static void tcp_rewind(struct tcp_flow *flow)
 	tcp_restart_timer(flow);
 }
 
-static void tcp_on_retransmit(struct tcp_flow *flow)
+/* A guest that does not read may have lost nothing; but what is not open yet ends even so, for its far end waits. */
+static void tcp_on_syn_retransmit(struct tcp_flow *flow)
 {
-	if (flow->flow.wait == FLOW_WAIT_ROOM) {
-		tcp_restart_timer(flow); /* the guest does not read: it has lost nothing */
+	if (tcp_give_up(flow, TCP_SYN_RETRIES))
 		return;
-	}
-	if (flow->state == TCP_ANSWERING || flow->state == TCP_CALLING) {
-		if (tcp_give_up(flow, TCP_SYN_RETRIES))
-			return;
+	if (flow->flow.wait != FLOW_WAIT_ROOM) {
 		tcp_counters(flow)->tcp_timer_retransmissions++;
 		flow->to_guest.timing = false;
 		flow->syn_owed = true;
 		flow_schedule(&flow->flow);
-		tcp_restart_timer(flow);
+	}
+	tcp_restart_timer(flow);
+}
+
+static void tcp_on_retransmit(struct tcp_flow *flow)
+{
+	if (flow->state == TCP_ANSWERING || flow->state == TCP_CALLING) {
+		tcp_on_syn_retransmit(flow);
+		return;
+	}
+	if (flow->flow.wait == FLOW_WAIT_ROOM) {
+		tcp_restart_timer(flow); /* the guest does not read: it has lost nothing */
 		return;
 	}
 	if (tcp_give_up(flow, TCP_RETRIES))

@@ -332,18 +332,20 @@ static bool tcp_run_syn(struct tcp_flow *flow, struct flow_budget *budget)
 		.has_window_scale = calls || to->scaled,
 		.window_scale = TCP_WINDOW_SCALE,
 	};
+	enum tcp_sent sent;
 
 	if (!flow->syn_owed)
 		return false;
-	if (tcp_send_control(flow, calls ? TCP_SYN : TCP_SYN | TCP_ACK, to->first, &options, budget) != TCP_SENT)
+	sent = tcp_send_control(flow, calls ? TCP_SYN : TCP_SYN | TCP_ACK, to->first, &options, budget);
+	if (sent == TCP_GONE)
 		return false;
-	flow->syn_owed = false;
-	if (!to->retries) {
+	flow->syn_owed = sent != TCP_SENT;
+	if (sent == TCP_SENT && !to->retries) {
 		flow->to_guest.timing = true;
 		flow->to_guest.timed = to->first + 1;
 		flow->to_guest.timed_us = nat_now_us(flow->flow.nat);
 	}
-	tcp_set_timer(flow);
+	tcp_set_timer(flow); /* without room, too: who never reads is not waited for without end */
 	return false;
 }
 

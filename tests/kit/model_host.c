@@ -399,6 +399,8 @@ static int model_watch(void *owner, struct loop *loop, struct watch *watch, unsi
 
 	(void)loop;
 	(void)events;
+	if (socket->host->watch_error)
+		return socket->host->watch_error;
 	socket->watch = watch;
 	watch->watched = true;
 	if (socket->connected)

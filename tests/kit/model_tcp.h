@@ -74,6 +74,7 @@ struct model_host {
 	uint32_t streams[MODEL_SOCKETS_MAX];
 	struct model_socket sockets[MODEL_SOCKETS_MAX];
 	size_t count;
+	int watch_error; /* what watch() says; 0: it works */
 	const char *wrong;
 };
 
