@@ -197,6 +197,19 @@ static void no_descriptor_is_a_named_drop_and_one_notice(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+static void a_socket_that_cannot_be_watched_is_a_named_drop_and_closed(void **state)
+{
+	struct world *world = *state;
+
+	world->script.unwatchable = true;
+	guest_says(world, plain, 4000, 53, 10);
+	assert_int_equal(guest_drops(world, DROP_NAT_SOCKETS_FULL), 1);
+	assert_int_equal(world->script.opened, 1);
+	assert_int_equal(world->script.closed, 1);
+	assert_int_equal(world->script.sent_count, 0);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+}
+
 static void another_guests_datagram_is_refused(void **state)
 {
 	struct world *world = *state;
@@ -497,6 +510,7 @@ int main(void)
 		cmocka_unit_test(a_full_table_gives_up_the_oldest),
 		scripted(the_oldest_gives_up_its_descriptor_when_there_are_no_more),
 		scripted(no_descriptor_is_a_named_drop_and_one_notice),
+		scripted(a_socket_that_cannot_be_watched_is_a_named_drop_and_closed),
 		scripted(another_guests_datagram_is_refused),
 		scripted(a_guests_port_takes_its_flows_along),
 		scripted(wrong_datagrams_get_their_names),

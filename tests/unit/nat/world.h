@@ -5,6 +5,7 @@
 #define UNIT_NAT_WORLD_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ struct script {
 	size_t error_count, error_next;
 	struct datagram_way ways[1024]; /* by descriptor */
 	int open_error;
+	bool unwatchable; /* what is opened is nothing that a loop could watch */
 	size_t open_most; /* at once; 0: any number */
 	size_t opened, closed, streams;
 	int last_fd;
@@ -98,7 +100,8 @@ static inline int script_open(void *owner, enum datagram_kind kind, bool is6)
 	if (script->open_most && script->opened - script->closed == script->open_most)
 		return -EMFILE;
 	script->opened++;
-	script->last_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	script->last_fd =
+		script->unwatchable ? open("/dev/null", O_RDWR | O_CLOEXEC) : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	memset(&script->ways[script->last_fd], 0, sizeof(script->ways[0]));
 	return script->last_fd;
 }
