@@ -50,6 +50,18 @@ static inline void list_remove(struct list *item)
 	list_init(item);
 }
 
+/* All of `from`, in their order, behind what is there; `from` is empty then. */
+static inline void list_append_all(struct list *head, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->next->previous = head->previous;
+	head->previous->next = from->next;
+	from->previous->next = head;
+	head->previous = from->previous;
+	list_init(from);
+}
+
 /* The first item, removed; NULL when there is none. */
 static inline struct list *list_take(struct list *head)
 {

@@ -342,17 +342,14 @@ static void server_serve_ready(struct server *server)
 	struct list ready;
 
 	list_init(&ready);
-	while (!list_empty(&server->ready))
-		list_append(&ready, list_take(&server->ready));
+	list_append_all(&ready, &server->ready);
 	server->requests = SERVER_TURN_REQUESTS;
 	while (!list_empty(&ready) && server->requests > 0)
 		server_serve(server, container_of(list_take(&ready), struct client, ready));
 	if (list_empty(&ready))
 		return;
-	while (!list_empty(&server->ready))
-		list_append(&ready, list_take(&server->ready));
-	while (!list_empty(&ready))
-		list_append(&server->ready, list_take(&ready));
+	list_append_all(&ready, &server->ready);
+	list_append_all(&server->ready, &ready);
 	gw_network_wake(server->network);
 }
 

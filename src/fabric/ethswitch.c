@@ -397,8 +397,7 @@ bool ethswitch_run(struct ethswitch *ethswitch)
 
 	assert(!ethswitch->busy);
 	list_init(&round);
-	while ((ready = list_take(&ethswitch->ready)))
-		list_append(&round, ready);
+	list_append_all(&round, &ethswitch->ready);
 	while ((ready = list_take(&round))) {
 		struct port *port = container_of(ready, struct port, ready);
 

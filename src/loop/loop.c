@@ -240,10 +240,8 @@ static void loop_run_tasks(struct list *tasks)
 	struct list *link;
 
 	/* Those of this turn move to a list of their own; what they ask for lands on the loop's, for the next. */
-	if (list_empty(tasks))
-		return;
-	list_append(tasks, &now);
-	list_remove(tasks);
+	list_init(&now);
+	list_append_all(&now, tasks);
 	while ((link = list_take(&now))) {
 		struct task *task = container_of(link, struct task, link);
 

@@ -144,8 +144,7 @@ static void neighbours_on_tell(void *owner)
 	struct list telling;
 
 	list_init(&telling);
-	while (!list_empty(&neighbours->telling))
-		list_append(&telling, list_take(&neighbours->telling));
+	list_append_all(&telling, &neighbours->telling);
 	while (!list_empty(&telling)) {
 		struct neighbour *neighbour = container_of(list_take(&telling), struct neighbour, telling);
 

@@ -469,10 +469,8 @@ static void splice_table_on_turn(void *owner)
 	struct splice_table *table = owner;
 	struct list now, *link;
 
-	if (list_empty(&table->turns))
-		return;
-	list_append(&table->turns, &now);
-	list_remove(&table->turns);
+	list_init(&now);
+	list_append_all(&now, &table->turns);
 	while ((link = list_take(&now)))
 		splice_move(container_of(link, struct splice, turn));
 }
