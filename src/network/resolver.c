@@ -308,6 +308,9 @@ static void resolver_look(struct resolver *resolver)
 /* One search among the leases. */
 struct resolver_search {
 	const char *label;
+	bool reserved; /* among the reservations, else among the others */
+	bool known;    /* one of them has the name: */
+	struct mac mac;
 	bool found;
 	struct names_addresses addresses;
 };
@@ -316,7 +319,15 @@ static void resolver_on_lease(void *owner, const struct lease *lease)
 {
 	struct resolver_search *search = owner;
 
-	if (lease->state != LEASE_BOUND || strcasecmp(lease->name, search->label) != 0)
+	if (lease->reserved != search->reserved || strcasecmp(lease->name, search->label) != 0)
+		return;
+	if (lease->reserved) {
+		search->known = true;
+		search->mac = lease->mac;
+	} else if (search->known && !mac_equal(lease->mac, search->mac)) {
+		return;
+	}
+	if (lease->state != LEASE_BOUND)
 		return;
 	search->found = true;
 	if (lease->is6) {
@@ -328,12 +339,16 @@ static void resolver_on_lease(void *owner, const struct lease *lease)
 	}
 }
 
+/* As of forwards: a name that dhcp-host= gives is that guest's, whatever another calls itself and whoever is away. */
 static bool resolver_find_name(void *owner, const char *label, struct names_addresses *ret_addresses)
 {
 	const struct resolver *resolver = owner;
-	struct resolver_search search = {.label = label};
+	struct resolver_search search = {.label = label, .reserved = true};
+	uint64_t now_us = loop_now_us(resolver->config.loop);
 
-	lease_each(resolver->config.leases, loop_now_us(resolver->config.loop), resolver_on_lease, &search);
+	lease_each(resolver->config.leases, now_us, resolver_on_lease, &search);
+	search.reserved = false;
+	lease_each(resolver->config.leases, now_us, resolver_on_lease, &search);
 	if (search.found)
 		*ret_addresses = search.addresses;
 	return search.found;

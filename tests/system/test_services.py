@@ -16,7 +16,7 @@ import pytest
 
 from kit import eventually, need
 from kit.far import CONNECT, HOST, WORLD
-from kit.frames import StreamGuest, ethernet, ipv4, tcp
+from kit.frames import StreamGuest, ethernet, ipv4, tcp, udp4
 
 
 def busybox():
@@ -470,6 +470,32 @@ def test_guests_know_each_other_by_names_of_every_kind(named):
         file.write("search lab.test t.internal\nnameserver 10.0.2.3\n")
     found = far.box.run("unshare", "-m", "sh", "-c", f"mount --bind {script}.resolv /etc/resolv.conf && getent ahostsv4 vm1").stdout
     assert found.split()[0] == address
+
+
+def address_of(guest, name):
+    """What the resolver says to a guest without a system: an address, or "" for none."""
+    question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0\0\1\0\1"
+    query = b"\x12\x34\1\0\0\1" + b"\0" * 6 + question
+    resolver = guest.resolve("10.0.2.3")
+    got = guest.ask(ethernet(resolver, guest.mac, 0x800, udp4(guest.ip, "10.0.2.3", 4000, 53, query)),
+                    lambda frame: frame[12:14] == b"\x08\0" and frame[23] == 17 and frame[34:38] == b"\0\x35\x0f\xa0")
+    assert got and got[42:44] == b"\x12\x34", "no answer"
+    return socket.inet_ntoa(got[-4:]) if got[48:50] == b"\0\1" else ""
+
+
+@pytest.mark.asan
+def test_a_name_given_by_dhcp_host_is_not_taken_by_who_calls_itself_so(wire, closing, tmp_path):
+    wire("--uplink", "user", "--dhcp-host", "52:54:00:aa:00:01,10.0.2.50,db", "--guest", f"stream,path={tmp_path}/s")
+    liar, asker = closing(StreamGuest(f"{tmp_path}/s")), closing(StreamGuest(f"{tmp_path}/s"))
+    liar.dhcp(name=b"db")
+    asker.dhcp(name=b"asker")
+    assert address_of(asker, "asker") == asker.ip
+    assert address_of(asker, "db") == ""  # its guest is not there yet
+    named = closing(StreamGuest(f"{tmp_path}/s", mac="52:54:00:aa:00:01"))
+    assert named.dhcp(name=b"other") == "10.0.2.50"
+    assert address_of(asker, "db") == "10.0.2.50"
+    liar.dhcp(name=b"db")
+    assert address_of(asker, "db") == "10.0.2.50"
 
 
 # ---- what cannot be reached ----
