@@ -114,6 +114,11 @@ static void icmp_notice(struct icmp *icmp, int error)
 				  "guests cannot ping beyond the network: the host gives no ping socket");
 }
 
+static bool icmp_is_want(int error)
+{
+	return error == -EMFILE || error == -ENFILE;
+}
+
 static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *packet, const struct flow_key *key,
 				  struct icmp_flow **ret_flow)
 {
@@ -122,17 +127,25 @@ static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *pa
 	struct icmp_flow *flow;
 	struct flow *base;
 
-	if (fd < 0) {
+	if (fd < 0 && !icmp_is_want(fd)) {
 		icmp_notice(icmp, fd);
 		return fd == -EACCES || fd == -EPERM ? DROP_ICMP_FORBIDDEN : DROP_NAT_SOCKETS_FULL;
 	}
 	base = flow_new(&nat->flows, key, &icmp_flow_ops, packet->from, packet->mac, packet->vlan);
 	if (!base) {
-		icmp->ops->close(icmp->ops_owner, fd);
+		if (fd >= 0)
+			icmp->ops->close(icmp->ops_owner, fd);
 		return DROP_NAT_FLOWS_FULL;
 	}
 	flow = container_of(base, struct icmp_flow, flow);
 	flow->icmp = icmp;
+	while (icmp_is_want(fd) && flow_give_one_up(base))
+		fd = icmp->ops->open(icmp->ops_owner, DATAGRAM_ECHO, packet->is6);
+	if (fd < 0) {
+		icmp_notice(icmp, fd);
+		flow_free(base);
+		return DROP_NAT_SOCKETS_FULL;
+	}
 	watch_init(&flow->watch, fd, icmp_on_ready, flow);
 	if (loop_watch(nat->config.loop, &flow->watch, LOOP_READ | LOOP_EDGE) < 0) {
 		icmp_end(base);

@@ -148,6 +148,18 @@ static void forbidden_ping_sockets_are_named_and_noticed_once(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+static void the_oldest_gives_up_its_descriptor_when_there_are_no_more(void **state)
+{
+	struct world *world = *state;
+
+	world->script.open_most = 2;
+	for (uint16_t i = 0; i < 4; i++)
+		guest_pings(world, packet_to(FAR), i, 1, 0);
+	assert_int_equal(nat_flow_count(world->nat), 2);
+	assert_int_equal(world->script.sent_count, 4);
+	assert_int_equal(guest_drops(world, DROP_NAT_SOCKETS_FULL), 0);
+}
+
 static void hops_and_service_are_carried(void **state)
 {
 	struct world *world = *state;
@@ -330,6 +342,7 @@ int main(void)
 		scripted(the_gateway_is_the_hosts_loopback),
 		scripted(each_identifier_has_a_socket_for_a_minute),
 		scripted(forbidden_ping_sockets_are_named_and_noticed_once),
+		scripted(the_oldest_gives_up_its_descriptor_when_there_are_no_more),
 		scripted(hops_and_service_are_carried),
 		scripted(a_router_that_gave_up_is_seen_by_the_guest),
 		scripted(what_the_host_refuses_is_told),
