@@ -19,25 +19,26 @@ static void tcp_socket_close_all(struct tcp_socket_chores *chores)
 		close(chores->closing[--chores->closing_count]);
 }
 
-static void tcp_socket_make(int family, bool *wants, int *fd)
-{
-	if (*wants && *fd < 0)
-		*fd = socket_open(family, SOCK_STREAM);
-	*wants = false;
-}
-
 static void tcp_socket_on_quiet(void *owner)
 {
+	static const int families[TCP_SOCKET_FAMILIES] = {AF_INET, AF_INET6};
 	struct tcp_socket_chores *chores = owner;
 
 	tcp_socket_close_all(chores);
-	tcp_socket_make(AF_INET, &chores->wants4, &chores->fd4);
-	tcp_socket_make(AF_INET6, &chores->wants6, &chores->fd6);
+	for (int i = 0; i < TCP_SOCKET_FAMILIES; i++) {
+		struct tcp_socket_spare *spare = &chores->spares[i];
+
+		if (spare->wanted && spare->fd < 0)
+			spare->fd = socket_open(families[i], SOCK_STREAM);
+		spare->wanted = false;
+	}
 }
 
 void tcp_socket_chores_init(struct tcp_socket_chores *chores, struct loop *loop)
 {
-	*chores = (struct tcp_socket_chores){.loop = loop, .fd4 = -1, .fd6 = -1};
+	*chores = (struct tcp_socket_chores){.loop = loop};
+	for (int i = 0; i < TCP_SOCKET_FAMILIES; i++)
+		chores->spares[i].fd = -1;
 	task_init(&chores->task, tcp_socket_on_quiet, chores);
 }
 
@@ -45,27 +46,28 @@ void tcp_socket_chores_done(struct tcp_socket_chores *chores)
 {
 	loop_cancel(chores->loop, &chores->task);
 	tcp_socket_close_all(chores);
-	if (chores->fd4 >= 0)
-		close(chores->fd4);
-	if (chores->fd6 >= 0)
-		close(chores->fd6);
-	chores->fd4 = chores->fd6 = -1;
+	for (int i = 0; i < TCP_SOCKET_FAMILIES; i++) {
+		if (chores->spares[i].fd >= 0)
+			close(chores->spares[i].fd);
+		chores->spares[i].fd = -1;
+	}
 }
 
 /* ---- the calls ---- */
 
-static int *tcp_socket_spare(struct tcp_socket_chores *chores, int family)
+static struct tcp_socket_spare *tcp_socket_spare(struct tcp_socket_chores *chores, int family)
 {
-	return family == AF_INET6 ? &chores->fd6 : &chores->fd4;
+	return &chores->spares[family == AF_INET6];
 }
 
 static int tcp_socket_open(void *owner, int family)
 {
 	struct tcp_socket_chores *chores = owner;
-	int *spare = chores ? tcp_socket_spare(chores, family) : NULL, fd = spare ? *spare : -1;
+	struct tcp_socket_spare *spare = chores ? tcp_socket_spare(chores, family) : NULL;
+	int fd = spare ? spare->fd : -1;
 
 	if (fd >= 0) {
-		*spare = -1;
+		spare->fd = -1;
 		return fd;
 	}
 	fd = socket_open(family, SOCK_STREAM);
@@ -79,9 +81,9 @@ static void tcp_socket_prepare(void *owner, int family)
 {
 	struct tcp_socket_chores *chores = owner;
 
-	if (!chores || *tcp_socket_spare(chores, family) >= 0)
+	if (!chores || tcp_socket_spare(chores, family)->fd >= 0)
 		return;
-	*(family == AF_INET6 ? &chores->wants6 : &chores->wants4) = true;
+	tcp_socket_spare(chores, family)->wanted = true;
 	loop_defer_quiet(chores->loop, &chores->task);
 }
 

@@ -42,7 +42,14 @@ struct nat_socket_ops {
 };
 
 enum tcp_socket_limits {
+	TCP_SOCKET_FAMILIES = 2, /* IPv4, IPv6 */
 	TCP_SOCKET_CLOSING_MOST = 16,
+};
+
+/* Of one family. */
+struct tcp_socket_spare {
+	int fd;      /* -1: none */
+	bool wanted; /* to be made */
 };
 
 /* The owner of the system's sockets, or NULL: what is done for them in quiet turns of the loop. A socket of each family is
@@ -51,8 +58,7 @@ enum tcp_socket_limits {
 struct tcp_socket_chores {
 	struct loop *loop;
 	struct task task;
-	int fd4, fd6;        /* -1: none */
-	bool wants4, wants6; /* to be made */
+	struct tcp_socket_spare spares[TCP_SOCKET_FAMILIES];
 	uint8_t closing_count;
 	int closing[TCP_SOCKET_CLOSING_MOST];
 };

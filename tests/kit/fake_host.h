@@ -88,12 +88,12 @@ static int fake_open(void *owner, int family)
 
 void tcp_socket_chores_init(struct tcp_socket_chores *chores, struct loop *loop)
 {
-	*chores = (struct tcp_socket_chores){.loop = loop, .fd4 = -1, .fd6 = -1};
+	*chores = (struct tcp_socket_chores){.loop = loop, .spares = {{.fd = -1}, {.fd = -1}}};
 }
 
 void tcp_socket_chores_done(struct tcp_socket_chores *chores)
 {
-	assert(chores->fd4 < 0 && chores->fd6 < 0);
+	assert(chores->spares[0].fd < 0 && chores->spares[1].fd < 0);
 }
 
 static void fake_prepare(void *owner, int family)

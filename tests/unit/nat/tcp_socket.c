@@ -200,20 +200,20 @@ static void the_next_socket_is_made_in_a_quiet_turn_before_it_is_wanted(void **s
 	ops->prepare(&chores, AF_INET);
 	ops->prepare(&chores, AF_INET6);
 	ops->prepare(&chores, AF_INET);
-	assert_true(chores.fd4 < 0 && chores.fd6 < 0);
+	assert_true(chores.spares[0].fd < 0 && chores.spares[1].fd < 0);
 	assert_int_equal(loop_turn(loop, -1), 0); /* it does not sleep */
-	assert_true(chores.fd4 >= 0 && chores.fd6 >= 0);
+	assert_true(chores.spares[0].fd >= 0 && chores.spares[1].fd >= 0);
 	fd = ops->open(&chores, AF_INET6);
 	assert_int_equal(family_of(fd), AF_INET6);
-	assert_true(chores.fd4 >= 0 && chores.fd6 < 0);
+	assert_true(chores.spares[0].fd >= 0 && chores.spares[1].fd < 0);
 	close(fd);
 	fd = ops->open(&chores, AF_INET6); /* there is none: made now */
 	assert_int_equal(family_of(fd), AF_INET6);
 	close(fd);
-	fd = chores.fd4;
+	fd = chores.spares[0].fd;
 	tcp_socket_chores_done(&chores);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
-	assert_true(chores.fd4 < 0);
+	assert_true(chores.spares[0].fd < 0);
 	loop_free(loop);
 }
 
