@@ -19,10 +19,39 @@ _guestwire_plain() {
 	echo "$count"
 }
 
+# SPEC KIND…: `KIND,key=value,…` as far as it was typed. The keys are those that the program says a kind takes.
+_guestwire_spec() {
+	local spec=$1 key words head
+	shift
+	compopt -o nospace 2>/dev/null
+	if [[ $spec != *,* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$*" -- "$spec")
+		return
+	fi
+	[[ ${spec##*,} == *=* ]] && return
+	words=$(guestwire help "${spec%%,*}" 2>/dev/null) || return
+	head=${spec%,*},
+	head=${head:${#spec}-${#COMP_WORDS[COMP_CWORD]}} # readline has cut the rest off
+	for key in ${words#* takes }; do
+		[[ $key == "${spec##*,}"* ]] && COMPREPLY+=("$head${key%,}=")
+	done
+}
+
 _guestwire() {
-	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
+	local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words= at=$COMP_CWORD previous value
 	COMPREPLY=()
 	compopt +o nospace 2>/dev/null
+	# Readline cuts words at '=' and ':'; a value is all that stands behind its option.
+	value=$current
+	while ((at > 2)) && [[ ${COMP_WORDS[at]} == [=:]* || ${COMP_WORDS[at - 1]} == [=:]* ]]; do
+		((at--))
+		value=${COMP_WORDS[at]}$value
+	done
+	previous=${COMP_WORDS[at - 1]}
+	if [[ $value == --*=* && $current != --* ]]; then
+		previous=${value%%=*}
+		value=${value#*=}
+	fi
 
 	if ((COMP_CWORD == 1)); then
 		words='up run netns backend guest forward ls show flows down wait args capture help --version --help'
@@ -37,12 +66,10 @@ _guestwire() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return ;;
 	up:--uplink | up:-u | run:--uplink | run:-u | netns:--uplink | backend:--uplink | backend:-u)
-		compopt -o nospace
-		mapfile -t COMPREPLY < <(compgen -W 'user user,net= user,restrict=on user,tftp= user,guestfwd= user,address=host none none,net= none,mtu=' -- "$current")
+		_guestwire_spec "$value" user none
 		return ;;
 	up:--guest | up:-g)
-		compopt -o nospace
-		mapfile -t COMPREPLY < <(compgen -W 'stream,path= stream,tcp= stream,connect= dgram,path= seqpacket,path= tap,ifname= vhost-user,path=' -- "$current")
+		_guestwire_spec "$value" stream dgram seqpacket tap vhost-user
 		return ;;
 	run:--guest | run:-g)
 		mapfile -t COMPREPLY < <(compgen -W 'auto vhost-user stream dgram' -- "$current")

@@ -233,6 +233,10 @@ int spec_finish(const struct spec *spec, struct error *ret_error)
 
 		if (option->used)
 			continue;
+		/* QEMU's word for that, too. */
+		if (strcmp(option->key, "help") == 0)
+			return error_set(ret_error, -EINVAL, "%s takes %.*s", spec->kind,
+					 spec_asked_length(spec, strlen(spec->kind)), spec->asked);
 		if (!spec->asked[0])
 			return error_set(ret_error, -EINVAL, "%s,%s=%s: %s takes no options", spec->kind, option->key,
 					 option->value, spec->kind);

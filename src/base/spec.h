@@ -46,7 +46,8 @@ int spec_mode(struct spec *spec, const char *key, uint32_t *value, struct error 
 /* A value as it must be written so that it is read back: commas doubled. As much as fits; returns `text`. QEMU reads its
  * values in the same way. */
 const char *spec_escape(const char *value, char *text, size_t size);
-/* -EINVAL, and a text with the words that would do, when an option was asked for by nobody. Call it last. */
+/* -EINVAL, and a text with the words that would do, when an option was asked for by nobody: "KIND takes one, two" when that
+ * was `help`. Call it last. */
 int spec_finish(const struct spec *spec, struct error *ret_error);
 
 #endif

@@ -51,6 +51,33 @@ static int help_counters(void)
 	return EXIT_OK;
 }
 
+/* What the library says of "KIND,help" of an uplink or a guest. Nothing is opened for that. False: there is no such kind. */
+static bool help_words(const char *kind)
+{
+	struct gw_network_config config = GW_INIT(struct gw_network_config);
+	struct gw_error of_uplink = {0}, of_guest = {0};
+	struct gw_network *network;
+	char spec[64], takes[64];
+	const struct gw_error *error;
+
+	if (snprintf(spec, sizeof(spec), "%s,help", kind) >= (int)sizeof(spec))
+		return false;
+	config.uplink = spec;
+	if (gw_network_new(&config, &network, &of_uplink) == 0)
+		gw_network_free(network);
+	config.uplink = "none";
+	if (gw_network_new(&config, &network, NULL) == 0) {
+		gw_guest_add(network, spec, NULL, &of_guest);
+		gw_network_free(network);
+	}
+	snprintf(takes, sizeof(takes), "%s takes ", kind);
+	error = strncmp(of_uplink.text, takes, strlen(takes)) == 0 ? &of_uplink : &of_guest;
+	if (strncmp(error->text, takes, strlen(takes)) != 0)
+		return false;
+	puts(error->text);
+	return true;
+}
+
 static int help_run(int count, char **words)
 {
 	static const struct argument options[] = {{0}};
@@ -75,6 +102,8 @@ static int help_run(int count, char **words)
 	if (strcmp(word, "counters") == 0)
 		return help_counters();
 	command = command_find(word);
+	if (!command && help_words(word))
+		return EXIT_OK;
 	return command ? command_help(command) : command_complain_unknown(word);
 }
 
@@ -84,8 +113,12 @@ const struct command help_command = {
 	.line = "says what a command does",
 	.help = "guestwire help [COMMAND]\n"
 		"guestwire help drops|counters\n"
+		"guestwire help KIND\n"
 		"\n"
 		"Lists the commands, or says what one of them does.\n"
 		"drops lists every reason for which a frame may not be delivered, and counters what the way out "
-		"counts.\n",
+		"counts.\n"
+		"KIND, of --uplink or --guest (user, none, stream, tap …), names the words that stand behind it; "
+		"guestwire(1) says\n"
+		"what they mean.\n",
 };

@@ -555,3 +555,40 @@ def test_an_idle_network_wakes_for_nothing_and_is_small(wire, closing):
     with open(f"/proc/{lab.pid}/smaps_rollup", encoding="ascii") as file:
         private = sum(int(line.split()[1]) for line in file if line.startswith(("Private_Clean", "Private_Dirty")))
     assert SANITIZED or private < 2048
+
+
+COMPLETED = [
+    (["up", "--uplink", "us"], {"user"}),
+    (["up", "-g", ""], {"stream", "dgram", "seqpacket", "tap", "vhost-user"}),
+    (["up", "--uplink", "user,re"], {"user,restrict="}),
+    (["netns", "--uplink", "user,net", "=", "10.1.0.0/24,udp"], {"10.1.0.0/24,udp-filter="}),
+    (["run", "-u", "user,ipv6-net", "=", "fd00", ":", ":", "/64,ipv6-h"], {"/64,ipv6-host="}),
+    (["backend", "--uplink", "=", "none,mt"], {"none,mtu="}),
+    (["up", "--guest", "tap,if"], {"tap,ifname="}),
+    (["up", "--guest", "stream,path", "=", "/a,conn"], {"/a,connect=", "/a,connect-tcp="}),
+    (["up", "--guest", "nothing,pa"], set()),
+    (["up", "--uplink", "user,net", "="], set()),
+    (["up", "--publish", "127.0.0.1", ":", "80", ":"], set()),
+    (["wait", "--for", "l"], {"lease"}),
+]
+
+
+@pytest.mark.parametrize("words,wanted", COMPLETED, ids=["".join(row[0]) for row in COMPLETED])
+def test_a_shell_completes_keys_from_what_the_program_says(words, wanted):
+    """As readline calls the function: words are cut at '=' and ':'."""
+    need("bash")
+    script = """source "$1"; guestwire() { "$0" "$@"; }; shift
+        COMP_WORDS=(guestwire "$@"); COMP_CWORD=$#; _guestwire; printf '%s\\n' "${COMPREPLY[@]}" """
+    completions = os.path.join(os.path.dirname(__file__), "../../completions/guestwire.bash")
+    done = subprocess.run(["bash", "-c", script, PROGRAM, completions, *words], capture_output=True, text=True, check=True, timeout=20)
+    assert done.stderr == "" and set(done.stdout.split()) == wanted, done
+
+
+def test_each_kind_says_what_it_takes(guestwire, tmp_path):
+    for kind in ("user", "none", "stream", "dgram", "seqpacket", "tap", "vhost-user"):
+        done = guestwire("help", kind)
+        assert done.returncode == 0 and done.stderr == "" and re.fullmatch(rf"{kind} takes (\S+, )*(mac|queue)\n", done.stdout), done
+        option = "--uplink" if kind in ("user", "none") else "--guest"
+        assert guestwire("up", "t", option, f"{kind},help").stderr == f"guestwire: {done.stdout}"
+    assert left_behind(tmp_path) == []
+    assert guestwire("help", "moon").returncode == 2

@@ -203,6 +203,21 @@ static void an_option_nobody_asked_for_is_named_with_those_that_would_do(void **
 	assert_int_equal(spec_finish(&spec, &error), 0);
 }
 
+static void help_is_told_what_there_is(void **state)
+{
+	struct error error = {0};
+	struct spec spec;
+
+	(void)state;
+	assert_int_equal(spec_parse(&spec, "stream,path=/a,help", NULL), 0);
+	(void)spec_string(&spec, "path");
+	(void)spec_string(&spec, "hel");
+	assert_int_equal(spec_finish(&spec, &error), -EINVAL);
+	assert_string_equal(error.text, "stream takes path, hel");
+	(void)spec_string(&spec, "help");
+	assert_int_equal(spec_finish(&spec, NULL), 0);
+}
+
 static void an_option_that_is_nearly_one_is_told_which(void **state)
 {
 	struct error error = {0};
@@ -293,6 +308,7 @@ int main(void)
 		cmocka_unit_test(numbers_keep_to_their_range),
 		cmocka_unit_test(modes_are_octal),
 		cmocka_unit_test(an_option_nobody_asked_for_is_named_with_those_that_would_do),
+		cmocka_unit_test(help_is_told_what_there_is),
 		cmocka_unit_test(an_option_that_is_nearly_one_is_told_which),
 		cmocka_unit_test(a_list_that_an_error_has_no_room_for_ends_with_a_whole_word),
 		cmocka_unit_test(a_kind_without_options_says_so),
