@@ -32,25 +32,24 @@ static void lease_file_notice(const struct lease_file *file, const char *format,
 static void lease_file_read(struct lease_file *file, FILE *from)
 {
 	uint64_t now_us = loop_now_us(file->loop), wall_s = clock_wall_s();
-	unsigned number = 0, broken = 0, first_broken = 0;
-	char line[LEASE_LINE_BYTES + 2];
-	bool continued = false;
+	unsigned broken = 0, first_broken = 0;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t count;
 
-	while (fgets(line, sizeof(line), from)) {
-		char *end = strchr(line, '\n');
-		bool was_continued = continued;
+	for (unsigned number = 1; (count = getline(&line, &room, from)) > 0; number++) {
+		bool is_whole = line[count - 1] == '\n'; /* else the last one, cut off */
 
-		continued = !end; /* longer than any line of ours, or the last one cut off */
-		number += !was_continued;
-		if (was_continued || line[0] == '#' || line[0] == '\n')
+		if (line[0] == '#' || line[0] == '\n')
 			continue;
-		if (end)
-			*end = '\0';
-		if (end && lease_restore(file->leases, line, now_us, wall_s) >= 0)
+		line[count - is_whole] = '\0';
+		if (is_whole && strlen(line) == (size_t)count - 1 &&
+		    lease_restore(file->leases, line, now_us, wall_s) >= 0)
 			continue;
 		if (broken++ == 0)
 			first_broken = number;
 	}
+	free(line);
 	if (broken > 0)
 		lease_file_notice(file,
 				  "%s: %u lines are no lease of this network, the first is line %u; they are left out",

@@ -163,6 +163,31 @@ static void broken_lines_are_left_out_with_one_notice(void **state)
 	assert_true(ip4_equal(kit_guest_lease(&fixture->guest), first));
 }
 
+static void a_line_with_bytes_that_are_no_text_takes_no_other_along(void **state)
+{
+	struct fixture *fixture = *state;
+	char line[1024];
+	struct ip4 first, second;
+	FILE *file;
+
+	start(fixture, 1);
+	first = kit_guest_lease(&fixture->guest);
+	kit_done(&fixture->kit);
+	file = fopen(fixture->path, "r+");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file)); /* a remark */
+	assert_non_null(fgets(line, sizeof(line), file));
+	rewind(file);
+	fwrite("\0\0 nothing\n", 1, 11, file);
+	fputs(line, file);
+	assert_int_equal(ftruncate(fileno(file), ftell(file)), 0);
+	fclose(file);
+	start(fixture, 2);
+	second = kit_guest_lease(&fixture->guest);
+	assert_false(ip4_equal(first, second));
+	assert_non_null(strstr(kit_event(&fixture->kit, GW_EVENT_NOTICE)->text, "1 lines"));
+}
+
 static void an_unreadable_file_is_a_notice(void **state)
 {
 	struct fixture *fixture = *state;
@@ -253,6 +278,7 @@ int main(void)
 		with_fixture(it_is_written_once_a_second_at_most),
 		with_fixture(the_end_writes_what_was_not_written_yet),
 		with_fixture(broken_lines_are_left_out_with_one_notice),
+		with_fixture(a_line_with_bytes_that_are_no_text_takes_no_other_along),
 		with_fixture(an_unreadable_file_is_a_notice),
 		with_fixture(a_directory_that_may_not_be_written_is_refused),
 		with_fixture(a_directory_that_goes_away_is_a_notice_and_guests_go_on),
