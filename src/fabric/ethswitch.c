@@ -215,13 +215,24 @@ static bool ethswitch_is_gateway(struct ethswitch *ethswitch, struct port *from)
 	return ethswitch->gateway == from;
 }
 
+/* A source that this port did not bring lately. Not inlined: every frame would pay for its room on the stack. */
+static __attribute__((noinline)) enum drop_reason ethswitch_learn(struct ethswitch *ethswitch, struct port *from,
+								  uint64_t mac, const struct frame *frame)
+{
+	struct mactable_news news = {.event = MACTABLE_NOTHING};
+	enum drop_reason reason =
+		mactable_hear(&ethswitch->addresses, from, mac, frame->layout.vlan, ethswitch->now_us, &news);
+
+	if (news.event != MACTABLE_NOTHING)
+		ethswitch_tell(ethswitch, &news, frame->head + ETHSWITCH_FROM_AT);
+	return reason;
+}
+
 /* Checks the source and learns it. */
 static enum drop_reason ethswitch_check_source(struct ethswitch *ethswitch, struct port *from,
 					       const struct frame *frame)
 {
 	uint64_t mac = ethswitch_address(frame->head + ETHSWITCH_FROM_AT);
-	struct mactable_news news;
-	enum drop_reason reason;
 
 	if ((mac & ETHSWITCH_GROUP) || mac == 0)
 		return DROP_SOURCE_MULTICAST;
@@ -229,11 +240,9 @@ static enum drop_reason ethswitch_check_source(struct ethswitch *ethswitch, stru
 		return DROP_SOURCE_GATEWAY;
 	if (from->locked && !from->uplink && mac != mactable_number(from->lock))
 		return DROP_SOURCE_SPOOFED;
-	news.event = MACTABLE_NOTHING;
-	reason = mactable_hear(&ethswitch->addresses, from, mac, frame->layout.vlan, ethswitch->now_us, &news);
-	if (news.event != MACTABLE_NOTHING)
-		ethswitch_tell(ethswitch, &news, frame->head + ETHSWITCH_FROM_AT);
-	return reason;
+	if (mactable_hears(&ethswitch->addresses, from, mac, frame->layout.vlan, ethswitch->now_us))
+		return DROP_NONE;
+	return ethswitch_learn(ethswitch, from, mac, frame);
 }
 
 enum drop_reason ethswitch_judge(struct ethswitch *ethswitch, struct port *from, const struct frame *frame)

@@ -39,11 +39,6 @@ void framequeue_done(struct framequeue *queue)
 	framequeue_init(queue, queue->blocks, queue->bound);
 }
 
-bool framequeue_empty(const struct framequeue *queue)
-{
-	return queue->frames == 0;
-}
-
 /* Blocks for `bytes` more behind `write`, all or none. */
 static bool framequeue_grow(struct framequeue *queue, size_t bytes)
 {

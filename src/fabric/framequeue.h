@@ -37,7 +37,11 @@ struct framequeue {
 void framequeue_init(struct framequeue *queue, struct pool *blocks, size_t bound);
 /* Gives everything back. */
 void framequeue_done(struct framequeue *queue);
-bool framequeue_empty(const struct framequeue *queue);
+static inline bool framequeue_empty(const struct framequeue *queue)
+{
+	return queue->frames == 0;
+}
+
 /* All or nothing: DROP_NONE, DROP_QUEUE_FULL, DROP_POOL_EMPTY. `skip` bytes of prefix-and-frame are left out: they
  * have been sent already. */
 enum drop_reason framequeue_put(struct framequeue *queue, const void *prefix, size_t prefix_bytes,

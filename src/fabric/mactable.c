@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fabric/ethswitch.h"
-
 enum {
 	MACTABLE_CHAINS = ETHSWITCH_ADDRESSES_MAX,
 	MACTABLE_LOOKS = 16,
@@ -18,14 +16,7 @@ enum {
 	MACTABLE_TOLD = 2, /* conflicts of one port: the second shows that it is not one guest's mistake */
 };
 
-#define MACTABLE_KEY_LIVE ((uint64_t)1 << 63)
-
 _Static_assert(ETHSWITCH_ADDRESSES_MAX < UINT16_MAX, "entries are told by 16 bits");
-
-static uint64_t mactable_key(uint64_t mac, uint16_t vlan)
-{
-	return MACTABLE_KEY_LIVE | (uint64_t)vlan << 48 | mac;
-}
 
 static struct mac mactable_mac(uint64_t key)
 {
@@ -39,10 +30,13 @@ int mactable_init(struct mactable *table, const struct hash_key *key, bool mac_m
 	table->entries = calloc(ETHSWITCH_ADDRESSES_MAX + 1, sizeof(table->entries[0]));
 	table->chains = calloc(MACTABLE_CHAINS, sizeof(table->chains[0]));
 	table->cache = calloc(MACTABLE_CACHE, sizeof(table->cache[0]));
-	if (table->entries && table->chains && table->cache)
-		return 0;
-	mactable_done(table);
-	return -ENOMEM;
+	if (!table->entries || !table->chains || !table->cache) {
+		mactable_done(table);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < MACTABLE_CACHE; i++)
+		table->cache[i] = &table->entries[0];
+	return 0;
 }
 
 void mactable_done(struct mactable *table)
@@ -60,20 +54,15 @@ static uint16_t *mactable_chain(const struct mactable *table, uint64_t key)
 
 static struct mactable_entry *mactable_look(const struct mactable *table, uint64_t key)
 {
-	struct mactable_entry **cached = &table->cache[(key * 0x9e3779b97f4a7c15) >> 54];
+	struct mactable_entry **cached = mactable_cached(table, key);
 
-	if (*cached && (*cached)->key == key)
+	if ((*cached)->key == key)
 		return *cached;
 	for (uint16_t i = *mactable_chain(table, key); i != 0; i = table->entries[i].next) {
 		if (table->entries[i].key == key)
 			return *cached = &table->entries[i];
 	}
 	return NULL;
-}
-
-static bool mactable_aged(const struct mactable_entry *entry, uint64_t now_us)
-{
-	return now_us - entry->heard_us >= ETHSWITCH_AGE_US;
 }
 
 static void mactable_end_claim(struct mactable *table, struct mactable_entry *entry)
@@ -257,10 +246,12 @@ static void mactable_answer(struct mactable *table, struct mactable_entry *entry
 	mactable_conflict(entry->port, claimant, mactable_mac(entry->key), now_us, news);
 }
 
-/* Whatever is not the usual: a known address on its own port. */
-static enum drop_reason mactable_hear_news(struct mactable *table, struct mactable_entry *entry, struct port *port,
-					   uint64_t key, uint64_t now_us, struct mactable_news *news)
+enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64_t mac, uint16_t vlan, uint64_t now_us,
+			       struct mactable_news *news)
 {
+	uint64_t key = mactable_key(mac, vlan);
+	struct mactable_entry *entry = mactable_look(table, key);
+
 	if (!entry) {
 		mactable_learn(table, port, key, now_us, news);
 		return DROP_NONE;
@@ -269,27 +260,15 @@ static enum drop_reason mactable_hear_news(struct mactable *table, struct mactab
 		return mactable_claim(table, entry, port, now_us, news);
 	if (entry->claimant)
 		mactable_answer(table, entry, now_us, news);
-	else
+	else if (mactable_aged(entry, now_us))
 		mactable_learned(port, mactable_mac(key), news);
 	entry->heard_us = now_us;
 	return DROP_NONE;
 }
 
-enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64_t mac, uint16_t vlan, uint64_t now_us,
-			       struct mactable_news *news)
+struct port *mactable_find_far(const struct mactable *table, uint64_t key, uint64_t now_us)
 {
-	uint64_t key = mactable_key(mac, vlan);
-	struct mactable_entry *entry = mactable_look(table, key);
-
-	if (!entry || entry->port != port || entry->claimant || mactable_aged(entry, now_us))
-		return mactable_hear_news(table, entry, port, key, now_us, news);
-	entry->heard_us = now_us;
-	return DROP_NONE;
-}
-
-struct port *mactable_find(const struct mactable *table, uint64_t mac, uint16_t vlan, uint64_t now_us)
-{
-	const struct mactable_entry *entry = mactable_look(table, mactable_key(mac, vlan));
+	const struct mactable_entry *entry = mactable_look(table, key);
 
 	return entry && !mactable_aged(entry, now_us) ? entry->port : NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "base/drop.h"
 #include "base/hash.h"
+#include "fabric/ethswitch.h"
 #include "fabric/port.h"
 #include "wire/ethernet.h"
 
@@ -24,7 +25,9 @@ static inline uint64_t mactable_number(struct mac mac)
 }
 
 enum mactable_limits {
-	MACTABLE_CACHE = 1024, /* entries found lately: a hash of its own kind costs more than the rest of a lookup */
+	MACTABLE_CACHE_BITS =
+		10, /* entries found lately: a hash of its own kind costs more than the rest of a lookup */
+	MACTABLE_CACHE = 1 << MACTABLE_CACHE_BITS,
 };
 
 struct mactable_entry {
@@ -47,7 +50,7 @@ struct mactable {
 	uint16_t free;
 	uint16_t hand;                 /* where the search for an entry to reuse goes on */
 	size_t claims;                 /* entries with a claimant */
-	struct mactable_entry **cache; /* [MACTABLE_CACHE] */
+	struct mactable_entry **cache; /* [MACTABLE_CACHE]; entries[0], which is always free, stands for none */
 };
 
 /* What a frame's source address changed. */
@@ -66,17 +69,62 @@ struct mactable_news {
 
 int mactable_init(struct mactable *table, const struct hash_key *key, bool mac_move);
 void mactable_done(struct mactable *table);
-/* A frame with this source, a mactable_number(), came from this port: DROP_NONE, DROP_SOURCE_CONFLICT or DROP_SOURCE_FLAPPING. An address for
- * which there is no room is let through and not remembered. `news` is written only when there is any. */
-enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64_t mac, uint16_t vlan, uint64_t now_us,
-			       struct mactable_news *news);
-/* The owner, or NULL: nobody, or nobody for too long. */
-struct port *mactable_find(const struct mactable *table, uint64_t mac, uint16_t vlan, uint64_t now_us);
 /* The port goes: its addresses and its claims too. */
 void mactable_forget(struct mactable *table, struct port *port);
 /* Each entry that is not too old. */
 void mactable_each(const struct mactable *table, uint64_t now_us,
 		   void (*on_address)(void *owner, struct mac mac, uint16_t vlan, struct port *port, uint64_t heard_us),
 		   void *owner);
+
+/* ---- what every frame asks: here, so that the usual answer costs no call ---- */
+
+#define MACTABLE_KEY_LIVE ((uint64_t)1 << 63)
+
+static inline uint64_t mactable_key(uint64_t mac, uint16_t vlan)
+{
+	return MACTABLE_KEY_LIVE | (uint64_t)vlan << 48 | mac;
+}
+
+static inline bool mactable_aged(const struct mactable_entry *entry, uint64_t now_us)
+{
+	return now_us - entry->heard_us >= ETHSWITCH_AGE_US;
+}
+
+static inline struct mactable_entry **mactable_cached(const struct mactable *table, uint64_t key)
+{
+	return &table->cache[(key * 0x9e3779b97f4a7c15) >> (64 - MACTABLE_CACHE_BITS)];
+}
+
+/* A frame with this source, a mactable_number(), came from this port, as others did before: true, and it is remembered as
+ * heard. False: mactable_hear() has to look closer. */
+static inline bool mactable_hears(const struct mactable *table, const struct port *port, uint64_t mac, uint16_t vlan,
+				  uint64_t now_us)
+{
+	uint64_t key = mactable_key(mac, vlan);
+	struct mactable_entry *entry = *mactable_cached(table, key);
+
+	if (entry->key != key || entry->port != port || entry->claimant || mactable_aged(entry, now_us))
+		return false;
+	entry->heard_us = now_us;
+	return true;
+}
+
+/* The same for any source: DROP_NONE, DROP_SOURCE_CONFLICT or DROP_SOURCE_FLAPPING. An address for which there is no room
+ * is let through and not remembered. `news` is written only when there is any. */
+enum drop_reason mactable_hear(struct mactable *table, struct port *port, uint64_t mac, uint16_t vlan, uint64_t now_us,
+			       struct mactable_news *news);
+/* What mactable_find() does for an address that was not looked for lately. */
+struct port *mactable_find_far(const struct mactable *table, uint64_t key, uint64_t now_us);
+
+/* The owner, or NULL: nobody, or nobody for too long. */
+static inline struct port *mactable_find(const struct mactable *table, uint64_t mac, uint16_t vlan, uint64_t now_us)
+{
+	uint64_t key = mactable_key(mac, vlan);
+	const struct mactable_entry *entry = *mactable_cached(table, key);
+
+	if (entry->key != key || mactable_aged(entry, now_us))
+		return mactable_find_far(table, key, now_us);
+	return entry->port;
+}
 
 #endif

@@ -76,15 +76,22 @@ void outlet_leave_later(struct outlet *outlet, const char *reason)
 	loop_defer(outlet->endpoint->setup->loop, &outlet->task);
 }
 
-static void outlet_count(struct outlet *outlet, uint32_t bytes)
+static void outlet_count(struct outlet *outlet, uint32_t frames, size_t bytes)
 {
-	outlet->port.counters.to_guest.frames++;
+	outlet->port.counters.to_guest.frames += frames;
 	outlet->port.counters.to_guest.bytes += bytes;
 }
 
 void outlet_sent(struct outlet *outlet, uint32_t index)
 {
-	outlet_count(outlet, outlet->gather.entry[index].bytes - outlet->gather.prefix_bytes);
+	outlet_count(outlet, 1, outlet->gather.entry[index].bytes - outlet->gather.prefix_bytes);
+}
+
+void outlet_sent_all(struct outlet *outlet)
+{
+	const struct gather *gather = &outlet->gather;
+
+	outlet_count(outlet, gather->count, gather->bytes - (size_t)gather->count * gather->prefix_bytes);
 }
 
 /* A queue may have as much of the pool as is still free: deaf guests, however many, leave as much as each of them has. */
@@ -109,7 +116,7 @@ bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *
 		port_drop(&outlet->port, verdict, frame);
 		return false;
 	}
-	outlet_count(outlet, frame->length);
+	outlet_count(outlet, 1, frame->length);
 	if (was_empty)
 		outlet->way->wait(outlet);
 	return true;
@@ -173,43 +180,44 @@ static bool outlet_gather(struct outlet *outlet, const uint8_t *prefix, const st
 	return gather_add(&outlet->gather, prefix, frame);
 }
 
-/* What stands before the frame: in memory already, or written into `own`. */
-static const uint8_t *outlet_prefix(const struct outlet *outlet, const struct frame *frame, uint8_t *own)
+/* One that finds the gather empty is taken: FRAME_PIECES_MAX. */
+static void outlet_put(struct outlet *outlet, const uint8_t *prefix, const struct frame *frame)
 {
-	if (outlet->way->keeps_framing && frame->framed && frame->framed == frame->head && frame->body_pieces == 0)
-		return frame->head - outlet->way->prefix_bytes;
+	if (!framequeue_empty(&outlet->queue)) {
+		outlet_keep(outlet, prefix, frame, 0);
+	} else if (!outlet_gather(outlet, prefix, frame)) {
+		outlet_flush(&outlet->port);
+		if (outlet->leaving)
+			port_drop(&outlet->port, DROP_PORT_CLOSED, frame);
+		else if (!framequeue_empty(&outlet->queue))
+			outlet_keep(outlet, prefix, frame, 0);
+		else
+			outlet_gather(outlet, prefix, frame);
+	} else if (outlet->way->one_by_one) {
+		outlet_flush(&outlet->port);
+	}
+}
+
+/* Not inlined: a frame that needs no prefix of its own would pay for the room on the stack. */
+static __attribute__((noinline)) void outlet_put_prefixed(struct outlet *outlet, const struct frame *frame)
+{
+	uint8_t prefix[GATHER_PREFIX_BYTES] = {0};
+
 	if (outlet->way->prefix)
-		outlet->way->prefix(frame, own);
-	return own;
+		outlet->way->prefix(frame, prefix);
+	outlet_put(outlet, prefix, frame);
 }
 
 static void outlet_queue(struct port *port, const struct frame *frame)
 {
 	struct outlet *outlet = outlet_of(port);
-	uint8_t own[GATHER_PREFIX_BYTES] = {0};
-	const uint8_t *prefix;
 
-	if (outlet->leaving || outlet->muted) {
+	if (outlet->leaving || outlet->muted)
 		port_drop(port, outlet->leaving ? DROP_PORT_CLOSED : DROP_DATAGRAM_GUEST_MUTED, frame);
-		return;
-	}
-	prefix = outlet_prefix(outlet, frame, own);
-	if (!framequeue_empty(&outlet->queue)) {
-		outlet_keep(outlet, prefix, frame, 0);
-		return;
-	}
-	if (outlet_gather(outlet, prefix, frame)) {
-		if (outlet->way->one_by_one)
-			outlet_flush(port);
-		return;
-	}
-	outlet_flush(port);
-	if (outlet->leaving)
-		port_drop(port, DROP_PORT_CLOSED, frame);
-	else if (!framequeue_empty(&outlet->queue))
-		outlet_keep(outlet, prefix, frame, 0);
+	else if (outlet->way->keeps_framing && frame->framed && frame->framed == frame->head && frame->body_pieces == 0)
+		outlet_put(outlet, frame->head - outlet->way->prefix_bytes, frame);
 	else
-		outlet_gather(outlet, prefix, frame); /* an empty one takes it: FRAME_PIECES_MAX */
+		outlet_put_prefixed(outlet, frame);
 }
 
 static void outlet_look(const struct port *port, struct port_status *ret_status)

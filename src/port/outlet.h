@@ -60,6 +60,7 @@ void outlet_leave_later(struct outlet *outlet, const char *reason);
 
 /* Counts gathered frame `index` as given to the far end. outlet_keep() counts what it queues. */
 void outlet_sent(struct outlet *outlet, uint32_t index);
+void outlet_sent_all(struct outlet *outlet);
 /* Queues one frame; `skip` bytes of prefix and frame have gone already. False when it was dropped instead. */
 bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *frame, size_t skip);
 /* The same for the gathered frames from `index` on. False when the first, sent in part, was dropped: then all are. */

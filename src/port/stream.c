@@ -136,6 +136,10 @@ static void stream_send(struct outlet *outlet)
 		return;
 	}
 	left = (size_t)sent;
+	if (left == gather->bytes) {
+		outlet_sent_all(outlet);
+		return;
+	}
 	for (index = 0; index < gather->count && left >= gather->entry[index].bytes; index++) {
 		left -= gather->entry[index].bytes;
 		outlet_sent(outlet, index);
