@@ -48,7 +48,7 @@ static void connection_on_ready(void *owner, unsigned events)
 	if (events & LOOP_WRITE) {
 		size_t before = outlet->queue.bytes;
 
-		reason = connection->connected->way->drain(connection);
+		reason = outlet_drain(outlet);
 		stuck = outlet->queue.bytes == before;
 	}
 	if (!reason && events & (LOOP_READ | LOOP_HANGUP))

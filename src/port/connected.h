@@ -34,8 +34,6 @@ struct connected_way {
 	void (*init)(struct connection *connection); /* may be NULL */
 	/* Reads a turn's worth. NULL, or why the guest leaves; `*ret_idle` when there was nothing. */
 	const char *(*read)(struct connection *connection, bool *ret_idle);
-	/* Sends what is queued. NULL, or why the guest leaves. */
-	const char *(*drain)(struct connection *connection);
 };
 
 struct connected {

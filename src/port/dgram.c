@@ -12,13 +12,12 @@
 
 static const struct connected_way dgram_pair_way = {
 	.type = SOCK_DGRAM,
-	.outlet = {.send = packet_send, .wait = connected_wait, .leave = connected_leave},
+	.outlet = {.send = packet_send, .drain = packet_drain, .wait = connected_wait, .leave = connected_leave},
 	.connection_bytes = sizeof(struct connection),
 	.turn_bytes = sizeof(struct packet_turn),
 	.packets = true,
 	.init = packet_init,
 	.read = packet_read,
-	.drain = packet_drain,
 };
 
 /* QEMU's own words, seen from here: local.path is where we listen, remote.path whom we send to. */

@@ -10,7 +10,10 @@
 
 /* The pool's last eighth finishes frames that were sent in part: a stream that cannot finish one is lost, and deaf
  * guests must not be able to do that to others. */
-enum { OUTLET_RESERVE_SHARE = 8 };
+enum outlet_limits {
+	OUTLET_RESERVE_SHARE = 8,
+	OUTLET_REFUSED_MOST = 8, /* a deaf far end is asked at every 256th flush */
+};
 
 static struct outlet *outlet_of(const struct port *port)
 {
@@ -103,7 +106,8 @@ static size_t outlet_share(const struct outlet *outlet)
 	return free_blocks > reserved ? (free_blocks - reserved) * FRAMEQUEUE_BLOCK_BYTES : 0;
 }
 
-bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *frame, size_t skip)
+/* False when the frame was dropped instead. */
+static bool outlet_keep(struct outlet *outlet, const void *prefix, const struct frame *frame, size_t skip)
 {
 	bool was_empty = framequeue_empty(&outlet->queue);
 	enum drop_reason verdict;
@@ -158,12 +162,39 @@ void outlet_drop_queued(struct outlet *outlet, enum drop_reason reason)
 	port_drop(&outlet->port, reason, NULL);
 }
 
+const char *outlet_drain(struct outlet *outlet)
+{
+	size_t before = outlet->queue.bytes;
+	const char *reason = outlet->way->drain(outlet);
+
+	outlet->passed = 0;
+	if (outlet->queue.bytes < before)
+		outlet->refused = 0;
+	else if (outlet->refused < OUTLET_REFUSED_MOST)
+		outlet->refused++;
+	return reason;
+}
+
+/* More has come while the queue holds something. */
+static void outlet_retry(struct outlet *outlet)
+{
+	const char *reason;
+
+	if (!outlet->way->drain || ++outlet->passed < 1u << outlet->refused)
+		return;
+	reason = outlet_drain(outlet);
+	if (reason)
+		outlet_leave_later(outlet, reason);
+}
+
 static void outlet_flush(struct port *port)
 {
 	struct outlet *outlet = outlet_of(port);
 
 	if (outlet->gather.count == 0)
 		return;
+	if (!outlet->leaving && !framequeue_empty(&outlet->queue))
+		outlet_retry(outlet);
 	if (outlet->leaving)
 		outlet_drop_from(outlet, 0, DROP_PORT_CLOSED);
 	else if (framequeue_empty(&outlet->queue))
@@ -180,22 +211,15 @@ static bool outlet_gather(struct outlet *outlet, const uint8_t *prefix, const st
 	return gather_add(&outlet->gather, prefix, frame);
 }
 
-/* One that finds the gather empty is taken: FRAME_PIECES_MAX. */
+/* An empty gather takes any frame: FRAME_PIECES_MAX. */
 static void outlet_put(struct outlet *outlet, const uint8_t *prefix, const struct frame *frame)
 {
-	if (!framequeue_empty(&outlet->queue)) {
-		outlet_keep(outlet, prefix, frame, 0);
-	} else if (!outlet_gather(outlet, prefix, frame)) {
+	if (!outlet_gather(outlet, prefix, frame)) {
 		outlet_flush(&outlet->port);
-		if (outlet->leaving)
-			port_drop(&outlet->port, DROP_PORT_CLOSED, frame);
-		else if (!framequeue_empty(&outlet->queue))
-			outlet_keep(outlet, prefix, frame, 0);
-		else
-			outlet_gather(outlet, prefix, frame);
-	} else if (outlet->way->one_by_one) {
-		outlet_flush(&outlet->port);
+		outlet_gather(outlet, prefix, frame);
 	}
+	if (outlet->way->one_by_one)
+		outlet_flush(&outlet->port);
 }
 
 /* Not inlined: a frame that needs no prefix of its own would pay for the room on the stack. */

@@ -193,9 +193,9 @@ const char *packet_read(struct connection *connection, bool *ret_idle)
 	return got >= 0 || got == -EAGAIN || got == -ENOMEM || got == -EINTR ? NULL : error_name(got);
 }
 
-const char *packet_drain(struct connection *connection)
+const char *packet_drain(struct outlet *outlet)
 {
-	int sent = packet_send_queued(connection->fd, &connection->outlet, NULL, 0, PORT_TURN_FRAMES);
+	int sent = packet_send_queued(connection_of(outlet)->fd, outlet, NULL, 0, PORT_TURN_FRAMES);
 
 	return sent >= 0 || sent == -EAGAIN ? NULL : error_name(sent);
 }

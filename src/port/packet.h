@@ -52,7 +52,7 @@ int packet_send_queued(int fd, struct outlet *outlet, const struct sockaddr_un *
 /* A connected_way's and its outlet_way's. */
 void packet_init(struct connection *connection);
 const char *packet_read(struct connection *connection, bool *ret_idle);
-const char *packet_drain(struct connection *connection);
+const char *packet_drain(struct outlet *outlet);
 void packet_send(struct outlet *outlet);
 
 #endif

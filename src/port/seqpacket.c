@@ -8,13 +8,12 @@
 
 static const struct connected_way seqpacket_way = {
 	.type = SOCK_SEQPACKET,
-	.outlet = {.send = packet_send, .wait = connected_wait, .leave = connected_leave},
+	.outlet = {.send = packet_send, .drain = packet_drain, .wait = connected_wait, .leave = connected_leave},
 	.connection_bytes = sizeof(struct connection),
 	.turn_bytes = sizeof(struct packet_turn),
 	.packets = true,
 	.init = packet_init,
 	.read = packet_read,
-	.drain = packet_drain,
 };
 
 static int seqpacket_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,

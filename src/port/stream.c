@@ -148,16 +148,16 @@ static void stream_send(struct outlet *outlet)
 		outlet_leave_later(outlet, "no memory to finish a frame that was sent in part");
 }
 
-static const char *stream_drain(struct connection *connection)
+static const char *stream_drain(struct outlet *outlet)
 {
-	struct framequeue *queue = &connection->outlet.queue;
+	struct framequeue *queue = &outlet->queue;
 	struct iovec pieces[STREAM_DRAIN_PIECES];
 	int count = framequeue_peek_bytes(queue, pieces, STREAM_DRAIN_PIECES);
 	ssize_t sent;
 
 	if (count == 0)
 		return NULL;
-	sent = stream_write(connection->fd, pieces, (size_t)count);
+	sent = stream_write(connection_of(outlet)->fd, pieces, (size_t)count);
 	if (sent < 0)
 		return error_name((int)sent);
 	framequeue_consume_bytes(queue, (size_t)sent);
@@ -172,6 +172,7 @@ static const struct connected_way stream_way = {
 			.prefix_bytes = FRAMING_HEADER_BYTES,
 			.keeps_framing = true,
 			.send = stream_send,
+			.drain = stream_drain,
 			.wait = connected_wait,
 			.leave = connected_leave,
 		},
@@ -179,7 +180,6 @@ static const struct connected_way stream_way = {
 	.turn_bytes = STREAM_READ_BYTES,
 	.init = stream_init,
 	.read = stream_read,
-	.drain = stream_drain,
 };
 
 /* QEMU's own words for the same: server=on,addr.type=unix,addr.path=P. */

@@ -14,11 +14,11 @@ static const char *way_read(struct connection *connection, bool *ret_idle)
 	return NULL;
 }
 
-static const char *way_drain(struct connection *connection)
+static const char *way_drain(struct outlet *outlet)
 {
 	drains++;
-	while (takes && !framequeue_empty(&connection->outlet.queue))
-		framequeue_consume_frame(&connection->outlet.queue);
+	while (takes && !framequeue_empty(&outlet->queue))
+		framequeue_consume_frame(&outlet->queue);
 	return NULL;
 }
 
@@ -29,11 +29,10 @@ static void way_send(struct outlet *outlet)
 
 static const struct connected_way way = {
 	.type = SOCK_STREAM,
-	.outlet = {.send = way_send, .wait = connected_wait, .leave = connected_leave},
+	.outlet = {.send = way_send, .drain = way_drain, .wait = connected_wait, .leave = connected_leave},
 	.connection_bytes = sizeof(struct connection),
 	.turn_bytes = 16,
 	.read = way_read,
-	.drain = way_drain,
 };
 
 static const struct endpoint_kind kind = {.name = "stream", .words = "fd=N"};
@@ -78,6 +77,51 @@ static void a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle(vo
 	assert_int_equal(drains, 3);
 	assert_int_equal(fixture_look(fixture->ports[0]).queued_bytes, 0);
 	assert_int_equal(loop_timeout_us(fixture->loop), -1);
+	fixture_free(fixture);
+	close(pair[1]);
+}
+
+static void a_far_end_that_takes_again_is_asked_with_the_next_frame(void **state)
+{
+	struct fixture *fixture;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fixture = start(pair[0]);
+	probe_send(fixture, 2, 100);
+	assert_int_equal(fixture_look(fixture->ports[0]).queued_bytes, 100);
+	assert_int_equal(drains, 0);
+	takes = true;
+	probe_send(fixture, 2, 200);
+	assert_int_equal(drains, 1);
+	assert_int_equal(fixture_look(fixture->ports[0]).queued_bytes, 200);
+	probe_send(fixture, 2, 300);
+	assert_int_equal(drains, 2);
+	assert_int_equal(fixture->ports[0]->counters.to_guest.frames, 3);
+	assert_int_equal(fixture_drops(fixture->ports[0]), 0);
+	fixture_free(fixture);
+	close(pair[1]);
+}
+
+static void a_deaf_far_end_is_asked_ever_more_rarely_until_it_takes_something(void **state)
+{
+	struct fixture *fixture;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fixture = start(pair[0]);
+	for (int sent = 0; sent < 2048; sent++)
+		probe_send(fixture, 2, 1514);
+	assert_in_range(drains, 8, 8 + 2048 / 256);
+	takes = true;
+	for (int sent = 0; sent < 256; sent++)
+		probe_send(fixture, 2, 1514);
+	takes = false;
+	drains = 0;
+	probe_send(fixture, 2, 1514);
+	assert_int_equal(drains, 1);
 	fixture_free(fixture);
 	close(pair[1]);
 }
@@ -159,6 +203,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle),
+		cmocka_unit_test(a_far_end_that_takes_again_is_asked_with_the_next_frame),
+		cmocka_unit_test(a_deaf_far_end_is_asked_ever_more_rarely_until_it_takes_something),
 		cmocka_unit_test(what_is_queued_when_a_guest_leaves_was_not_given_to_it),
 		cmocka_unit_test(deaf_guests_leave_of_the_pool_what_each_of_them_has),
 		cmocka_unit_test(one_descriptor_has_one_guest),
