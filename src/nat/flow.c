@@ -130,10 +130,12 @@ static struct flow *flow_idle_of(struct share *share)
 /* NULL: there is none for this guest. */
 static struct flow *flow_to_go(struct flow_table *table, const struct share *share, const struct flow *spared)
 {
-	struct share *heaviest = shares_heaviest(&table->shares);
+	struct share *heaviest = shares_heaviest(&table->shares, spared ? spared->share : NULL);
 	bool poor = share->holds < table->count / table->shares.count;
 	struct flow *flow;
 
+	if (!heaviest)
+		return NULL;
 	if (poor) {
 		flow = flow_spare_of(heaviest, spared);
 		return flow ? flow : flow_idle_of(heaviest);

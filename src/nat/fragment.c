@@ -289,21 +289,15 @@ static void datagram_give_up(struct fragments *fragments, struct fragment_datagr
 static struct fragment_datagram *fragments_heaviest(const struct fragments *fragments,
 						    const struct fragment_datagram *spared)
 {
-	struct fragment_datagram *heaviest = NULL;
-	size_t most = 0;
+	struct share *heaviest = shares_heaviest(&fragments->shares, spared ? spared->share : NULL);
+	struct list *first;
 
-	list_for_each (at, &fragments->shares.all) {
-		const struct share *share = container_of(at, const struct share, link);
-		struct list *first = share->kinds[0].next;
-
-		if (spared && first == &spared->shared)
-			first = first->next;
-		if (first == &share->kinds[0] || share->holds <= most)
-			continue;
-		heaviest = container_of(first, struct fragment_datagram, shared);
-		most = share->holds;
-	}
-	return heaviest;
+	if (!heaviest)
+		return NULL;
+	first = heaviest->kinds[0].next;
+	if (spared && first == &spared->shared)
+		first = first->next;
+	return container_of(first, struct fragment_datagram, shared);
 }
 
 /* From one of the pools, when it is empty after another datagram than this made room. */

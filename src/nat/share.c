@@ -80,14 +80,14 @@ void share_leave(struct shares *shares, struct share *share)
 	pool_give(&shares->pool, share);
 }
 
-struct share *shares_heaviest(const struct shares *shares)
+struct share *shares_heaviest(const struct shares *shares, const struct share *spared)
 {
 	struct share *heaviest = NULL;
 
 	list_for_each (at, &shares->all) {
 		struct share *share = container_of(at, struct share, link);
 
-		if (!heaviest || share->holds > heaviest->holds)
+		if ((share != spared || share->users > 1) && (!heaviest || share->holds > heaviest->holds))
 			heaviest = share;
 	}
 	return heaviest;

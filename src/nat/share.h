@@ -44,7 +44,8 @@ void shares_done(struct shares *shares);
 struct share *share_join(struct shares *shares, const struct port *port);
 /* One thing less; it is on no list any more, and what it held is not counted. */
 void share_leave(struct shares *shares, struct share *share);
-/* NULL: nobody holds anything. */
-struct share *shares_heaviest(const struct shares *shares);
+/* The guest that holds most, of those with more than the one thing that is to be spared; `spared`: whose that is, or NULL.
+ * NULL: there is none. */
+struct share *shares_heaviest(const struct shares *shares, const struct share *spared);
 
 #endif

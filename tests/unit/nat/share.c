@@ -37,7 +37,7 @@ static void a_guest_has_one_share_while_it_holds_something(void **state)
 	share_leave(&shares, one);
 	share_leave(&shares, other);
 	assert_int_equal(shares.count, 0);
-	assert_null(shares_heaviest(&shares));
+	assert_null(shares_heaviest(&shares, NULL));
 }
 
 static void the_heaviest_is_who_holds_most_now(void **state)
@@ -49,10 +49,15 @@ static void the_heaviest_is_who_holds_most_now(void **state)
 		all[i] = share_join(&shares, &ports[i]);
 		all[i]->holds = i == 1 ? 5 : 3;
 	}
-	assert_ptr_equal(shares_heaviest(&shares), all[1]);
+	assert_ptr_equal(shares_heaviest(&shares, NULL), all[1]);
 	all[1]->holds = 1;
 	all[2]->holds = 4;
-	assert_ptr_equal(shares_heaviest(&shares), all[2]);
+	assert_ptr_equal(shares_heaviest(&shares, NULL), all[2]);
+	/* of a guest with one thing that is to be spared there is nothing to be had */
+	assert_ptr_equal(shares_heaviest(&shares, all[2]), all[0]);
+	assert_ptr_equal(share_join(&shares, &ports[2]), all[2]);
+	assert_ptr_equal(shares_heaviest(&shares, all[2]), all[2]);
+	share_leave(&shares, all[2]);
 	for (size_t i = 0; i < 3; i++)
 		share_leave(&shares, all[i]);
 }
