@@ -19,8 +19,9 @@ json_t *describe_ports(struct gw_network *network);
 json_t *describe_drops_total(struct gw_network *network);
 json_t *describe_leases(struct gw_network *network);
 /* What the way out has done, by counter; NULL without one. */
-json_t *describe_splices(struct gw_network *network);
 json_t *describe_nat(struct gw_network *network);
+/* What was taken past the network between loopback interfaces, by counter. */
+json_t *describe_splices(struct gw_network *network);
 /* Conversations from `from` on; `ret_next` 0: that was all. */
 json_t *describe_flows(struct gw_network *network, size_t from, size_t most, size_t *ret_next);
 /* Each listening socket; `id` 0: of every rule. */
