@@ -33,6 +33,7 @@ struct dns {
 	unsigned resolvers;
 	unsigned answering; /* the resolver to begin with */
 	size_t count;
+	size_t looked;                 /* at so many, to make place */
 	uint64_t due_us;               /* never later than the earliest of all */
 	uint16_t ids[DNS_QUERIES_MAX]; /* ours; meaningless where there is no query */
 	struct dns_query *queries;
@@ -186,19 +187,55 @@ static bool dns_is_repeated(const struct dns *dns, const struct asker *asker, co
 	return false;
 }
 
-/* A free place; NULL: there is none, or this guest has its share. */
-static struct dns_query *dns_place(struct dns *dns, const struct asker *asker)
+/* Of who wrote into a stream no MAC is known. */
+static bool dns_is_of(const struct dns_query *query, const struct asker *asker)
 {
-	struct dns_query *place = NULL;
+	if (query->tcp || asker->stream)
+		return ip6_equal(query->asker.guest, asker->guest);
+	return mac_equal(query->asker.mac, asker->mac);
+}
+
+static size_t dns_share(const struct dns *dns, const struct asker *asker)
+{
 	size_t share = 0;
 
+	for (size_t i = 0; i < DNS_QUERIES_MAX; i++)
+		share += dns->queries[i].used && dns_is_of(&dns->queries[i], asker);
+	return share;
+}
+
+/* There is none left: of the next that are looked at the one whose guest has most ends, for who has fewer. */
+static struct dns_query *dns_make_place(struct dns *dns, size_t share)
+{
+	struct dns_query *spare = NULL;
+	size_t most = share + 1;
+
+	for (int i = 0; i < DNS_LOOKS; i++) {
+		struct dns_query *query = &dns->queries[dns->looked++ % DNS_QUERIES_MAX];
+		size_t held = dns_share(dns, &query->asker);
+
+		if (held > most) {
+			most = held;
+			spare = query;
+		}
+	}
+	if (spare)
+		dns_give_up(dns, spare);
+	return spare;
+}
+
+/* NULL: this guest has its share, or all have as many. */
+static struct dns_query *dns_place(struct dns *dns, const struct asker *asker)
+{
+	size_t share = dns_share(dns, asker);
+
+	if (share >= DNS_QUERIES_PER_GUEST)
+		return NULL;
 	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
 		if (!dns->queries[i].used)
-			place = &dns->queries[i];
-		else if (mac_equal(dns->queries[i].asker.mac, asker->mac))
-			share++;
+			return &dns->queries[i];
 	}
-	return share < DNS_QUERIES_PER_GUEST ? place : NULL;
+	return dns_make_place(dns, share);
 }
 
 static enum drop_reason dns_forward(struct dns *dns, const struct asker *asker, const uint8_t *bytes, size_t count,
