@@ -22,7 +22,7 @@
 enum dns_limits {
 	DNS_QUERIES_MAX = 512, /* under way at once */
 	DNS_QUERIES_PER_GUEST = 256,
-	DNS_LOOKS = 4, /* at so many, to find who makes way */
+	DNS_LOOKS = 4,          /* at so many, to find who makes way */
 	DNS_QUERY_BYTES = 1232, /* longer ones are refused */
 	DNS_RESOLVERS_MAX = 4,
 	DNS_WAIT_US = 1000 * 1000,
