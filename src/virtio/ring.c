@@ -177,6 +177,16 @@ static int room_refusal(const struct ring *ring, const struct ring_room *room, e
 	return end == ROOM_NO_CHAIN && room_slots(room) < ring->size ? -EAGAIN : -EMSGSIZE;
 }
 
+/* There is as much as there must be, and what is missing would fill less than a quarter of a chain like the last. A frame
+ * of 64 KiB with its headers is a few bytes too long for sixteen pages. */
+static bool room_is_enough(const struct ring_room *room, uint32_t least, uint32_t wanted)
+{
+	if (room->bytes >= wanted)
+		return true;
+	return room->chain_count > 0 && room->bytes >= least &&
+	       wanted - room->bytes < room->chains[room->chain_count - 1].bytes / 4;
+}
+
 int ring_reserve(struct ring *ring, uint32_t least, uint32_t wanted, struct ring_room *ret_room)
 {
 	uint32_t most = ring->mergeable ? ring->size : 1;
@@ -184,7 +194,7 @@ int ring_reserve(struct ring *ring, uint32_t least, uint32_t wanted, struct ring
 	int result;
 
 	ret_room->bytes = ret_room->piece_count = ret_room->chain_count = 0;
-	while (end == ROOM_ADDED && ret_room->bytes < wanted && ret_room->chain_count < most)
+	while (end == ROOM_ADDED && !room_is_enough(ret_room, least, wanted) && ret_room->chain_count < most)
 		end = room_add(ring, ret_room);
 	if (end == ROOM_BROKEN || ret_room->bytes < least) {
 		result = room_refusal(ring, ret_room, end);

@@ -143,8 +143,9 @@ struct ring_room {
 };
 
 /* Collects chains until there are `wanted` bytes, header included, and lends at most that many: 0 when there are at
- * least `least`. -EAGAIN: not now; arm the ring and wait. -EMSGSIZE: never as much, with the buffers that this guest
- * offers. -EPIPE: the ring is broken. At most one room of a ring is out, and nothing is taken meanwhile. */
+ * least `least`. When there are, a chain that would stay nearly empty is not taken for what is missing. -EAGAIN: not now;
+ * arm the ring and wait. -EMSGSIZE: never as much, with the buffers that this guest offers. -EPIPE: the ring is broken. At
+ * most one room of a ring is out, and nothing is taken meanwhile. */
 int ring_reserve(struct ring *ring, uint32_t least, uint32_t wanted, struct ring_room *ret_room);
 /* The first `bytes` of the room are filled, at least the 12 of the header, whose count of buffers is written here.
  * Chains that were not touched stay offered. */

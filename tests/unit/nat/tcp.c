@@ -217,14 +217,15 @@ static void data_before_a_reset_reaches_the_guest_first(void **state)
 
 static uint8_t lent[FRAME_BYTES_MAX];
 static const struct iovec lent_piece = {lent, sizeof(lent)};
+static uint32_t lent_most;
 
 static int lend(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	(void)port;
 	(void)flow;
-	(void)least;
-	*ret_room = (struct room){.pieces = &lent_piece, .piece_count = 1, .bytes = wanted};
-	return 0;
+	*ret_room = (struct room){.pieces = &lent_piece, .piece_count = 1};
+	ret_room->bytes = wanted < lent_most ? wanted : lent_most;
+	return ret_room->bytes < least ? -EAGAIN : 0;
 }
 
 static void take_back(struct port *port, struct room *room, const struct frame *frame)
@@ -243,17 +244,19 @@ static const struct port_ops lending_ops = {
 	.queue = record_queue, .flush = record_flush, .reserve = lend, .commit = take_back, .cancel = take_back_empty};
 
 /* How much is sent to a guest that acknowledges nothing, its window being 4 MiB. */
-static uint64_t sent_unacknowledged(void)
+static uint64_t sent_unacknowledged(uint16_t mss)
 {
 	struct tcp_options options = syn_options, ignored;
 	struct tcp_header header;
 	uint32_t bytes;
 
+	options.mss = mss;
 	options.window_scale = 7;
 	world->host.scripts[0].down = 4 << 20;
 	give((struct hand){.flags = TCP_SYN, .sequence = 10, .options = options});
 	assert_true(take(&header, &bytes, &ignored));
-	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = header.sequence + 1, .window = 1 << 15});
+	world->far = header.sequence;
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1, .window = 1 << 15});
 	pass(10 * 1000);
 	return world->guest.port.counters.to_guest.bytes;
 }
@@ -263,13 +266,39 @@ static void much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room(voi
 	uint64_t bytes, headers = 54 * 20;
 
 	(void)state;
-	bytes = sent_unacknowledged();
+	bytes = sent_unacknowledged(MSS);
 	assert_true(bytes > TCP_FLIGHT_MOST - MSS && bytes < TCP_FLIGHT_MOST + headers);
 	tear_down(state);
 	set_up(state);
 	world->guest.port.ops = &lending_ops;
-	bytes = sent_unacknowledged();
+	lent_most = FRAME_BYTES_MAX;
+	bytes = sent_unacknowledged(MSS);
 	assert_true(bytes > TCP_FLIGHT_LENT - MSS && bytes < TCP_FLIGHT_LENT + headers);
+}
+
+static void of_a_segment_that_is_large_what_the_lent_room_holds_is_sent(void **state)
+{
+	static const uint32_t frames[] = {16 * 4096 - 12, 60 * 1024 + 54};
+
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t bytes;
+
+		tear_down(state);
+		set_up_mtu(65520);
+		world->guest.port.ops = &lending_ops;
+		lent_most = frames[i];
+		bytes = sent_unacknowledged(65480);
+		expect(TCP_ACK, 0, frames[i] - 54);
+		expect(TCP_ACK, frames[i] - 54, frames[i] - 54);
+		assert_true(bytes > TCP_FLIGHT_LENT - 65480);
+	}
+	/* less is not worth a frame: the port will say when there is more */
+	tear_down(state);
+	set_up_mtu(65520);
+	world->guest.port.ops = &lending_ops;
+	lent_most = 60 * 1024 + 53;
+	sent_unacknowledged(65480);
+	expect_nothing();
 }
 
 static void a_hole_that_sack_tells_of_is_sent_again_alone(void **state)
@@ -520,6 +549,7 @@ int main(void)
 		TEST(the_end_stands_behind_data_that_is_not_acknowledged),
 		TEST(data_before_a_reset_reaches_the_guest_first),
 		TEST(much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room),
+		TEST(of_a_segment_that_is_large_what_the_lent_room_holds_is_sent),
 		TEST(a_hole_that_sack_tells_of_is_sent_again_alone),
 		TEST(a_shut_window_is_probed_until_it_opens),
 		TEST(an_acknowledgement_of_what_was_never_sent_is_refused),

@@ -122,9 +122,11 @@ static inline void pass(uint64_t time_us)
 	assert_null(world->host.wrong);
 }
 
-static inline int set_up(void **state)
+static inline int set_up_mtu(uint32_t mtu_bytes)
 {
-	struct ethswitch_config config = {.mtu_bytes = MTU, .gateway = {{2, 0, 0, 0, 0, 0xfe}}, .on_work = on_work};
+	struct ethswitch_config config = {.mtu_bytes = mtu_bytes,
+					  .gateway = {{2, 0, 0, 0, 0, 0xfe}},
+					  .on_work = on_work};
 	struct nat_config nat = {
 		.mac = {{2, 0, 0, 0, 0, 0xfe}},
 		.key = {{1, 2}},
@@ -136,7 +138,6 @@ static inline int set_up(void **state)
 		.sockets = &model_socket_ops,
 	};
 
-	(void)state;
 	world = calloc(1, sizeof(*world));
 	assert_non_null(world);
 	world->now_us = 1000000;
@@ -149,7 +150,7 @@ static inline int set_up(void **state)
 	world->gateway.uplink = true;
 	world->gateway.accepts = (struct port_accepts){true, true, true, true, true, FRAME_BYTES_MAX};
 	port_init(&world->guest.port, &guest_ops, "guest");
-	world->guest.port.accepts = (struct port_accepts){true, true, true, true, true, MTU + 14};
+	world->guest.port.accepts = (struct port_accepts){true, true, true, true, true, mtu_bytes + 14};
 	port_init(&world->stranger, &stranger_ops, "stranger");
 	world->stranger.accepts = world->guest.port.accepts;
 	ethswitch_attach(world->ethswitch, &world->gateway);
@@ -171,6 +172,12 @@ static inline int set_up(void **state)
 	nat.gateway = &world->gateway;
 	nat.sockets_owner = &world->host;
 	return nat_new(&nat, &world->nat);
+}
+
+static inline int set_up(void **state)
+{
+	(void)state;
+	return set_up_mtu(MTU);
 }
 
 static inline int tear_down(void **state)

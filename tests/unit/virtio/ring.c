@@ -533,6 +533,32 @@ static void many_small_buffers_fill_a_room_up_to_its_pieces(void **state)
 	guest_done(&guest);
 }
 
+static void a_chain_that_would_stay_nearly_empty_is_taken_only_when_it_must(void **state)
+{
+	static struct ring_room room;
+	static const struct guest_setup kind = {8, 64, 0, false, false, true, 17};
+	struct guest guest;
+
+	guest_init(&guest, &kind, state);
+	for (int i = 0; i < 4; i++)
+		assert_true(ring_driver_offer_room(&guest.driver, 400, 1) >= 0);
+	ring_driver_publish(&guest.driver);
+	/* 99 bytes are less than a quarter of 400, and 100 are not */
+	assert_int_equal(ring_reserve(&guest.ring, 800, 899, &room), 0);
+	assert_int_equal(room.bytes, 800);
+	assert_int_equal(room.chain_count, 2);
+	ring_commit(&guest.ring, &room, 800);
+	assert_int_equal(guest.ring.next_avail, 2);
+	assert_int_equal(ring_reserve(&guest.ring, 400, 500, &room), 0);
+	assert_int_equal(room.bytes, 500);
+	assert_int_equal(room.chain_count, 2);
+	ring_cancel(&guest.ring, &room);
+	assert_int_equal(ring_reserve(&guest.ring, 401, 410, &room), 0);
+	assert_int_equal(room.bytes, 410);
+	ring_cancel(&guest.ring, &room);
+	guest_done(&guest);
+}
+
 static bool layout_split = false, layout_packed = true;
 
 /* clang-format off */
@@ -554,6 +580,7 @@ int main(void)
 		IN_BOTH(a_room_that_was_too_small_is_armed_for_what_is_still_to_come),
 		IN_BOTH(no_telling_is_lost_between_two_threads),
 		IN_BOTH(many_small_buffers_fill_a_room_up_to_its_pieces),
+		IN_BOTH(a_chain_that_would_stay_nearly_empty_is_taken_only_when_it_must),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
