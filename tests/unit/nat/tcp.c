@@ -253,6 +253,7 @@ static uint64_t sent_unacknowledged(uint16_t mss)
 	options.mss = mss;
 	options.window_scale = 7;
 	world->host.scripts[0].down = 4 << 20;
+	world->host.scripts[0].chunk_bytes = world->host.scripts[0].buffer_bytes = 4 << 20;
 	give((struct hand){.flags = TCP_SYN, .sequence = 10, .options = options});
 	assert_true(take(&header, &bytes, &ignored));
 	world->far = header.sequence;
@@ -263,7 +264,7 @@ static uint64_t sent_unacknowledged(uint16_t mss)
 
 static void much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room(void **state)
 {
-	uint64_t bytes, headers = 54 * 20;
+	uint64_t bytes, headers = 54 * 40;
 
 	(void)state;
 	bytes = sent_unacknowledged(MSS);
