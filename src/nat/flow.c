@@ -251,8 +251,8 @@ static struct port *flow_home(const struct flow *flow)
 	return home && !home->uplink ? home : NULL;
 }
 
-/* The new one first: the old one's may be freed. */
-static void flow_move(struct flow *flow, struct port *port)
+/* The new share first: the old one's may be freed. */
+void flow_move(struct flow *flow, struct port *port)
 {
 	struct share *share = share_join(&flow->nat->flows.shares, port);
 

@@ -137,6 +137,8 @@ void flow_free(struct flow *flow);
 bool flow_is_owner(struct flow *flow, struct port *port, struct mac mac, uint16_t vlan);
 
 /* Used now: the last of its kind to be given up. */
+/* Its guest is at this port now. */
+void flow_move(struct flow *flow, struct port *port);
 void flow_set_spare(struct flow *flow, enum flow_spare spare);
 /* ops->run() in the next round, and the gateway's port is scheduled. May be called in a delivery, and twice. */
 void flow_schedule(struct flow *flow);

@@ -87,7 +87,8 @@ static struct udp_flow *udp_peer_join(struct udp_flow *peer, struct udp_flow *li
 		list_append(&listener->listener.peers, &peer->peer.link);
 		peer->peer.listener = listener;
 	}
-	peer->flow.port = base->port;
+	if (peer->flow.port != base->port)
+		flow_move(&peer->flow, base->port);
 	peer->flow.mac = base->mac;
 	peer->flow.vlan = base->vlan;
 	return peer;

@@ -125,6 +125,38 @@ static void a_listener_whose_guest_moved_ends_and_its_peers_come_along(void **st
 	listener_done(world, &listener);
 }
 
+static void a_peer_that_comes_along_counts_at_the_new_port(void **state)
+{
+	struct world *world = *state;
+	struct record_port *other = calloc(1, sizeof(*other));
+	const struct shares *shares = &world->nat->flows.shares;
+	struct listener listener;
+
+	assert_non_null(other);
+	record_port_init(other, "vm2");
+	ethswitch_attach(world->ethswitch, &other->port);
+	listen_for(world, &listener, 5000);
+	script_will_receive(world, FAR, 1234, 10, 0, 1);
+	script_ready(world, listener.forward.fd);
+	assert_int_equal(shares->count, 1);
+	listener.moved = true;
+	world_wait(world, 11 * 1000 * 1000);
+	listener.forward.port = &other->port;
+	assert_int_equal(nat_udp_forward(world->nat, &listener.forward), 0);
+	assert_int_equal(shares->count, 2);
+	script_will_receive(world, FAR, 1234, 10, 0, 1);
+	script_ready(world, listener.forward.fd);
+	assert_int_equal(listener.forward.peers, 1);
+	assert_int_equal(shares->count, 1);
+	assert_int_equal(shares_heaviest(shares, NULL)->holds, 2);
+	assert_ptr_equal(shares_heaviest(shares, NULL)->port, &other->port);
+	listener_done(world, &listener);
+	nat_port_gone(world->nat, &other->port);
+	ethswitch_detach(&other->port);
+	record_port_clear(other);
+	free(other);
+}
+
 static void a_guest_that_leaves_ends_its_listener(void **state)
 {
 	struct world *world = *state;
@@ -215,6 +247,7 @@ int main(void)
 		cmocka_unit_test(a_restricted_network_sends_only_what_a_forward_asked_for),
 		scripted(an_idle_listener_gives_its_socket_back_and_takes_it_again),
 		scripted(a_listener_whose_guest_moved_ends_and_its_peers_come_along),
+		scripted(a_peer_that_comes_along_counts_at_the_new_port),
 		scripted(a_guest_that_leaves_ends_its_listener),
 		scripted(one_client_at_two_listeners_is_two_to_the_guest),
 		scripted(another_guests_answer_is_refused),
