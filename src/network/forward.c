@@ -55,7 +55,13 @@ static void forward_on_pause_over(void *owner, uint64_t now_us)
 	struct forward_socket *socket = owner;
 
 	(void)now_us;
-	(void)loop_watch(socket->forward->network->loop, &socket->watch, LOOP_READ);
+	forward_listen(socket);
+}
+
+void forward_listen(struct forward_socket *socket)
+{
+	if (loop_watch(socket->forward->network->loop, &socket->watch, LOOP_READ) < 0)
+		forward_pause(socket);
 }
 
 void forward_pause(struct forward_socket *socket)

@@ -87,6 +87,8 @@ void forward_close(struct forward *forward);
 
 /* The guest's place: as neighbour_find() has it, and `ret_guest` its address without a port; -ENOENT: nobody has that name. */
 int forward_find(struct forward *forward, struct nat_address *ret_guest, struct neighbour_place *ret_place);
+/* The socket is looked at, or after a while if the loop has no room now. */
+void forward_listen(struct forward_socket *socket);
 /* The socket is not looked at for a while. */
 void forward_pause(struct forward_socket *socket);
 

@@ -16,11 +16,6 @@ static struct gw_network *forward_udp_network(const struct forward_socket *socke
 	return socket->forward->network;
 }
 
-static void forward_udp_watch(struct forward_socket *socket)
-{
-	(void)loop_watch(forward_udp_network(socket)->loop, &socket->watch, LOOP_READ);
-}
-
 static void forward_udp_throw_away(struct forward_socket *socket)
 {
 	struct gw_network *network = forward_udp_network(socket);
@@ -91,7 +86,7 @@ static bool forward_udp_on_check(void *owner)
 
 static void forward_udp_on_end(void *owner)
 {
-	forward_udp_watch(owner);
+	forward_listen(owner);
 }
 
 /* ---- life ---- */
