@@ -48,19 +48,27 @@ static uint32_t udp_early_bytes(const struct udp_flow *flow)
 
 /* ---- lending ---- */
 
+/* What goes beyond the room, behind `before` bytes. A port may lend less than there is to come, the last buffers of its
+ * guest; it lends one room at a time. */
+static struct iovec udp_spill(struct udp *udp, unsigned index, uint32_t before)
+{
+	if (udp->rooms[index].port)
+		return (struct iovec){.iov_base = udp->spill, .iov_len = UDP_PAYLOAD_BYTES - before};
+	return (struct iovec){.iov_base = udp->spills[index], .iov_len = UDP_SPILL_BYTES};
+}
+
 /* The pieces of a receipt: private memory, the room behind it, and some more private memory. How many. */
 static uint32_t udp_receipt_pieces(const struct udp_flow *flow, struct udp *udp, unsigned index, struct iovec *pieces)
 {
 	const struct room *room = &udp->rooms[index];
 	struct frame whole = {.body = room->pieces, .body_pieces = room->piece_count, .length = room->bytes};
-	int count =
-		frame_slice(&whole, FRAME_HEAD_BYTES, room->bytes - FRAME_HEAD_BYTES, pieces + 1, ROOM_PIECES_MAX - 2);
+	uint32_t early = udp_early_bytes(flow), behind = room->bytes - FRAME_HEAD_BYTES;
+	int count = frame_slice(&whole, FRAME_HEAD_BYTES, behind, pieces + 1, ROOM_PIECES_MAX - 2);
 	uint32_t used = count < 0 ? 1 : 1 + (uint32_t)count;
 
-	pieces[0] =
-		(struct iovec){.iov_base = udp->heads[index] + udp_head_bytes(flow), .iov_len = udp_early_bytes(flow)};
+	pieces[0] = (struct iovec){.iov_base = udp->heads[index] + udp_head_bytes(flow), .iov_len = early};
 	if (count >= 0)
-		pieces[used++] = (struct iovec){.iov_base = udp->spills[index], .iov_len = UDP_SPILL_BYTES};
+		pieces[used++] = udp_spill(udp, index, early + behind);
 	return used;
 }
 

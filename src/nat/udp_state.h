@@ -11,6 +11,7 @@
 enum {
 	/* The longest datagram behind an IPv6 header is longer than a frame may be, though never than its fragments. */
 	UDP_SPILL_BYTES = 64,
+	UDP_PAYLOAD_BYTES = FRAME_BYTES_MAX + UDP_SPILL_BYTES, /* beyond every datagram, and what came as one */
 };
 
 enum udp_role {
@@ -90,10 +91,12 @@ struct udp {
 	bool joined[DATAGRAM_RECEIPTS]; /* to the one before; its room is given back */
 	struct datagram_receipt receipts[DATAGRAM_RECEIPTS];
 	uint8_t heads[DATAGRAM_RECEIPTS][FRAME_HEAD_BYTES];
-	uint8_t spills[DATAGRAM_RECEIPTS][UDP_SPILL_BYTES];
+	uint8_t spills[DATAGRAM_RECEIPTS][UDP_SPILL_BYTES]; /* what goes beyond a frame of the pool */
+	uint8_t spill
+		[UDP_PAYLOAD_BYTES]; /* what goes beyond a room that a port lent; memory not touched while nothing does */
 	struct iovec pieces[ROOM_PIECES_MAX + 3 * DATAGRAM_RECEIPTS];
 	struct datagram_error error;
-	uint8_t payload[FRAME_BYTES_MAX + UDP_SPILL_BYTES]; /* to be cut into fragments */
+	uint8_t payload[UDP_PAYLOAD_BYTES]; /* to be cut into fragments */
 	uint8_t message[IP4_PACKET_MAX];
 };
 

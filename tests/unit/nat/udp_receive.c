@@ -169,6 +169,61 @@ static void many_datagrams_come_in_turns(void **state)
 	assert_int_equal(ethswitch_frames(world->ethswitch)->taken, 0);
 }
 
+/* A port whose guest has little room left: it lends `lent_most` bytes, and then as much as is wanted. */
+static uint8_t lent[FRAME_BYTES_MAX];
+static const struct iovec lent_piece = {lent, sizeof(lent)};
+static uint32_t lent_most, committed[4];
+static unsigned commits;
+
+static int lend(struct port *port, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
+{
+	(void)port;
+	(void)flow;
+	assert_true(least <= lent_most);
+	*ret_room = (struct room){.pieces = &lent_piece, .piece_count = 1};
+	ret_room->bytes = wanted < lent_most ? wanted : lent_most;
+	return 0;
+}
+
+static void take_back(struct port *port, struct room *room, const struct frame *frame)
+{
+	(void)room;
+	assert_in_range(commits, 0, 3);
+	committed[commits++] = frame->length;
+	port->counters.to_guest.frames++;
+}
+
+static void take_back_empty(struct port *port, struct room *room)
+{
+	(void)port;
+	(void)room;
+	lent_most = FRAME_BYTES_MAX;
+}
+
+static const struct port_ops lending_ops = {
+	.queue = record_queue, .flush = record_flush, .reserve = lend, .commit = take_back, .cancel = take_back_empty};
+
+static void what_the_lent_room_does_not_hold_is_cut_and_not_lost(void **state)
+{
+	static const uint32_t rooms[] = {FRAME_HEAD_BYTES, 3000, 4241};
+
+	for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++) {
+		struct world *world = *state;
+
+		world->guest->port.accepts = (struct port_accepts){true, true, true, true, true, 1514};
+		guest_says(world, plain, 4000, 53, 10);
+		world->guest->port.ops = &lending_ops;
+		lent_most = rooms[i];
+		commits = 0;
+		script_will_receive(world, FAR, 53, 4200, 1400, 3);
+		script_ready(world, world->script.last_fd);
+		assert_int_equal(guest_drops(world, DROP_DATAGRAM_TRUNCATED), 0);
+		assert_int_equal(commits, 3);
+		for (unsigned j = 0; j < commits; j++)
+			assert_int_equal(committed[j], 14 + 20 + UDP_HEADER_BYTES + 1400);
+	}
+}
+
 #define scripted(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void)
@@ -181,6 +236,7 @@ int main(void)
 		scripted(they_are_cut_for_a_guest_without_uso),
 		scripted(a_datagram_larger_than_the_link_is_cut_into_fragments),
 		scripted(dscp_and_ecn_come_to_the_guest),
+		scripted(what_the_lent_room_does_not_hold_is_cut_and_not_lost),
 		scripted(many_datagrams_come_in_turns),
 	};
 
