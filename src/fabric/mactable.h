@@ -25,8 +25,8 @@ static inline uint64_t mactable_number(struct mac mac)
 }
 
 enum mactable_limits {
-	MACTABLE_CACHE_BITS =
-		10, /* entries found lately: a hash of its own kind costs more than the rest of a lookup */
+	MACTABLE_CACHE_BITS = 10,
+	/* Entries found lately: a hash of its own kind costs more than the rest of a lookup. */
 	MACTABLE_CACHE = 1 << MACTABLE_CACHE_BITS,
 };
 

@@ -136,9 +136,9 @@ void flow_free(struct flow *flow);
 /* May frames from this port, MAC and VLAN speak for it? No: DROP_NAT_FLOW_OWNER. */
 bool flow_is_owner(struct flow *flow, struct port *port, struct mac mac, uint16_t vlan);
 
-/* Used now: the last of its kind to be given up. */
 /* Its guest is at this port now. */
 void flow_move(struct flow *flow, struct port *port);
+/* Used now: the last of its kind to be given up. */
 void flow_set_spare(struct flow *flow, enum flow_spare spare);
 /* ops->run() in the next round, and the gateway's port is scheduled. May be called in a delivery, and twice. */
 void flow_schedule(struct flow *flow);

@@ -92,8 +92,8 @@ struct udp {
 	struct datagram_receipt receipts[DATAGRAM_RECEIPTS];
 	uint8_t heads[DATAGRAM_RECEIPTS][FRAME_HEAD_BYTES];
 	uint8_t spills[DATAGRAM_RECEIPTS][UDP_SPILL_BYTES]; /* what goes beyond a frame of the pool */
-	uint8_t spill
-		[UDP_PAYLOAD_BYTES]; /* what goes beyond a room that a port lent; memory not touched while nothing does */
+	/* What goes beyond a room that a port lent; memory not touched while nothing does. */
+	uint8_t spill[UDP_PAYLOAD_BYTES];
 	struct iovec pieces[ROOM_PIECES_MAX + 3 * DATAGRAM_RECEIPTS];
 	struct datagram_error error;
 	uint8_t payload[UDP_PAYLOAD_BYTES]; /* to be cut into fragments */

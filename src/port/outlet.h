@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The way to one guest, the same for every kind of endpoint: its port, the frames gathered during a delivery, and the
  * bounded queue of those that the far end did not take. Order is kept: while the queue is not empty every frame goes
- * behind it. A far end says late that it takes more (AF_UNIX: when three quarters of its buffer are free), so with what comes
- * next it is asked again for what is queued: each time as long as it takes something, and ever more rarely
- * when it does not, so that a deaf guest costs next to nothing. What differs (the bytes before a frame, the system call, how one learns that there is room again) is the
- * kind's outlet_way.
+ * behind it. A far end says late that it takes more (AF_UNIX: when three quarters of its buffer are free), so it is asked
+ * again with what comes next: each time as long as it takes something, and ever more rarely when it does not, so that a
+ * deaf guest costs next to nothing. What differs (the bytes before a frame, the system call, how one learns that there is
+ * room again) is the kind's outlet_way.
  *
  * A guest that turns out to be gone during a delivery is not taken apart there: outlet_leave_later() refuses what still
  * comes (PORT_CLOSED) and does the rest at the end of the loop's turn. */
