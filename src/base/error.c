@@ -29,3 +29,8 @@ bool error_is_usage(int code)
 {
 	return code == -EINVAL || code == -ENAMETOOLONG;
 }
+
+bool error_is_out_of_files(int code)
+{
+	return code == -EMFILE || code == -ENFILE;
+}

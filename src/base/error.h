@@ -16,6 +16,8 @@ int error_set(struct error *ret_error, int code, const char *format, ...) __attr
 /* Words that a person typed wrongly (exit code 2), and not a world that is not as it should be: -EINVAL, and
  * -ENAMETOOLONG for what is too long. */
 bool error_is_usage(int code);
+/* No descriptor is left, of this process's or of the machine's: with one that ends it may go on. */
+bool error_is_out_of_files(int code);
 /* The system's name for a negative errno, in a buffer of the caller's or a constant of libc's. */
 const char *error_name(int code);
 

@@ -167,7 +167,7 @@ static int server_take(struct server *server)
 {
 	int fd = accept(server->fd, NULL, NULL);
 
-	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || server->spare < 0)
+	if (fd >= 0 || !error_is_out_of_files(-errno) || server->spare < 0)
 		return fd;
 	close(server->spare);
 	server->spare = -1;
@@ -183,7 +183,7 @@ static bool server_accept(struct server *server)
 	fd = server_take(server);
 	if (fd < 0) {
 		/* Readiness stays, and the loop would spin on what cannot be had. */
-		server->deaf = (errno == EMFILE || errno == ENFILE) && gw_watch_change(server->watch, 0) == 0;
+		server->deaf = error_is_out_of_files(-errno) && gw_watch_change(server->watch, 0) == 0;
 		return false;
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/reader.h"
 #include "nat/datagram_error.h"
 #include "nat/fragment.h"
@@ -114,11 +115,6 @@ static void icmp_notice(struct icmp *icmp, int error)
 				  "guests cannot ping beyond the network: the host gives no ping socket");
 }
 
-static bool icmp_is_want(int error)
-{
-	return error == -EMFILE || error == -ENFILE;
-}
-
 static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *packet, const struct flow_key *key,
 				  struct icmp_flow **ret_flow)
 {
@@ -127,7 +123,7 @@ static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *pa
 	struct icmp_flow *flow;
 	struct flow *base;
 
-	if (fd < 0 && !icmp_is_want(fd)) {
+	if (fd < 0 && !error_is_out_of_files(fd)) {
 		icmp_notice(icmp, fd);
 		return fd == -EACCES || fd == -EPERM ? DROP_ICMP_FORBIDDEN : DROP_NAT_SOCKETS_FULL;
 	}
@@ -139,7 +135,7 @@ static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *pa
 	}
 	flow = container_of(base, struct icmp_flow, flow);
 	flow->icmp = icmp;
-	while (icmp_is_want(fd) && flow_give_one_up(base))
+	while (error_is_out_of_files(fd) && flow_give_one_up(base))
 		fd = icmp->ops->open(icmp->ops_owner, DATAGRAM_ECHO, packet->is6);
 	if (fd < 0) {
 		icmp_notice(icmp, fd);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/reader.h"
 #include "nat/udp_state.h"
 #include "wire/udp.h"
@@ -121,7 +122,7 @@ static void udp_notice(struct udp *udp, int error)
 {
 	const struct nat_config *config = &udp->nat->config;
 
-	if (udp->noticed || !config->on_notice || (error != -EMFILE && error != -ENFILE))
+	if (udp->noticed || !config->on_notice || !error_is_out_of_files(error))
 		return;
 	udp->noticed = true;
 	config->on_notice(config->owner, "no descriptor is left for another UDP socket; raise the limit of open files "
@@ -138,7 +139,7 @@ static enum drop_reason udp_make(struct udp *udp, const struct nat_packet *packe
 		return DROP_NAT_FLOWS_FULL;
 	do
 		fd = udp->ops->open(udp->ops_owner, DATAGRAM_UDP, packet->is6);
-	while ((fd == -EMFILE || fd == -ENFILE) && flow_give_one_up(&flow->flow));
+	while (error_is_out_of_files(fd) && flow_give_one_up(&flow->flow));
 	if (fd < 0) {
 		udp_notice(udp, fd);
 		udp_end(&flow->flow);

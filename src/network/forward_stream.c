@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "network/dialler.h"
 #include "network/event.h"
 #include "network/forward.h"
@@ -87,7 +88,7 @@ static void forward_on_accept_failed(struct forward_socket *socket, int error)
 	struct forward_table *table = &socket->forward->network->forwards;
 
 	forward_pause(socket);
-	if (table->noticed || (error != -EMFILE && error != -ENFILE))
+	if (table->noticed || !error_is_out_of_files(error))
 		return;
 	table->noticed = true;
 	event_send(

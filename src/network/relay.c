@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/list.h"
 #include "os/mmsg.h"
 
@@ -169,7 +170,7 @@ static int relay_open(struct relay *relay)
 	int fd = relay->dialler->open(relay->dialler->owner, to->sa_family, SOCK_DGRAM);
 	int error;
 
-	if (fd == -EMFILE || fd == -ENFILE)
+	if (error_is_out_of_files(fd))
 		relay_table_notice(relay->table);
 	if (fd < 0 || connect(fd, to, relay->to_bytes) == 0)
 		return fd;

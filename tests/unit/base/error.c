@@ -54,6 +54,15 @@ static void what_was_typed_wrongly_is_told_from_a_world_that_is_not_as_it_should
 	assert_false(error_is_usage(0));
 }
 
+static void a_want_of_descriptors_is_told_from_other_wants(void **state)
+{
+	(void)state;
+	assert_true(error_is_out_of_files(-EMFILE));
+	assert_true(error_is_out_of_files(-ENFILE));
+	assert_false(error_is_out_of_files(-ENOMEM));
+	assert_false(error_is_out_of_files(3)); /* a descriptor */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -61,6 +70,7 @@ int main(void)
 		cmocka_unit_test(nobody_need_listen),
 		cmocka_unit_test(a_long_text_is_cut),
 		cmocka_unit_test(a_code_has_the_name_that_the_system_gives_it),
+		cmocka_unit_test(a_want_of_descriptors_is_told_from_other_wants),
 		cmocka_unit_test(what_was_typed_wrongly_is_told_from_a_world_that_is_not_as_it_should_be),
 	};
 
