@@ -145,6 +145,13 @@ json_t *describe_ports(struct gw_network *network)
 	return list;
 }
 
+/* A list of the library's counters; `object` may be NULL. */
+static void describe_counters(json_t *object, unsigned count, const char *(*name)(unsigned), const uint64_t *values)
+{
+	for (unsigned i = 0; object && i < count; i++)
+		json_object_set_new(object, name(i), describe_count(values[i]));
+}
+
 static void describe_on_nat(void *owner, const struct gw_network_info *info)
 {
 	json_t **ret_object = owner;
@@ -153,8 +160,7 @@ static void describe_on_nat(void *owner, const struct gw_network_info *info)
 		return;
 	*ret_object = json_pack("{s:o, s:o}", "flows", describe_count(info->flows), "flows_max",
 				describe_count(info->flows_max));
-	for (unsigned i = 0; *ret_object && i < gw_nat_counters(); i++)
-		json_object_set_new(*ret_object, gw_nat_counter_name(i), describe_count(info->nat[i]));
+	describe_counters(*ret_object, gw_nat_counters(), gw_nat_counter_name, info->nat);
 }
 
 json_t *describe_nat(struct gw_network *network)
@@ -170,8 +176,7 @@ static void describe_on_splices(void *owner, const struct gw_network_info *info)
 	json_t **ret_object = owner;
 
 	*ret_object = json_pack("{s:o}", "open", describe_count(info->splices));
-	for (unsigned i = 0; *ret_object && i < gw_splice_counters(); i++)
-		json_object_set_new(*ret_object, gw_splice_counter_name(i), describe_count(info->spliced[i]));
+	describe_counters(*ret_object, gw_splice_counters(), gw_splice_counter_name, info->spliced);
 }
 
 json_t *describe_splices(struct gw_network *network)

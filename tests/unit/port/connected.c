@@ -48,14 +48,22 @@ static struct endpoint *open_fd(struct fixture *fixture, int fd)
 	return endpoint;
 }
 
-static struct fixture *start(int fd)
+/* A guest at the other end of a pair of sockets, pair[1]. */
+static struct fixture *start(int pair[2])
 {
 	struct fixture *fixture = fixture_new();
 
 	drains = 0;
 	takes = false;
-	fixture->endpoint = open_fd(fixture, fd);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fixture->endpoint = open_fd(fixture, pair[0]);
 	return fixture;
+}
+
+static void end(struct fixture *fixture, const int pair[2])
+{
+	fixture_free(fixture);
+	close(pair[1]);
 }
 
 static void a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle(void **state)
@@ -64,8 +72,7 @@ static void a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle(vo
 	int pair[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	fixture = start(pair[0]);
+	fixture = start(pair);
 	probe_send(fixture, 2, 100);
 	for (int i = 0; i < 100; i++)
 		fixture_turn(fixture);
@@ -77,8 +84,7 @@ static void a_socket_that_is_ready_and_takes_nothing_is_not_asked_in_a_circle(vo
 	assert_int_equal(drains, 3);
 	assert_int_equal(fixture_look(fixture->ports[0]).queued_bytes, 0);
 	assert_int_equal(loop_timeout_us(fixture->loop), -1);
-	fixture_free(fixture);
-	close(pair[1]);
+	end(fixture, pair);
 }
 
 static void a_far_end_that_takes_again_is_asked_with_the_next_frame(void **state)
@@ -87,8 +93,7 @@ static void a_far_end_that_takes_again_is_asked_with_the_next_frame(void **state
 	int pair[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	fixture = start(pair[0]);
+	fixture = start(pair);
 	probe_send(fixture, 2, 100);
 	assert_int_equal(fixture_look(fixture->ports[0]).queued_bytes, 100);
 	assert_int_equal(drains, 0);
@@ -100,8 +105,7 @@ static void a_far_end_that_takes_again_is_asked_with_the_next_frame(void **state
 	assert_int_equal(drains, 2);
 	assert_int_equal(fixture->ports[0]->counters.to_guest.frames, 3);
 	assert_int_equal(fixture_drops(fixture->ports[0]), 0);
-	fixture_free(fixture);
-	close(pair[1]);
+	end(fixture, pair);
 }
 
 static void a_deaf_far_end_is_asked_ever_more_rarely_until_it_takes_something(void **state)
@@ -110,8 +114,7 @@ static void a_deaf_far_end_is_asked_ever_more_rarely_until_it_takes_something(vo
 	int pair[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	fixture = start(pair[0]);
+	fixture = start(pair);
 	for (int sent = 0; sent < 2048; sent++)
 		probe_send(fixture, 2, 1514);
 	assert_in_range(drains, 8, 8 + 2048 / 256);
@@ -122,8 +125,7 @@ static void a_deaf_far_end_is_asked_ever_more_rarely_until_it_takes_something(vo
 	drains = 0;
 	probe_send(fixture, 2, 1514);
 	assert_int_equal(drains, 1);
-	fixture_free(fixture);
-	close(pair[1]);
+	end(fixture, pair);
 }
 
 static void what_is_queued_when_a_guest_leaves_was_not_given_to_it(void **state)
@@ -133,8 +135,7 @@ static void what_is_queued_when_a_guest_leaves_was_not_given_to_it(void **state)
 	int pair[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	fixture = start(pair[0]);
+	fixture = start(pair);
 	port = fixture->ports[0];
 	for (int i = 0; i < 5; i++)
 		probe_send(fixture, 2, 100);
@@ -148,8 +149,7 @@ static void what_is_queued_when_a_guest_leaves_was_not_given_to_it(void **state)
 	assert_int_equal(fixture->gone.count[DROP_PORT_CLOSED], 4);
 	assert_int_equal(fixture->gone_to_guest.frames, 0);
 	assert_int_equal(fixture->gone_to_guest.bytes, 0);
-	fixture_free(fixture);
-	close(pair[1]);
+	end(fixture, pair);
 }
 
 static void deaf_guests_leave_of_the_pool_what_each_of_them_has(void **state)
@@ -187,16 +187,14 @@ static void one_descriptor_has_one_guest(void **state)
 	int pair[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	fixture = start(pair[0]);
+	fixture = start(pair);
 	words = (struct doorway_words){.fd = pair[0]};
 	assert_int_equal(spec_parse(&spec, "stream", &fixture->error), 0);
 	assert_int_equal(connected_open(&kind, &way, &words, &spec, &fixture->setup, &second, &fixture->error),
 			 -EEXIST);
 	assert_non_null(strstr(fixture->error.text, "has another guest already"));
 	assert_int_equal(fixture->joined, 1);
-	fixture_free(fixture);
-	close(pair[1]);
+	end(fixture, pair);
 }
 
 int main(void)
