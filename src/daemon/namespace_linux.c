@@ -210,11 +210,13 @@ static int namespace_attach(const char *attach, bool *ret_user, struct error *re
 
 /* ---- inside: the tap ---- */
 
-/* Configured from outside, so that it neither asks whether another has its address nor makes up more of them. Where
- * /proc/sys cannot be written it does, and works no less. */
+/* Configured from outside, so that it neither asks whether another has its address nor makes up more of them: even
+ * without asking, one that the kernel makes can be used a moment later only. Where /proc/sys cannot be written it does
+ * both, and works no less. */
 static void namespace_quieten(const char *ifname)
 {
-	static const char *const settings[][2] = {{"disable_ipv6", "0"}, {"accept_dad", "0"}, {"accept_ra", "0"}};
+	static const char *const settings[][2] = {
+		{"disable_ipv6", "0"}, {"accept_dad", "0"}, {"accept_ra", "0"}, {"addr_gen_mode", "1"}};
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
@@ -290,6 +292,13 @@ static int namespace_add_address(const struct namespace_setting *setting, const 
 			: 0;
 }
 
+static int namespace_add_link_local(const struct namespace_setting *setting)
+{
+	int code = rtnetlink_add_link_local(setting->netlink, setting->ifname);
+
+	return namespace_set(setting, "address", "fe80::/64", code == -EEXIST ? 0 : code);
+}
+
 static int namespace_add_router(const struct namespace_setting *setting, const char *router)
 {
 	return *router ? namespace_set(setting, "default route by", router,
@@ -323,6 +332,7 @@ static void namespace_settle(struct namespace_addresses *addresses, const char *
 	}
 	if (namespace_set(&setting, "setting", "lo up", rtnetlink_set_up(setting.netlink, "lo")) == 0 &&
 	    namespace_set(&setting, "setting", "it up", rtnetlink_set_up(setting.netlink, ifname)) == 0 &&
+	    namespace_add_link_local(&setting) == 0 &&
 	    namespace_add_address(&setting, addresses->address4) == 0 &&
 	    namespace_add_address(&setting, addresses->address6) == 0 &&
 	    namespace_add_routes(&setting, addresses->routes4) == 0 &&

@@ -7,7 +7,9 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -107,24 +109,42 @@ int rtnetlink_set_up(int fd, const char *ifname)
 	return link->ifi_index ? rtnetlink_ask(fd, &message) : -ENODEV;
 }
 
-int rtnetlink_add_address(int fd, const char *ifname, const char *address)
+static int rtnetlink_add_place(int fd, const char *ifname, const struct rtnetlink_place *place)
 {
 	struct rtnetlink_message message;
 	struct ifaddrmsg *fixed = rtnetlink_begin(&message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof(*fixed));
-	struct rtnetlink_place place;
-	int error = rtnetlink_parse(address, &place);
 
-	if (error < 0)
-		return error;
-	fixed->ifa_family = place.family;
-	fixed->ifa_prefixlen = place.prefix;
-	fixed->ifa_flags = place.family == AF_INET6 ? IFA_F_NODAD : 0;
+	fixed->ifa_family = place->family;
+	fixed->ifa_prefixlen = place->prefix;
+	fixed->ifa_flags = place->family == AF_INET6 ? IFA_F_NODAD : 0;
 	fixed->ifa_index = if_nametoindex(ifname);
 	if (fixed->ifa_index == 0)
 		return -ENODEV;
-	rtnetlink_add(&message, IFA_LOCAL, &place.ip6, place.bytes);
-	rtnetlink_add(&message, IFA_ADDRESS, &place.ip6, place.bytes);
+	rtnetlink_add(&message, IFA_LOCAL, &place->ip6, place->bytes);
+	rtnetlink_add(&message, IFA_ADDRESS, &place->ip6, place->bytes);
 	return rtnetlink_ask(fd, &message);
+}
+
+int rtnetlink_add_address(int fd, const char *ifname, const char *address)
+{
+	struct rtnetlink_place place;
+	int error = rtnetlink_parse(address, &place);
+
+	return error < 0 ? error : rtnetlink_add_place(fd, ifname, &place);
+}
+
+int rtnetlink_add_link_local(int fd, const char *ifname)
+{
+	struct rtnetlink_place place = {.family = AF_INET6, .prefix = 64, .bytes = sizeof(place.ip6)};
+	struct ifreq link = {0};
+	struct mac mac;
+
+	snprintf(link.ifr_name, sizeof(link.ifr_name), "%s", ifname);
+	if (ioctl(fd, SIOCGIFHWADDR, &link) < 0)
+		return -errno;
+	memcpy(mac.byte, link.ifr_hwaddr.sa_data, sizeof(mac.byte));
+	place.ip6 = ip6_link_local(mac);
+	return rtnetlink_add_place(fd, ifname, &place);
 }
 
 int rtnetlink_add_route(int fd, const char *ifname, const char *net, const char *via)

@@ -6,6 +6,7 @@
                                                                                 2001:db8::1 2001:db8::2
 """
 import hashlib
+import ipaddress
 import json
 import os
 import pty
@@ -93,6 +94,12 @@ def fetch(url):
 
 # ---- what the command finds ----
 
+def link_local(mac):
+    byte = bytes.fromhex(mac.replace(":", ""))
+    address = b"\xfe\x80" + bytes(6) + bytes([byte[0] ^ 2]) + byte[1:3] + b"\xff\xfe" + byte[3:]
+    return f"{ipaddress.IPv6Address(address)}/64"
+
+
 LOOK = """
 ip -j address; ip -j route; ip -j -6 route; cat /etc/resolv.conf
 """
@@ -106,6 +113,7 @@ def test_the_command_has_an_interface_with_addresses_routes_and_a_resolver(anyon
     assert links["eth0"]["mtu"] == 65520
     found = {f"{one['local']}/{one['prefixlen']}": one for one in links["eth0"]["addr_info"]}
     assert "10.0.2.15/24" in found and "fd00::1000/64" in found
+    assert [one for one in found if one.startswith("fe80:")] == [link_local(links["eth0"]["address"])]
     assert not any(one.get("tentative") for one in found.values())
     assert [one["gateway"] for one in json.loads(route) if one["dst"] == "default"] == ["10.0.2.2"]
     assert [one["gateway"] for one in json.loads(route6) if one["dst"] == "default"] == ["fd00::2"]

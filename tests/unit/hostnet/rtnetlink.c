@@ -124,12 +124,28 @@ static void an_ipv6_address_can_be_used_at_once(void **state)
 	close(one);
 }
 
+static void a_link_local_address_is_made_of_the_mac_address(void **state)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = if_nametoindex("lo")};
+	int fd = inside(state), one = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	if (one < 0)
+		skip();
+	assert_int_equal(rtnetlink_add_link_local(fd, "nowhere0"), -ENODEV);
+	assert_int_equal(rtnetlink_add_link_local(fd, "lo"), 0);
+	assert_int_equal(rtnetlink_add_link_local(fd, "lo"), -EEXIST);
+	assert_int_equal(inet_pton(AF_INET6, "fe80::200:ff:fe00:0", &in6.sin6_addr), 1);
+	assert_int_equal(bind(one, (struct sockaddr *)&in6, sizeof(in6)), 0);
+	close(one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_link_an_address_and_routes_are_set),
 		cmocka_unit_test(what_cannot_be_is_refused_by_its_reason),
 		cmocka_unit_test(an_ipv6_address_can_be_used_at_once),
+		cmocka_unit_test(a_link_local_address_is_made_of_the_mac_address),
 	};
 
 	return cmocka_run_group_tests(tests, open_inside, close_inside);
