@@ -114,15 +114,21 @@ void gw_network_wake(struct gw_network *network)
 	loop_wake(network->loop);
 }
 
-int gw_network_fault(struct gw_network *network, const void *address)
+static bool network_fault_among(const struct list *guests, const void *address)
 {
-	list_for_each (at, &network->guests) {
+	list_for_each (at, guests) {
 		struct endpoint *endpoint = container_of(at, struct gw_guest, link)->endpoint;
 
 		if (endpoint && endpoint->fault && endpoint->fault(endpoint, address))
-			return 1;
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+/* Guests that were removed within a callback are served until the turn is over. */
+int gw_network_fault(struct gw_network *network, const void *address)
+{
+	return network_fault_among(&network->guests, address) || network_fault_among(&network->guests_gone, address);
 }
 
 /* ---- names ---- */

@@ -91,8 +91,9 @@ static void vhost_guest_leave(struct vhost_guest *guest, const char *reason)
 
 	user->endpoint.guests--;
 	loop_unwatch(setup->loop, &guest->watch);
-	loop_cancel(setup->loop, &guest->task);
 	vhost_device_done(&guest->device);
+	/* behind the last access to the guest's memory, whose fault would put it off again */
+	loop_cancel(setup->loop, &guest->task);
 	virtnet_done(&guest->device.virtnet);
 	if (setup->on_left)
 		setup->on_left(setup->owner, &user->endpoint, &guest->device.virtnet.port, reason);

@@ -9,11 +9,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kit/vhost_front.h"
 #include "unit/network/kit.h"
 
 struct fixture {
@@ -267,6 +269,47 @@ static void a_guests_own_word_beats_the_networks_isolation(void **state)
 	assert_false(kit_port(&fixture->kit, "stream0.1").info.isolated);
 }
 
+static struct gw_network *faulty;
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (!gw_network_fault(faulty, info->si_addr))
+		signal(number, SIG_DFL);
+}
+
+static void settle(void *owner)
+{
+	kit_settle(owner);
+}
+
+/* Where a packed ring stands is written into it when the guest is removed: not even then is it trusted to be there. */
+static void a_guest_whose_memory_is_gone_can_be_removed(void **state)
+{
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, before;
+	struct fixture *fixture = *state;
+	struct gw_guest *guest;
+	struct vhost_front front;
+
+	snprintf(fixture->spec, sizeof(fixture->spec), "vhost-user,path=%s", fixture->path);
+	guest = add(fixture, fixture->spec);
+	dial(fixture);
+	vhost_front_init(&front, fixture->fd, settle, &fixture->kit);
+	fixture->fd = -1;
+	vhost_front_unseal(&front);
+	vhost_front_start(&front, VIRTNET_FEATURE(VERSION_1) | VIRTNET_FEATURE(MRG_RXBUF) |
+					  VIRTNET_FEATURE(RING_PACKED));
+	faulty = fixture->kit.network;
+	assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
+	assert_int_equal(ftruncate(front.memory_fd, 0), 0);
+	gw_guest_remove(guest);
+	kit_settle(&fixture->kit);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_GUEST_LEFT), 1);
+	assert_int_equal(ftruncate(front.memory_fd, (off_t)(VHOST_FRONT_RINGS * front.ring_bytes)), 0);
+	vhost_front_done(&front);
+	sigaction(SIGBUS, &before, NULL);
+}
+
 #define with_fixture(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -279,6 +322,7 @@ int main(void)
 		with_fixture(what_to_give_the_far_end_is_told),
 		with_fixture(a_callback_may_remove_the_guest_that_the_frame_came_from),
 		with_fixture(a_guests_own_word_beats_the_networks_isolation),
+		with_fixture(a_guest_whose_memory_is_gone_can_be_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -480,6 +480,29 @@ static void a_guest_that_takes_its_memory_away_is_dropped_and_another_goes_on(vo
 	sigaction(SIGBUS, &before, NULL);
 }
 
+/* Where a packed ring stands is written into it when the guest leaves: the fault comes with the guest's own end. */
+static void a_guest_that_takes_its_memory_away_as_it_goes_leaves_once(void **state)
+{
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, before;
+	struct bed bed;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
+	bed_init(&bed);
+	vhost_front_unseal(&bed.front);
+	faulty = bed.fixture->endpoint;
+	vhost_front_start(&bed.front, plain | FEATURES(RING_PACKED));
+	assert_int_equal(ftruncate(bed.front.memory_fd, 0), 0);
+	assert_int_equal(shutdown(bed.front.fd, SHUT_RDWR), 0);
+	pump(bed.fixture);
+	assert_int_equal(bed.fixture->port_count, 0);
+	assert_int_equal(bed.fixture->endpoint->guests, 0);
+	check_rest(&bed);
+	assert_int_equal(ftruncate(bed.front.memory_fd, (off_t)(VHOST_FRONT_RINGS * bed.front.ring_bytes)), 0);
+	bed_done(&bed);
+	sigaction(SIGBUS, &before, NULL);
+}
+
 static void words_that_do_not_go_together_are_refused(void **state)
 {
 	static const char *const words[] = {"vhost-user",
@@ -520,6 +543,7 @@ int main(void)
 		cmocka_unit_test(a_packed_ring_of_which_less_is_said_is_at_its_beginning),
 		cmocka_unit_test(a_guest_of_one_queue_is_not_offered_more),
 		cmocka_unit_test(a_guest_that_takes_its_memory_away_is_dropped_and_another_goes_on),
+		cmocka_unit_test(a_guest_that_takes_its_memory_away_as_it_goes_leaves_once),
 		cmocka_unit_test(words_that_do_not_go_together_are_refused),
 	};
 
