@@ -126,7 +126,8 @@ GW_API int gw_network_run(struct gw_network *network, int64_t timeout_us);
 GW_API void gw_network_wake(struct gw_network *network);
 /* For a handler of SIGBUS that the host program installs, on the network's own thread: 1 when the address (si_addr) was
  * memory that a vhost-user guest shared and took away. There is empty memory now, so the handler returns; the guest is
- * dropped at the next turn. 0: it was not the network's. */
+ * dropped at the next turn. 0: it was not the network's. Such an address may come of gw_guest_remove() and
+ * gw_network_free() too. */
 GW_API int gw_network_fault(struct gw_network *network, const void *address);
 
 /* A program without a loop of its own may have its descriptors served by the network's. events: 1 read, 2 write; the

@@ -50,7 +50,6 @@ static void daemon_prepare(struct running *running)
 	/* Who started us with nohup wants it ignored. */
 	signals_catch(SIGHUP, true);
 	signals_catch(SIGCHLD, false);
-	signals_catch_faults();
 	signal(SIGPIPE, SIG_IGN);
 	/* Sockets are private from the moment they exist; mode= opens them afterwards. */
 	umask(077);
@@ -122,6 +121,7 @@ static int daemon_start_network(struct running *running, struct error *ret_error
 	if (result < 0)
 		return daemon_refuse(ret_error, &error, daemon_origin(config, error.text));
 	signals_wake(running->network);
+	signals_catch_faults(running->network);
 	return 0;
 }
 
@@ -318,6 +318,7 @@ static void daemon_stop(struct running *running)
 	if (running->network && running->daemon->on_down)
 		running->daemon->on_down(running->daemon->owner);
 	gw_network_free(running->network);
+	signals_catch_faults(NULL);
 	runtime_release(&running->runtime);
 	log_close(&running->log);
 }

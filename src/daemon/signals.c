@@ -14,7 +14,8 @@ enum signals_limits {
 
 static volatile sig_atomic_t signals_any;
 static volatile sig_atomic_t signals_came[SIGNALS_NUMBERS];
-static struct gw_network *volatile signals_network;
+static struct gw_network *volatile signals_network;  /* that is woken */
+static struct gw_network *volatile signals_faulting; /* whose guests' memory may be gone */
 
 static void signals_on_signal(int number, siginfo_t *info, void *context)
 {
@@ -35,15 +36,16 @@ static void signals_on_fault(int number, siginfo_t *info, void *context)
 	int kept = errno;
 
 	(void)context;
-	if (!signals_network || !gw_network_fault(signals_network, info->si_addr))
+	if (!signals_faulting || !gw_network_fault(signals_faulting, info->si_addr))
 		signal(number, SIG_DFL);
 	errno = kept;
 }
 
-void signals_catch_faults(void)
+void signals_catch_faults(struct gw_network *network)
 {
 	struct sigaction action = {.sa_sigaction = signals_on_fault, .sa_flags = SA_SIGINFO};
 
+	signals_faulting = network;
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGBUS, &action, NULL);
 }

@@ -19,8 +19,9 @@ enum signals_sender {
 void signals_clear(void);
 /* From now on remembered; one that whoever started us wants ignored stays ignored when `unless_ignored`. */
 void signals_catch(int number, bool unless_ignored);
-/* A guest that takes its memory away is dropped instead of ending the process; of the network that is woken. */
-void signals_catch_faults(void);
+/* A guest of this network that takes its memory away is dropped instead of ending the process; NULL: nobody's. To be told
+ * when the network is gone, not before: its end looks at its guests' memory once more. */
+void signals_catch_faults(struct gw_network *network);
 /* Its gw_network_run() returns when one comes; NULL: nobody's. */
 void signals_wake(struct gw_network *network);
 /* Did one come since the last call? */

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Front ends of vhost-user that are not QEMU: User Mode Linux, DPDK, and a few lines of our own. The topology is kit/vhost.py's."""
 import itertools
+import os
 import re
+import socket
 import struct
 import subprocess
 
@@ -103,3 +105,19 @@ def test_a_guest_that_takes_its_memory_away_is_dropped_by_name_and_fifty_others_
         assert len(streams) == 50 and not any(port.get("drops") for port in streams)
         assert lab.process.poll() is None
     assert lab.errors().count("left (memory that went away while it was in use)") == 3
+
+
+@pytest.mark.asan
+def test_memory_that_is_gone_hinders_neither_its_guests_end_nor_that_of_the_network(wire, tmp_path, closing):
+    """Where a packed ring stands is written into it when its guest leaves, however it does."""
+    lab = wire("--uplink", "none,ipv6=off", "--guest", f"vhost-user,path={tmp_path}/v.sock", "--guest", f"vhost-user,name=w,path={tmp_path}/w.sock")
+    fronts = [closing(Front(f"{tmp_path}/{name}.sock")) for name in "vvw"]
+    for front in fronts:
+        front.start(packed=True)
+        front.shrink()
+    fronts[0].socket.shutdown(socket.SHUT_RDWR)
+    eventually(lambda: sum(port["kind"] == "vhost-user" and port["connected"] for port in lab.show()["ports"]) == 2, what="one that left")
+    lab.command("guest", "rm", "w")
+    assert [guest["name"] for guest in lab.show()["guests"]] == ["vhost-user0"]
+    assert lab.stop() == 0
+    assert not os.path.exists(lab.runtime())

@@ -6,7 +6,8 @@ import socket
 import struct
 
 PROTOCOL, REPLY_ACK = 1 << 30, 1 << 3
-VERSION_1 = 1 << 32
+VERSION_1, RING_PACKED = 1 << 32, 1 << 34
+PACKED_START = 0x80008000
 SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_NUM, SET_ADDR, SET_BASE, SET_KICK, SET_CALL = 2, 3, 5, 8, 9, 10, 12, 13
 SET_PROTOCOL, SET_ENABLE = 16, 18
 SIZE, RING_BYTES = 64, 16384
@@ -26,15 +27,15 @@ class Front:
         socket.send_fds(self.socket, [struct.pack("=III", request, 9, len(payload)) + payload], list(descriptors))
         assert self.socket.recv(64) == struct.pack("=IIIQ", request, 5, 8, 0), request
 
-    def start(self):
+    def start(self, packed=False):
         self.tell(SET_PROTOCOL, struct.pack("=Q", REPLY_ACK))
         self.tell(SET_OWNER)
-        self.tell(SET_FEATURES, struct.pack("=Q", PROTOCOL | VERSION_1))
+        self.tell(SET_FEATURES, struct.pack("=Q", PROTOCOL | VERSION_1 | (RING_PACKED if packed else 0)))
         self.tell(SET_MEM_TABLE, struct.pack("=IIQQQQ", 1, 0, 0, 4 * RING_BYTES, 0, 0), [self.memory])
         for ring in (0, 1):
             at = ring * RING_BYTES
             self.tell(SET_NUM, struct.pack("=II", ring, SIZE))
-            self.tell(SET_BASE, struct.pack("=II", ring, 0))
+            self.tell(SET_BASE, struct.pack("=II", ring, PACKED_START if packed else 0))
             self.tell(SET_ADDR, struct.pack("=IIQQQQ", ring, 0, at, at + 8192, at + 4096, 0))
             self.tell(SET_KICK, struct.pack("=Q", ring), [self.kicks[ring]])
             self.tell(SET_ENABLE, struct.pack("=II", ring, 1))

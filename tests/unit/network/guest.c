@@ -297,8 +297,8 @@ static void a_guest_whose_memory_is_gone_can_be_removed(void **state)
 	vhost_front_init(&front, fixture->fd, settle, &fixture->kit);
 	fixture->fd = -1;
 	vhost_front_unseal(&front);
-	vhost_front_start(&front, VIRTNET_FEATURE(VERSION_1) | VIRTNET_FEATURE(MRG_RXBUF) |
-					  VIRTNET_FEATURE(RING_PACKED));
+	vhost_front_start(&front,
+			  VIRTNET_FEATURE(VERSION_1) | VIRTNET_FEATURE(MRG_RXBUF) | VIRTNET_FEATURE(RING_PACKED));
 	faulty = fixture->kit.network;
 	assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
 	assert_int_equal(ftruncate(front.memory_fd, 0), 0);
