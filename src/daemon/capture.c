@@ -72,21 +72,13 @@ static uint8_t *capture_room(struct capture *capture, size_t wanted, size_t *ret
 	return capture->bytes + capture->end;
 }
 
-/* The number of a port's interface, which is announced before its first frame; negative: no room for that. */
-static long capture_interface(struct capture *capture, const char *port)
+/* The number of a new one; negative: no room to announce it. */
+static long capture_announce(struct capture *capture, const char *port)
 {
 	struct capture_interface *interfaces;
 	size_t room, written;
 	uint8_t *to;
 
-	if (capture->recent < capture->interface_count && strcmp(capture->interfaces[capture->recent].name, port) == 0)
-		return (long)capture->recent;
-	for (size_t i = 0; i < capture->interface_count; i++) {
-		if (strcmp(capture->interfaces[i].name, port) == 0)
-			return (long)i;
-	}
-	if (capture->interface_count == CAPTURE_PORTS_MAX)
-		return -ENOSPC;
 	interfaces = realloc(capture->interfaces, (capture->interface_count + 1) * sizeof(*interfaces));
 	if (!interfaces)
 		return -ENOMEM;
@@ -99,6 +91,21 @@ static long capture_interface(struct capture *capture, const char *port)
 	interfaces[capture->interface_count] = (struct capture_interface){0};
 	snprintf(interfaces[capture->interface_count].name, CAPTURE_NAME_BYTES, "%s", port);
 	return (long)capture->interface_count++;
+}
+
+/* The number of a port's interface, which is announced before its first frame; negative: no room for that. A guest that
+ * joins again has a new port: who does so thousands of times is one of the others then, and seen as well. */
+static long capture_interface(struct capture *capture, const char *port)
+{
+	if (capture->recent < capture->interface_count && strcmp(capture->interfaces[capture->recent].name, port) == 0)
+		return (long)capture->recent;
+	for (size_t i = 0; i < capture->interface_count; i++) {
+		if (strcmp(capture->interfaces[i].name, port) == 0)
+			return (long)i;
+	}
+	if (capture->interface_count == CAPTURE_PORTS_MAX)
+		return CAPTURE_PORTS_MAX - 1;
+	return capture_announce(capture, capture->interface_count == CAPTURE_PORTS_MAX - 1 ? "others" : port);
 }
 
 static enum pcapng_direction capture_direction(enum gw_capture_direction direction)

@@ -12,7 +12,7 @@ struct capture;
 
 enum capture_limits {
 	CAPTURE_BUFFER_BYTES = 4 * 1024 * 1024, /* 2 ms at 16 Gbit/s, 60 full segments: the reader runs beside us */
-	CAPTURE_PORTS_MAX = 4096,
+	CAPTURE_PORTS_MAX = 4096, /* interfaces of one capture; the last, "others", is all that come later */
 };
 
 /* Starts. `guest` NULL: every port; else a port, or what --guest made with all its ports. 0 or negative errno. */
