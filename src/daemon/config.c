@@ -201,6 +201,22 @@ static const char *config_key(struct config_reader *reader, const yaml_node_t *k
 	return word;
 }
 
+/* No key twice: libyaml lets it pass, and the second would win unnoticed. */
+static int config_check_twice(struct config_reader *reader, const yaml_node_t *map, const yaml_node_pair_t *pair)
+{
+	const yaml_node_t *key = config_node(reader, pair->key);
+
+	for (yaml_node_pair_t *other = map->data.mapping.pairs.start; other < pair; other++) {
+		const yaml_node_t *one = config_node(reader, other->key);
+
+		if (one->type == YAML_SCALAR_NODE && key->type == YAML_SCALAR_NODE &&
+		    strcmp((const char *)one->data.scalar.value, (const char *)key->data.scalar.value) == 0)
+			return config_refuse(reader, &key->start_mark, "the key", (const char *)key->data.scalar.value,
+					     "stands here twice");
+	}
+	return 0;
+}
+
 /* {kind: stream, path: /x} as "stream,path=/x". The kind stands first, wherever it was written. */
 static int config_map_text(struct config_reader *reader, const yaml_node_t *map, const char *kind,
 			   struct config_text *text)
@@ -213,7 +229,7 @@ static int config_map_text(struct config_reader *reader, const yaml_node_t *map,
 		yaml_node_t *value = config_node(reader, pair->value);
 
 		key = config_key(reader, config_node(reader, pair->key));
-		if (!key)
+		if (!key || config_check_twice(reader, map, pair) < 0)
 			return -EINVAL;
 		if (strcmp(key, "kind") == 0) {
 			kind = config_scalar(reader, value, key);
@@ -263,7 +279,7 @@ static int config_host_text(struct config_reader *reader, const yaml_node_t *nod
 
 		key = config_key(reader, name);
 		word = key ? config_scalar(reader, config_node(reader, pair->value), key) : NULL;
-		if (!word)
+		if (!word || config_check_twice(reader, node, pair) < 0)
 			return -EINVAL;
 		for (i = 0; i < 3 && strcmp(key, parts[i]) != 0; i++)
 			;
@@ -382,22 +398,6 @@ static int config_read_pair(struct config_reader *reader, const yaml_node_t *key
 		return config_read_list(reader, value, word, &config->forwards);
 	return error_set(reader->error, -EINVAL, "%s:%zu:%zu: unknown key %.60s: known are %s", reader->path,
 			 key->start_mark.line + 1, key->start_mark.column + 1, word, config_keys);
-}
-
-/* No key twice: libyaml lets it pass, and the second would win unnoticed. */
-static int config_check_twice(struct config_reader *reader, const yaml_node_t *root, const yaml_node_pair_t *pair)
-{
-	const yaml_node_t *key = config_node(reader, pair->key);
-
-	for (yaml_node_pair_t *other = root->data.mapping.pairs.start; other < pair; other++) {
-		const yaml_node_t *one = config_node(reader, other->key);
-
-		if (one->type == YAML_SCALAR_NODE && key->type == YAML_SCALAR_NODE &&
-		    strcmp((const char *)one->data.scalar.value, (const char *)key->data.scalar.value) == 0)
-			return config_refuse(reader, &key->start_mark, "the key", (const char *)key->data.scalar.value,
-					     "stands here twice");
-	}
-	return 0;
 }
 
 static int config_read_root(struct config_reader *reader)
