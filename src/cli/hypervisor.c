@@ -235,6 +235,12 @@ static const char *hypervisor_device(const char *program)
 	return strstr(program, "s390x") ? "virtio-net-ccw" : "virtio-net-pci";
 }
 
+/* QEMU 7.2 dies of vhost-user under TCG unless its device has no MSI-X, which is PCI's. */
+static bool hypervisor_wants_no_vectors(const struct hypervisor *hypervisor, const char *device)
+{
+	return !hypervisor->has_kvm && strstr(device, "-pci");
+}
+
 static void hypervisor_add_vhost_user(const struct hypervisor *hypervisor, const char *path, const char *device,
 				      const char *mac, struct wordlist *list)
 {
@@ -249,8 +255,8 @@ static void hypervisor_add_vhost_user(const struct hypervisor *hypervisor, const
 	wordlist_add(list, "-netdev");
 	wordlist_add(list, "vhost-user,id=gw-net,chardev=gw-socket");
 	wordlist_add(list, "-device");
-	/* QEMU 7.2 dies of vhost-user under TCG unless its device has no MSI-X. */
-	wordlist_add(list, "%s,netdev=gw-net,mac=%s%s", device, mac, hypervisor->has_kvm ? "" : ",vectors=0");
+	wordlist_add(list, "%s,netdev=gw-net,mac=%s%s", device, mac,
+		     hypervisor_wants_no_vectors(hypervisor, device) ? ",vectors=0" : "");
 }
 
 void hypervisor_complete(const struct hypervisor *hypervisor, char *const *words, enum hypervisor_way way,
