@@ -159,8 +159,11 @@ static bool dns_ask(struct dns *dns, struct dns_query *query, uint64_t now_us)
 		query->asked |= (uint8_t)(1u << resolver);
 		if (query->tries < UINT8_MAX)
 			query->tries++;
-		if (dns->config.send_query(dns->config.owner, resolver, query->tcp, query->message, query->bytes) < 0)
+		if (dns->config.send_query(dns->config.owner, resolver, query->tcp, query->message, query->bytes) < 0) {
+			/* as if it had said so: else one that does refuse would be asked again at each refusal */
+			query->refusals |= (uint8_t)(1u << resolver);
 			continue;
+		}
 		dns_set_due(dns, query, now_us + ((uint64_t)DNS_WAIT_US << (round < 3 ? round : 3)));
 		return true;
 	}

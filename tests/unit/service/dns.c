@@ -291,6 +291,25 @@ static void what_cannot_be_reached_is_not_waited_for(void **state)
 	assert_answer(desk, 2, 4000, 9, DNS_RCODE_SERVER);
 }
 
+/* Else it would be asked at the pace of its answers until the guest's patience is over. */
+static void who_refuses_is_not_asked_again_and_again_where_the_other_cannot_be_reached(void **state)
+{
+	struct desk *desk = *state;
+	size_t sent = 0;
+
+	desk->reach[1] = -101;
+	guest_asks(desk, 4000, 7, "example.org");
+	for (size_t i = 0; i < desk->query_count && i < 100; i++) {
+		if (desk->queries[i].resolver != 0)
+			continue;
+		sent++;
+		resolver_answers(desk, i, 0, DNS_RCODE_SERVER, 0);
+	}
+	assert_true(sent <= 2);
+	assert_int_equal(desk->answer_count, 1);
+	assert_answer(desk, 0, 4000, 7, DNS_RCODE_SERVER);
+}
+
 static void without_resolvers_the_answer_is_servfail(void **state)
 {
 	struct desk *desk = *state;
@@ -564,6 +583,7 @@ int main(void)
 		desked(a_late_answer_of_the_first_is_taken),
 		desked(a_refusal_leads_to_the_next_and_the_last_one_is_passed_on),
 		desked(what_cannot_be_reached_is_not_waited_for),
+		desked(who_refuses_is_not_asked_again_and_again_where_the_other_cannot_be_reached),
 		desked(without_resolvers_the_answer_is_servfail),
 		desked(new_resolvers_are_asked_at_once),
 		desked(an_answer_to_another_question_is_not_believed),
