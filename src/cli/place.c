@@ -12,25 +12,40 @@
 #include "base/spec.h"
 #include "daemon/config.h"
 
-/* Options whose values are paths of AF_UNIX sockets. An address with a port is none, nor is an abstract name. */
-static bool place_wants(const char *key, const char *value)
+/* A path that counts from a folder; an abstract name is none. */
+static bool place_is_relative(const char *path)
+{
+	return *path && *path != '/' && *path != '@';
+}
+
+/* Where the path of an AF_UNIX socket begins in an option's value; NULL: there is none, or it is absolute. An address with
+ * a port is none. */
+static const char *place_find(const char *key, const char *value)
 {
 	static const char *const keys[] = {"path",        "connect", "addr.path", "local.path",
 					   "remote.path", "local",   "remote"};
+	const char *dash = strchr(value, '-');
 
-	if (!*value || *value == '/' || *value == '@' || strchr(value, ':'))
-		return false;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(key, keys[i]) == 0)
-			return true;
+			return place_is_relative(value) && !strchr(value, ':') ? value : NULL;
 	}
-	return false;
+	if (strcmp(key, "hostfwd") == 0 && strncmp(value, "unix:", 5) == 0)
+		return place_is_relative(value + 5) ? value + 5 : NULL;
+	if (strcmp(key, "guestfwd") == 0 && dash && strncmp(dash, "-unix:", 6) == 0)
+		return place_is_relative(dash + 6) ? dash + 6 : NULL;
+	return NULL;
+}
+
+static void place_bytes(FILE *to, const char *text, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fputs(text[i] == ',' ? ",," : (char[]){text[i], '\0'}, to);
 }
 
 static void place_word(FILE *to, const char *text)
 {
-	for (; *text; text++)
-		fputs(*text == ',' ? ",," : (char[]){*text, '\0'}, to);
+	place_bytes(to, text, strlen(text));
 }
 
 static void place_write(FILE *to, const struct spec *spec, const char *folder)
@@ -38,15 +53,19 @@ static void place_write(FILE *to, const struct spec *spec, const char *folder)
 	place_word(to, spec->kind);
 	for (size_t i = 0; i < spec->count; i++) {
 		const struct spec_option *option = &spec->options[i];
+		const char *path = place_find(option->key, option->value);
 
 		fputc(',', to);
 		place_word(to, option->key);
 		fputc('=', to);
-		if (place_wants(option->key, option->value)) {
-			place_word(to, folder);
-			fputc('/', to);
+		if (!path) {
+			place_word(to, option->value);
+			continue;
 		}
-		place_word(to, option->value);
+		place_bytes(to, option->value, (size_t)(path - option->value));
+		place_word(to, folder);
+		fputc('/', to);
+		place_word(to, path);
 	}
 }
 
@@ -70,7 +89,7 @@ int place_forward(const char *text, const char *folder, char **ret_text, struct 
 {
 	static const char prefix[] = "unix:";
 	size_t skip = sizeof(prefix) - 1, room = strlen(folder) + strlen(text) + 2;
-	bool relative = strncmp(text, prefix, skip) == 0 && text[skip] != '/' && text[skip] != '@';
+	bool relative = strncmp(text, prefix, skip) == 0 && place_is_relative(text + skip);
 	char *placed = malloc(room);
 
 	if (!placed)

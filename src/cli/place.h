@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Paths of a guest's or forward's words made absolute: the process that serves them has another working folder than the person who
+/* Paths of a guest's, an uplink's or a forward's words made absolute: the process that serves them has another working folder than the person who
  * typed them, and the lines to paste are used elsewhere too. What the words mean beyond that is the library's. */
 #ifndef CLI_PLACE_H
 #define CLI_PLACE_H
@@ -7,7 +7,8 @@
 struct config;
 struct error;
 
-/* "stream,path=vm.sock" as "stream,path=/home/me/vm.sock", for free(). 0, -EINVAL and a text, -ENOMEM. */
+/* "stream,path=vm.sock" as "stream,path=/home/me/vm.sock", "user,guestfwd=tcp:10.0.2.100:80-unix:web.sock" likewise, for
+ * free(). 0, -EINVAL and a text, -ENOMEM. */
 int place_spec(const char *text, const char *folder, char **ret_text, struct error *ret_error);
 /* The same for a forward: "unix:web.sock-vm1:80" has a path, others have none. */
 int place_forward(const char *text, const char *folder, char **ret_text, struct error *ret_error);

@@ -138,6 +138,9 @@ static int up_place(struct up *up, struct error *ret_error)
 	char *path;
 	int result;
 
+	if (up->config.uplink.text &&
+	    (result = up_place_item(&up->config.uplink, place_spec, up->folder, ret_error)) < 0)
+		return result;
 	for (size_t i = 0; i < guests->count; i++) {
 		if ((result = up_place_item(&guests->items[i], place_spec, up->folder, ret_error)) < 0)
 			return result;

@@ -366,6 +366,14 @@ def test_d_returns_when_ready_and_down_ends_it(guestwire, tmp_path):
     assert left_behind(tmp_path) == [str(tmp_path / "log")]
 
 
+def test_a_relative_path_in_the_uplink_counts_from_where_it_was_typed(guestwire, tmp_path):
+    done = guestwire("up", "t", "-d", "--uplink", "user,hostfwd=unix:web.sock-10.0.2.15:80", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [one["listening"] for one in json.loads(guestwire("forward", "ls", "--json").stdout)] == [str(tmp_path / "web.sock")]
+    assert guestwire("down").returncode == 0
+    assert left_behind(tmp_path) == []
+
+
 def ended(pid):
     """Gone, or waiting for init to notice."""
     try:

@@ -30,6 +30,14 @@ static void paths_of_sockets_become_absolute(void **state)
 		{"tap", "tap"},
 		{"stream,path=x,isolated", "stream,path=/home/me/x,isolated=on"},
 		{"stream,path=", "stream,path="},
+		{"user,net=10.1.0.0/24", "user,net=10.1.0.0/24"},
+		{"user,hostfwd=unix:web.sock-vm1:80,hostfwd=tcp::80-:80",
+		 "user,hostfwd=unix:/home/me/web.sock-vm1:80,hostfwd=tcp::80-:80"},
+		{"user,hostfwd=unix:/run/web.sock-:80", "user,hostfwd=unix:/run/web.sock-:80"},
+		{"user,guestfwd=tcp:10.0.2.100:80-unix:a-b,,c.sock",
+		 "user,guestfwd=tcp:10.0.2.100:80-unix:/home/me/a-b,,c.sock"},
+		{"user,guestfwd=:10.0.2.100:80-unix:@name", "user,guestfwd=:10.0.2.100:80-unix:@name"},
+		{"user,guestfwd=tcp:10.0.2.100:80-cmd:cat -unix:x", "user,guestfwd=tcp:10.0.2.100:80-cmd:cat -unix:x"},
 	};
 
 	(void)state;
