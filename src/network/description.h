@@ -45,6 +45,8 @@ int description_parse(struct description *ret_description, const char *uplink, s
 /* address=host: as things are now, into a description whose words have been read. */
 int description_look(struct hostaddress *ret_host, struct resolvconf *ret_conf);
 void description_wear(struct description *description, const struct hostaddress *host, const struct resolvconf *conf);
+/* The name servers alone: true when guests are to be told of others than before. */
+bool description_wear_resolvers(struct description *description, const struct resolvconf *conf);
 /* Of what a machine on the net may have: "10.0.2.1 to 10.0.2.254". */
 const char *description_range4(const struct service_config *service, char text[2 * IP4_TEXT_BYTES + 4]);
 /* One word of a name: letters, digits, '_' and '-', which stands at neither end. */

@@ -98,6 +98,21 @@ static void description_wear_dns(struct description *description, const struct r
 		service->dns6[service->dns6_count++] = service->resolver6;
 }
 
+bool description_wear_resolvers(struct description *description, const struct resolvconf *conf)
+{
+	const struct service_config *service = &description->service;
+	const size_t count4 = service->dns4_count, count6 = service->dns6_count;
+	struct ip4 was4[SERVICE_DNS_MAX];
+	struct ip6 was6[SERVICE_DNS_MAX];
+
+	memcpy(was4, service->dns4, sizeof(was4));
+	memcpy(was6, service->dns6, sizeof(was6));
+	description_wear_dns(description, conf);
+	return service->dns4_count != count4 || service->dns6_count != count6 ||
+	       memcmp(was4, service->dns4, count4 * sizeof(was4[0])) != 0 ||
+	       memcmp(was6, service->dns6, count6 * sizeof(was6[0])) != 0;
+}
+
 void description_wear(struct description *description, const struct hostaddress *host, const struct resolvconf *conf)
 {
 	struct service_config *service = &description->service;

@@ -38,8 +38,13 @@ static void hostwatch_look_at_address(struct gw_network *network)
 	struct hostaddress host;
 	struct resolvconf conf;
 
-	if (description_look(&host, &conf) < 0 || !hostwatch_has_changed(&description->worn, &host))
+	if (description_look(&host, &conf) < 0)
 		return;
+	if (!hostwatch_has_changed(&description->worn, &host)) {
+		if (description_wear_resolvers(description, &conf))
+			gateway_advertise(network->gateway);
+		return;
+	}
 	if (!host.ip4.found)
 		host.ip4 = description->worn.ip4;
 	if (!host.ip6.found)

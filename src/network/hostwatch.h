@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* This machine's addresses, as they matter to a network with uplink=user, while they change.
  *
- * What guests are told of them (whether there is a way to the IPv6 internet, and under address=host the address itself) is
+ * What guests are told of them (whether there is a way to the IPv6 internet, and under address=host the address itself and
+ * the name servers) is
  * looked at when a guest has the gateway answer something, at most once a second; so nothing wakes for it, and whoever asks
  * for an address is told the one of now.
  *

@@ -707,6 +707,16 @@ def test_a_host_whose_address_changes_gives_the_new_one_to_the_next_lease(far):
     assert far.python(far.box, ASK_PEER, "198.51.100.3", 8001) == "198.51.100.7"
 
 
+def test_a_host_whose_name_servers_change_gives_the_new_ones_to_the_next_lease(far):
+    far = far(",address=host")
+    worn = Worn(far)
+    assert worn.lease()[2] == WORLD[4]
+    with open(far.resolv, "w", encoding="utf8") as file:
+        file.write("nameserver 192.0.2.53\n")
+    time.sleep(1.1)
+    assert worn.lease()[2] == "192.0.2.53"
+
+
 @pytest.mark.asan
 def test_a_machine_without_a_default_route_has_no_address_to_wear(wire, namespace):
     lab = wire("--uplink", "user,address=host", inside=namespace(), check=False)

@@ -125,6 +125,28 @@ static void what_the_person_said_stays_when_the_address_changes(void **state)
 	assert_true(mac_equal(description.service.mac, mac));
 }
 
+static void name_servers_are_followed_unless_the_person_said_which(void **state)
+{
+	struct hostaddress host = host_of("192.0.2.7", 24, "192.0.2.1", "2001:db8::7", "fe80::1");
+	struct description description = worn(&host, "nameserver 9.9.9.9\nnameserver 2001:db8::53\n");
+	static const char other[] = "nameserver 192.0.2.53\nnameserver 2001:db8::53\n";
+	struct resolvconf conf;
+
+	(void)state;
+	resolvconf_parse("nameserver 9.9.9.9\nnameserver 2001:db8::53\n", 43, &conf);
+	assert_false(description_wear_resolvers(&description, &conf));
+	resolvconf_parse(other, strlen(other), &conf);
+	assert_true(description_wear_resolvers(&description, &conf));
+	assert_ip4(description.service.dns4[0], "192.0.2.53");
+	assert_false(description_wear_resolvers(&description, &conf));
+	resolvconf_parse("nameserver 192.0.2.53\n", 22, &conf);
+	assert_true(description_wear_resolvers(&description, &conf));
+	assert_ip6(description.service.dns6[0], "2001:db8::5055:aff:fe00:202");
+	description.dns4_given = description.dns6_given = true;
+	resolvconf_parse("nameserver 9.9.9.9\n", 19, &conf);
+	assert_false(description_wear_resolvers(&description, &conf));
+}
+
 static void the_gateway_stands_for_all_of_the_net_but_the_guest(void **state)
 {
 	struct hostaddress host = host_of("192.0.2.7", 24, "192.0.2.1", "2001:db8::7", "fe80::1");
@@ -175,6 +197,7 @@ int main(void)
 		cmocka_unit_test(a_global_router_is_the_gateway_and_a_link_local_one_is_played),
 		cmocka_unit_test(name_servers_that_guests_cannot_reach_are_the_gateway),
 		cmocka_unit_test(what_the_person_said_stays_when_the_address_changes),
+		cmocka_unit_test(name_servers_are_followed_unless_the_person_said_which),
 		cmocka_unit_test(the_gateway_stands_for_all_of_the_net_but_the_guest),
 		cmocka_unit_test(words_about_addresses_contradict_the_hosts),
 	};
