@@ -396,7 +396,9 @@ __attribute__((noreturn)) static void namespace_inside(const struct namespace_re
 	channel = 3;
 	if (recv(channel, &addresses, sizeof(addresses), 0) == (ssize_t)sizeof(addresses)) {
 		namespace_settle(&addresses, report.ifname, &report.error);
-		namespace_send(channel, &report, NULL, 0);
+		/* who waits for it would wait for ever */
+		if (namespace_send(channel, &report, NULL, 0) < 0)
+			_exit(1);
 	}
 	/* It stays until the other end closes, and makes the sockets that it is asked for. */
 	insider_serve(channel);

@@ -352,6 +352,15 @@ def test_what_is_left_out_is_said_in_the_log_file(person):
     assert "too few" not in done.stderr
 
 
+def test_a_process_inside_that_cannot_say_how_it_went_ends_the_command(machine, closing):
+    """The second message that it sends: the tap went before."""
+    need("strace")
+    person = closing(Person(machine, ordinary=False))
+    words = person.words("strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=sendmsg:error=ENOBUFS:when=2", person.program, "netns", "--", "echo", "started")
+    done = subprocess.run(words, env=person.environment, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "guestwire: netns: the process inside the namespace ended\n")
+
+
 def test_a_log_file_on_a_full_disk_is_said_and_stops_nothing(person):
     done = person.guestwire("netns", "-v", "--log-file", "/dev/full", "--", "sh", "-c", "exit 7")
     assert done.returncode == 7
