@@ -91,9 +91,11 @@ static int runtime_try(struct runtime *runtime, const char *name, struct error *
 		return result;
 	}
 	if (fcntl(fd, F_SETLK, &lock) < 0) {
-		result = error_set(ret_error, -EEXIST,
-				   "network %s is running already (pid %d); guestwire down %s ends it", name,
-				   (int)rundir_holder(fd), name);
+		result = errno == EACCES || errno == EAGAIN
+				 ? error_set(ret_error, -EEXIST,
+					     "network %s is running already (pid %d); guestwire down %s ends it", name,
+					     (int)rundir_holder(fd), name)
+				 : error_set(ret_error, -errno, "%s: cannot be locked: %s", path, error_name(-errno));
 		close(fd);
 		return result;
 	}

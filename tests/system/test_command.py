@@ -366,6 +366,13 @@ def test_d_returns_when_ready_and_down_ends_it(guestwire, tmp_path):
     assert left_behind(tmp_path) == [str(tmp_path / "log")]
 
 
+def test_a_runtime_folder_that_knows_no_locks_is_named(guestwire, tmp_path):
+    need("strace")
+    done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", "inject=fcntl:error=ENOLCK:when=1", PROGRAM, "up", "t"],
+                          env=dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path), ASAN_OPTIONS="detect_leaks=0"), capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (1, f"guestwire: {tmp_path}/guestwire/t/lock: cannot be locked: No locks available\n")
+
+
 def test_a_relative_path_in_the_uplink_counts_from_where_it_was_typed(guestwire, tmp_path):
     done = guestwire("up", "t", "-d", "--uplink", "user,hostfwd=unix:web.sock-10.0.2.15:80", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
