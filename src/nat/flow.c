@@ -27,8 +27,10 @@ int flow_table_init(struct flow_table *table, struct nat *nat, const struct hash
 	error = table->buckets ? pool_init(&table->pool, FLOW_BYTES, flows) : -ENOMEM;
 	if (error == 0 && (error = shares_init(&table->shares)) < 0)
 		pool_done(&table->pool);
-	if (error < 0)
+	if (error < 0) {
 		free(table->buckets);
+		table->buckets = NULL;
+	}
 	return error;
 }
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from kit import eventually, need
+from kit import PROGRAM, SANITIZED, eventually, need
 from kit.frames import BROADCAST, StreamGuest, ethernet, mac_bytes, mac_text, udp4
 
 pytestmark = pytest.mark.asan
@@ -175,3 +175,15 @@ def test_frames_still_queued_when_a_guest_leaves_are_counted_as_lost(wire, closi
     deaf.close()
     frames = -(-queued // (len(frame) + 4))
     eventually(lambda: lab.show()["drops"].get("port-closed", 0) == frames, what=f"{frames} frames dropped")
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need all of the address space")
+def test_too_little_memory_is_said_whatever_it_was_wanted_for(tmp_path):
+    """Nothing starts: there is no such folder. The largest table wants tens of MiB."""
+    said = set()
+    for mib in range(8, 160, 2):
+        done = subprocess.run(["prlimit", f"--as={mib << 20}", PROGRAM, "up", "t", "--guest", "stream,path=/nonexistent/s"], capture_output=True,
+                              env=dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path)), text=True, timeout=20, check=False)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1, (mib, done.returncode, done.stderr)
+        said.add(done.stderr)
+    assert any("Cannot allocate memory" in line for line in said) and any("/nonexistent" in line for line in said), said
