@@ -26,6 +26,7 @@ struct tftp_place {
 struct tftp_transfer {
 	bool used;
 	bool offered; /* the OACK waits for its ACK 0 */
+	bool heard;   /* the guest has acknowledged something */
 	bool netascii;
 	bool repeated;   /* for an acknowledgement that came twice; once only until there is progress */
 	uint8_t repeats; /* in vain */
@@ -286,22 +287,35 @@ static bool transfer_is_of(const struct tftp_transfer *transfer, const struct as
 	return transfer->used && asker_equal(&transfer->asker, &other);
 }
 
-/* A free place; NULL: there is none. `ret_again`: this request has been served already. */
-static struct tftp_transfer *tftp_place_for(struct tftp *tftp, const struct asker *asker, bool *ret_again)
+/* Has this request been served already? A guest that asks anew from the port of a transfer that it took part in has begun
+ * anew, as boot ROMs do that always use the same: then that one is over. */
+static bool tftp_is_repeated(struct tftp *tftp, const struct asker *asker)
+{
+	for (size_t i = 0; i < TFTP_TRANSFERS_MAX; i++) {
+		struct tftp_transfer *transfer = &tftp->transfers[i];
+
+		if (!transfer_is_of(transfer, asker))
+			continue;
+		if (!transfer->heard)
+			return true;
+		transfer_end(tftp, transfer);
+	}
+	return false;
+}
+
+/* A free place; NULL: there is none. */
+static struct tftp_transfer *tftp_place_for(struct tftp *tftp, const struct asker *asker)
 {
 	struct tftp_transfer *place = NULL;
 	size_t share = 0;
 
-	*ret_again = false;
 	for (size_t i = 0; i < TFTP_TRANSFERS_MAX; i++) {
 		struct tftp_transfer *transfer = &tftp->transfers[i];
 
-		if (!transfer->used) {
+		if (transfer->used)
+			share += mac_equal(transfer->asker.mac, asker->mac);
+		else
 			place = transfer;
-			continue;
-		}
-		*ret_again = *ret_again || transfer_is_of(transfer, asker);
-		share += mac_equal(transfer->asker.mac, asker->mac);
 	}
 	return share < TFTP_TRANSFERS_PER_GUEST ? place : NULL;
 }
@@ -324,16 +338,15 @@ static enum drop_reason tftp_request(struct tftp *tftp, const struct asker *aske
 	struct tftp_transfer *transfer;
 	uint64_t bytes = 0;
 	void *file = NULL;
-	bool again;
 	int error;
 
 	if (!tftp_path(request->path, path)) {
 		tftp_refuse(tftp, asker, TFTP_ERROR_ACCESS, "not a path below the directory");
 		return DROP_TFTP_PATH;
 	}
-	transfer = tftp_place_for(tftp, asker, &again);
-	if (again)
+	if (tftp_is_repeated(tftp, asker))
 		return DROP_NONE; /* the guest is impatient: its answer is repeated in its own time */
+	transfer = tftp_place_for(tftp, asker);
 	if (!transfer)
 		return DROP_TFTP_FULL; /* in silence: it will ask again */
 	error = tftp->config.open(tftp->config.owner, path, &file, &bytes);
@@ -377,6 +390,7 @@ static void transfer_advance(struct tftp_transfer *transfer, uint64_t block)
 	else
 		transfer->place.offset += (block - transfer->acked) * transfer->block_bytes;
 	transfer->acked = block;
+	transfer->heard = true;
 	transfer->repeats = 0;
 	transfer->repeated = false;
 }
@@ -400,6 +414,7 @@ static void transfer_acked(struct tftp *tftp, struct tftp_transfer *transfer, ui
 		if (number != 0)
 			return;
 		transfer->offered = false;
+		transfer->heard = true;
 		transfer->repeats = 0;
 		transfer_send(tftp, transfer, now_us);
 		return;

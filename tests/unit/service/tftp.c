@@ -429,6 +429,28 @@ static void a_doubled_acknowledgement_doubles_nothing(void **state)
 	assert_int_equal(desk->sent_count, 2);
 }
 
+/* One that was reset, and uses the same port always: else its first words would be taken for its last ones. */
+static void a_guest_that_begins_anew_from_the_same_port_is_served(void **state)
+{
+	static const struct tftp_options slow = {.has_timeout = true, .timeout_s = 255};
+	struct desk *desk = *state;
+
+	guest_requests(desk, 4000, "boot/image", TFTP_OCTET, &slow);
+	assert_int_equal(sent_read(desk, 0).opcode, TFTP_OACK);
+	/* asked once more before it has said anything: that is the same request */
+	guest_requests(desk, 4000, "boot/image", TFTP_OCTET, &slow);
+	assert_int_equal(desk->sent_count, 1);
+	guest_acks(desk, 0);
+	assert_data(desk, 1, 1, 0, 512);
+	guest_requests(desk, 4000, "boot/image", TFTP_OCTET, &none);
+	assert_int_equal(desk->sent_count, 3);
+	assert_data(desk, 2, 1, 0, 512);
+	assert_int_not_equal(desk->sent[2].asker.asked_port, desk->sent[1].asker.asked_port);
+	assert_int_equal(tftp_count(desk->tftp), 1);
+	guest_acks(desk, 1);
+	assert_data(desk, 3, 2, 512, 512);
+}
+
 static void a_window_is_sent_from_where_the_guest_misses_it(void **state)
 {
 	struct desk *desk = *state;
@@ -608,6 +630,7 @@ int main(void)
 		desked(so_many_transfers_and_no_more),
 		desked(what_is_not_acknowledged_is_repeated_and_then_given_up),
 		desked(a_doubled_acknowledgement_doubles_nothing),
+		desked(a_guest_that_begins_anew_from_the_same_port_is_served),
 		desked(a_window_is_sent_from_where_the_guest_misses_it),
 		desked(the_guest_may_end_it),
 		desked(another_guest_cannot_speak_for_a_transfer),
