@@ -77,12 +77,16 @@ static json_t *guest_named(json_t *list, const char *name)
 /* A number of a descriptor means one of the process that is told it, and here that is us, not who asks. */
 static int guest_check(const char *text, struct error *ret_error)
 {
+	static const char *const words[] = {"fd", "local.str"};
 	struct spec spec;
 	int result = spec_parse(&spec, text, ret_error);
 
-	if (result == 0 && spec_string(&spec, "fd"))
-		return error_set(ret_error, -EINVAL, "%s: fd= names a descriptor of guestwire up itself; give it there",
-				 text);
+	for (size_t i = 0; result == 0 && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (spec_string(&spec, words[i]))
+			return error_set(ret_error, -EINVAL,
+					 "%s: %s= names a descriptor of guestwire up itself; give it there", text,
+					 words[i]);
+	}
 	return result;
 }
 
