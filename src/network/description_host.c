@@ -73,6 +73,18 @@ static void description_wear_ip6(struct service_config *service, const struct ho
 	service->dhcp6_first = service->dhcp6_last = own;
 }
 
+/* Means the guest itself: it has the machine's address too, which as a name server's would not even be leased. */
+static bool description_is_guest4(const struct service_config *service, struct ip4 address)
+{
+	return ip4_is_loopback(address) || ip4_is_zero(address) || ip4_equal(address, service->dhcp4_first);
+}
+
+static bool description_is_guest6(const struct service_config *service, struct ip6 address)
+{
+	return ip6_is_link_local(address) || ip6_equal(address, (struct ip6){{[15] = 1}}) ||
+	       ip6_equal(address, service->dhcp6_first);
+}
+
 /* The machine's own name servers, where guests can reach them; else the gateway, which asks them. */
 static void description_wear_dns(struct description *description, const struct resolvconf *conf)
 {
@@ -86,10 +98,10 @@ static void description_wear_dns(struct description *description, const struct r
 		const struct resolvconf_server *server = &conf->servers[i];
 
 		if (!server->is6 && !description->dns4_given && service->dns4_count < SERVICE_DNS_MAX &&
-		    !ip4_is_loopback(server->ip4) && !ip4_is_zero(server->ip4))
+		    !description_is_guest4(service, server->ip4))
 			service->dns4[service->dns4_count++] = server->ip4;
 		if (server->is6 && !description->dns6_given && service->dns6_count < SERVICE_DNS_MAX &&
-		    !ip6_is_link_local(server->ip6) && !ip6_equal(server->ip6, (struct ip6){{[15] = 1}}))
+		    !description_is_guest6(service, server->ip6))
 			service->dns6[service->dns6_count++] = server->ip6;
 	}
 	if (service->ip4 && service->dns4_count == 0)

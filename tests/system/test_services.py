@@ -715,6 +715,11 @@ def test_a_host_whose_name_servers_change_gives_the_new_ones_to_the_next_lease(f
         file.write("nameserver 192.0.2.53\n")
     time.sleep(1.1)
     assert worn.lease()[2] == "192.0.2.53"
+    # one of its own is the guest's own by now: the gateway asks it
+    with open(far.resolv, "w", encoding="utf8") as file:
+        file.write("nameserver 192.0.2.1\n")
+    time.sleep(1.1)
+    assert worn.lease() == ["192.0.2.1/24", WORLD[4], WORLD[4]]
 
 
 @pytest.mark.asan

@@ -125,6 +125,19 @@ static void what_the_person_said_stays_when_the_address_changes(void **state)
 	assert_true(mac_equal(description.service.mac, mac));
 }
 
+/* A machine that serves itself under its own address: that is the guest's now, which would ask itself. */
+static void the_guest_is_not_its_own_name_server(void **state)
+{
+	struct hostaddress host = host_of("192.0.2.7", 24, "192.0.2.1", "2001:db8::7", "fe80::1");
+	struct description description = worn(&host, "nameserver 192.0.2.7\nnameserver 2001:db8::7\n");
+
+	(void)state;
+	assert_int_equal(description.service.dns4_count, 1);
+	assert_ip4(description.service.dns4[0], "192.0.2.1");
+	assert_int_equal(description.service.dns6_count, 1);
+	assert_ip6(description.service.dns6[0], "2001:db8::5055:aff:fe00:202");
+}
+
 static void name_servers_are_followed_unless_the_person_said_which(void **state)
 {
 	struct hostaddress host = host_of("192.0.2.7", 24, "192.0.2.1", "2001:db8::7", "fe80::1");
@@ -197,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_global_router_is_the_gateway_and_a_link_local_one_is_played),
 		cmocka_unit_test(name_servers_that_guests_cannot_reach_are_the_gateway),
 		cmocka_unit_test(what_the_person_said_stays_when_the_address_changes),
+		cmocka_unit_test(the_guest_is_not_its_own_name_server),
 		cmocka_unit_test(name_servers_are_followed_unless_the_person_said_which),
 		cmocka_unit_test(the_gateway_stands_for_all_of_the_net_but_the_guest),
 		cmocka_unit_test(words_about_addresses_contradict_the_hosts),
