@@ -29,11 +29,6 @@ static uint32_t frame_u16(const uint8_t *at)
 	return (uint32_t)at[0] << 8 | at[1];
 }
 
-void frame_init(struct frame *ret_frame, const void *bytes, size_t count)
-{
-	*ret_frame = (struct frame){.head = bytes, .head_bytes = (uint32_t)count, .length = (uint32_t)count};
-}
-
 static bool frame_type_is_tag(uint32_t type)
 {
 	return type == ETHERTYPE_VLAN || type == ETHERTYPE_SERVICE_VLAN;

@@ -71,7 +71,11 @@ struct frame {
 };
 
 /* A frame in one private piece, without offloads. */
-void frame_init(struct frame *ret_frame, const void *bytes, size_t count);
+static inline void frame_init(struct frame *ret_frame, const void *bytes, size_t count)
+{
+	*ret_frame = (struct frame){.head = bytes, .head_bytes = (uint32_t)count, .length = (uint32_t)count};
+}
+
 /* Finds the layout. A frame that is not IP, or whose IP does not parse, is no error unless its offloads need it:
  * Ethernet carries anything. Checks offloads against the bytes: a verdict is about the frame as a whole. A frame to be
  * segmented is TCP or UDP to its last byte, with all headers in the head. CSUM_VERIFIED of something without a transport

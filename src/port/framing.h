@@ -29,7 +29,6 @@ struct framing {
 	uint8_t *partial; /* FRAME_BYTES_MAX bytes, the caller's; untouched until needed */
 	uint8_t *next;    /* what was read and is not handed on yet, in the shared buffer */
 	size_t left;
-	bool whole_header; /* the last one stands in the shared buffer, right before its frame */
 };
 
 void framing_init(struct framing *framing, void *partial);
@@ -41,6 +40,10 @@ void framing_filled(struct framing *framing, void *buffer, size_t count);
 /* The next whole frames; they are valid until the next call of any of these. 0: no more, and what is left over is
  * kept. With a verdict other than DROP_NONE the stream is lost, behind the frames that were returned. */
 size_t framing_next(struct framing *framing, struct frame *ret_frames, size_t most, enum drop_reason *ret_verdict);
+/* Of the frame that is cut in two, with its header: what is there, and all that there will be, as far as is known. 0 and
+ * 0: none is. */
+size_t framing_held(const struct framing *framing);
+size_t framing_cut(const struct framing *framing);
 /* What it means that the stream ends here. */
 enum drop_reason framing_end(const struct framing *framing);
 

@@ -22,7 +22,7 @@ enum stream_limits {
 struct stream_guest {
 	struct connection connection;
 	struct framing framing;
-	uint32_t read_bytes; /* what one read asks for: about PORT_TURN_FRAMES frames of the size that it sends */
+	uint32_t read_bytes; /* what one read asks for, with what is there of a frame that the last one cut in two */
 	uint8_t partial[FRAME_BYTES_MAX]; /* memory that is never touched while no frame is cut in two */
 };
 
@@ -39,19 +39,18 @@ static void stream_init(struct connection *connection)
 	guest->read_bytes = PORT_TURN_FRAMES * 1518;
 }
 
-/* A guest of small frames gets small reads, so that it hands in no more frames a turn than others. */
+/* As many frames of the size that it sent last as a turn may bring, and nothing of the next: who sends frames of one size
+ * has few cut in two, and each read goes out in one piece. A guest of small frames gets small reads, so that it hands in no
+ * more frames a turn than others. */
 static void stream_adapt(struct stream_guest *guest, size_t bytes, size_t frames)
 {
-	size_t next = frames ? bytes / frames * PORT_TURN_FRAMES : STREAM_READ_BYTES;
+	size_t each = bytes / frames, most = STREAM_READ_BYTES / each;
+	size_t next = each * (most < PORT_TURN_FRAMES ? most : PORT_TURN_FRAMES);
 
-	if (next < STREAM_READ_LEAST)
-		next = STREAM_READ_LEAST;
-	if (next > STREAM_READ_BYTES)
-		next = STREAM_READ_BYTES;
-	guest->read_bytes = (uint32_t)next;
+	guest->read_bytes = next < STREAM_READ_LEAST ? STREAM_READ_LEAST : (uint32_t)next;
 }
 
-/* Hands in what was read. NULL, or why the stream is lost. */
+/* Hands in what was read: with what there was, so many bytes. NULL, or why the stream is lost. */
 static const char *stream_deliver(struct stream_guest *guest, size_t bytes)
 {
 	struct frame frames[PORT_TURN_FRAMES];
@@ -68,7 +67,8 @@ static const char *stream_deliver(struct stream_guest *guest, size_t bytes)
 			return drop_text(verdict);
 		}
 	} while (count > 0);
-	stream_adapt(guest, bytes, all);
+	if (all > 0)
+		stream_adapt(guest, bytes - framing_held(&guest->framing), all);
 	return NULL;
 }
 
@@ -81,21 +81,30 @@ static const char *stream_ended(struct stream_guest *guest, const char *reason)
 	return reason;
 }
 
+/* Of what a read asks for: the frame that was cut in two is one of the turn's, and its rest goes behind what is there. */
+static size_t stream_room(const struct stream_guest *guest)
+{
+	size_t cut = framing_cut(&guest->framing);
+
+	return guest->read_bytes > cut ? guest->read_bytes - cut : 0;
+}
+
 static const char *stream_read(struct connection *connection, bool *ret_idle)
 {
 	struct stream_guest *guest = stream_guest_of(connection);
 	void *buffer = connection->connected->turn;
 	struct iovec pieces[FRAMING_ROOMS];
 	struct msghdr message = {.msg_iov = pieces};
+	size_t held = framing_held(&guest->framing);
 	ssize_t got;
 
-	message.msg_iovlen = (size_t)framing_room(&guest->framing, buffer, guest->read_bytes, pieces);
+	message.msg_iovlen = (size_t)framing_room(&guest->framing, buffer, stream_room(guest), pieces);
 	got = recvmsg(connection->fd, &message, MSG_DONTWAIT);
 	if (got == 0)
 		return stream_ended(guest, "closed the connection");
 	if (got > 0) {
 		framing_filled(&guest->framing, buffer, (size_t)got);
-		return stream_deliver(guest, (size_t)got);
+		return stream_deliver(guest, held + (size_t)got);
 	}
 	if (errno == EAGAIN || errno == EINTR) {
 		*ret_idle = errno == EAGAIN;

@@ -143,6 +143,56 @@ static void a_small_shared_buffer_is_enough(void **state)
 	free(stream);
 }
 
+static void what_is_there_of_a_frame_is_told_and_all_of_it_when_its_length_is_known(void **state)
+{
+	static const struct {
+		size_t more, held, cut;
+	} steps[] = {{0, 0, 0},  {2, 2, 2},   {2, 4, 104}, {60, 64, 104},
+		     {40, 0, 0}, {104, 0, 0}, {107, 3, 3}, {21, 24, 104}};
+	uint8_t bytes[4 * 104], *next = bytes;
+	struct reader_of_frames reader;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		put(bytes + i * 104, 100, (uint8_t)i);
+	start(&reader, BUFFER_BYTES);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		next += feed(&reader, next, steps[i].more, 64);
+		assert_int_equal(framing_held(&reader.framing), steps[i].held);
+		assert_int_equal(framing_cut(&reader.framing), steps[i].cut);
+	}
+	assert_int_equal(reader.frames, 3);
+	stop(&reader);
+}
+
+static void frames_that_stand_whole_in_the_buffer_keep_their_length_before_them(void **state)
+{
+	uint8_t bytes[4 * 104];
+	struct reader_of_frames reader;
+	struct frame frames[8];
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		put(bytes + i * 104, 100, (uint8_t)i);
+	start(&reader, BUFFER_BYTES);
+	feed(&reader, bytes, 50, 8);
+	/* The first is in memory of its own, the last is cut in its length. */
+	memcpy(reader.framing.partial + reader.framing.have, bytes + 50, 54);
+	memcpy(reader.buffer, bytes + 104, 210);
+	framing_filled(&reader.framing, reader.buffer, 54 + 210);
+	assert_int_equal(framing_next(&reader.framing, frames, 8, &reader.verdict), 3);
+	assert_null(frames[0].framed);
+	assert_ptr_equal(frames[1].framed, reader.buffer + 4);
+	assert_ptr_equal(frames[2].framed, reader.buffer + 108);
+	assert_int_equal(framing_next(&reader.framing, frames, 8, &reader.verdict), 0);
+	memcpy(reader.buffer, bytes + 314, 102);
+	framing_filled(&reader.framing, reader.buffer, 102);
+	assert_int_equal(framing_next(&reader.framing, frames, 8, &reader.verdict), 1);
+	assert_int_equal(frames[0].length, 100);
+	assert_null(frames[0].framed);
+	stop(&reader);
+}
+
 static const struct {
 	const char *what;
 	uint8_t bytes[8];
@@ -193,6 +243,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_frames_come_whatever_way_the_bytes_are_cut),
 		cmocka_unit_test(a_small_shared_buffer_is_enough),
+		cmocka_unit_test(what_is_there_of_a_frame_is_told_and_all_of_it_when_its_length_is_known),
+		cmocka_unit_test(frames_that_stand_whole_in_the_buffer_keep_their_length_before_them),
 		cmocka_unit_test(every_lying_length_has_its_own_reason),
 	};
 

@@ -172,6 +172,42 @@ static void one_read_brings_many_frames(void **state)
 	fixture_free(fixture);
 }
 
+/* However the bytes were cut: a turn's frames go out in one call, and one more would need another. */
+static void a_turn_brings_no_more_than_its_frames_and_ends_where_one_ends(void **state)
+{
+	static const size_t cuts[] = {0, 1, 3, 4, 10, 1517, 1518, 3000};
+	enum { FRAMES = 130, EACH = 4 + 1514 };
+	uint8_t *bytes = malloc(FRAMES * EACH);
+
+	(void)state;
+	for (unsigned i = 0; i < FRAMES; i++)
+		framed(bytes + (size_t)i * EACH, 1514, 1, 2);
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		struct fixture *fixture = fixture_new();
+		size_t before;
+		int fd;
+
+		fixture_open(fixture, "stream,path=%s", fixture->path);
+		fd = join(fixture);
+		assert_int_equal(send(fd, bytes, cuts[i], 0), cuts[i]);
+		fixture_settle(fixture);
+		assert_int_equal(send(fd, bytes + cuts[i], FRAMES * EACH - cuts[i], 0), FRAMES * EACH - cuts[i]);
+		before = fixture->probe.frames;
+		for (size_t left = FRAMES - before; left > 0;) {
+			size_t turn = left < PORT_TURN_FRAMES ? left : PORT_TURN_FRAMES;
+
+			fixture_turn(fixture);
+			assert_int_equal(fixture->probe.frames, before + turn);
+			before += turn;
+			left -= turn;
+		}
+		close(fd);
+		fixture_settle(fixture);
+		fixture_free(fixture);
+	}
+	free(bytes);
+}
+
 static void many_guests_are_ports_of_their_own(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -596,6 +632,7 @@ int main(void)
 		cmocka_unit_test(a_guest_joins_sends_and_is_sent),
 		cmocka_unit_test(writes_of_one_byte_make_the_same_frames),
 		cmocka_unit_test(one_read_brings_many_frames),
+		cmocka_unit_test(a_turn_brings_no_more_than_its_frames_and_ends_where_one_ends),
 		cmocka_unit_test(many_guests_are_ports_of_their_own),
 		cmocka_unit_test(who_lies_is_closed_and_nobody_else_notices),
 		cmocka_unit_test(a_deaf_guest_fills_its_queue_and_harms_nobody),
