@@ -4,8 +4,10 @@
 #include "hostnet/rtnetlink.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,5 +175,81 @@ int rtnetlink_add_route(int fd, const char *ifname, const char *net, const char 
 	}
 	rtnetlink_add(&message, RTA_GATEWAY, &gateway.ip6, gateway.bytes);
 	rtnetlink_add(&message, RTA_OIF, &index, sizeof(index));
+	return rtnetlink_ask(fd, &message);
+}
+
+/* ---- rules ---- */
+
+enum {
+	RTNETLINK_LOOPBACK = 1,      /* its number in every namespace */
+	RTNETLINK_RULE_PRIORITY = 1, /* before all but what is to this machine's own addresses */
+};
+
+int rtnetlink_add_local(int fd, int family, uint32_t table)
+{
+	struct rtnetlink_message message;
+	struct rtmsg *route = rtnetlink_begin(&message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(*route));
+	const uint32_t index = RTNETLINK_LOOPBACK;
+
+	route->rtm_family = (unsigned char)family;
+	route->rtm_protocol = RTPROT_STATIC;
+	route->rtm_scope = RT_SCOPE_HOST;
+	route->rtm_type = RTN_LOCAL;
+	rtnetlink_add(&message, RTA_TABLE, &table, sizeof(table));
+	rtnetlink_add(&message, RTA_OIF, &index, sizeof(index));
+	return rtnetlink_ask(fd, &message);
+}
+
+static struct fib_rule_hdr *rtnetlink_begin_rule(struct rtnetlink_message *message, int family, uint32_t table, bool on)
+{
+	struct fib_rule_hdr *rule = rtnetlink_begin(message, on ? RTM_NEWRULE : RTM_DELRULE,
+						    on ? NLM_F_CREATE | NLM_F_EXCL : 0, sizeof(*rule));
+
+	rule->family = (uint8_t)family;
+	rule->action = FR_ACT_TO_TBL;
+	rtnetlink_add(message, FRA_TABLE, &table, sizeof(table));
+	return rule;
+}
+
+/* The address as an attribute; its port. */
+static uint16_t rtnetlink_add_end(struct rtnetlink_message *message, uint16_t type, const struct sockaddr *address)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+
+	if (address->sa_family == AF_INET) {
+		rtnetlink_add(message, type, &in->sin_addr, sizeof(in->sin_addr));
+		return ntohs(in->sin_port);
+	}
+	rtnetlink_add(message, type, &in6->sin6_addr, sizeof(in6->sin6_addr));
+	return ntohs(in6->sin6_port);
+}
+
+int rtnetlink_set_rule(int fd, const struct sockaddr *from, const struct sockaddr *to, uint32_t table, bool on)
+{
+	const uint32_t priority = RTNETLINK_RULE_PRIORITY;
+	const uint8_t protocol = IPPROTO_TCP;
+	struct rtnetlink_message message;
+	struct fib_rule_hdr *rule;
+	struct fib_rule_port_range ports;
+
+	if (from->sa_family != to->sa_family || (from->sa_family != AF_INET && from->sa_family != AF_INET6))
+		return -EINVAL;
+	rule = rtnetlink_begin_rule(&message, from->sa_family, table, on);
+	rule->src_len = rule->dst_len = from->sa_family == AF_INET ? 32 : 128;
+	ports.start = ports.end = rtnetlink_add_end(&message, FRA_SRC, from);
+	rtnetlink_add(&message, FRA_SPORT_RANGE, &ports, sizeof(ports));
+	ports.start = ports.end = rtnetlink_add_end(&message, FRA_DST, to);
+	rtnetlink_add(&message, FRA_DPORT_RANGE, &ports, sizeof(ports));
+	rtnetlink_add(&message, FRA_IP_PROTO, &protocol, sizeof(protocol));
+	rtnetlink_add(&message, FRA_PRIORITY, &priority, sizeof(priority));
+	return rtnetlink_ask(fd, &message);
+}
+
+int rtnetlink_remove_rule(int fd, int family, uint32_t table)
+{
+	struct rtnetlink_message message;
+
+	rtnetlink_begin_rule(&message, family, table, false);
 	return rtnetlink_ask(fd, &message);
 }
