@@ -54,6 +54,8 @@ struct splice {
 	struct list look; /* of those to look at: waiting or ending */
 	struct splice_table *table;
 	enum splice_state state;
+	struct splice_keeper keeper; /* on_end NULL: nobody */
+	uint64_t moved_us;
 	uint64_t deadline_us;          /* WAITING and ENDING */
 	const struct dialler *dialler; /* WAITING */
 	struct sockaddr_storage to;
@@ -152,17 +154,29 @@ static void side_close(struct side *side, bool reset)
 
 static void splice_end(struct splice *splice, bool reset)
 {
+	const struct splice_keeper keeper = splice->keeper;
 	struct splice_table *table = splice->table;
+	struct splice_info last;
+	int kept = -1;
 
 	/* First from the lists: a pipe that comes back would give this one its turn. */
 	list_remove(&splice->turn);
 	list_remove(&splice->look);
 	list_remove(&splice->link);
+	if (keeper.on_end && !reset) {
+		kept = splice->near.watch.fd;
+		loop_unwatch(table->config.loop, &splice->near.watch);
+		splice->near.watch.fd = -1;
+	}
 	side_close(&splice->near, reset);
 	side_close(&splice->far, reset);
 	table->counters.connections_reset += reset;
 	table->count--;
+	splice_look_at(splice, &last);
+	last.near = last.far = -1;
 	free(splice);
+	if (keeper.on_end)
+		keeper.on_end(keeper.owner, kept, &last);
 }
 
 static void splice_end_later(struct splice *splice, uint64_t after_us)
@@ -231,6 +245,8 @@ static bool side_move(struct side *from, struct side *to)
 			more = side_fill(from);
 	}
 	*(from == &from->splice->near ? &counters->bytes_from_client : &counters->bytes_to_client) += moved;
+	if (moved > 0)
+		from->splice->moved_us = loop_now_us(from->splice->table->config.loop);
 	if (from->pipe && (to->failed || pipe_held(from->pipe) == 0))
 		side_put_pipe(from);
 	return more && !to->failed;
@@ -421,17 +437,23 @@ static int splice_make(struct splice_table *table, int near, struct splice **ret
 /* It never came to be: the near descriptor goes back to the caller. */
 static void splice_unmake(struct splice *splice)
 {
+	splice->keeper.on_end = NULL;
 	splice->near.watch.fd = -1;
 	splice_end(splice, false);
 }
 
-int splice_new(struct splice_table *table, int near, int far)
+int splice_keep(struct splice_table *table, int near, int far, const struct splice_keeper *keeper,
+		struct splice **ret_splice)
 {
 	struct splice *splice;
 	int error = splice_make(table, near, &splice);
 
 	if (error < 0)
 		return error;
+	if (keeper) {
+		splice->keeper = *keeper;
+		*ret_splice = splice;
+	}
 	error = splice_set_far(splice, far);
 	if (error < 0) {
 		splice_unmake(splice);
@@ -439,6 +461,17 @@ int splice_new(struct splice_table *table, int near, int far)
 	}
 	table->counters.connections++;
 	return 0;
+}
+
+int splice_new(struct splice_table *table, int near, int far)
+{
+	return splice_keep(table, near, far, NULL, NULL);
+}
+
+void splice_reset(struct splice *splice)
+{
+	splice->keeper.on_end = NULL;
+	splice_end(splice, true);
 }
 
 int splice_dial(struct splice_table *table, int near, const struct dialler *dialler, const struct sockaddr *to,
@@ -575,17 +608,23 @@ static const char *splice_state_name(enum splice_state state)
 	return "";
 }
 
+void splice_look_at(const struct splice *splice, struct splice_info *ret_info)
+{
+	*ret_info = (struct splice_info){.state = splice_state_name(splice->state),
+					 .near = splice->near.watch.fd,
+					 .far = splice->far.watch.fd,
+					 .from_near_bytes = splice->near.bytes,
+					 .to_near_bytes = splice->far.bytes,
+					 .moved_us = splice->moved_us};
+}
+
 void splice_table_each(const struct splice_table *table, void (*on_pair)(void *owner, const struct splice_info *info),
 		       void *owner)
 {
 	list_for_each (at, &table->pairs) {
-		const struct splice *splice = container_of(at, struct splice, link);
-		const struct splice_info info = {.state = splice_state_name(splice->state),
-						 .near = splice->near.watch.fd,
-						 .far = splice->far.watch.fd,
-						 .from_near_bytes = splice->near.bytes,
-						 .to_near_bytes = splice->far.bytes};
+		struct splice_info info;
 
+		splice_look_at(container_of(at, struct splice, link), &info);
 		on_pair(owner, &info);
 	}
 }

@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 #include "network/dialler.h"
 
+struct splice;
 struct splice_table;
 
 enum splice_limits {
@@ -57,6 +58,15 @@ struct splice_info {
 	const char *state; /* "connecting", "open", "ending" */
 	int near, far;     /* descriptors; far -1: none yet */
 	uint64_t from_near_bytes, to_near_bytes;
+	uint64_t moved_us; /* when something moved last; 0: never */
+};
+
+/* Who wants to know what becomes of a pair. */
+struct splice_keeper {
+	/* It is over. `near` is the keeper's: all was said to it, but may not have left this machine; -1: it was reset. `last`
+	 * has no descriptors any more. Perhaps before splice_keep() returns. */
+	void (*on_end)(void *owner, int near, const struct splice_info *last);
+	void *owner;
 };
 
 int splice_table_new(const struct splice_table_config *config, struct splice_table **ret_table);
@@ -65,7 +75,13 @@ void splice_table_free(struct splice_table *table);
 
 /* `far` may still be connecting. Both are the pair's when this returns 0; -ENFILE: the table is full. */
 int splice_new(struct splice_table *table, int near, int far);
-/* The same, to an address that `dialler` makes a socket for, which may come later. `near` is the pair's when this returns 0;
+/* The same; `*ret_splice` is set before anything else, and valid until on_end(). */
+int splice_keep(struct splice_table *table, int near, int far, const struct splice_keeper *keeper,
+		struct splice **ret_splice);
+/* Resets both ends, of a pair that is kept; on_end() is not called. */
+void splice_reset(struct splice *splice);
+void splice_look_at(const struct splice *splice, struct splice_info *ret_info);
+/* As splice_new(), to an address that `dialler` makes a socket for, which may come later. `near` is the pair's when this returns 0;
  * that it is refused is told to `near` alone, by a reset. */
 int splice_dial(struct splice_table *table, int near, const struct dialler *dialler, const struct sockaddr *to,
 		socklen_t length);

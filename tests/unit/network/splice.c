@@ -543,6 +543,92 @@ static void without_a_descriptor_for_a_pipe_it_waits_and_says_so(void **state)
 	close(right[1]);
 }
 
+/* ---- pairs that somebody keeps ---- */
+
+struct kept {
+	struct splice *splice;
+	int ends, near;
+	struct splice_info last;
+};
+
+static void kept_on_end(void *owner, int near, const struct splice_info *last)
+{
+	struct kept *kept = owner;
+
+	kept->ends++;
+	kept->near = near;
+	kept->last = *last;
+}
+
+static struct line bench_keep(struct bench *bench, struct kept *kept)
+{
+	const struct splice_keeper keeper = {.on_end = kept_on_end, .owner = kept};
+	int left[2], right[2];
+
+	*kept = (struct kept){.near = -1};
+	bench_connect(bench, left);
+	bench_connect(bench, right);
+	assert_int_equal(splice_keep(bench->table, left[1], right[0], &keeper, &kept->splice), 0);
+	return (struct line){left[0], right[1]};
+}
+
+static void a_keeper_gets_the_near_socket_when_both_have_said_all(void **state)
+{
+	struct bench *bench = *state;
+	struct splice_info info;
+	struct kept kept;
+	struct line line = bench_keep(bench, &kept);
+	char text[16];
+
+	assert_int_equal(send(line.a, "asked", 5, 0), 5);
+	assert_int_equal(send(line.b, "answered", 8, 0), 8);
+	bench_settle(bench);
+	splice_look_at(kept.splice, &info);
+	assert_string_equal(info.state, "open");
+	assert_int_equal(info.from_near_bytes, 5);
+	assert_int_equal(info.to_near_bytes, 8);
+	assert_true(info.moved_us > 0 && info.near >= 0 && info.far >= 0);
+	assert_int_equal(recv(line.b, text, sizeof(text), 0), 5);
+	close(line.b);
+	bench_settle(bench);
+	assert_int_equal(kept.ends, 0);
+	assert_int_equal(recv(line.a, text, sizeof(text), 0), 8);
+	assert_int_equal(recv(line.a, text, sizeof(text), 0), 0);
+	shutdown(line.a, SHUT_WR);
+	bench_settle(bench);
+	assert_int_equal(kept.ends, 1);
+	assert_int_equal(kept.near, info.near);
+	assert_int_equal(kept.last.from_near_bytes, 5);
+	assert_int_equal(kept.last.to_near_bytes, 8);
+	assert_int_equal(kept.last.far, -1);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	assert_int_equal(close(kept.near), 0);
+	close(line.a);
+}
+
+static void a_keeper_hears_of_a_reset_but_not_of_its_own(void **state)
+{
+	struct bench *bench = *state;
+	struct kept kept;
+	struct line line = bench_keep(bench, &kept);
+	char byte;
+
+	end_by_reset(line.b);
+	bench_settle(bench);
+	bench_skip(bench, SPLICE_LINGER_US + 1);
+	assert_int_equal(kept.ends, 1);
+	assert_int_equal(kept.near, -1);
+	close(line.a);
+	line = bench_keep(bench, &kept);
+	splice_reset(kept.splice);
+	assert_int_equal(kept.ends, 0);
+	assert_int_equal(splice_table_count(bench->table), 0);
+	assert_int_equal(recv(line.a, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(line.a);
+	close(line.b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +645,8 @@ int main(void)
 		SPLICE_TEST(who_is_dialled_may_have_to_wait_for_a_socket),
 		SPLICE_TEST(who_waits_for_a_socket_in_vain_is_reset),
 		SPLICE_TEST(without_a_descriptor_for_a_pipe_it_waits_and_says_so),
+		SPLICE_TEST(a_keeper_gets_the_near_socket_when_both_have_said_all),
+		SPLICE_TEST(a_keeper_hears_of_a_reset_but_not_of_its_own),
 		cmocka_unit_test_setup_teardown(a_full_table_takes_no_more, bench_init_two, bench_done),
 	};
 
