@@ -87,7 +87,7 @@ struct gw_network_config {
 	size_t size;
 	const char *name; /* NULL: "default" */
 	/* "user" (out through this machine's own sockets) or "none", "[,key=value…]": restrict= host-loopback= udp-filter=
-	 * flows= guestfwd= tftp= address= map-host= hostfwd= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
+	 * splice= flows= guestfwd= tftp= address= map-host= hostfwd= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
 	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= dhcp6= bootfile= tftp-server-name=
 	 * mac-move= isolated=; guestwire(1) has them all. NULL: "user". */
 	const char *uplink;
@@ -275,6 +275,7 @@ GW_API void gw_dial_free(struct gw_dial *dial);
 
 /* What is between the loopback interface of this machine and the guest's own is taken there by the kernel (splice(2)), or
  * by calls for many datagrams, without becoming packets. The process must ignore SIGPIPE. */
+struct sockaddr;
 struct gw_dialler_config {
 	size_t size;
 	const char *address4, *address6; /* the guest's; NULL: it has none. Forwards to them are spliced for clients of
@@ -284,6 +285,12 @@ struct gw_dialler_config {
 	 * never. Must not call back into the network. */
 	int (*open)(void *owner, int family, int type);
 	void *owner;
+	/* May be NULL. From now on (`on`) what the guest's own sockets send in the TCP connection from `guest` to `far`,
+	 * both of one family, comes back to them over its loopback interface instead of leaving; or not any more. A
+	 * connection that brings much is then carried by one of the sockets of `open`, in which this process may use
+	 * TCP_REPAIR and IP_TRANSPARENT, and a spliced pair. 0; -ENOENT: the guest has no such connection, or its socket would
+	 * not hear; another negative errno: it cannot be. Must not call back into the network. */
+	int (*detour)(void *owner, const struct sockaddr *guest, const struct sockaddr *far, bool on);
 };
 struct gw_dialler;
 GW_API int gw_dialler_new(struct gw_network *network, const struct gw_dialler_config *config,

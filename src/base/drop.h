@@ -98,6 +98,7 @@
 	X(TCP_OUT_OF_ORDER,         "tcp-out-of-order",         "ahead of what is missing, and no room to keep it: sent again later") \
 	X(TCP_ACKNOWLEDGEMENT,      "tcp-acknowledgement",      "acknowledges what was never sent (RFC 5961 5.2)") \
 	X(TCP_FLAGS,                "tcp-flags",                "TCP flags that mean nothing in the flow's state") \
+	X(TCP_HANDED_OVER,          "tcp-handed-over",          "of a connection that the guest's own sockets carry by now: it comes again there") \
 	X(TCP_TAIL_FULL,            "tcp-tail-full",            "the host's socket and the pool behind it are full") \
 	/* ARP, RFC 826 */ \
 	X(ARP_SHORT,                "arp-short",                "ends inside the ARP message") \

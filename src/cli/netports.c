@@ -56,14 +56,14 @@ static int netports_make_map(struct netports *netports, struct gw_network *netwo
 }
 
 int netports_start(struct netports *netports, struct gw_network *network, const struct log *log,
-		   const struct namespace *namespace, const struct namespace_addresses *addresses,
-		   struct error *ret_error)
+		   struct namespace *namespace, const struct namespace_addresses *addresses, struct error *ret_error)
 {
 	char address4[NAMESPACE_ADDRESS_BYTES], address6[NAMESPACE_ADDRESS_BYTES];
 	struct inside_config config = {.network = network,
 				       .channel = namespace->channel,
 				       .address4 = address4,
 				       .address6 = address6,
+				       .detour = &namespace->detour,
 				       .on_notice = netports_on_notice,
 				       .owner = netports};
 	int error;

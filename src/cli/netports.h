@@ -25,8 +25,7 @@ struct netports {
 int netports_add(struct netports *netports, enum portmap_way way, const char *text, struct error *ret_error);
 /* The namespace has its addresses, and the log stays until netports_stop(); nothing else runs in it yet. */
 int netports_start(struct netports *netports, struct gw_network *network, const struct log *log,
-		   const struct namespace *namespace, const struct namespace_addresses *addresses,
-		   struct error *ret_error);
+		   struct namespace *namespace, const struct namespace_addresses *addresses, struct error *ret_error);
 /* Before the network ends. */
 void netports_stop(struct netports *netports);
 void netports_done(struct netports *netports);

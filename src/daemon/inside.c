@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "daemon/insider.h"
 #include "daemon/procfile.h"
+#include "hostnet/detour.h"
 #include "os/clock.h"
 #include "os/socket.h"
 
@@ -100,6 +101,17 @@ static int inside_open(void *owner, int family, int type)
 	ready->missed = true;
 	inside_fill(inside, ready);
 	return inside->watch ? -EAGAIN : -EPIPE;
+}
+
+/* gw_dialler_config.detour */
+static int inside_detour(void *owner, const struct sockaddr *guest, const struct sockaddr *far, bool on)
+{
+	struct inside *inside = owner;
+
+	if (on)
+		return detour_add(inside->config.detour, guest, far);
+	detour_remove(inside->config.detour, guest, far);
+	return 0;
 }
 
 int inside_bind(struct inside *inside, const struct inside_wish *wish, void (*on_answer)(void *owner, int result),
@@ -292,6 +304,7 @@ static int inside_start(struct inside *inside, struct gw_error *ret_error)
 	config.address4 = inside->config.address4 && *inside->config.address4 ? inside->config.address4 : NULL;
 	config.address6 = inside->config.address6 && *inside->config.address6 ? inside->config.address6 : NULL;
 	config.open = inside_open;
+	config.detour = inside->config.detour && inside->config.detour->routes >= 0 ? inside_detour : NULL;
 	config.owner = inside;
 	return gw_dialler_new(inside->config.network, &config, &inside->dialler, ret_error);
 }

@@ -13,6 +13,7 @@
 
 #include "guestwire/guestwire.h"
 
+struct detour;
 struct error;
 struct inside;
 
@@ -26,6 +27,7 @@ struct inside_config {
 	struct gw_network *network;
 	int channel;                     /* the caller's; non-blocking from now on */
 	const char *address4, *address6; /* of the guest; "" or NULL: none */
+	struct detour *detour;           /* into it, the caller's; NULL: none */
 	/* May be NULL. A line for a person. */
 	void (*on_notice)(void *owner, const char *text);
 	void *owner;

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "hostnet/detour.h"
+
 struct error;
 
 enum namespace_limits {
@@ -40,6 +42,7 @@ struct namespace
 	int channel;   /* to it; -1 */
 	int tap, net;  /* -1 */
 	int user;      /* the user namespace that owns `net`, where it is not our own; -1 */
+	struct detour detour;
 	char ifname[NAMESPACE_IFNAME_BYTES];
 	char mac[NAMESPACE_MAC_BYTES];
 };

@@ -8,7 +8,7 @@
 
 void namespace_init(struct namespace *namespace)
 {
-	*namespace = (struct namespace){.channel = -1, .tap = -1, .net = -1, .user = -1};
+	*namespace = (struct namespace){.channel = -1, .tap = -1, .net = -1, .user = -1, .detour.routes = -1};
 }
 
 int namespace_start(struct namespace *namespace, const struct namespace_request *request, struct error *ret_error)

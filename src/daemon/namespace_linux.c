@@ -28,6 +28,7 @@
 #include "daemon/fate.h"
 #include "daemon/insider.h"
 #include "daemon/userns.h"
+#include "hostnet/detour.h"
 #include "hostnet/rtnetlink.h"
 #include "os/socket.h"
 #include "os/tap.h"
@@ -39,11 +40,12 @@ struct namespace_report {
 	struct error error; /* code 0: well */
 	char ifname[NAMESPACE_IFNAME_BYTES];
 	char mac[NAMESPACE_MAC_BYTES];
-	bool user; /* a third descriptor comes with the tap's and the network's */
+	bool user;    /* a descriptor comes with the tap's and the network's */
+	bool detours; /* and two more */
 };
 
 enum {
-	NAMESPACE_FDS_MAX = 3,
+	NAMESPACE_FDS_MAX = 5,
 };
 
 /* ---- between the two ---- */
@@ -211,17 +213,24 @@ static int namespace_attach(const char *attach, bool *ret_user, struct error *re
 /* ---- inside: the tap ---- */
 
 /* Configured from outside, so that it neither asks whether another has its address nor makes up more of them: even
- * without asking, one that the kernel makes can be used a moment later only. Where /proc/sys cannot be written it does
- * both, and works no less. */
+ * without asking, one that the kernel makes can be used a moment later only. The last word from a far end whose address was just
+ * routed to the namespace itself (detour.h) comes by the tap, and would be taken for a lie. Where /proc/sys cannot be
+ * written it does all that, and works no less. */
 static void namespace_quieten(const char *ifname)
 {
-	static const char *const settings[][2] = {
-		{"disable_ipv6", "0"}, {"accept_dad", "0"}, {"accept_ra", "0"}, {"addr_gen_mode", "1"}};
+	static const struct {
+		const char *family, *name, *value;
+	} settings[] = {{"ipv6", "disable_ipv6", "0"},
+			{"ipv6", "accept_dad", "0"},
+			{"ipv6", "accept_ra", "0"},
+			{"ipv6", "addr_gen_mode", "1"},
+			{"ipv4", "accept_local", "1"}};
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", ifname, settings[i][0]);
-		(void)namespace_write(path, settings[i][1]);
+		snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", settings[i].family, ifname,
+			 settings[i].name);
+		(void)namespace_write(path, settings[i].value);
 	}
 }
 
@@ -251,19 +260,27 @@ static int namespace_open_tap(const struct namespace_request *request, struct na
 	return 0;
 }
 
+/* The descriptors in their order; how many, or negative errno. Without detours all goes as packets. */
 static int namespace_prepare(const struct namespace_request *request, struct namespace_report *report,
 			     int fds[NAMESPACE_FDS_MAX])
 {
-	int code = request->attach ? namespace_attach(request->attach, &report->user, &report->error)
-				   : namespace_make(request, &report->user, &report->error);
+	struct detour detour;
+	int count = 0, code = request->attach ? namespace_attach(request->attach, &report->user, &report->error)
+					      : namespace_make(request, &report->user, &report->error);
 
-	if (code < 0 || (code = namespace_open_tap(request, report, &fds[0])) < 0)
+	if (code < 0 || (code = namespace_open_tap(request, report, &fds[count++])) < 0)
 		return code;
-	fds[1] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	fds[2] = report->user ? open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC) : -1;
-	if (fds[1] < 0 || (report->user && fds[2] < 0))
+	fds[count] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fds[count++] >= 0 && report->user)
+		fds[count++] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	if (fds[count - 1] < 0)
 		return error_set(&report->error, -errno, "/proc/self/ns: %s; is /proc mounted?", error_name(-errno));
-	return 0;
+	report->detours = detour_open(&detour) == 0;
+	if (report->detours) {
+		fds[count++] = detour.routes;
+		fds[count++] = detour.sockets;
+	}
+	return count;
 }
 
 /* ---- inside: addresses ---- */
@@ -332,8 +349,7 @@ static void namespace_settle(struct namespace_addresses *addresses, const char *
 	}
 	if (namespace_set(&setting, "setting", "lo up", rtnetlink_set_up(setting.netlink, "lo")) == 0 &&
 	    namespace_set(&setting, "setting", "it up", rtnetlink_set_up(setting.netlink, ifname)) == 0 &&
-	    namespace_add_link_local(&setting) == 0 &&
-	    namespace_add_address(&setting, addresses->address4) == 0 &&
+	    namespace_add_link_local(&setting) == 0 && namespace_add_address(&setting, addresses->address4) == 0 &&
 	    namespace_add_address(&setting, addresses->address6) == 0 &&
 	    namespace_add_routes(&setting, addresses->routes4) == 0 &&
 	    namespace_add_router(&setting, addresses->router4) == 0)
@@ -382,14 +398,15 @@ __attribute__((noreturn)) static void namespace_inside(const struct namespace_re
 {
 	struct namespace_report report = {.user = false};
 	struct namespace_addresses addresses;
-	int fds[NAMESPACE_FDS_MAX] = {-1, -1, -1};
+	int fds[NAMESPACE_FDS_MAX], count;
 
 	namespace_stand_apart(parent, mask);
-	if (namespace_prepare(request, &report, fds) < 0) {
+	count = namespace_prepare(request, &report, fds);
+	if (count < 0) {
 		namespace_send(channel, &report, NULL, 0);
 		_exit(1);
 	}
-	if (namespace_send(channel, &report, fds, report.user ? 3 : 2) < 0)
+	if (namespace_send(channel, &report, fds, (size_t)count) < 0)
 		_exit(1);
 	fate_share(parent);
 	namespace_let_go(channel);
@@ -409,7 +426,8 @@ __attribute__((noreturn)) static void namespace_inside(const struct namespace_re
 
 void namespace_init(struct namespace *namespace)
 {
-	*namespace = (struct namespace){.channel = -1, .tap = -1, .net = -1, .user = -1};
+	*namespace = (struct namespace){
+		.channel = -1, .tap = -1, .net = -1, .user = -1, .detour = {.routes = -1, .sockets = -1}};
 }
 
 int namespace_start(struct namespace *namespace, const struct namespace_request *request, struct error *ret_error)
@@ -457,13 +475,20 @@ int namespace_join(struct namespace *namespace, struct error *ret_error)
 {
 	struct namespace_report report;
 	int fds[NAMESPACE_FDS_MAX];
+	const int *next = fds;
 	int code = namespace_hear(namespace, &report, fds, ret_error);
 
 	if (code < 0)
 		return code;
-	namespace->tap = fds[0];
-	namespace->net = fds[1];
-	namespace->user = fds[2];
+	namespace->tap = *next++;
+	namespace->net = *next++;
+	if (report.user)
+	namespace->user = *next++;
+	if (report.detours) {
+		namespace->detour.routes = *next++;
+		namespace->detour.sockets = *next++;
+		detour_clear(&namespace->detour);
+	}
 	memcpy(namespace->ifname, report.ifname, sizeof(namespace->ifname));
 	memcpy(namespace->mac, report.mac, sizeof(namespace->mac));
 	return 0;
@@ -510,6 +535,7 @@ void namespace_done(struct namespace *namespace)
 	namespace_close(&namespace->tap);
 	namespace_close(&namespace->net);
 	namespace_close(&namespace->user);
+	detour_close(&namespace->detour);
 	/* It ends as its channel has. */
 	if (namespace->insider > 0) {
 		while (waitpid(namespace->insider, NULL, 0) < 0 && errno == EINTR)

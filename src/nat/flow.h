@@ -34,7 +34,7 @@
 #include "nat/share.h"
 
 enum flow_limits {
-	FLOW_BYTES = 704,
+	FLOW_BYTES = 736,
 	FLOW_LOOKS = 16, /* at connections of the heaviest guest, for one that is idle */
 };
 

@@ -30,7 +30,9 @@
 #include "wire/ipv6.h"
 
 struct nat;
+struct nat_carrier;
 struct nat_socket_ops;
+struct tcp_repair;
 
 enum nat_limits {
 	NAT_FLOWS_MAX = 128 * 1024,
@@ -89,6 +91,12 @@ struct nat_config {
 	/* Both may be NULL. divert: TCP to this far end is served by somebody else (DNS, guestfwd): a non-blocking stream
 	 * socket, connected or connecting, NAT's from now on; -ENOENT: no, connect as usual; else the errno of the refusal. */
 	int (*divert)(void *owner, const struct nat_address *guest, const struct nat_address *far);
+	/* Both or neither. A TCP connection has brought much: may somebody carry it better than by frames? 0; -EAGAIN: perhaps
+	 * later; another negative errno: never. Then it is handed over, between two words (os/tcp_repair.h: `state` as the
+	 * guest's far end). 0: `fd`, the host's socket, is the carrier's, and what is unread in it the guest did not get
+	 * yet; else as before. Outside a delivery. */
+	int (*may_hand_over)(void *owner, const struct nat_address *guest);
+	int (*hand_over)(void *owner, int fd, const struct tcp_repair *state, struct nat_carrier **ret_carrier);
 	/* A line for a person, once: that ping sockets are forbidden, that descriptors ran out. */
 	void (*on_notice)(void *owner, const char *text);
 	void *owner;
@@ -118,7 +126,8 @@ struct nat_config {
 	X(tcp_out_of_order, "segments of guests that came before their turn")                            \
 	X(tcp_time_waits, "connections that waited for stragglers at their end")                         \
 	X(tcp_reused, "ports used again while they waited so")                                           \
-	X(tcp_given_up, "connections whose guest did not answer any more")
+	X(tcp_given_up, "connections whose guest did not answer any more")                               \
+	X(tcp_handed_over, "connections that went on as the guest's own sockets, past the network")
 
 struct nat_counters {
 #define X(name, text) uint64_t name;
@@ -176,6 +185,20 @@ struct nat_accepted {
 	uint16_t vlan;
 	struct nat_call *call; /* of TCP; may be NULL */
 };
+
+/* Who carries a connection that was handed over. The flow stays, so that it is known and listed. Stands inside its owner. */
+struct nat_carrier {
+	/* NAT ends it: both ends are to be reset. NAT has let go of it then. */
+	void (*end)(void *owner);
+	/* What was carried so far, and when something was last; 0: never. */
+	void (*look)(void *owner, uint64_t *ret_from_guest_bytes, uint64_t *ret_to_guest_bytes, uint64_t *ret_moved_us);
+	void *owner;
+	int fd;            /* the host's socket; -1 when it is closed */
+	struct flow *flow; /* NAT's own */
+};
+
+/* Its connection is over. Outside a delivery. */
+void nat_carrier_done(struct nat_carrier *carrier);
 
 /* Outside a delivery. The descriptor, a connected non-blocking stream socket of any family, is NAT's when this returns
  * 0. Where the far end has no port, or the guest talks to that one already, it is shown with another; -EADDRINUSE: none

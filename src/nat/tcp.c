@@ -59,9 +59,14 @@ static void tcp_close(struct tcp_flow *flow, bool reset)
 	tcp_chain_clear(&flow->from_guest.tail, &tcp->pool);
 	tcp_early_clear(&flow->from_guest.early, &tcp->pool);
 	tcp_source_stop(flow);
+	if (flow->carrier) {
+		flow->carrier->flow = NULL;
+		flow->carrier->end(flow->carrier->owner);
+		flow->carrier = NULL;
+	}
 	if (flow->fd >= 0) {
 		if (flow->watch.watched)
-			tcp->sockets->unwatch(tcp->sockets_owner, tcp->nat->config.loop, &flow->watch);
+			tcp->sockets->unwatch(tcp->sockets_owner, tcp->nat->config.loop, &flow->watch, true);
 		tcp->sockets->close(tcp->sockets_owner, flow->fd, reset);
 	}
 	flow->fd = -1;
@@ -77,6 +82,10 @@ void tcp_drop(struct tcp_flow *flow, bool reset_host)
 /* A reset that found no room would leave the guest with half a connection: the flow waits with it, as with data. */
 void tcp_abort(struct tcp_flow *flow)
 {
+	if (flow->state == TCP_HANDED) {
+		tcp_drop(flow, true);
+		return;
+	}
 	tcp_close(flow, true);
 	flow->state = TCP_RESETTING;
 	flow->to_guest.retries = 0;
@@ -122,12 +131,25 @@ static const char *tcp_state_name(const struct tcp_flow *flow)
 		return "opening";
 	case TCP_OPEN:
 		return flow->from_guest.ended || flow->to_guest.ended ? "closing" : "open";
+	case TCP_HANDED:
+		return "spliced";
 	case TCP_TIME_WAIT:
 		return "time-wait";
 	case TCP_RESETTING:
 		return "resetting";
 	}
 	return "";
+}
+
+static void tcp_look_carried(const struct tcp_flow *flow, struct nat_flow_info *info)
+{
+	uint64_t from_guest_bytes, to_guest_bytes, moved_us;
+
+	flow->carrier->look(flow->carrier->owner, &from_guest_bytes, &to_guest_bytes, &moved_us);
+	info->from_guest_bytes += from_guest_bytes;
+	info->to_guest_bytes += to_guest_bytes;
+	if (moved_us > flow->heard_us)
+		info->idle_us = nat_now_us(flow->flow.nat) - moved_us;
 }
 
 static void tcp_look(const struct flow *base, struct nat_flow_info *ret_info)
@@ -138,6 +160,8 @@ static void tcp_look(const struct flow *base, struct nat_flow_info *ret_info)
 	ret_info->from_guest_bytes = flow->from_guest.bytes;
 	ret_info->to_guest_bytes = flow->to_guest.bytes;
 	ret_info->idle_us = nat_now_us(base->nat) - flow->heard_us;
+	if (flow->carrier)
+		tcp_look_carried(flow, ret_info);
 }
 
 const struct flow_ops tcp_flow_ops = {.run = tcp_run, .on_due = tcp_on_due, .end = tcp_end, .look = tcp_look};
@@ -309,6 +333,8 @@ static enum drop_reason tcp_input_flow(struct tcp *tcp, struct tcp_flow *flow, s
 		    tcp_before(flow->from_guest.next - 1, segment->header.sequence))
 			return tcp_reopen(tcp, flow, segment);
 		return tcp_take(flow, segment);
+	case TCP_HANDED:
+		return tcp_is_opening(segment) ? tcp_reopen(tcp, flow, segment) : tcp_handover_input(flow, segment);
 	case TCP_TIME_WAIT:
 		return tcp_input_time_wait(tcp, flow, segment);
 	case TCP_RESETTING:
@@ -346,6 +372,11 @@ static void tcp_flush(void *state)
 	tcp_gather_flush(state);
 }
 
+static int tcp_fd(const struct tcp_flow *flow)
+{
+	return flow->carrier ? flow->carrier->fd : flow->fd;
+}
+
 /* The kernel would go on trying to send from there for a quarter of an hour. */
 static void tcp_address_lost(void *state)
 {
@@ -354,8 +385,8 @@ static void tcp_address_lost(void *state)
 	list_for_each_safe (at, &tcp->nat->flows.all) {
 		struct flow *flow = container_of(at, struct flow, all);
 
-		if (flow->ops == &tcp_flow_ops && tcp_of(flow)->fd >= 0 &&
-		    tcp->sockets->is_homeless(tcp->sockets_owner, tcp_of(flow)->fd))
+		if (flow->ops == &tcp_flow_ops && tcp_fd(tcp_of(flow)) >= 0 &&
+		    tcp->sockets->is_homeless(tcp->sockets_owner, tcp_fd(tcp_of(flow))))
 			tcp_abort(tcp_of(flow));
 	}
 }

@@ -34,7 +34,13 @@ enum tcp_limits {
 	TCP_RETRIES = 10,                 /* without a sign of life: about 100 s */
 	TCP_SYN_RETRIES = 5,
 	TCP_KEEPALIVE_RETRIES = 9,
-	TCP_TIME_WAIT_AGAIN = 2, /* as often it becomes longer: half a minute */
+	TCP_TIME_WAIT_AGAIN = 2,               /* as often it becomes longer: half a minute */
+	TCP_HANDOVER_BYTES = 1024 * 1024,      /* both ways, before a connection is worth it */
+	TCP_HANDOVER_AGAIN = 16 * 1024 * 1024, /* more, after it could not be */
+	TCP_HANDOVER_WINDOW = 64 * 1024,       /* at least, of the guest's, … */
+	TCP_HANDOVER_SEGMENTS = 4,             /* … and as many of its segments: for less than one it would wait */
+	TCP_HANDOVER_LOOKS = 10,               /* at a guest that does not become silent */
+	TCP_HANDOVER_STRAYS = 4 * 1024 * 1024, /* bytes that may come late: what was on its way, a few times */
 };
 
 /* Times in microseconds. */
@@ -45,6 +51,7 @@ enum tcp_limits {
 /* The guest's FIN may come a few times more; the way is short. When it came the guest waits twice as long before it sends
  * it again (RFC 6298 5.5), and that may be lost: then it is four times as long. */
 #define TCP_TIME_WAIT_US (2 * 1000 * 1000)
+#define TCP_HANDOVER_US 500
 #define TCP_KEEPALIVE_US ((uint64_t)2 * 3600 * 1000 * 1000) /* RFC 9293 3.8.4 */
 #define TCP_KEEPALIVE_PAUSE_US (75 * 1000 * 1000)
 
@@ -62,6 +69,7 @@ enum tcp_timer {
 	TCP_TIMER_NONE,
 	TCP_TIMER_RETRANSMIT, /* something is not acknowledged */
 	TCP_TIMER_PERSIST,    /* the guest's window is shut and there is something for it */
+	TCP_TIMER_HANDOVER,   /* to be handed over: whether the guest is silent */
 	TCP_TIMER_KEEPALIVE,  /* nothing at all */
 	TCP_TIMER_TIME_WAIT,  /* and RESETTING: its end */
 };
@@ -73,12 +81,14 @@ enum tcp_timer {
  *   CALLING    open          SYN|ACK                   SYN, by the timer again
  *   OPEN       open          all                       all; each direction ends by itself
  *   TIME_WAIT  closed        FIN again, a new SYN      ACKs
+ *   HANDED     the carrier's what comes late           the last ACK
  *   RESETTING  closed        a new SYN                 a reset, as soon as there is room for it; then it is no more */
 enum tcp_state {
 	TCP_CONNECTING,
 	TCP_ANSWERING,
 	TCP_CALLING,
 	TCP_OPEN,
+	TCP_HANDED,
 	TCP_TIME_WAIT,
 	TCP_RESETTING,
 };
@@ -182,10 +192,17 @@ struct tcp_flow {
 	uint64_t due_us; /* when it is due; the loop's timer may be set earlier than that, never later */
 	uint64_t heard_us;
 	struct watch watch;
-	struct list gathering; /* on tcp->gathering while it has something of the batch */
-	struct list poor;      /* on tcp->poor while the pool keeps its window small */
-	struct list late;      /* on tcp->late while its acknowledgement waits for data to carry it */
-	struct nat_call *call; /* CALLING: who wants to know; may be NULL */
+	struct list gathering;       /* on tcp->gathering while it has something of the batch */
+	struct list poor;            /* on tcp->poor while the pool keeps its window small */
+	struct list late;            /* on tcp->late while its acknowledgement waits for data to carry it */
+	struct nat_call *call;       /* CALLING: who wants to know; may be NULL */
+	bool handing;                /* to be handed over: both directions come to a stand */
+	bool still;                  /* … the guest said that nothing of its is under way */
+	uint8_t hand_looks;          /* … how often it was looked whether it is silent */
+	uint32_t hand_next;          /* … and what was expected of it then */
+	uint32_t strays;             /* HANDED: bytes that came here even so */
+	uint64_t hand_at;            /* of bytes both ways */
+	struct nat_carrier *carrier; /* HANDED */
 	struct conversation conversation;
 	struct tcp_from_guest from_guest;
 	struct tcp_to_guest to_guest;
@@ -330,6 +347,17 @@ void tcp_forget_sacks(struct tcp_flow *flow);
 bool tcp_run(struct flow *flow, struct flow_budget *budget);
 /* Is there something that the guest's window alone holds back? */
 bool tcp_has_pending(const struct tcp_flow *flow);
+
+/* ---- tcp_handover.c ---- */
+
+/* An open flow's turn begins: has it brought enough, and is the time right? */
+void tcp_handover_run(struct tcp_flow *flow);
+/* `handing`: the guest said something. */
+void tcp_handover_heard(struct tcp_flow *flow, const struct tcp_segment *segment);
+/* TCP_TIMER_HANDOVER */
+void tcp_handover_on_due(struct tcp_flow *flow);
+/* A segment of a guest whose own socket should have it. */
+enum drop_reason tcp_handover_input(struct tcp_flow *flow, const struct tcp_segment *segment);
 
 /* ---- tcp_timer.c ---- */
 

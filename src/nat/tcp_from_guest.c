@@ -78,6 +78,8 @@ uint32_t tcp_offer_window(struct tcp_flow *flow)
 	uint32_t scale = flow->to_guest.scaled ? flow->to_guest.our_scale : 0;
 	uint32_t mss = flow->to_guest.mss;
 
+	if (flow->handing || flow->state == TCP_HANDED)
+		return from->edge - from->next; /* the carrier is told of it */
 	if (window > (uint32_t)UINT16_MAX << scale)
 		window = (uint32_t)UINT16_MAX << scale;
 	window = window >> scale << scale;
@@ -482,6 +484,8 @@ enum drop_reason tcp_take(struct tcp_flow *flow, struct tcp_segment *segment)
 	}
 	if (segment->bytes > 0 || segment->fin)
 		reason = tcp_take_payload(flow, segment);
+	if (flow->handing)
+		tcp_handover_heard(flow, segment);
 	tcp_finish(flow);
 	return reason;
 }

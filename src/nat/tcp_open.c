@@ -364,6 +364,7 @@ void tcp_opened(struct tcp_flow *flow)
 	to->una = to->next = to->max = to->first + 1;
 	to->recover = to->una;
 	to->retries = 0;
+	flow->hand_at = tcp->nat->config.hand_over ? TCP_HANDOVER_BYTES : UINT64_MAX;
 	if (to->timing)
 		tcp_sample(flow, nat_now_us(flow->flow.nat) - to->timed_us);
 	to->timing = false;

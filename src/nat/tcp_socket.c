@@ -220,10 +220,13 @@ static int tcp_socket_watch(void *owner, struct loop *loop, struct watch *watch,
 	return loop_watch(loop, watch, events);
 }
 
-static void tcp_socket_unwatch(void *owner, struct loop *loop, struct watch *watch)
+static void tcp_socket_unwatch(void *owner, struct loop *loop, struct watch *watch, bool closes)
 {
 	(void)owner;
-	loop_forget(loop, watch);
+	if (closes)
+		loop_forget(loop, watch);
+	else
+		loop_unwatch(loop, watch);
 }
 
 const struct nat_socket_ops tcp_socket_system = {

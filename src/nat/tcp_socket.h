@@ -37,8 +37,8 @@ struct nat_socket_ops {
 	/* `reset`: the far end sees a reset, whatever was still on its way. */
 	void (*close)(void *owner, int fd, bool reset);
 	int (*watch)(void *owner, struct loop *loop, struct watch *watch, unsigned events);
-	/* Before close() alone. */
-	void (*unwatch)(void *owner, struct loop *loop, struct watch *watch);
+	/* `closes`: close() comes next, and makes half of the work needless. */
+	void (*unwatch)(void *owner, struct loop *loop, struct watch *watch, bool closes);
 };
 
 enum tcp_socket_limits {

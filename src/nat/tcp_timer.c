@@ -41,6 +41,8 @@ static enum tcp_timer tcp_timer_now(const struct tcp_flow *flow)
 	switch (flow->state) {
 	case TCP_CONNECTING:
 		return TCP_TIMER_NONE; /* the host's kernel has one */
+	case TCP_HANDED:
+		return TCP_TIMER_NONE; /* both ends are the kernel's */
 	case TCP_ANSWERING:
 	case TCP_CALLING:
 		return TCP_TIMER_RETRANSMIT;
@@ -52,6 +54,8 @@ static enum tcp_timer tcp_timer_now(const struct tcp_flow *flow)
 	}
 	if (to->una != to->max)
 		return TCP_TIMER_RETRANSMIT;
+	if (flow->handing)
+		return TCP_TIMER_HANDOVER;
 	return tcp_has_pending(flow) && to->window == 0 ? TCP_TIMER_PERSIST : TCP_TIMER_KEEPALIVE;
 }
 
@@ -66,6 +70,9 @@ static void tcp_start_timer(struct tcp_flow *flow, enum tcp_timer timer)
 	case TCP_TIMER_RETRANSMIT:
 	case TCP_TIMER_PERSIST:
 		flow->due_us = now_us + tcp_rto(flow);
+		break;
+	case TCP_TIMER_HANDOVER:
+		flow->due_us = now_us + TCP_HANDOVER_US;
 		break;
 	case TCP_TIMER_KEEPALIVE:
 		flow->due_us =
@@ -193,6 +200,9 @@ void tcp_on_due(struct flow *base, uint64_t now_us)
 			return;
 		tcp_counters(flow)->tcp_probes++;
 		tcp_probe(flow);
+		break;
+	case TCP_TIMER_HANDOVER:
+		tcp_handover_on_due(flow);
 		break;
 	case TCP_TIMER_KEEPALIVE:
 		if (tcp_give_up(flow, TCP_KEEPALIVE_RETRIES))

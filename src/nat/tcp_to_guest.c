@@ -314,7 +314,7 @@ static enum tcp_sent tcp_send_next(struct tcp_flow *flow, struct flow_budget *bu
 
 	if (tcp_hole(flow, &hole))
 		return tcp_send_hole(flow, &hole, budget);
-	if (!tcp_has_pending(flow))
+	if (!tcp_has_pending(flow) || (flow->handing && to->next == to->max))
 		return TCP_NOTHING;
 	if (to->ended && to->next == to->end)
 		return tcp_send_end(flow, budget);
@@ -430,12 +430,18 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 		return tcp_run_syn(flow, budget);
 	if (flow->state == TCP_RESETTING)
 		return tcp_run_reset(flow, budget);
+	if (flow->state == TCP_HANDED) {
+		(void)tcp_run_acks(flow, budget);
+		return false;
+	}
 	/* A socket that was connected at once is watched from here on: until the guest's first word went to it nobody wanted
 	 * to know. */
 	if (flow->state == TCP_OPEN && !flow->watch.watched && tcp_watch(flow) < 0) {
 		tcp_abort(flow);
 		return false;
 	}
+	if (flow->state == TCP_OPEN)
+		tcp_handover_run(flow);
 	if (flow->state == TCP_OPEN)
 		tcp_consume(flow);
 	while (flow->state == TCP_OPEN && sent == TCP_SENT && !base->nat->doomed) {
@@ -445,7 +451,7 @@ bool tcp_run(struct flow *base, struct flow_budget *budget)
 	}
 	if (sent == TCP_GONE)
 		return false;
-	if (sent == TCP_NOTHING || flow->state == TCP_TIME_WAIT) {
+	if (sent == TCP_NOTHING || flow->state == TCP_HANDED || flow->state == TCP_TIME_WAIT) {
 		if (tcp_run_acks(flow, budget) == TCP_GONE)
 			return false;
 		sent = TCP_NOTHING;

@@ -135,6 +135,11 @@ void gw_capture_free(struct gw_capture *capture)
 		capture_sweep(network);
 }
 
+bool capture_list_any(const struct gw_network *network)
+{
+	return !list_empty(&network->captures.captures);
+}
+
 void capture_list_done(struct gw_network *network)
 {
 	list_for_each (at, &network->captures.captures)

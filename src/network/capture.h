@@ -17,6 +17,8 @@ struct capture_list {
 
 struct gw_network;
 
+/* Is anybody looking? */
+bool capture_list_any(const struct gw_network *network);
 /* Ends all of them. */
 void capture_list_done(struct gw_network *network);
 

@@ -164,11 +164,12 @@ static int description_read_user(struct description *description, struct spec *s
 		return error_set(ret_error, -EINVAL,
 				 "%s,address=%s: must be host; net= and dhcpstart= choose addresses", spec->kind,
 				 address);
-	description->host_loopback = true;
+	description->host_loopback = description->splice = true;
 	description->service.router4 = true;
 	description->router_given = spec_string(spec, "router") != NULL;
 	if ((error = spec_bool(spec, "restrict", &description->restricted, ret_error)) < 0 ||
 	    (error = spec_bool(spec, "host-loopback", &description->host_loopback, ret_error)) < 0 ||
+	    (error = spec_bool(spec, "splice", &description->splice, ret_error)) < 0 ||
 	    (error = description_text(spec, "tftp", description->tftp, sizeof(description->tftp), ret_error)) < 0 ||
 	    (error = spec_u32(spec, "flows", FLOWS_LEAST, FLOWS_MOST, &description->flows, ret_error)) < 0)
 		return error;

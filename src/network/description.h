@@ -26,6 +26,7 @@ struct description {
 	struct ip6 map6;
 	bool map4_given, map6_given;
 	bool udp_filter_none;
+	bool splice;    /* connections that bring much may leave the wire; splice=off: never */
 	uint32_t flows; /* 0: as many as NAT holds */
 	bool mac_move;
 	/* address=host: the guest has the host's own address, which may become another */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "nat/nat.h"
+#include "network/handover.h"
 #include "network/network.h"
 #include "network/passage.h"
 #include "network/splice.h"
@@ -53,6 +54,21 @@ const struct dialler *dialler_find(const struct gw_network *network, struct ip6 
 			return &dialler->dialler;
 	}
 	return NULL;
+}
+
+const struct dialler *dialler_find_socket(const struct gw_network *network, const struct sockaddr *address)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+	struct ip4 ip4;
+	struct ip6 ip6;
+
+	if (address->sa_family == AF_INET) {
+		memcpy(ip4.byte, &in->sin_addr, sizeof(ip4.byte));
+		return dialler_find(network, nat_address4(ip4, 0).ip);
+	}
+	memcpy(ip6.byte, &in6->sin6_addr, sizeof(ip6.byte));
+	return dialler_find(network, ip6);
 }
 
 bool dialler_is_loopback(const struct sockaddr *address)
@@ -136,7 +152,7 @@ int gw_dialler_new(struct gw_network *network, const struct gw_dialler_config *c
 		return network_return_error(ret_error, &error);
 	}
 	dialler->network = network;
-	dialler->dialler = (struct dialler){.open = known.open, .owner = known.owner};
+	dialler->dialler = (struct dialler){.open = known.open, .detour = known.detour, .owner = known.owner};
 	list_append(&network->diallers, &dialler->link);
 	*ret_dialler = dialler;
 	return 0;
@@ -151,6 +167,8 @@ void gw_dialler_free(struct gw_dialler *dialler)
 {
 	if (!dialler)
 		return;
+	if (dialler->network->handovers)
+		handover_forget(dialler->network->handovers, &dialler->dialler);
 	passage_forget(dialler->network, &dialler->dialler);
 	splice_table_forget(dialler->network->splices, &dialler->dialler);
 	list_remove(&dialler->link);

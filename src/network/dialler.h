@@ -18,6 +18,8 @@ struct dialler {
 	/* An unconnected, non-blocking socket, the caller's from now on. -EAGAIN: none now, who waits will be told; another
 	 * negative errno: never. */
 	int (*open)(void *owner, int family, int type);
+	/* As gw_dialler_config has it; NULL: there are no detours. */
+	int (*detour)(void *owner, const struct sockaddr *guest, const struct sockaddr *far, bool on);
 	void *owner;
 };
 
@@ -28,6 +30,7 @@ extern const struct dialler dialler_nowhere;
 
 /* The guest's that has this address (IPv4 as ::ffff:a.b.c.d); NULL: it has none. */
 const struct dialler *dialler_find(const struct gw_network *network, struct ip6 address);
+const struct dialler *dialler_find_socket(const struct gw_network *network, const struct sockaddr *address);
 /* Of a program's own. */
 const struct dialler *dialler_of(const struct gw_dialler *dialler);
 /* 127/8, ::1, and what is mapped of it. */

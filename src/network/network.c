@@ -13,6 +13,7 @@
 #include "network/dial.h"
 #include "network/event.h"
 #include "network/guest.h"
+#include "network/handover.h"
 #include "network/inprocess.h"
 #include "network/passage.h"
 #include "network/reservation.h"
@@ -318,6 +319,18 @@ static int network_on_command(void *owner, const char *command)
 	return fd;
 }
 
+static int network_may_hand_over(void *owner, const struct nat_address *guest)
+{
+	return handover_is_wanted(((struct gw_network *)owner)->handovers, guest->ip);
+}
+
+static int network_on_hand_over(void *owner, int fd, const struct tcp_repair *state, struct nat_carrier **ret_carrier)
+{
+	struct gw_network *network = owner;
+
+	return handover_take(network->handovers, fd, state, ret_carrier);
+}
+
 /* ---- making and ending one ---- */
 
 static int network_make_switch(struct gw_network *network)
@@ -403,12 +416,16 @@ static int network_make_user(struct gw_network *network, struct error *ret_error
 				     .loop = network->loop,
 				     .network = network->name,
 				     .open_command = network->open_command ? network_on_command : NULL,
+				     .may_hand_over = network->description.splice ? network_may_hand_over : NULL,
+				     .hand_over = network->description.splice ? network_on_hand_over : NULL,
 				     .on_notice = network_on_notice,
 				     .owner = network};
 	int error;
 
 	if (!network->description.router_given && user_host_has_ip6() <= 0)
 		network->description.service.router6 = false;
+	if (config.hand_over && handover_table_new(network, &network->handovers) < 0)
+		return error_set(ret_error, -ENOMEM, "out of memory");
 	error = user_new(&config, &network->user, ret_error);
 	if (error < 0)
 		return error;
@@ -569,6 +586,7 @@ void gw_network_free(struct gw_network *network)
 	lease_file_done(&network->lease_file);
 	passage_done(network);
 	dialler_done(network);
+	handover_table_free(network->handovers);
 	splice_table_free(network->splices);
 	relay_table_free(network->relays);
 	list_for_each_safe (at, &network->watches)

@@ -61,9 +61,10 @@ struct gw_network {
 	struct timer advertisement; /* the next, while somebody is there: the lifetimes in it run out otherwise */
 
 	struct splice_table *splices;
-	struct relay_table *relays; /* NULL: none was needed yet */
-	struct list diallers;       /* struct gw_dialler */
-	struct list passages;       /* struct gw_passage */
+	struct handover_table *handovers; /* NULL: uplink=none, or splice=off */
+	struct relay_table *relays;       /* NULL: none was needed yet */
+	struct list diallers;             /* struct gw_dialler */
+	struct list passages;             /* struct gw_passage */
 
 	struct list guests;  /* struct gw_guest */
 	struct list ports;   /* struct gw_port */

@@ -328,6 +328,20 @@ static int user_on_divert(void *owner, const struct nat_address *guest, const st
 	return resolver_connect(user->resolver, &asker);
 }
 
+static int user_may_hand_over(void *owner, const struct nat_address *guest)
+{
+	struct user *user = owner;
+
+	return user->config.may_hand_over(user->config.owner, guest);
+}
+
+static int user_on_hand_over(void *owner, int fd, const struct tcp_repair *state, struct nat_carrier **ret_carrier)
+{
+	struct user *user = owner;
+
+	return user->config.hand_over(user->config.owner, fd, state, ret_carrier);
+}
+
 static void user_on_notice(void *owner, const char *text)
 {
 	struct user *user = owner;
@@ -394,6 +408,8 @@ static int user_make_nat(struct user *user)
 				    .udp_filter_none = description->udp_filter_none,
 				    .flows = description->flows,
 				    .divert = user_on_divert,
+				    .may_hand_over = user->config.hand_over ? user_may_hand_over : NULL,
+				    .hand_over = user->config.hand_over ? user_on_hand_over : NULL,
 				    .on_notice = user_on_notice,
 				    .owner = user};
 	int error = entropy_fill(&config.key, sizeof(config.key));

@@ -16,6 +16,9 @@
 struct gateway;
 struct lease_table;
 struct nat;
+struct nat_address;
+struct nat_carrier;
+struct tcp_repair;
 struct user;
 
 struct user_config {
@@ -28,6 +31,9 @@ struct user_config {
 	/* guestfwd=…-cmd:COMMAND: a stream socket that is the command's input and output, or negative errno; NULL: the
 	 * program runs none. */
 	int (*open_command)(void *owner, const char *command);
+	/* Those of nat_config. */
+	int (*may_hand_over)(void *owner, const struct nat_address *guest);
+	int (*hand_over)(void *owner, int fd, const struct tcp_repair *state, struct nat_carrier **ret_carrier);
 	void (*on_notice)(void *owner, const char *text);
 	void *owner;
 };

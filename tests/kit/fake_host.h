@@ -259,8 +259,9 @@ static int fake_watch(void *owner, struct loop *loop, struct watch *watch, unsig
 	return 0;
 }
 
-static void fake_unwatch(void *owner, struct loop *loop, struct watch *watch)
+static void fake_unwatch(void *owner, struct loop *loop, struct watch *watch, bool closes)
 {
+	(void)closes;
 	(void)owner;
 	if (watch->fd < FAKE_FIRST)
 		loop_unwatch(loop, watch);

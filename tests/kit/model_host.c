@@ -409,8 +409,9 @@ static int model_watch(void *owner, struct loop *loop, struct watch *watch, unsi
 	return 0;
 }
 
-static void model_unwatch(void *owner, struct loop *loop, struct watch *watch)
+static void model_unwatch(void *owner, struct loop *loop, struct watch *watch, bool closes)
 {
+	(void)closes;
 	(void)loop;
 	socket_at(owner, watch->fd)->watch = NULL;
 	watch->watched = false;

@@ -122,7 +122,8 @@ static inline void pass(uint64_t time_us)
 	assert_null(world->host.wrong);
 }
 
-static inline int set_up_mtu(uint32_t mtu_bytes)
+/* `change` says what is other than usual of NAT. */
+static inline int set_up_changed(uint32_t mtu_bytes, void (*change)(struct nat_config *nat))
 {
 	struct ethswitch_config config = {.mtu_bytes = mtu_bytes,
 					  .gateway = {{2, 0, 0, 0, 0, 0xfe}},
@@ -171,7 +172,14 @@ static inline int set_up_mtu(uint32_t mtu_bytes)
 	nat.ethswitch = world->ethswitch;
 	nat.gateway = &world->gateway;
 	nat.sockets_owner = &world->host;
+	if (change)
+		change(&nat);
 	return nat_new(&nat, &world->nat);
+}
+
+static inline int set_up_mtu(uint32_t mtu_bytes)
+{
+	return set_up_changed(mtu_bytes, NULL);
 }
 
 static inline int set_up(void **state)
