@@ -37,6 +37,7 @@ static void hostwatch_look_at_address(struct gw_network *network)
 	char was[128], is[128];
 	struct hostaddress host;
 	struct resolvconf conf;
+	size_t lost;
 
 	if (description_look(&host, &conf) < 0)
 		return;
@@ -53,12 +54,15 @@ static void hostwatch_look_at_address(struct gw_network *network)
 	hostwatch_describe(&host, is, sizeof(is));
 	gateway_withdraw(network->gateway);
 	description_wear(description, &host, &conf);
-	lease_table_restart(network->leases);
+	lost = lease_table_restart(network->leases);
 	user_readdress(network->user);
 	gateway_advertise(network->gateway);
 	event_send(network, GW_EVENT_NOTICE, NULL, NULL,
 		   "this machine's addresses are %s now, %s before: guests wear them from their next lease on", is,
 		   was);
+	if (lost > 0)
+		event_send(network, GW_EVENT_NOTICE, NULL, NULL,
+			   "%zu reserved addresses (dhcp-host=) are none of the new net, and are nobody's", lost);
 }
 
 static void hostwatch_look_at_ip6(struct gw_network *network)

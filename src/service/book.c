@@ -492,15 +492,6 @@ int book_init(struct book *book, const struct service_config *config, bool is6)
 	return 0;
 }
 
-void book_restart(struct book *book)
-{
-	memset(book->entries, 0, book->used * sizeof(*book->entries));
-	book->used = 0;
-	for (int i = 0; i < BOOK_CHAINS; i++)
-		memset(book->buckets[i], 0, BUCKETS * sizeof(*book->buckets[i]));
-	book_begin(book);
-}
-
 void book_done(struct book *book)
 {
 	free(book->entries);
@@ -527,6 +518,58 @@ int book_reserve(struct book *book, struct mac mac, uint64_t number, const char 
 		memcpy(entry->lease.name, name, bytes + 1);
 	entry->named = bytes > 0;
 	return 0;
+}
+
+/* What survives a restart. */
+struct book_kept {
+	uint64_t number;
+	struct mac mac;
+	char name[LEASE_NAME_BYTES]; /* "": none */
+};
+
+static size_t book_keep(const struct book *book, struct book_kept *ret_kept)
+{
+	size_t count = 0;
+
+	for (uint16_t i = 0; i < book->used; i++) {
+		const struct book_entry *entry = &book->entries[i];
+
+		if (!entry->lease.reserved)
+			continue;
+		ret_kept[count] = (struct book_kept){.number = entry->number, .mac = entry->lease.mac};
+		if (entry->named)
+			memcpy(ret_kept[count].name, entry->lease.name, sizeof(ret_kept[count].name));
+		count++;
+	}
+	return count;
+}
+
+static bool number_in_net(const struct book *book, uint64_t number)
+{
+	const struct service_config *config = book->config;
+
+	return book->is6 || ip4_in_net(ip4_from((uint32_t)number), config->net4, config->prefix4);
+}
+
+size_t book_restart(struct book *book)
+{
+	const uint64_t only = book->first;
+	const bool has_one = book->first == book->last;
+	struct book_kept *kept = calloc(book->used + (size_t)1, sizeof(*kept));
+	size_t count = kept ? book_keep(book, kept) : 0, lost = 0;
+
+	memset(book->entries, 0, book->used * sizeof(*book->entries));
+	book->used = 0;
+	for (int i = 0; i < BOOK_CHAINS; i++)
+		memset(book->buckets[i], 0, BUCKETS * sizeof(*book->buckets[i]));
+	book_begin(book);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t number = has_one && kept[i].number == only ? book->first : kept[i].number;
+
+		lost += !number_in_net(book, number) || book_reserve(book, kept[i].mac, number, kept[i].name) < 0;
+	}
+	free(kept);
+	return lost;
 }
 
 /* The entry that a saved lease belongs to, or NULL: not (any more) the table's to give to that client. */

@@ -52,8 +52,9 @@ struct book {
 /* Stays where it is: entries point to it. 0 or -ENOMEM; book_done() in both cases. */
 int book_init(struct book *book, const struct service_config *config, bool is6);
 void book_done(struct book *book);
-/* Empty, and with the configuration's addresses of now. */
-void book_restart(struct book *book);
+/* With the configuration's addresses of now, and nothing leased. What was reserved stays so where the net has it, and the
+ * address that was the only one is the only one of now. How many reservations are lost. */
+size_t book_restart(struct book *book);
 uint64_t book_number6(struct ip6 address);
 /* Is it one of the addresses that this book's numbers can name? */
 bool book_has_number6(const struct book *book, struct ip6 address);

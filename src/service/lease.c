@@ -115,10 +115,9 @@ int lease_table_new(const struct service_config *config, struct lease_table **re
 	return 0;
 }
 
-void lease_table_restart(struct lease_table *leases)
+size_t lease_table_restart(struct lease_table *leases)
 {
-	book_restart(&leases->book[0]);
-	book_restart(&leases->book[1]);
+	return book_restart(&leases->book[0]) + book_restart(&leases->book[1]);
 }
 
 void lease_table_free(struct lease_table *leases)

@@ -59,8 +59,9 @@ struct lease_table;
 /* The configuration must outlive the table. 0 or -ENOMEM. */
 int lease_table_new(const struct service_config *config, struct lease_table **ret_leases);
 void lease_table_free(struct lease_table *leases);
-/* The configuration has other addresses: all that was leased or reserved is forgotten, without a word. */
-void lease_table_restart(struct lease_table *leases);
+/* The configuration has other addresses: all that was leased is forgotten, without a word. What was reserved stays so where
+ * the new net has it; a reservation of the address that was the only one is of the one of now. How many are lost. */
+size_t lease_table_restart(struct lease_table *leases);
 /* dhcp-host=MAC,IP[,NAME] and its IPv6 form MAC,[IP6][,NAME]; -EEXIST when the address or the MAC is taken, -ERANGE
  * when the address lies outside the network, -EINVAL when the name is no label, -ENOSPC when there are too many.
  * `name` may be NULL. Before lease_restore(). */

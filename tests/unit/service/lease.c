@@ -128,6 +128,33 @@ static void what_begins_anew_has_forgotten_all_and_leases_the_addresses_of_now(v
 	assert_ip4(offer(guest, 1), "10.0.2.200");
 }
 
+static void reservations_stay_where_the_new_net_has_their_addresses(void **state)
+{
+	struct guest *guest = *state;
+	struct lease_client first = client_of(1);
+
+	guest->config.dhcp4_first = guest->config.dhcp4_last = ip4_of("10.0.2.7");
+	assert_int_equal(lease_table_restart(guest->leases), 0);
+	assert_int_equal(lease_reserve4(guest->leases, guest_mac(1), ip4_of("10.0.2.7"), "vm1"), 0);
+	assert_int_equal(lease_reserve4(guest->leases, guest_mac(3), ip4_of("10.0.2.77"), NULL), 0);
+	bound(guest, 1, 60);
+	/* within the net */
+	guest->config.dhcp4_first = guest->config.dhcp4_last = ip4_of("10.0.2.9");
+	assert_int_equal(lease_table_restart(guest->leases), 0);
+	assert_ip4(offer(guest, 3), "10.0.2.77");
+	assert_null(offer(guest, 2));
+	assert_ip4(bound(guest, 1, 60), "10.0.2.9");
+	lease_set_name(lease_find_client(guest->leases, false, &first), "other", 5);
+	assert_string_equal(lease_find_client(guest->leases, false, &first)->name, "vm1");
+	/* and beyond it */
+	guest->config.net4 = ip4_of("192.0.2.0");
+	guest->config.host4 = ip4_of("192.0.2.1");
+	guest->config.dhcp4_first = guest->config.dhcp4_last = ip4_of("192.0.2.9");
+	assert_int_equal(lease_table_restart(guest->leases), 1);
+	assert_null(offer(guest, 3));
+	assert_ip4(offer(guest, 1), "192.0.2.9");
+}
+
 static void a_network_of_two_addresses_has_no_broadcast_address(void **state)
 {
 	struct service_config config = guest_config();
@@ -596,6 +623,7 @@ int main(void)
 		test(the_gateway_and_servers_inside_the_pool_are_never_leased),
 		test(addresses_that_something_else_is_served_at_are_never_leased),
 		test(what_begins_anew_has_forgotten_all_and_leases_the_addresses_of_now),
+		test(reservations_stay_where_the_new_net_has_their_addresses),
 		test(a_network_of_two_addresses_has_no_broadcast_address),
 		test(a_full_pool_gives_nothing_until_an_offer_runs_out),
 		test(a_lease_that_has_run_out_is_kept_for_its_client_as_long_as_it_can_be),
