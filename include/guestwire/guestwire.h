@@ -313,6 +313,8 @@ struct gw_passage_info {
 	const char *listening, *to;
 	bool to_guest;        /* through a dialler */
 	uint64_t connections; /* or clients */
+	/* "udp": datagrams that went on, that came back, and that found no room or nobody; 0 otherwise */
+	uint64_t to_far, from_far, lost;
 };
 struct gw_passage;
 GW_API int gw_passage_new(struct gw_network *network, const struct gw_passage_config *config,

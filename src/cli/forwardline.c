@@ -112,6 +112,17 @@ void forwardline_print_table(const json_t *forwards)
 	table_done(&table);
 }
 
+/* Connections are counted among the splices. */
+static void forwardline_datagrams(struct table *table, const json_t *passage)
+{
+	static const char *const counters[] = {"datagrams_to", "datagrams_from", "datagrams_lost"};
+
+	if (!json_object_get(passage, counters[0]))
+		return;
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		table_cell(table, "%lld", member_number(passage, counters[i]));
+}
+
 void forwardline_print_passages(const json_t *passages)
 {
 	struct table table;
@@ -120,7 +131,7 @@ void forwardline_print_passages(const json_t *passages)
 
 	if (json_array_size(passages) == 0)
 		return;
-	table_init(&table, "PASSAGE\tPROTOCOL\tLISTENING\tTO\tCONNECTIONS");
+	table_init(&table, "PASSAGE\tPROTOCOL\tLISTENING\tTO\tCONNECTIONS\tDATAGRAMS TO\tFROM\tLOST");
 	json_array_foreach (passages, i, passage) {
 		table_row(&table);
 		table_cell(&table, "%s", member_truth(passage, "to_guest") ? "in" : "out");
@@ -128,6 +139,7 @@ void forwardline_print_passages(const json_t *passages)
 		table_cell(&table, "%s", member_text(passage, "listening"));
 		table_cell(&table, "%s", member_text(passage, "to"));
 		table_cell(&table, "%lld", member_number(passage, "connections"));
+		forwardline_datagrams(&table, passage);
 	}
 	table_print(&table, stdout);
 	table_done(&table);

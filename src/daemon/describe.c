@@ -3,6 +3,7 @@
 #include "daemon/describe.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/target.h"
@@ -217,9 +218,16 @@ json_t *describe_forwards(struct gw_network *network, unsigned id)
 
 static void describe_on_passage(void *owner, const struct gw_passage_info *info)
 {
-	json_array_append_new(owner, json_pack("{s:s, s:s, s:s, s:b, s:o}", "protocol", info->protocol, "listening",
-					       info->listening, "to", info->to, "to_guest", (int)info->to_guest,
-					       "connections", describe_count(info->connections)));
+	json_t *passage =
+		json_pack("{s:s, s:s, s:s, s:b, s:o}", "protocol", info->protocol, "listening", info->listening, "to",
+			  info->to, "to_guest", (int)info->to_guest, "connections", describe_count(info->connections));
+
+	if (passage && strcmp(info->protocol, "udp") == 0) {
+		json_object_set_new(passage, "datagrams_to", describe_count(info->to_far));
+		json_object_set_new(passage, "datagrams_from", describe_count(info->from_far));
+		json_object_set_new(passage, "datagrams_lost", describe_count(info->lost));
+	}
+	json_array_append_new(owner, passage);
 }
 
 json_t *describe_passages(struct gw_network *network)

@@ -266,15 +266,21 @@ void passage_done(struct gw_network *network)
 void gw_network_each_passage(struct gw_network *network,
 			     void (*on_passage)(void *owner, const struct gw_passage_info *info), void *owner)
 {
+	static const struct relay_counters none;
+
 	list_for_each (at, &network->passages) {
 		const struct gw_passage *passage = container_of(at, struct gw_passage, link);
+		const struct relay_counters *relayed = passage->relay ? relay_counters(passage->relay) : &none;
 		const struct gw_passage_info info = {
 			.size = sizeof(info),
 			.protocol = passage->relay ? "udp" : "tcp",
 			.listening = passage->listening,
 			.to = passage->text,
 			.to_guest = passage->dialler != &dialler_here,
-			.connections = passage->relay ? relay_counters(passage->relay)->clients : passage->connections,
+			.connections = passage->relay ? relayed->clients : passage->connections,
+			.to_far = relayed->to_far,
+			.from_far = relayed->from_far,
+			.lost = relayed->dropped,
 		};
 
 		on_passage(owner, &info);

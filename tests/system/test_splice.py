@@ -302,6 +302,9 @@ def test_datagrams_in_and_out_are_relayed_and_no_packets(inside, outside, person
         assert peer("ask", family, 7002, 200) == "200"
     after = frames(person)
     assert after[1] == before[1] and after[0] - before[0] < 64 << 10, (before, after)
+    for passage in shown(person)["passages"]:
+        assert (passage["protocol"], passage["datagrams_to"], passage["datagrams_from"], passage["datagrams_lost"]) == ("udp", 200, 200, 0), passage
+    assert re.search(r"^out +udp +127\.0\.0\.1:7002 +127\.0\.0\.1:7003 +1 +200 +200 +0$", person.guestwire("show", "lab", check=True).stdout, re.M)
 
 
 def test_datagrams_of_others_come_as_packets(inside, outside, person):

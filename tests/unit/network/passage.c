@@ -29,6 +29,7 @@ struct fixture {
 	int opened;
 	int refuse;
 	char seen[256];
+	uint64_t datagrams[3]; /* seen: to the far side, from it, lost */
 };
 
 static int fixture_bind(int type, struct sockaddr_in *ret_address, char *text)
@@ -115,6 +116,9 @@ static void see(void *owner, const struct gw_passage_info *info)
 
 	snprintf(fixture->seen, sizeof(fixture->seen), "%s %s %s %d %d", info->protocol, info->listening, info->to,
 		 info->to_guest, (int)info->connections);
+	fixture->datagrams[0] = info->to_far;
+	fixture->datagrams[1] = info->from_far;
+	fixture->datagrams[2] = info->lost;
 }
 
 static void assert_seen(struct fixture *fixture, const char *protocol, int to_guest, int connections)
@@ -161,6 +165,9 @@ static void datagrams_are_relayed(void **state)
 	fixture_turn(fixture);
 	assert_int_equal(recv(fixture->server, text, sizeof(text), MSG_DONTWAIT), 5);
 	assert_seen(fixture, "udp", 0, 1);
+	assert_int_equal(fixture->datagrams[0], 1);
+	assert_int_equal(fixture->datagrams[1], 0);
+	assert_int_equal(fixture->datagrams[2], 0);
 	gw_passage_free(passage);
 	close(client);
 }
