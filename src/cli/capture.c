@@ -20,6 +20,7 @@
 #include "cli/connection.h"
 #include "cli/filter.h"
 #include "cli/frameline.h"
+#include "cli/member.h"
 #include "cli/quantity.h"
 #include "daemon/pcapng.h"
 
@@ -305,6 +306,18 @@ static int capture_filter(struct capture *capture, struct error *ret_error)
 	return error_set(ret_error, result, "%s", why.text);
 }
 
+/* What the kernel moves by then is no frame. */
+static void capture_say_unseen(const struct capture *capture, const json_t *answer)
+{
+	long long open = member_number(json_object_get(answer, "splices"), "open");
+
+	if (open > 0)
+		fprintf(stderr,
+			"guestwire: network %s: %lld connection%s moved past the network and not seen; --uplink "
+			"user,splice=off keeps those of a namespace in it\n",
+			capture->connection.name, open, open == 1 ? " is" : "s are");
+}
+
 static int capture_start(struct capture *capture, struct error *ret_error)
 {
 	const struct request request = {.command = REQUEST_CAPTURE, .guest = capture->guest};
@@ -321,6 +334,7 @@ static int capture_start(struct capture *capture, struct error *ret_error)
 	    (result = capture_open_file(capture, ret_error)) < 0 ||
 	    (result = connection_ask(&capture->connection, &request, CONNECTION_TIMEOUT_MS, &answer, ret_error)) < 0)
 		return result;
+	capture_say_unseen(capture, answer.object);
 	answer_done(&answer);
 	rest = lines_rest(&capture->connection.lines, &capture->filled);
 	if (capture->filled > CAPTURE_READ_BYTES)

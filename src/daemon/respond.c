@@ -197,6 +197,11 @@ char *respond(struct gw_network *network, const char *control_path, const struct
 	return answer_encode_error(ANSWER_FAILED, "not answered here");
 }
 
+char *respond_capture(struct gw_network *network)
+{
+	return answer_encode_ok(json_pack("{s:o}", "splices", describe_splices(network)));
+}
+
 static bool wait_over(const struct target *target, enum request_until until)
 {
 	switch (until) {

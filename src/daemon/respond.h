@@ -15,6 +15,8 @@ enum respond_limits {
 char *respond(struct gw_network *network, const char *control_path, const struct request *request);
 /* The answer of `wait`, or NULL: not yet. */
 char *respond_wait(struct gw_network *network, const struct request *request);
+/* A capture begins: what it will not see is told. */
+char *respond_capture(struct gw_network *network);
 /* That nobody is known by this word, and who there is. */
 char *respond_no_guest(struct gw_network *network, const char *word);
 

@@ -229,7 +229,7 @@ static void server_capture(struct server *server, struct client *client, const s
 		return;
 	}
 	client->state = CLIENT_CAPTURING;
-	client_answer(client, answer_encode_ok(json_object()));
+	client_answer(client, respond_capture(server->network));
 }
 
 static void server_on_waited(void *owner)

@@ -379,6 +379,9 @@ def test_what_is_captured_stays_packets(place):
         os.unlink(os.path.join(there.person.folder, "run", "x.pcapng"))
     there.move(name, 20 * MIB)
     assert there.states() == ["spliced"]
+    # who captures now is told what is missing
+    done = there.person.guestwire("capture", "box", "--seconds", "0.2", check=True)
+    assert "1 connection is moved past the network" in done.stderr and "splice=off" in done.stderr
 
 
 # ---- a namespace that stays ----
