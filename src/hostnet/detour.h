@@ -22,13 +22,13 @@ struct detour {
 	bool ready[2]; /* the table has its route, of IPv4 and of IPv6 */
 };
 
-/* In the namespace. 0 or negative errno. */
+/* In the namespace. 0; -EADDRINUSE: somebody else has its detours; or another negative errno. */
 int detour_open(struct detour *ret_detour);
 /* -ENOENT: no socket of the namespace has this connection, or it is bound to an interface and would not hear. Another negative errno:
  * it cannot be. */
 int detour_add(struct detour *detour, const struct sockaddr *from, const struct sockaddr *to);
 void detour_remove(const struct detour *detour, const struct sockaddr *from, const struct sockaddr *to);
-/* All that there are, whoever left them. */
+/* All that there are: what an owner left that was killed. */
 void detour_clear(const struct detour *detour);
 void detour_close(struct detour *detour);
 

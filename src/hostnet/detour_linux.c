@@ -15,18 +15,31 @@
 
 #include "hostnet/rtnetlink.h"
 
+/* Its number is what one in the namespace can have: who has it owns the table. It is free again however its owner ends. */
+static int detour_open_sockets(void)
+{
+	const struct sockaddr_nl one = {.nl_family = AF_NETLINK, .nl_pid = DETOUR_TABLE};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), error;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)&one, sizeof(one)) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
 int detour_open(struct detour *ret_detour)
 {
 	struct detour detour = {.routes = rtnetlink_open()};
 
 	if (detour.routes < 0)
 		return detour.routes;
-	detour.sockets = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	detour.sockets = detour_open_sockets();
 	if (detour.sockets < 0) {
-		int error = -errno;
-
 		close(detour.routes);
-		return error;
+		return detour.sockets;
 	}
 	*ret_detour = detour;
 	return 0;

@@ -419,3 +419,42 @@ def test_a_namespace_is_left_as_it_was(machine, closing, number):
         if number == signal.SIGTERM:
             assert rules() == before
     person.guestwire("ls", check=True)
+
+
+def test_two_networks_of_one_namespace_keep_their_hands_off_each_others_connections(machine, closing):
+    if os.geteuid() != 0:
+        pytest.skip("is not root")
+    box, person = closing(Namespace()), closing(Person(machine, ordinary=False))
+    world, inside = (closing(peer(space.start(sys.executable, "-c", PEER, start_new_session=True, text=True, **PIPES))) for space in (machine.world, box))
+
+    def serve(name, *words):
+        guestwire = person.start("netns", "--name", name, "--attach", box.path, *words, stderr=subprocess.PIPE)
+        lines = [guestwire.stderr.readline()]
+        while lines[-1] and "serves" not in lines[-1]:
+            lines.append(guestwire.stderr.readline())
+        assert lines[-1], lines
+        return guestwire
+
+    def rules():
+        return len([line for family in "46" for line in box.run("ip", f"-{family}", "rule").stdout.splitlines()])
+
+    def leave(guestwire):
+        guestwire.send_signal(signal.SIGTERM)
+        assert guestwire.wait(10) == 0
+        guestwire.stderr.close()
+    before, first = rules(), serve("one")
+    assert world.ask("listen", "7900", "4") == "listening"
+    assert isinstance(inside.ask("connect", "x", WORLD[4], "7900"), int)
+    world.ask("accept", "x", "7900")
+    world.ask("send", "x", 4 * MIB)
+    assert inside.ask("take", "x", 4 * MIB) == "right"
+    assert rules() == before + 1
+    second = serve("two", "--ifname", "eth1", "--uplink", "user,net=10.0.3.0/24,router=off,ipv6=off")
+    assert rules() == before + 1
+    world.ask("send", "x", 4 * MIB)
+    assert inside.ask("take", "x", 4 * MIB) == "right"
+    leave(second)
+    world.ask("send", "x", 4 * MIB)
+    assert inside.ask("take", "x", 4 * MIB) == "right"
+    leave(first)
+    assert rules() == before

@@ -186,6 +186,20 @@ static void what_somebody_left_is_cleared(void **state)
 		close(fds[i]);
 }
 
+static void a_namespace_has_one_owner_of_detours(void **state)
+{
+	struct detour another = {.routes = -1}, later = {.routes = -1};
+
+	(void)state;
+	if (detour.routes < 0)
+		skip();
+	assert_int_equal(detour_open(&another), -EADDRINUSE);
+	assert_int_equal(another.routes, -1);
+	detour_close(&detour);
+	assert_int_equal(detour_open(&later), 0);
+	detour = later;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +207,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_nobody_has_gets_none),
 		cmocka_unit_test(a_socket_that_hears_one_interface_alone_gets_none),
 		cmocka_unit_test(what_somebody_left_is_cleared),
+		cmocka_unit_test(a_namespace_has_one_owner_of_detours),
 	};
 
 	return cmocka_run_group_tests(tests, go_inside, leave);
