@@ -178,7 +178,7 @@ void tcp_handover_run(struct tcp_flow *flow)
 	if (tcp_handover_bytes(flow) < flow->hand_at)
 		return;
 	if (!tcp_handover_may(flow))
-		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_BYTES);
+		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_SOON);
 	else if (!flow->handing)
 		tcp_handover_begin(flow);
 	else if (to->una == to->max && tcp_handover_is_still(flow))
@@ -196,7 +196,9 @@ void tcp_handover_on_due(struct tcp_flow *flow)
 	bool silent = flow->hand_next == flow->from_guest.next;
 
 	flow->hand_next = flow->from_guest.next;
-	if (!tcp_handover_may(flow) || ++flow->hand_looks > TCP_HANDOVER_LOOKS)
+	if (!tcp_handover_may(flow))
+		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_SOON);
+	else if (++flow->hand_looks > TCP_HANDOVER_LOOKS)
 		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_AGAIN);
 	else if (silent)
 		tcp_handover_now(flow);
