@@ -391,6 +391,21 @@ def test_what_is_captured_stays_packets(place):
 
 # ---- a namespace that stays ----
 
+def rules_of(box):
+    return len([line for family in "46" for line in box.run("ip", f"-{family}", "rule").stdout.splitlines()])
+
+
+def move_until_handed(box, sender, taker):
+    """Until there is one rule more than before."""
+    before = rules_of(box)
+    for _ in range(16):
+        sender.ask("send", "x", 4 * MIB)
+        assert taker.ask("take", "x", 4 * MIB) == "right"
+        if rules_of(box) > before:
+            break
+    assert rules_of(box) == before + 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_namespace_is_left_as_it_was(machine, closing, number):
     if os.geteuid() != 0:
@@ -398,22 +413,14 @@ def test_a_namespace_is_left_as_it_was(machine, closing, number):
     box, person = closing(Namespace()), closing(Person(machine, ordinary=False))
     world, inside = (closing(peer(space.start(sys.executable, "-c", PEER, start_new_session=True, text=True, **PIPES))) for space in (machine.world, box))
 
-    def rules():
-        return len([line for family in "46" for line in box.run("ip", f"-{family}", "rule").stdout.splitlines()])
-    before = rules()
+    before = rules_of(box)
     for last in (False, True):
         guestwire = person.start("netns", "--name", "box", "--attach", box.path, stderr=subprocess.PIPE)
         assert "serves" in guestwire.stderr.readline()
         assert world.ask("listen", f"{7800 + last}", "4") == "listening"
         assert isinstance(inside.ask("connect", "x", WORLD[4], f"{7800 + last}"), int)
         world.ask("accept", "x", f"{7800 + last}")
-        for _ in range(8):
-            for sender, taker in ((inside, world), (world, inside)):
-                sender.ask("send", "x", 4 * MIB)
-                assert taker.ask("take", "x", 4 * MIB) == "right"
-            if rules() > before:
-                break
-        assert rules() == before + 1
+        move_until_handed(box, *((inside, world) if last else (world, inside)))
         if last:
             number = signal.SIGTERM
         guestwire.send_signal(number)
@@ -425,7 +432,7 @@ def test_a_namespace_is_left_as_it_was(machine, closing, number):
         for who in (inside, world):
             who.ask("close", "x")
         if number == signal.SIGTERM:
-            assert rules() == before
+            assert rules_of(box) == before
     person.guestwire("ls", check=True)
 
 
@@ -443,26 +450,21 @@ def test_two_networks_of_one_namespace_keep_their_hands_off_each_others_connecti
         assert lines[-1], lines
         return guestwire
 
-    def rules():
-        return len([line for family in "46" for line in box.run("ip", f"-{family}", "rule").stdout.splitlines()])
-
     def leave(guestwire):
         guestwire.send_signal(signal.SIGTERM)
         assert guestwire.wait(10) == 0
         guestwire.stderr.close()
-    before, first = rules(), serve("one")
+    before, first = rules_of(box), serve("one")
     assert world.ask("listen", "7900", "4") == "listening"
     assert isinstance(inside.ask("connect", "x", WORLD[4], "7900"), int)
     world.ask("accept", "x", "7900")
-    world.ask("send", "x", 4 * MIB)
-    assert inside.ask("take", "x", 4 * MIB) == "right"
-    assert rules() == before + 1
+    move_until_handed(box, world, inside)
     second = serve("two", "--ifname", "eth1", "--uplink", "user,net=10.0.3.0/24,router=off,ipv6=off")
-    assert rules() == before + 1
+    assert rules_of(box) == before + 1
     world.ask("send", "x", 4 * MIB)
     assert inside.ask("take", "x", 4 * MIB) == "right"
     leave(second)
     world.ask("send", "x", 4 * MIB)
     assert inside.ask("take", "x", 4 * MIB) == "right"
     leave(first)
-    assert rules() == before
+    assert rules_of(box) == before
