@@ -19,6 +19,7 @@ struct dnsstream {
 	const struct dnsstream_ops *ops;
 	void *owner;
 	bool failed;
+	bool half; /* the far end has said all, and may listen still */
 	uint8_t *out;
 	size_t out_bytes, out_room;
 	size_t in_bytes;
@@ -32,7 +33,7 @@ static void dnsstream_rest(struct dnsstream *stream)
 
 static void dnsstream_ask(struct dnsstream *stream)
 {
-	unsigned events = LOOP_READ | (stream->out_bytes > 0 ? LOOP_WRITE : 0);
+	unsigned events = (stream->half ? 0 : LOOP_READ) | (stream->out_bytes > 0 ? LOOP_WRITE : 0);
 
 	if (loop_watch(stream->loop, &stream->watch, events) < 0)
 		stream->failed = true;
@@ -68,28 +69,40 @@ static void dnsstream_take(struct dnsstream *stream)
 	memmove(stream->in, stream->in + at, stream->in_bytes);
 }
 
-/* False: nothing more will come. */
-static bool dnsstream_read(struct dnsstream *stream)
+static void dnsstream_read(struct dnsstream *stream)
 {
 	ssize_t got = recv(stream->watch.fd, stream->in + stream->in_bytes, sizeof(stream->in) - stream->in_bytes,
 			   MSG_DONTWAIT);
 
+	if (got < 0)
+		stream->failed = stream->failed || (errno != EAGAIN && errno != EINTR && errno != ENOTCONN);
+	if (got == 0)
+		stream->half = true;
 	if (got <= 0)
-		return got < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN);
+		return;
 	stream->in_bytes += (size_t)got;
 	dnsstream_rest(stream);
 	dnsstream_take(stream);
-	return true;
+}
+
+static bool dnsstream_is_over(const struct dnsstream *stream)
+{
+	if (stream->failed || !stream->half)
+		return stream->failed;
+	return !stream->ops->awaits || (stream->out_bytes == 0 && !stream->ops->awaits(stream->owner));
 }
 
 static void dnsstream_on_ready(void *owner, unsigned events)
 {
 	struct dnsstream *stream = owner;
-	bool more = dnsstream_read(stream);
 
+	if (!stream->half)
+		dnsstream_read(stream);
+	else if (events & LOOP_HANGUP)
+		stream->failed = true; /* nobody listens any more */
 	if (events & LOOP_WRITE)
 		dnsstream_write(stream);
-	if (!more || stream->failed) {
+	if (dnsstream_is_over(stream)) {
 		stream->ops->on_end(stream->owner, stream);
 		return;
 	}

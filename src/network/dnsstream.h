@@ -22,6 +22,8 @@ struct dnsstream;
 struct dnsstream_ops {
 	/* May not free the stream. */
 	void (*on_message)(void *owner, struct dnsstream *stream, const uint8_t *message, size_t bytes);
+	/* May be NULL: no. The far end has said its last word; will it be sent something still? */
+	bool (*awaits)(void *owner);
 	/* The far end closed, or said nothing for too long: dnsstream_free() it now. */
 	void (*on_end)(void *owner, struct dnsstream *stream);
 };

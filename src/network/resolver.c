@@ -412,13 +412,23 @@ static void client_on_message(void *owner, struct dnsstream *stream, const uint8
 	(void)resolver_input(client->resolver, &client->asker, message, bytes);
 }
 
+/* Who has asked all it wanted to may close its side, and hear the answers (RFC 9293 3.6). */
+static bool client_awaits(void *owner)
+{
+	const struct resolver_client *client = owner;
+
+	return dns_stream_asks(client->resolver->dns, client->asker.stream);
+}
+
 static void client_on_end(void *owner, struct dnsstream *stream)
 {
 	(void)stream;
 	client_free(owner);
 }
 
-static const struct dnsstream_ops client_ops = {.on_message = client_on_message, .on_end = client_on_end};
+static const struct dnsstream_ops client_ops = {.on_message = client_on_message,
+						.awaits = client_awaits,
+						.on_end = client_on_end};
 
 static size_t resolver_streams_of(const struct resolver *resolver, struct ip6 guest)
 {

@@ -382,6 +382,15 @@ void dns_unreachable(struct dns *dns, unsigned resolver, bool tcp, uint64_t now_
 	}
 }
 
+bool dns_stream_asks(const struct dns *dns, uint64_t stream)
+{
+	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
+		if (dns->queries[i].used && dns->queries[i].asker.stream == stream)
+			return true;
+	}
+	return false;
+}
+
 void dns_stream_gone(struct dns *dns, uint64_t stream)
 {
 	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {

@@ -318,6 +318,29 @@ def test_an_answer_beyond_the_datagram_is_cut_and_comes_whole_by_tcp(named, serv
     assert status == "NOERROR" and sorted(answers) == sorted(addresses)
 
 
+HALF_CLOSING = r"""
+import socket, sys
+s = socket.create_connection((sys.argv[1], 53))
+s.settimeout(5)
+query = bytes.fromhex("123401000001000000000000") + b"\4once\4test\0\0\1\0\1"
+s.sendall(len(query).to_bytes(2, "big") + query)
+s.shutdown(socket.SHUT_WR)
+got = b""
+while more := s.recv(4096):
+    got += more
+print(got.hex())
+"""
+
+
+@pytest.mark.asan
+@pytest.mark.parametrize("server", ["10.0.2.3", "fd00::3"])
+def test_who_asks_by_tcp_and_closes_its_side_hears_the_answer(named, server):
+    far = named()
+    serve(far, WORLD[4], "--address=/once.test/198.51.100.7")
+    said = bytes.fromhex(far.box.run("python3", "-c", HALF_CLOSING, server).stdout)
+    assert said[2:4] == b"\x12\x34" and said[-4:] == bytes([198, 51, 100, 7]) and len(said) == 2 + int.from_bytes(said[:2], "big")
+
+
 @pytest.mark.asan
 def test_an_answer_that_fits_goes_by_udp_and_respects_what_the_guest_takes(named):
     far = named()

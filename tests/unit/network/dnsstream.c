@@ -20,6 +20,7 @@ struct fixture {
 	uint64_t now_us;
 	size_t messages, last_bytes;
 	uint8_t last[64];
+	bool awaited;
 	bool ended;
 };
 
@@ -47,7 +48,12 @@ static void on_end(void *owner, struct dnsstream *stream)
 	dnsstream_free(stream);
 }
 
-static const struct dnsstream_ops ops = {.on_message = on_message, .on_end = on_end};
+static bool awaits(void *owner)
+{
+	return ((struct fixture *)owner)->awaited;
+}
+
+static const struct dnsstream_ops ops = {.on_message = on_message, .awaits = awaits, .on_end = on_end};
 
 static void begin(struct fixture *fixture)
 {
@@ -145,6 +151,41 @@ static void the_end_and_silence_are_told(void **state)
 	end(&fixture);
 }
 
+static void who_has_asked_all_hears_the_answers(void **state)
+{
+	struct fixture fixture;
+	char got[16];
+
+	(void)state;
+	begin(&fixture);
+	fixture.awaited = true;
+	assert_int_equal(write(fixture.far, "\0\3ask", 5), 5);
+	shutdown(fixture.far, SHUT_WR);
+	turns(&fixture);
+	assert_int_equal(fixture.messages, 1);
+	assert_false(fixture.ended);
+	/* it costs no turns until then */
+	assert_int_equal(loop_turn(fixture.loop, 0), 0);
+	fixture.awaited = false;
+	assert_int_equal(dnsstream_send(fixture.stream, "answer", 6), 0);
+	turns(&fixture);
+	assert_true(fixture.ended);
+	assert_int_equal(read(fixture.far, got, sizeof(got)), 8);
+	assert_memory_equal(got, "\0\6answer", 8);
+	assert_int_equal(read(fixture.far, got, sizeof(got)), 0);
+	end(&fixture);
+	/* and who does not want to hear them does not */
+	begin(&fixture);
+	fixture.awaited = true;
+	shutdown(fixture.far, SHUT_WR);
+	turns(&fixture);
+	assert_false(fixture.ended);
+	shutdown(fixture.far, SHUT_RD);
+	turns(&fixture);
+	assert_true(fixture.ended);
+	end(&fixture);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -152,6 +193,7 @@ int main(void)
 		cmocka_unit_test(what_is_sent_has_its_length_in_front),
 		cmocka_unit_test(who_never_reads_is_ended_at_a_bound),
 		cmocka_unit_test(the_end_and_silence_are_told),
+		cmocka_unit_test(who_has_asked_all_hears_the_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

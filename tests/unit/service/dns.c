@@ -465,7 +465,10 @@ static void a_stream_takes_its_queries_along(void **state)
 	asker.stream = 5;
 	dns_input(desk->dns, &asker, bytes, query_make("example.org", DNS_TYPE_A, 9, 0, bytes), desk->now_us);
 	guest_asks(desk, 4000, 7, "example.org");
+	assert_true(dns_stream_asks(desk->dns, 5));
+	assert_false(dns_stream_asks(desk->dns, 6));
 	dns_stream_gone(desk->dns, 5);
+	assert_false(dns_stream_asks(desk->dns, 5));
 	assert_int_equal(dns_count(desk->dns), 1);
 	wait_until(desk, DNS_PATIENCE_US);
 	assert_int_equal(desk->answer_count, 1);
