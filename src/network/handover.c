@@ -161,6 +161,7 @@ static void handover_on_look(void *owner, uint64_t *ret_from_guest_bytes, uint64
 static int handover_open(const struct handover *handover, const struct tcp_repair *state)
 {
 	const struct dialler *dialler = handover->dialler;
+	const int on = 1;
 	int fd = dialler->open(dialler->owner, state->there.ss_family, SOCK_STREAM), error;
 
 	if (fd < 0)
@@ -173,10 +174,12 @@ static int handover_open(const struct handover *handover, const struct tcp_repai
 		if (error < 0)
 			(void)handover_detour(handover, false);
 	}
-	if (error == 0)
-		return fd;
-	close(fd);
-	return error;
+	if (error < 0) {
+		close(fd);
+		return error;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	return fd;
 }
 
 /* The pair may be over before this returns, and then the connection is. */

@@ -251,6 +251,18 @@ static void what_comes_late_is_dropped_by_name_and_not_for_ever(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+static void a_reset_that_comes_late_ends_the_carrier(void **state)
+{
+	(void)state;
+	is_handed();
+	give((struct hand){.flags = TCP_RST | TCP_ACK, .sequence = 6 + sent + 1, .ack = world->far + 1});
+	assert_int_equal(world->verdict, DROP_TCP_SEQUENCE);
+	assert_int_equal(carrier.ended, 0);
+	give((struct hand){.flags = TCP_RST | TCP_ACK, .sequence = 6 + sent, .ack = world->far + 1});
+	assert_int_equal(carrier.ended, 1);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+}
+
 static void who_may_not_is_not_asked_again_and_who_may_later_is(void **state)
 {
 	static const struct {
@@ -332,6 +344,7 @@ int main(void)
 		HANDED(a_guest_that_may_send_no_more_is_silent),
 		HANDED(the_guest_is_sent_nothing_new_until_it_has_all),
 		HANDED(what_comes_late_is_dropped_by_name_and_not_for_ever),
+		HANDED(a_reset_that_comes_late_ends_the_carrier),
 		HANDED(who_may_not_is_not_asked_again_and_who_may_later_is),
 		HANDED(a_guest_that_does_not_become_silent_is_left_in_peace),
 		HANDED(the_end_comes_before_the_handover),
