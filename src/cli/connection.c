@@ -70,9 +70,9 @@ static int connection_give_up(const struct connection *connection, struct error 
 			 connection->name, (int)connection->pid, (int)connection->pid);
 }
 
-static int connection_connect(struct connection *connection, struct error *ret_error)
+static int connection_connect(struct connection *connection, int64_t patience_ms, struct error *ret_error)
 {
-	const struct timeval patience = {.tv_sec = CONNECTION_TIMEOUT_MS / 1000};
+	const struct timeval patience = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char path[RUNDIR_PATH_BYTES];
 	int result = rundir_path(connection->base, connection->name, "control", path, ret_error);
@@ -95,7 +95,8 @@ static int connection_connect(struct connection *connection, struct error *ret_e
 	return 0;
 }
 
-int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error)
+int connection_open_within(const char *name, int64_t patience_ms, struct connection *ret_connection,
+			   struct error *ret_error)
 {
 	struct connection connection = {.fd = -1};
 	int result = connection_base(connection.base, ret_error);
@@ -104,11 +105,16 @@ int connection_open(const char *name, struct connection *ret_connection, struct 
 	if (result == 0)
 		result = connection_choose(&connection, name, ret_error);
 	if (result == 0)
-		result = connection_connect(&connection, ret_error);
+		result = connection_connect(&connection, patience_ms, ret_error);
 	*ret_connection = connection;
 	if (result < 0)
 		connection_done(ret_connection);
 	return result;
+}
+
+int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error)
+{
+	return connection_open_within(name, CONNECTION_TIMEOUT_MS, ret_connection, ret_error);
 }
 
 void connection_done(struct connection *connection)

@@ -29,6 +29,9 @@ struct connection {
 int connection_base(char base[RUNDIR_PATH_BYTES], struct error *ret_error);
 /* `name` NULL: the one that runs, when it is the only one. 0 or negative errno and a text; then connection_done(). */
 int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error);
+/* The same, for who does not want to wait long for a place in the queue of one that does not answer; not 0. */
+int connection_open_within(const char *name, int64_t patience_ms, struct connection *ret_connection,
+			   struct error *ret_error);
 void connection_done(struct connection *connection);
 /* Only asks: the answer is heard later. */
 int connection_tell(struct connection *connection, const struct request *request, struct error *ret_error);

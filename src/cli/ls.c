@@ -12,7 +12,7 @@
 #include "cli/member.h"
 #include "cli/table.h"
 
-enum { LS_PATIENCE_MS = 1000 }; /* with all of them together */
+enum { LS_PATIENCE_MS = 1000 }; /* with all of them together, to be let in and again to be answered */
 
 struct ls_network {
 	char name[CONFIG_NAME_BYTES + 1];
@@ -24,6 +24,7 @@ struct ls_network {
 struct ls {
 	struct ls_network *networks;
 	size_t count;
+	int64_t until_ms;
 	struct table table;
 	json_t *list;
 };
@@ -53,6 +54,7 @@ static void ls_on_name(void *owner, const char *name, pid_t pid)
 	const struct request request = {.command = REQUEST_STATUS};
 	struct ls *ls = owner;
 	struct ls_network *networks = realloc(ls->networks, (ls->count + 1) * sizeof(*networks)), *network;
+	int64_t left_ms = ls->until_ms - command_now_ms();
 
 	if (!networks)
 		return;
@@ -60,16 +62,16 @@ static void ls_on_name(void *owner, const char *name, pid_t pid)
 	network = &networks[ls->count++];
 	network->pid = pid;
 	snprintf(network->name, sizeof(network->name), "%s", name);
-	network->asked = connection_open(name, &network->connection, NULL) == 0 &&
+	network->asked = connection_open_within(name, left_ms > 0 ? left_ms : 1, &network->connection, NULL) == 0 &&
 			 connection_tell(&network->connection, &request, NULL) == 0;
 }
 
 /* One that starts or ends just now may not answer: it is listed by what is known of it. */
-static void ls_hear(struct ls *ls, struct ls_network *network, int64_t until_ms)
+static void ls_hear(struct ls *ls, struct ls_network *network)
 {
 	struct answer answer = {0};
 
-	if (!network->asked || connection_hear(&network->connection, until_ms, &answer, NULL) < 0)
+	if (!network->asked || connection_hear(&network->connection, ls->until_ms, &answer, NULL) < 0)
 		answer.object = json_pack("{s:s, s:i}", "name", network->name, "pid", (int)network->pid);
 	connection_done(&network->connection);
 	json_object_del(answer.object, "ok");
@@ -80,13 +82,13 @@ static void ls_hear(struct ls *ls, struct ls_network *network, int64_t until_ms)
 
 static void ls_print(const char *base, bool json)
 {
-	struct ls ls = {.list = json_array()};
-	int64_t until_ms = command_now_ms() + LS_PATIENCE_MS;
+	struct ls ls = {.list = json_array(), .until_ms = command_now_ms() + LS_PATIENCE_MS};
 
 	table_init(&ls.table, "NAME\tPID\tUPLINK\tIPV4\tIPV6\tGUESTS");
 	runtime_each(base, ls_on_name, &ls);
+	ls.until_ms = command_now_ms() + LS_PATIENCE_MS;
 	for (size_t i = 0; i < ls.count; i++)
-		ls_hear(&ls, &ls.networks[i], until_ms);
+		ls_hear(&ls, &ls.networks[i]);
 	if (json)
 		member_print(ls.list);
 	else if (ls.count == 0)

@@ -205,11 +205,24 @@ def test_what_was_made_but_could_not_be_told_stands_and_is_no_failure(wire, tmp_
     assert "extra" in [guest["name"] for guest in lab.show()["guests"]]
 
 
+def crowd(path):
+    """As many connections to the socket as its queue takes."""
+    crowd = []
+    while True:
+        crowd.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+        try:
+            crowd[-1].connect(path)
+        except BlockingIOError:
+            return crowd
+
+
 def test_a_network_that_does_not_answer_is_told_and_holds_up_no_other(wire, tmp_path, closing):
     lab = wire()
     stuck = [closing(Wire(tmp_path, name=name)) for name in ("a", "b", "z")]
     for one in stuck:
         one.process.send_signal(signal.SIGSTOP)
+    # those whom two of them did not answer either
+    others = [other for one in stuck[:2] for other in crowd(str(tmp_path / "guestwire" / one.name / "control"))]
     try:
         show = subprocess.Popen([PROGRAM, "show", "z"], env=lab.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         began = time.monotonic()
@@ -217,6 +230,8 @@ def test_a_network_that_does_not_answer_is_told_and_holds_up_no_other(wire, tmp_
         seconds = time.monotonic() - began
         said = show.communicate(timeout=30)[0]
     finally:
+        for other in others:
+            other.close()
         for one in stuck:
             one.process.send_signal(signal.SIGCONT)
     assert [(one["name"], "uplink" in one) for one in listed] == [("a", False), ("b", False), ("t", True), ("z", False)]
