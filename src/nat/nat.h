@@ -251,5 +251,9 @@ struct nat_address nat_address6(struct ip6 ip, uint16_t port);
 /* ::ffff:0:0/96 */
 bool nat_address_is4(const struct nat_address *address);
 struct ip4 nat_address_ip4(const struct nat_address *address);
+/* Of the system's; zero where that is of neither family. */
+struct nat_address nat_address_read(const struct sockaddr *address);
+/* For the system, of this family: any address where `address` is of the other. How many bytes. */
+socklen_t nat_address_write(const struct nat_address *address, bool is6, struct sockaddr_storage *ret_address);
 
 #endif

@@ -35,6 +35,46 @@ struct ip4 nat_address_ip4(const struct nat_address *address)
 	return ip;
 }
 
+struct nat_address nat_address_read(const struct sockaddr *address)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+	struct nat_address result = {0};
+	struct ip4 ip;
+
+	if (address->sa_family == AF_INET) {
+		memcpy(ip.byte, &in->sin_addr, sizeof(ip.byte));
+		return nat_address4(ip, ntohs(in->sin_port));
+	}
+	if (address->sa_family == AF_INET6) {
+		memcpy(result.ip.byte, &in6->sin6_addr, sizeof(result.ip.byte));
+		result.port = ntohs(in6->sin6_port);
+	}
+	return result;
+}
+
+socklen_t nat_address_write(const struct nat_address *address, bool is6, struct sockaddr_storage *ret_address)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)ret_address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)ret_address;
+	struct ip4 ip;
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (is6) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(address->port);
+		memcpy(&in6->sin6_addr, address->ip.byte, sizeof(in6->sin6_addr));
+		return sizeof(*in6);
+	}
+	in->sin_family = AF_INET;
+	in->sin_port = htons(address->port);
+	if (nat_address_is4(address)) {
+		ip = nat_address_ip4(address);
+		memcpy(&in->sin_addr, ip.byte, sizeof(in->sin_addr));
+	}
+	return sizeof(*in);
+}
+
 static bool nat_ip6_is_loopback(struct ip6 ip)
 {
 	return ip6_equal(ip, (struct ip6){{[15] = 1}});
@@ -60,27 +100,24 @@ static bool nat_may_reach6(const struct nat_config *config, struct ip6 ip)
 	return config->shares_net || !ip6_in_net(ip, config->net6, config->prefix6);
 }
 
-static enum drop_reason nat_host_address4(const struct nat_config *config, struct ip4 ip, uint16_t port,
-					  struct sockaddr_in *ret_address)
+/* The host's own address for one that the guest has for it. */
+static enum drop_reason nat_host_address4(const struct nat_config *config, struct nat_address *address)
 {
+	struct ip4 ip = nat_address_ip4(address);
+
 	if (config->host_loopback && ip4_equal(ip, config->loopback4))
-		ip = (struct ip4){{127, 0, 0, 1}};
+		*address = nat_address4((struct ip4){{127, 0, 0, 1}}, address->port);
 	else if (!nat_may_reach4(config, ip))
 		return DROP_NAT_DESTINATION;
-	*ret_address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-	memcpy(&ret_address->sin_addr, ip.byte, sizeof(ip.byte));
 	return DROP_NONE;
 }
 
-static enum drop_reason nat_host_address6(const struct nat_config *config, struct ip6 ip, uint16_t port,
-					  struct sockaddr_in6 *ret_address)
+static enum drop_reason nat_host_address6(const struct nat_config *config, struct nat_address *address)
 {
-	if (config->host_loopback && ip6_equal(ip, config->loopback6))
-		ip = (struct ip6){{[15] = 1}};
-	else if (!nat_may_reach6(config, ip))
+	if (config->host_loopback && ip6_equal(address->ip, config->loopback6))
+		address->ip = (struct ip6){{[15] = 1}};
+	else if (!nat_may_reach6(config, address->ip))
 		return DROP_NAT_DESTINATION;
-	*ret_address = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	memcpy(&ret_address->sin6_addr, ip.byte, sizeof(ip.byte));
 	return DROP_NONE;
 }
 
@@ -95,18 +132,12 @@ enum drop_reason nat_host_address(const struct nat *nat, const struct nat_addres
 enum drop_reason nat_host_address_of(const struct nat *nat, const struct nat_address *far,
 				     struct sockaddr_storage *ret_address, socklen_t *ret_bytes)
 {
-	enum drop_reason reason;
+	struct nat_address address = *far;
+	bool is6 = !nat_address_is4(far);
+	enum drop_reason reason =
+		is6 ? nat_host_address6(&nat->config, &address) : nat_host_address4(&nat->config, &address);
 
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (nat_address_is4(far)) {
-		reason = nat_host_address4(&nat->config, nat_address_ip4(far), far->port,
-					   (struct sockaddr_in *)(void *)ret_address);
-		*ret_bytes = sizeof(struct sockaddr_in);
-	} else {
-		reason =
-			nat_host_address6(&nat->config, far->ip, far->port, (struct sockaddr_in6 *)(void *)ret_address);
-		*ret_bytes = sizeof(struct sockaddr_in6);
-	}
+	*ret_bytes = nat_address_write(&address, is6, ret_address);
 	return reason;
 }
 
@@ -130,21 +161,10 @@ static bool nat_is_on_guests_net(const struct nat_config *config, const struct n
 
 void nat_far_address(const struct nat *nat, const struct sockaddr *address, bool is6, struct nat_address *ret_far)
 {
-	struct nat_address far;
+	struct nat_address far = nat_address_read(address);
 	bool loopback;
 
-	if (address->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-		struct ip4 ip;
-
-		memcpy(ip.byte, &in->sin_addr, sizeof(ip.byte));
-		far = nat_address4(ip, ntohs(in->sin_port));
-	} else if (address->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-
-		memcpy(far.ip.byte, &in6->sin6_addr, sizeof(far.ip.byte));
-		far.port = ntohs(in6->sin6_port);
-	} else {
+	if (address->sa_family != AF_INET && address->sa_family != AF_INET6) {
 		nat_far_gateway(&nat->config, is6, 0, ret_far);
 		return;
 	}

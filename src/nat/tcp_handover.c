@@ -13,8 +13,6 @@
  * The flow stays in the table as HANDED: its addresses are taken, it is listed and counted, and it ends with the carrier or
  * ends it. It has no socket of its own and no timer any more. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <string.h>
 
 #include "nat/tcp.h"
 #include "os/tcp_repair.h"
@@ -34,29 +32,14 @@ static bool tcp_handover_may(const struct tcp_flow *flow)
 	       !to->hangup && to->ring.bytes == 0;
 }
 
-static void tcp_handover_write_end(const struct flow_key *key, const struct ip6 *ip, uint16_t port,
-				   struct sockaddr_storage *ret_address)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (key->is6) {
-		memcpy(&in6.sin6_addr, ip->byte, sizeof(in6.sin6_addr));
-		memcpy(ret_address, &in6, sizeof(in6));
-	} else {
-		memcpy(&in.sin_addr, ip->byte + sizeof(ip->byte) - sizeof(in.sin_addr), sizeof(in.sin_addr));
-		memcpy(ret_address, &in, sizeof(in));
-	}
-}
-
 static struct tcp_repair tcp_handover_state(const struct tcp_flow *flow)
 {
 	const struct tcp_from_guest *from = &flow->from_guest;
 	const struct tcp_to_guest *to = &flow->to_guest;
 	const struct flow_key *key = &flow->flow.key;
+	const struct nat_address guest = {.ip = key->guest, .port = key->guest_port};
+	const struct nat_address far = {.ip = key->far, .port = key->far_port};
 	struct tcp_repair state = {
-		.address_bytes = key->is6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
 		.send_next = to->una,
 		.receive_next = from->next,
 		.send_window = to->window,
@@ -68,8 +51,8 @@ static struct tcp_repair tcp_handover_state(const struct tcp_flow *flow)
 		.receive_scale = to->our_scale,
 	};
 
-	tcp_handover_write_end(key, &key->far, key->far_port, &state.here);
-	tcp_handover_write_end(key, &key->guest, key->guest_port, &state.there);
+	state.address_bytes = nat_address_write(&far, key->is6, &state.here);
+	nat_address_write(&guest, key->is6, &state.there);
 	return state;
 }
 

@@ -56,21 +56,6 @@ const struct dialler *dialler_find(const struct gw_network *network, struct ip6 
 	return NULL;
 }
 
-const struct dialler *dialler_find_socket(const struct gw_network *network, const struct sockaddr *address)
-{
-	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-	struct ip4 ip4;
-	struct ip6 ip6;
-
-	if (address->sa_family == AF_INET) {
-		memcpy(ip4.byte, &in->sin_addr, sizeof(ip4.byte));
-		return dialler_find(network, nat_address4(ip4, 0).ip);
-	}
-	memcpy(ip6.byte, &in6->sin6_addr, sizeof(ip6.byte));
-	return dialler_find(network, ip6);
-}
-
 bool dialler_is_loopback(const struct sockaddr *address)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;

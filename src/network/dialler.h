@@ -30,7 +30,6 @@ extern const struct dialler dialler_nowhere;
 
 /* The guest's that has this address (IPv4 as ::ffff:a.b.c.d); NULL: it has none. */
 const struct dialler *dialler_find(const struct gw_network *network, struct ip6 address);
-const struct dialler *dialler_find_socket(const struct gw_network *network, const struct sockaddr *address);
 /* Of a program's own. */
 const struct dialler *dialler_of(const struct gw_dialler *dialler);
 /* 127/8, ::1, and what is mapped of it. */

@@ -99,28 +99,6 @@ static int forward_refuse(const struct forward *forward, const char *where, uint
 
 /* ---- addresses ---- */
 
-static socklen_t forward_sockaddr(struct ip6 ip, uint16_t port, bool is6, struct sockaddr_storage *ret_address)
-{
-	const struct nat_address address = {.ip = ip};
-
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (is6) {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)ret_address;
-
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		memcpy(&in6->sin6_addr, ip.byte, sizeof(ip.byte));
-		return sizeof(*in6);
-	}
-	struct sockaddr_in *in = (struct sockaddr_in *)(void *)ret_address;
-
-	in->sin_family = AF_INET;
-	in->sin_port = htons(port);
-	if (nat_address_is4(&address))
-		memcpy(&in->sin_addr, ip.byte + 12, sizeof(in->sin_addr));
-	return sizeof(*in);
-}
-
 static void forward_write(struct ip6 ip, uint16_t port, bool is6, char *text)
 {
 	const struct nat_address address = {.ip = ip};
@@ -185,7 +163,8 @@ static bool forward_stands_beside(const struct forward *forward)
 static int forward_socket_bind(const struct forward *forward, struct ip6 ip, uint16_t port, bool is6)
 {
 	struct sockaddr_storage address;
-	socklen_t bytes = forward_sockaddr(ip, port, is6, &address);
+	const struct nat_address place = {.ip = ip, .port = port};
+	socklen_t bytes = nat_address_write(&place, is6, &address);
 	int fd = forward_socket_open(forward, is6), error;
 	bool beside = forward_stands_beside(forward);
 

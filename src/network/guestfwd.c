@@ -22,28 +22,6 @@ static const char *guestfwd_behind(const char *text, const char *word)
 	return strncmp(text, word, bytes) == 0 ? text + bytes : NULL;
 }
 
-static struct nat_address guestfwd_address(const struct sockaddr_storage *address)
-{
-	struct nat_address result = {0};
-
-	if (address->ss_family == AF_INET) {
-		struct sockaddr_in in;
-		struct ip4 ip;
-
-		memcpy(&in, address, sizeof(in));
-		memcpy(ip.byte, &in.sin_addr, sizeof(ip.byte));
-		return nat_address4(ip, ntohs(in.sin_port));
-	}
-	if (address->ss_family == AF_INET6) {
-		struct sockaddr_in6 in6;
-
-		memcpy(&in6, address, sizeof(in6));
-		memcpy(result.ip.byte, &in6.sin6_addr, sizeof(result.ip.byte));
-		result.port = ntohs(in6.sin6_port);
-	}
-	return result;
-}
-
 /* "tcp:10.0.2.100:80"; QEMU lets "tcp" be left out. */
 static int guestfwd_read_address(struct guestfwd *guestfwd, const char *text, size_t bytes, struct error *ret_error)
 {
@@ -65,7 +43,7 @@ static int guestfwd_read_address(struct guestfwd *guestfwd, const char *text, si
 	error = inet_address_parse("guestfwd", at, &address, &address_bytes, ret_error);
 	if (error < 0)
 		return error;
-	guestfwd->address = guestfwd_address(&address);
+	guestfwd->address = nat_address_read((const struct sockaddr *)&address);
 	return guestfwd->address.port ? 0 : error_set(ret_error, -EINVAL, "guestfwd=%s: port 0 is none", text);
 }
 

@@ -208,7 +208,8 @@ int handover_is_wanted(const struct handover_table *table, struct ip6 guest)
 int handover_take(struct handover_table *table, int fd, const struct tcp_repair *state,
 		  struct nat_carrier **ret_carrier)
 {
-	const struct dialler *dialler = dialler_find_socket(table->network, (const struct sockaddr *)&state->there);
+	const struct nat_address guest = nat_address_read((const struct sockaddr *)&state->there);
+	const struct dialler *dialler = dialler_find(table->network, guest.ip);
 	struct handover *handover;
 	int near;
 
