@@ -86,15 +86,20 @@ static void wait_readable(void *owner)
 	require(poll(&ready, 1, 5000) == 1, "the back end does not answer");
 }
 
+/* A back end's socket may have its name a moment before it listens. */
 static void join_connect(struct join *join, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int tries = 200;
 
 	require(strlen(path) < sizeof(address.sun_path), "the path is too long");
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	join->front.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	require(join->front.fd >= 0 && connect(join->front.fd, (struct sockaddr *)&address, sizeof(address)) == 0,
-		path);
+	require(join->front.fd >= 0, "a socket");
+	while (connect(join->front.fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		require(errno == ECONNREFUSED && --tries > 0, path);
+		usleep(10 * 1000);
+	}
 	join->front.pump = wait_readable;
 	join->front.owner = &join->front;
 }
