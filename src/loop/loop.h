@@ -46,7 +46,7 @@ void watch_init(struct watch *watch, int fd, void (*on_ready)(void *owner, unsig
 /* Starts watching, or changes what is asked; with events 0 the descriptor stays known and is told only LOOP_HANGUP.
  * A change tells anew what is ready by then, to a watch by edge too; asking for the same again does nothing.
  * By kqueue, and by edge, LOOP_HANGUP also comes when the far end has only stopped sending: read what is left and
- * believe read()'s 0.
+ * believe read()'s 0. By edge it comes with urgent data as well, before which a read of less than there is ends.
  * 0 or negative errno (-EPERM: a descriptor that cannot be polled). */
 int loop_watch(struct loop *loop, struct watch *watch, unsigned events);
 /* Before the descriptor is closed. No call follows, even for an event already collected. May be called twice. */

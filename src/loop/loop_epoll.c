@@ -72,14 +72,14 @@ static int backend_control(struct backend *backend, int operation, int fd, unsig
 {
 	struct epoll_event event = {.data.u64 = key};
 
-	/* EPOLLHUP and EPOLLERR are always told. EPOLLRDHUP is asked for by edge only: a flow whose far end has only
-	 * stopped sending lives on, and would be told for ever. */
+	/* EPOLLHUP and EPOLLERR are always told. EPOLLRDHUP and EPOLLPRI are asked for by edge only: a flow whose far
+	 * end has only stopped sending lives on, and would be told for ever. */
 	if (events & LOOP_READ)
 		event.events |= EPOLLIN;
 	if (events & LOOP_WRITE)
 		event.events |= EPOLLOUT;
 	if (events & LOOP_EDGE)
-		event.events |= (unsigned)EPOLLET | EPOLLRDHUP;
+		event.events |= (unsigned)EPOLLET | EPOLLRDHUP | EPOLLPRI;
 	return epoll_ctl(backend->epoll, operation, fd, &event) < 0 ? -errno : 0;
 }
 
@@ -131,7 +131,7 @@ static unsigned backend_events(uint32_t events)
 		told |= LOOP_READ;
 	if (events & EPOLLOUT)
 		told |= LOOP_WRITE;
-	if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+	if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP | EPOLLPRI))
 		told |= LOOP_HANGUP;
 	return told;
 }

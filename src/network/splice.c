@@ -42,7 +42,7 @@ struct side {
 	struct pipe *pipe; /* what came from here and did not go yet; NULL: nothing */
 	uint64_t bytes;    /* that came from here */
 	bool readable, writable;
-	bool hung;   /* its end or its failure is there, perhaps behind data */
+	bool hung;   /* its end, its failure or urgent data is there, perhaps behind other data */
 	bool ended;  /* nothing more will come from here */
 	bool shut;   /* it was told that nothing more will come from the other */
 	bool failed; /* it was reset */
@@ -198,9 +198,11 @@ static bool side_fill(struct side *from)
 	if (from->ended || !from->readable || !side_get_pipe(from))
 		return false;
 	got = pipe_fill(from->pipe, from->watch.fd, &all);
+	if (got == -EAGAIN && from->hung)
+		got = pipe_fill_urgent(from->pipe, from->watch.fd);
 	if (got > 0) {
 		from->bytes += (uint64_t)got;
-		/* What comes later is a new edge; an end that came with the data is none. */
+		/* What comes later is a new edge; what came with the data is none. */
 		if (all && !from->hung)
 			from->readable = false;
 		return true;

@@ -59,6 +59,13 @@ ssize_t pipe_fill(struct pipe *pipe, int fd, bool *ret_all)
 	return got;
 }
 
+ssize_t pipe_fill_urgent(struct pipe *pipe, int fd)
+{
+	bool all;
+
+	return pipe_fill(pipe, fd, &all);
+}
+
 ssize_t pipe_drain(struct pipe *pipe, int fd)
 {
 	ssize_t put;

@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct pipe {
@@ -64,6 +66,22 @@ ssize_t pipe_fill(struct pipe *pipe, int fd, bool *ret_all)
 	/* Each slot that is taken has a byte at least: so few bytes cannot have filled them all. */
 	*ret_all = pipe->held + (size_t)got < pipe->slots;
 	pipe->held += (size_t)got;
+	return got;
+}
+
+ssize_t pipe_fill_urgent(struct pipe *pipe, int fd)
+{
+	uint8_t byte;
+	ssize_t got;
+
+	do {
+		got = recv(fd, &byte, sizeof(byte), MSG_DONTWAIT);
+	} while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return got < 0 ? -errno : 0;
+	if (write(pipe->in, &byte, sizeof(byte)) < 0)
+		return -errno;
+	pipe->held++;
 	return got;
 }
 

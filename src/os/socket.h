@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets as this program wants every one of them: never blocking, closed on exec, and without SIGPIPE (senders pass
- * MSG_NOSIGNAL, which exists on both systems' newer versions; macOS gets SO_NOSIGPIPE as well).
+ * MSG_NOSIGNAL, which exists on both systems' newer versions; macOS gets SO_NOSIGPIPE as well). Urgent data is data, in
+ * its place: the systems would else leave a hole there. What a listener accepts has that from it.
  *
  * What makes a descriptor returns it, or a negative errno. */
 #ifndef OS_SOCKET_H

@@ -33,7 +33,12 @@ static int socket_prepare(int fd)
 
 int socket_open(int domain, int type)
 {
-	return socket_prepare(socket(domain, type, 0));
+	const int on = 1;
+	int fd = socket_prepare(socket(domain, type, 0));
+
+	if (fd >= 0 && type == SOCK_STREAM && domain != AF_UNIX)
+		(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	return fd;
 }
 
 int socket_accept_from(int listener, struct sockaddr_storage *ret_from)

@@ -15,9 +15,14 @@
 
 int socket_open(int domain, int type)
 {
+	const int on = 1;
 	int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (type == SOCK_STREAM && domain != AF_UNIX)
+		(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	return fd;
 }
 
 int socket_accept_from(int listener, struct sockaddr_storage *ret_from)

@@ -72,6 +72,15 @@ def send(name, count):
     end.thread = threading.Thread(target=end.sending, args=(int(count),), daemon=True)
     end.thread.start()
     return "sending"
+def urge(name, count):
+    end, left = ends[name], int(count)
+    while left:
+        at = end.sent % (1 << 20)
+        # the last of them is urgent
+        n = end.s.send(block[at:at + 3], socket.MSG_OOB if left % 2 else 0)
+        end.sent += n
+        left -= 1
+    return "urged"
 def sent(name):
     ends[name].thread.join(30)
     return ends[name].said or ends[name].sent
@@ -236,6 +245,22 @@ def test_what_brings_much_goes_on_in_the_kernel(place, family, ways, mtu):
     assert there.world.ask("close", name) == "closed"
     eventually(there.is_clear, 5, what="the end of flow and detour")
     assert there.counter("tcp_handed_over") == 1
+
+
+def test_urgent_data_is_data_as_packets_and_in_the_kernel(place):
+    there = place()
+    name = there.join()
+    for before in (True, False):
+        for sender, taker in ((there.box, there.world), (there.world, there.box)):
+            # all of it is there before anything is read: no second edge tells of what is behind an urgent byte
+            there.guestwire.send_signal(signal.SIGSTOP)
+            assert sender.ask("urge", name, 40) == "urged"
+            time.sleep(0.1)
+            there.guestwire.send_signal(signal.SIGCONT)
+            assert taker.ask("take", name, 120) == "right", (before, sender is there.box)
+        if before:
+            there.hand(name)
+    there.move(name, MIB)
 
 
 def test_many_at_once(place):

@@ -71,6 +71,42 @@ static void an_empty_one_tells_a_silent_socket_from_an_ended_one(void **state)
 	assert_int_equal(pipe_fill(wire->pipe, wire->from[1], &all), 0);
 }
 
+/* A stream whose fourth byte is urgent. */
+static void urgent_data_is_data(void **state)
+{
+	struct wire *wire = *state;
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	int listener = socket_open(AF_INET, SOCK_STREAM), from, to;
+	char text[16] = "";
+	bool all = false;
+
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	from = socket_open(AF_INET, SOCK_STREAM);
+	(void)connect(from, (struct sockaddr *)&address, length);
+	to = socket_accept(listener);
+	assert_true(to >= 0);
+	assert_int_equal(send(from, "gue", 3, 0), 3);
+	assert_int_equal(send(from, "s", 1, MSG_OOB), 1);
+	assert_int_equal(send(from, "twire", 5, 0), 5);
+	for (size_t at = 0; at < 9; at = strlen(text)) {
+		ssize_t got = pipe_fill(wire->pipe, to, &all);
+
+		if (got == -EAGAIN)
+			got = pipe_fill_urgent(wire->pipe, to);
+		assert_true(got > 0);
+		assert_int_equal(pipe_drain(wire->pipe, wire->to[0]), got);
+		assert_int_equal(recv(wire->to[1], text + at, sizeof(text) - at, 0), got);
+	}
+	assert_string_equal(text, "guestwire");
+	assert_int_equal(pipe_fill_urgent(wire->pipe, to), -EAGAIN);
+	close(from);
+	assert_int_equal(pipe_fill_urgent(wire->pipe, to), 0);
+	close(to);
+	close(listener);
+}
+
 static void a_full_socket_leaves_the_rest_inside(void **state)
 {
 	struct wire *wire = *state;
@@ -111,6 +147,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_filled_in_is_drained, wire_init, wire_done),
 		cmocka_unit_test_setup_teardown(an_empty_one_tells_a_silent_socket_from_an_ended_one, wire_init,
 						wire_done),
+		cmocka_unit_test_setup_teardown(urgent_data_is_data, wire_init, wire_done),
 		cmocka_unit_test_setup_teardown(a_full_socket_leaves_the_rest_inside, wire_init, wire_done),
 		cmocka_unit_test_setup_teardown(a_far_end_that_went_is_an_error, wire_init, wire_done),
 	};
