@@ -77,7 +77,7 @@ static json_t *guest_named(json_t *list, const char *name)
 /* A number of a descriptor means one of the process that is told it, and here that is us, not who asks. */
 static int guest_check(const char *text, struct error *ret_error)
 {
-	static const char *const words[] = {"fd", "local.str"};
+	static const char *const words[] = {"fd", "addr.str", "local.str"};
 	struct spec spec;
 	int result = spec_parse(&spec, text, ret_error);
 

@@ -181,10 +181,13 @@ static void a_descriptor_cannot_be_named_from_outside(void **state)
 	say(fixture, fd, "{\"command\":\"guest-add\",\"spec\":\"stream,fd=3\"}\n");
 	hear(fd, text, sizeof(text));
 	assert_non_null(strstr(text, "\"code\":\"usage\""));
-	/* QEMU's word for it */
+	/* QEMU's words for it */
 	say(fixture, fd, "{\"command\":\"guest-add\",\"spec\":\"dgram,local.type=fd,local.str=0\"}\n");
 	assert_true(hear(fd, text, sizeof(text)) > 0);
 	assert_non_null(strstr(text, "local.str= names a descriptor of guestwire up itself"));
+	say(fixture, fd, "{\"command\":\"guest-add\",\"spec\":\"stream,addr.type=fd,addr.str=0\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "addr.str= names a descriptor of guestwire up itself"));
 	close(fd);
 }
 
