@@ -64,7 +64,7 @@ static int address_lease(struct gw_network *network, bool is6, struct mac mac, c
 	if (!lease)
 		return -EADDRNOTAVAIL;
 	if (name)
-		lease_set_name(lease, name, strlen(name));
+		lease_set_name(network->leases, lease, name, strlen(name));
 	lease_bind(network->leases, lease, LEASE_FOR_EVER_S, now_us);
 	*ret_lease = lease;
 	return 0;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/hash.h"
 
@@ -517,7 +518,21 @@ int book_reserve(struct book *book, struct mac mac, uint64_t number, const char 
 	if (bytes > 0)
 		memcpy(entry->lease.name, name, bytes + 1);
 	entry->named = bytes > 0;
+	book->named += entry->named;
 	return 0;
+}
+
+bool book_names_another(const struct book *book, const char *name, size_t bytes, struct mac mac)
+{
+	unsigned left = book->named;
+
+	for (const struct book_entry *entry = book->entries; left > 0; entry++) {
+		left -= entry->named;
+		if (entry->named && !mac_equal(entry->lease.mac, mac) && strlen(entry->lease.name) == bytes &&
+		    strncasecmp(entry->lease.name, name, bytes) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* What survives a restart. */
@@ -559,7 +574,7 @@ size_t book_restart(struct book *book)
 	size_t count = kept ? book_keep(book, kept) : 0, lost = 0;
 
 	memset(book->entries, 0, book->used * sizeof(*book->entries));
-	book->used = 0;
+	book->used = book->named = 0;
 	for (int i = 0; i < BOOK_CHAINS; i++)
 		memset(book->buckets[i], 0, BUCKETS * sizeof(*book->buckets[i]));
 	book_begin(book);
@@ -589,7 +604,7 @@ static struct book_entry *book_find_restored(struct book *book, const struct lea
 	return entry_make(book, number);
 }
 
-int book_restore(struct book *book, const struct lease *saved)
+int book_restore(struct book *book, const struct lease *saved, struct lease **ret_lease)
 {
 	struct lease_client client = {.mac = saved->mac, .id_bytes = saved->client_bytes};
 	struct book_entry *entry;
@@ -602,10 +617,10 @@ int book_restore(struct book *book, const struct lease *saved)
 		return -EINVAL;
 	if (client.id_bytes)
 		entry_give_to(entry, &client);
-	lease_set_name(&entry->lease, saved->name, sizeof(saved->name));
 	if (saved->state == LEASE_FREE)
 		book_entry_set_free(entry);
 	else
 		book_entry_set(entry, saved->state, saved->due_us);
+	*ret_lease = &entry->lease;
 	return 0;
 }

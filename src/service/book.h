@@ -42,6 +42,7 @@ struct book {
 	bool fresh_ended;
 	struct book_entry *entries; /* LEASES_MAX */
 	uint16_t used;
+	uint16_t named;                 /* how many of them dhcp-host= has given a name */
 	uint16_t *buckets[BOOK_CHAINS]; /* index + 1 of the first */
 	struct list free;               /* the one free for longest is first */
 	struct timers timers;
@@ -71,8 +72,10 @@ struct lease *book_offer(struct book *book, const struct lease_client *client, u
 struct lease *book_claim(struct book *book, const struct lease_client *client, uint64_t number, uint64_t now_us);
 /* lease_reserve4() */
 int book_reserve(struct book *book, struct mac mac, uint64_t number, const char *name);
-/* -EINVAL when the address is not (any more) the book's to give to that client. */
-int book_restore(struct book *book, const struct lease *saved);
+/* All but the name. -EINVAL when the address is not (any more) the book's to give to that client. */
+int book_restore(struct book *book, const struct lease *saved, struct lease **ret_lease);
+/* Has dhcp-host= given this name to another MAC? */
+bool book_names_another(const struct book *book, const char *name, size_t bytes, struct mac mac);
 
 /* The first label, as lease_set_name() has it; 0 when it is none. */
 size_t book_label_bytes(const char *name, size_t bytes);

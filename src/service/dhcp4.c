@@ -333,7 +333,7 @@ static enum drop_reason on_request(struct dhcp4_talk *talk)
 	lease = lease_claim4(talk->leases, &talk->client, address, talk->now_us);
 	if (!lease)
 		return talk_refuse(talk);
-	lease_set_name(lease, talk->request.hostname, sizeof(talk->request.hostname));
+	lease_set_name(talk->leases, lease, talk->request.hostname, sizeof(talk->request.hostname));
 	lease_bind(talk->leases, lease, talk_lease_s(talk), talk->now_us);
 	talk_reply(talk, DHCP4_ACK, lease);
 	return DROP_NONE;

@@ -95,7 +95,7 @@ static bool ia_has(const struct dhcp6_ia *ia, struct ip6 address)
 
 static void talk_bind(struct dhcp6_talk *talk, struct lease *lease)
 {
-	lease_set_name(lease, talk->request.hostname, sizeof(talk->request.hostname));
+	lease_set_name(talk->leases, lease, talk->request.hostname, sizeof(talk->request.hostname));
 	lease_bind(talk->leases, lease, talk->config->lease_s, talk->now_us);
 }
 

@@ -88,12 +88,16 @@ void lease_decline(struct lease_table *leases, struct lease *lease, uint64_t now
 	book_entry_tell(book_entry_of(lease), was);
 }
 
-void lease_set_name(struct lease *lease, const char *name, size_t bytes)
+void lease_set_name(struct lease_table *leases, struct lease *lease, const char *name, size_t bytes)
 {
 	size_t count = book_label_bytes(name, bytes);
 
 	if (count == 0 || book_entry_of(lease)->named)
 		return;
+	/* A reservation of one family keeps its name from others in both. */
+	for (int i = 0; i < 2; i++)
+		if (book_names_another(&leases->book[i], name, count, lease->mac))
+			return;
 	memcpy(lease->name, name, count);
 	lease->name[count] = 0;
 }
@@ -223,9 +227,11 @@ size_t lease_format(const struct lease *lease, uint64_t now_us, uint64_t wall_s,
 
 int lease_restore(struct lease_table *leases, const char *line, uint64_t now_us, uint64_t wall_s)
 {
-	struct lease saved;
+	struct lease saved, *lease;
 
-	if (leaseline_parse(line, now_us, wall_s, leases->config->lease_s, &saved) < 0)
+	if (leaseline_parse(line, now_us, wall_s, leases->config->lease_s, &saved) < 0 ||
+	    book_restore(&leases->book[saved.is6], &saved, &lease) < 0)
 		return -EINVAL;
-	return book_restore(&leases->book[saved.is6], &saved);
+	lease_set_name(leases, lease, saved.name, sizeof(saved.name));
+	return 0;
 }

@@ -16,7 +16,7 @@ import pytest
 
 from kit import eventually, need
 from kit.far import CONNECT, HOST, WORLD
-from kit.frames import StreamGuest, ethernet, ipv4, tcp, udp4
+from kit.frames import StreamGuest, ethernet, ipv4, mac_text, tcp, udp4
 
 
 def busybox():
@@ -508,17 +508,20 @@ def address_of(guest, name):
 
 @pytest.mark.asan
 def test_a_name_given_by_dhcp_host_is_not_taken_by_who_calls_itself_so(wire, closing, tmp_path):
-    wire("--uplink", "user", "--dhcp-host", "52:54:00:aa:00:01,10.0.2.50,db", "--guest", f"stream,path={tmp_path}/s")
+    lab = wire("--uplink", "user", "--dhcp-host", "52:54:00:aa:00:01,10.0.2.50,db", "--guest", f"stream,path={tmp_path}/s")
     liar, asker = closing(StreamGuest(f"{tmp_path}/s")), closing(StreamGuest(f"{tmp_path}/s"))
     liar.dhcp(name=b"db")
     asker.dhcp(name=b"asker")
     assert address_of(asker, "asker") == asker.ip
     assert address_of(asker, "db") == ""  # its guest is not there yet
+    assert lab.command("wait", "db", "--timeout", "0.2", check=False).returncode == 1
+    assert lab.lease_of(mac_text(liar.mac))["name"] == ""
     named = closing(StreamGuest(f"{tmp_path}/s", mac="52:54:00:aa:00:01"))
     assert named.dhcp(name=b"other") == "10.0.2.50"
     assert address_of(asker, "db") == "10.0.2.50"
     liar.dhcp(name=b"db")
     assert address_of(asker, "db") == "10.0.2.50"
+    assert lab.command("wait", "db").stdout == "10.0.2.50\n"
 
 
 # ---- what cannot be reached ----

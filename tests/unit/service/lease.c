@@ -144,7 +144,7 @@ static void reservations_stay_where_the_new_net_has_their_addresses(void **state
 	assert_ip4(offer(guest, 3), "10.0.2.77");
 	assert_null(offer(guest, 2));
 	assert_ip4(bound(guest, 1, 60), "10.0.2.9");
-	lease_set_name(lease_find_client(guest->leases, false, &first), "other", 5);
+	lease_set_name(guest->leases, lease_find_client(guest->leases, false, &first), "other", 5);
 	assert_string_equal(lease_find_client(guest->leases, false, &first)->name, "vm1");
 	/* and beyond it */
 	guest->config.net4 = ip4_of("192.0.2.0");
@@ -293,13 +293,46 @@ static void a_reservation_is_for_its_mac_whatever_the_client_calls_itself(void *
 	lease_bind(guest->leases, lease, 60, guest->now_us);
 	system.id[0] = 0xff;
 	assert_ptr_equal(lease_offer4(guest->leases, &system, none4, guest->now_us), lease);
-	lease_set_name(lease, "other", 5);
+	lease_set_name(guest->leases, lease, "other", 5);
 	assert_string_equal(lease->name, "db1");
 	/* Free or not, it goes to nobody else. */
 	lease_release(guest->leases, lease);
 	for (unsigned i = 2; i <= 3; i++)
 		assert_non_null(offer(guest, i));
 	assert_null(offer(guest, 4));
+}
+
+/* Who asks for the guest by its name, in any way, would be led to the wrong one. */
+static void a_name_that_was_given_to_one_is_no_others(void **state)
+{
+	struct guest *guest = *state;
+	struct lease_client liar = client_of(1), owner = client_of(7);
+	struct lease *lease;
+
+	assert_int_equal(lease_reserve4(guest->leases, guest_mac(7), ip4_of("10.0.2.50"), "db"), 0);
+	/* a reservation without a name is one of the others */
+	assert_int_equal(lease_reserve4(guest->leases, guest_mac(2), ip4_of("10.0.2.51"), NULL), 0);
+	for (unsigned i = 1; i <= 2; i++) {
+		lease = bound(guest, i, 600);
+		lease_set_name(guest->leases, lease, "DB.lab", 6);
+		assert_string_equal(lease->name, "");
+		lease_set_name(guest->leases, lease, "db1", 3);
+		assert_string_equal(lease->name, "db1");
+		lease_set_name(guest->leases, lease, "db", 2);
+		assert_string_equal(lease->name, "db1");
+	}
+	/* in the other family neither, but by whom it was given to */
+	lease = lease_offer6(guest->leases, &liar, (struct ip6){{0}}, guest->now_us);
+	lease_set_name(guest->leases, lease, "db", 2);
+	assert_string_equal(lease->name, "");
+	lease = lease_offer6(guest->leases, &owner, (struct ip6){{0}}, guest->now_us);
+	lease_set_name(guest->leases, lease, "db", 2);
+	assert_string_equal(lease->name, "db");
+	/* and not by a file from before it was given */
+	assert_int_equal(lease_restore(guest->leases, "10.0.2.18 52:54:00:00:00:05 bound 2000 db 01525400000005",
+				       guest->now_us, 1000),
+			 0);
+	assert_string_equal(lease_find_mac(guest->leases, guest_mac(5), false, guest->now_us)->name, "");
 }
 
 static void a_declined_reservation_leaves_the_pool_to_its_client(void **state)
@@ -355,11 +388,12 @@ static void names_are_one_label_of_letters_digits_and_hyphens(void **state)
 		{"012345678901234567890123456789012345678901234567890123456789012",
 		 "012345678901234567890123456789012345678901234567890123456789012"},
 	};
-	struct lease *lease = offer(*state, 1);
+	struct guest *guest = *state;
+	struct lease *lease = offer(guest, 1);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		strcpy(lease->name, "?");
-		lease_set_name(lease, rows[i][0], strlen(rows[i][0]));
+		lease_set_name(guest->leases, lease, rows[i][0], strlen(rows[i][0]));
 		assert_string_equal(lease->name, rows[i][1]);
 	}
 }
@@ -483,7 +517,7 @@ static void leases_survive_a_restart(void **state)
 
 	assert_int_equal(lease_reserve4(guest->leases, guest_mac(9), ip4_of("10.0.2.77"), "db"), 0);
 	assert_int_equal(lease_reserve4(after->leases, guest_mac(9), ip4_of("10.0.2.77"), "db"), 0);
-	lease_set_name(bound(guest, 1, 600), "vm1", 3);
+	lease_set_name(guest->leases, bound(guest, 1, 600), "vm1", 3);
 	lease_release(guest->leases, bound(guest, 2, 600));
 	lease_decline(guest->leases, bound(guest, 3, 600), guest->now_us);
 	bound(guest, 9, 600);
@@ -634,6 +668,7 @@ int main(void)
 		test(two_identifiers_behind_one_mac_are_two_clients),
 		test(a_copied_machine_with_its_twins_identifier_gets_an_address_of_its_own),
 		test(a_reservation_is_for_its_mac_whatever_the_client_calls_itself),
+		test(a_name_that_was_given_to_one_is_no_others),
 		test(a_declined_reservation_leaves_the_pool_to_its_client),
 		test(reservations_are_refused_with_their_reason),
 		test(names_are_one_label_of_letters_digits_and_hyphens),
