@@ -61,11 +61,12 @@ static bool address_same(const char *a, const char *b)
 	return inet_pton(AF_INET6, a, one) == 1 && inet_pton(AF_INET6, b, other) == 1 && memcmp(one, other, 16) == 0;
 }
 
+/* What a port is called is no guest's to call itself (addressee.c has the same order). */
 static void target_on_lease(void *owner, const struct gw_lease_info *info)
 {
 	struct target *target = owner;
 	bool named = strcasecmp(info->mac, target->word) == 0 || address_same(info->address, target->word) ||
-		     (*info->name && strcasecmp(info->name, target->word) == 0);
+		     (!target->named_port && *info->name && strcasecmp(info->name, target->word) == 0);
 
 	if (strcmp(info->state, "bound") != 0 || (!named && !target_has_mac(target, info->mac)))
 		return;

@@ -464,6 +464,16 @@ def test_wait_gives_up_after_its_time(wire):
     assert done.returncode == 1 and 0.9 < time.monotonic() - began < 3 and "nobody" in done.stderr
 
 
+def test_a_ports_name_is_not_taken_by_a_guest_that_calls_itself_so(wire, tmp_path, closing):
+    lab = wire("--guest", f"stream,path={tmp_path}/web,name=web,guests=1", "--guest", f"stream,path={tmp_path}/others")
+    liar, web = closing(StreamGuest(f"{tmp_path}/others")), closing(StreamGuest(f"{tmp_path}/web"))
+    liar.dhcp(name=b"web")
+    assert lab.command("wait", "web", "--for", "lease", "--timeout", "0.3", check=False).returncode == 1
+    address = web.dhcp(name=b"vm1")
+    assert json.loads(lab.command("wait", "web", "--for", "lease", "--json").stdout)["addresses"] == [address]
+    assert lab.command("wait", "web").stdout == f"{address}\n"
+
+
 def test_show_has_ports_leases_and_drops(wire, closing):
     lab = wire()
     guest = closing(StreamGuest(lab.runtime("stream")))
