@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ICMP errors come from the gateway's address of the network, whatever the packet was for; resets from where the
- * segment was sent to. */
+/* ICMP errors come from the gateway's address of the network, those of ICMPv6 from the one that the packet was for where
+ * that is the gateway's too; resets from where the segment was sent to. */
 #include "service/refusal.h"
 
 #include "service/reply.h"
@@ -56,7 +56,9 @@ void refusal_unreachable6(const struct service_config *config, const struct pack
 	if (!packet_may_be_refused(packet))
 		return;
 	/* RFC 4443 2.2: from the address it was for, if that is ours; and within the link from the link's. */
-	if (ip6_is_link_local(packet->ip6.from))
+	if (service_is_ours6(config, packet->ip6.to))
+		from = packet->ip6.to;
+	else if (ip6_is_link_local(packet->ip6.from))
 		from = reply_link_local(config);
 	reply_begin6(&draft, ret_reply, config, packet->ethernet.from, from, packet->ip6.from, IP_PROTOCOL_ICMP6,
 		     HOP_LIMIT);

@@ -111,12 +111,42 @@ static void within_the_link_an_error_comes_from_the_links_address(void **state)
 	guest_free(guest);
 }
 
+/* RFC 4443 2.2 a */
+static void an_error_comes_from_the_address_that_the_packet_was_for_if_it_is_the_gateways(void **state)
+{
+	static const char *const rows[][2] = {
+		{"fd00:2::2", "fd00:2::2"}, {"fd00:2::3", "fd00:2::3"},   {"fd00:2::80", "fd00:2::80"},
+		{"fe80::", "fe80::"},       {"2001:db8::1", "fd00:2::2"}, {"fd00:2::77", "fd00:2::2"},
+	};
+	struct service_config config = guest_config();
+	struct guest *guest;
+
+	(void)state;
+	config.resolver6 = ip6_of("fd00:2::3");
+	config.also6[config.also6_count++] = ip6_of("fd00:2::80");
+	guest = guest_new(&config);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ip6 link = ip6_link_local(config.mac);
+		bool local = strcmp(rows[i][0], "fe80::") == 0;
+		struct ip6 to = local ? link : ip6_of(rows[i][0]), from = local ? link : ip6_of(rows[i][1]);
+		struct packet packet;
+
+		guest_ip6(guest, config.mac, ip6_of("fd00:2::15"), to, IP_PROTOCOL_UDP, 64, "12345678", 8);
+		assert_int_equal(packet_parse(guest->frame, guest->length, &packet), DROP_NONE);
+		refusal_unreachable6(&config, &packet, ICMP6_UNREACHABLE_PORT, &guest->reply);
+		assert_null(guest_flaw(&config, &guest->reply));
+		assert_memory_equal(guest->reply.bytes + 22, from.byte, 16);
+	}
+	guest_free(guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_are_never_about_what_must_not_have_one),
 		cmocka_unit_test(a_later_fragment_has_no_error_and_the_first_has_one),
 		cmocka_unit_test(within_the_link_an_error_comes_from_the_links_address),
+		cmocka_unit_test(an_error_comes_from_the_address_that_the_packet_was_for_if_it_is_the_gateways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
