@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/plain.h"
 #include "control/json.h"
 
 static const char *const code_words[] = {
@@ -39,15 +40,17 @@ char *answer_encode_ok(json_t *members)
 	return json_line_encode(object);
 }
 
+/* What it is about may not be UTF-8, or was cut within a letter: the rest of the text is what helps. */
 char *answer_encode_error(enum answer_code code, const char *text)
 {
-	json_t *object = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", text, "code", code_words[code]);
+	char *plain = strdup(text), *line;
 
-	/* A word that came in by other ways than JSON may not be UTF-8; the answer still has to be one. */
-	if (!object)
-		object = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", "failed; its text is not UTF-8", "code",
-				   code_words[code]);
-	return json_line_encode(object);
+	if (!plain)
+		return NULL;
+	plain_text(plain);
+	line = json_line_encode(json_pack("{s:b, s:s, s:s}", "ok", 0, "error", plain, "code", code_words[code]));
+	free(plain);
+	return line;
 }
 
 int answer_decode(const char *line, size_t length, struct answer *ret_answer, struct error *ret_error)
