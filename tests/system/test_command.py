@@ -183,6 +183,16 @@ def test_a_capture_without_a_frame_is_a_file_that_tcpdump_opens(wire, guestwire,
     assert done.returncode == 0 and not done.stdout, done.stderr
 
 
+def test_a_capture_that_is_refused_leaves_the_file_of_before(wire, guestwire, tmp_path):
+    wire()
+    (tmp_path / "c").write_text("kept")
+    done = guestwire("capture", "-g", "nobody", "-w", tmp_path / "c")
+    assert done.returncode == 1 and "no guest nobody" in done.stderr
+    assert (tmp_path / "c").read_text() == "kept"
+    assert guestwire("capture", "-g", "nobody", "-w", tmp_path / "d").returncode == 1
+    assert not (tmp_path / "d").exists()
+
+
 def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none(wire):
     lab = wire()
     for words in (["show"], ["show", "--json"], ["ls"], ["ls", "--json"], ["help"], ["help", "drops"], ["--version"]):
