@@ -181,7 +181,7 @@ int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_tab
 void lease_file_done(struct lease_file *file)
 {
 	if (file->loop) {
-		if (file->dirty)
+		if (file->dirty || file->failing)
 			lease_file_save(file);
 		loop_cancel(file->loop, &file->save);
 		timer_clear(loop_timers(file->loop), &file->pause);

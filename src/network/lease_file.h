@@ -37,7 +37,7 @@ int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_tab
 		    struct error *ret_error);
 /* A lease changed. */
 void lease_file_touch(struct lease_file *file);
-/* Saves what is not saved. */
+/* Saves what is not saved, what could not be until now too. */
 void lease_file_done(struct lease_file *file);
 
 #endif

@@ -237,6 +237,20 @@ static void a_directory_that_goes_away_is_a_notice_and_guests_go_on(void **state
 	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:01"), 1);
 }
 
+static void what_could_not_be_written_is_at_the_end_if_it_can_be_then(void **state)
+{
+	struct fixture *fixture = *state;
+
+	start(fixture, 1);
+	assert_int_equal(rmdir(fixture->directory), 0);
+	kit_guest_lease(&fixture->guest);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_NOTICE), 1);
+	assert_int_equal(mkdir(fixture->directory, 0700), 0);
+	kit_pass(&fixture->kit, 2 * 1000 * 1000);
+	kit_done(&fixture->kit);
+	assert_int_equal(count_lines(fixture->path, "52:54:00:00:00:01"), 1);
+}
+
 static void a_full_disk_keeps_the_old_file(void **state)
 {
 	struct fixture *fixture = *state;
@@ -282,6 +296,7 @@ int main(void)
 		with_fixture(an_unreadable_file_is_a_notice),
 		with_fixture(a_directory_that_may_not_be_written_is_refused),
 		with_fixture(a_directory_that_goes_away_is_a_notice_and_guests_go_on),
+		with_fixture(what_could_not_be_written_is_at_the_end_if_it_can_be_then),
 		with_fixture(a_full_disk_keeps_the_old_file),
 	};
 
