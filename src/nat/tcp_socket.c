@@ -201,7 +201,6 @@ static int tcp_socket_shut(void *owner, int fd)
 /* What is closed without a reset has said all to its far end, or the kernel says it as well a moment later. */
 static void tcp_socket_close(void *owner, int fd, bool reset)
 {
-	const struct linger now = {.l_onoff = 1, .l_linger = 0};
 	struct tcp_socket_chores *chores = owner;
 
 	if (!reset && chores && chores->closing_count < TCP_SOCKET_CLOSING_MOST) {
@@ -210,8 +209,9 @@ static void tcp_socket_close(void *owner, int fd, bool reset)
 		return;
 	}
 	if (reset)
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(fd);
+		socket_reset(fd);
+	else
+		close(fd);
 }
 
 static int tcp_socket_watch(void *owner, struct loop *loop, struct watch *watch, unsigned events)

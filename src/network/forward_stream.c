@@ -27,15 +27,6 @@ int forward_stream_prepare(struct forward_table *table)
 	return table->waits.memory ? 0 : pool_init(&table->waits, sizeof(struct forward_wait), FORWARD_WAITS);
 }
 
-/* The client learns that nobody is there. */
-static void forward_refuse_client(int fd)
-{
-	const struct linger now = {.l_onoff = 1, .l_linger = 0};
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(fd);
-}
-
 static void forward_hand_over(struct forward_socket *socket, int fd, struct nat_accepted *accepted,
 			      const struct neighbour_place *place)
 {
@@ -44,7 +35,7 @@ static void forward_hand_over(struct forward_socket *socket, int fd, struct nat_
 	accepted->port = place->port;
 	accepted->mac = place->mac;
 	if (nat_tcp_accepted(nat, fd, accepted) < 0)
-		forward_refuse_client(fd);
+		socket_reset(fd);
 }
 
 /* ---- those that wait ---- */
@@ -63,7 +54,7 @@ static void forward_on_found(void *owner, const struct neighbour_place *place)
 	if (place)
 		forward_hand_over(wait->socket, wait->fd, &wait->accepted, place);
 	else
-		forward_refuse_client(wait->fd);
+		socket_reset(wait->fd);
 	forward_wait_end(wait);
 }
 
@@ -73,7 +64,7 @@ static void forward_wait_begin(struct forward_socket *socket, int fd, const stru
 	struct forward_wait *wait = pool_take(&network->forwards.waits);
 
 	if (!wait) {
-		forward_refuse_client(fd);
+		socket_reset(fd);
 		return;
 	}
 	*wait = (struct forward_wait){.socket = socket, .fd = fd, .accepted = *accepted};
@@ -151,7 +142,7 @@ static bool forward_accept(struct forward_socket *socket, const struct forward_t
 	else if (turn->found == -EINPROGRESS)
 		forward_wait_begin(socket, fd, &accepted);
 	else
-		forward_refuse_client(fd);
+		socket_reset(fd);
 	return true;
 }
 
@@ -194,7 +185,7 @@ void forward_stream_stop(struct forward_socket *socket)
 	list_for_each_safe (at, &socket->waits) {
 		struct forward_wait *wait = container_of(at, struct forward_wait, link);
 
-		forward_refuse_client(wait->fd);
+		socket_reset(wait->fd);
 		forward_wait_end(wait);
 	}
 }

@@ -16,6 +16,7 @@
 #include "network/dialler.h"
 #include "network/network.h"
 #include "network/splice.h"
+#include "os/socket.h"
 #include "os/tcp_repair.h"
 
 enum handover_state {
@@ -55,13 +56,12 @@ static int handover_detour(const struct handover *handover, bool on)
 
 static void handover_close(int fd, bool reset)
 {
-	const struct linger now = {.l_onoff = 1};
-
 	if (fd < 0)
 		return;
 	if (reset)
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(fd);
+		socket_reset(fd);
+	else
+		close(fd);
 }
 
 /* A reset goes before the detour by which it reaches the guest. */

@@ -129,15 +129,12 @@ static void passage_on_pause(void *owner, uint64_t now_us)
 
 static void passage_take(struct gw_passage *passage, int fd)
 {
-	const struct linger now = {.l_onoff = 1};
-
 	if (splice_dial(passage->network->splices, fd, passage->dialler, (struct sockaddr *)&passage->to,
 			passage->to_bytes) == 0) {
 		passage->connections++;
 		return;
 	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(fd);
+	socket_reset(fd);
 }
 
 static void passage_on_ready(void *owner, unsigned events)

@@ -141,15 +141,14 @@ static void side_put_pipe(struct side *side)
 
 static void side_close(struct side *side, bool reset)
 {
-	const struct linger now = {.l_onoff = 1};
-
 	side_put_pipe(side);
 	if (side->watch.fd < 0)
 		return;
 	loop_unwatch(side->splice->table->config.loop, &side->watch);
 	if (reset)
-		(void)setsockopt(side->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(side->watch.fd);
+		socket_reset(side->watch.fd);
+	else
+		close(side->watch.fd);
 }
 
 static void splice_end(struct splice *splice, bool reset)

@@ -52,6 +52,9 @@ bool socket_prefer_port(int fd, uint16_t port);
 /* Only what comes by this interface, and before bind(). 0 or negative errno (-ENODEV). */
 int socket_bind_device(int fd, const char *ifname);
 
+/* close(); the far end of a TCP connection gets a reset, whatever was said or not read before. */
+void socket_reset(int fd);
+
 /* recvmsg(); descriptors that come along are closed on exec. The bytes, or -1 with errno. */
 ssize_t socket_receive(int fd, struct msghdr *message, int flags);
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,32 @@ static void a_far_end_whose_host_is_gone_is_found_out_within_a_minute(void **sta
 	close(fd);
 }
 
+static void a_connection_closed_by_reset_is_one_at_the_far_end(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket_open(AF_INET, SOCK_STREAM), near = socket_open(AF_INET, SOCK_STREAM), far;
+	socklen_t length = sizeof(address);
+	struct pollfd look;
+	char byte;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	(void)connect(near, (struct sockaddr *)&address, length);
+	look = (struct pollfd){.fd = listener, .events = POLLIN};
+	assert_int_equal(poll(&look, 1, 5000), 1);
+	far = socket_accept(listener);
+	assert_ours(far);
+	socket_reset(near);
+	look = (struct pollfd){.fd = far, .events = POLLIN};
+	assert_int_equal(poll(&look, 1, 5000), 1);
+	assert_int_equal(recv(far, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(far);
+	close(listener);
+}
+
 static void a_path_is_an_address_when_it_fits(void **state)
 {
 	static const struct {
@@ -178,6 +205,7 @@ int main(void)
 		cmocka_unit_test(an_accepted_socket_is_like_ours_and_tells_its_peer),
 		cmocka_unit_test(buffers_are_raised_and_never_lowered),
 		cmocka_unit_test(a_far_end_whose_host_is_gone_is_found_out_within_a_minute),
+		cmocka_unit_test(a_connection_closed_by_reset_is_one_at_the_far_end),
 		cmocka_unit_test(a_path_is_an_address_when_it_fits),
 	};
 
