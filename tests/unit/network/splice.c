@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -132,7 +133,7 @@ static struct line bench_line(struct bench *bench)
 	return (struct line){left[0], right[1]};
 }
 
-/* Until nothing is to be done: the far ends' answers come within the calls on the loopback interface. */
+/* Until nothing is to be done now. */
 static void bench_settle(struct bench *bench)
 {
 	int quiet = 0;
@@ -144,6 +145,30 @@ static void bench_settle(struct bench *bench)
 			quiet++;
 	}
 	assert_int_equal(quiet, 3);
+}
+
+/* recv(), when something has come. On the loopback interface that is so within the call that sent it, but where the machine
+ * is busy the kernel leaves packets to a thread of its own, and under a thousand at once some are lost and sent again. */
+static ssize_t bench_recv(struct bench *bench, int fd, void *room, size_t size)
+{
+	struct pollfd look = {.fd = fd, .events = POLLIN};
+
+	for (int i = 0; i < 5000; i++) {
+		bench_settle(bench);
+		if (poll(&look, 1, 1) > 0)
+			break;
+	}
+	return recv(fd, room, size, MSG_DONTWAIT);
+}
+
+static void bench_expect_pairs(struct bench *bench, size_t count)
+{
+	bench_settle(bench);
+	for (int i = 0; i < 5000 && splice_table_count(bench->table) != count; i++) {
+		poll(NULL, 0, 1);
+		bench_settle(bench);
+	}
+	assert_int_equal(splice_table_count(bench->table), count);
 }
 
 static void bench_skip(struct bench *bench, uint64_t us)
@@ -239,16 +264,16 @@ static void each_side_may_stop_sending_and_go_on_reading(void **state)
 		assert_int_equal(send(first, "asked", 5, 0), 5);
 		shutdown(first, SHUT_WR);
 		bench_settle(bench);
-		assert_int_equal(recv(last, text, sizeof(text), 0), 5);
-		assert_int_equal(recv(last, text, sizeof(text), 0), 0);
-		assert_int_equal(splice_table_count(bench->table), 1);
+		assert_int_equal(bench_recv(bench, last, text, sizeof(text)), 5);
+		assert_int_equal(bench_recv(bench, last, text, sizeof(text)), 0);
+		bench_expect_pairs(bench, 1);
 		assert_int_equal(send(last, "answered", 8, 0), 8);
 		bench_settle(bench);
-		assert_int_equal(recv(first, text, sizeof(text), 0), 8);
+		assert_int_equal(bench_recv(bench, first, text, sizeof(text)), 8);
 		close(last);
 		bench_settle(bench);
-		assert_int_equal(recv(first, text, sizeof(text), 0), 0);
-		assert_int_equal(splice_table_count(bench->table), 0);
+		assert_int_equal(bench_recv(bench, first, text, sizeof(text)), 0);
+		bench_expect_pairs(bench, 0);
 		close(first);
 	}
 	assert_int_equal(splice_table_counters(bench->table)->connections_reset, 0);
@@ -273,16 +298,14 @@ static void a_reset_comes_after_the_data_before_it(void **state)
 	assert_int_equal(send(line.a, bytes, sizeof(bytes), 0), sizeof(bytes));
 	end_by_reset(line.a);
 	bench_settle(bench);
-	while ((now = recv(line.b, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+	while (got < sizeof(bytes) && (now = bench_recv(bench, line.b, bytes, sizeof(bytes))) > 0)
 		got += (size_t)now;
 	assert_int_equal(got, sizeof(bytes));
-	if (now < 0 && errno == EAGAIN) {
-		bench_skip(bench, SPLICE_LOOK_US + 1);
-		now = recv(line.b, bytes, sizeof(bytes), MSG_DONTWAIT);
-	}
+	bench_skip(bench, SPLICE_LOOK_US + 1);
+	now = bench_recv(bench, line.b, bytes, sizeof(bytes));
 	assert_int_equal(now, -1);
 	assert_int_equal(errno, ECONNRESET);
-	assert_int_equal(splice_table_count(bench->table), 0);
+	bench_expect_pairs(bench, 0);
 	close(line.b);
 }
 
@@ -299,10 +322,10 @@ static void what_the_other_sent_before_it_was_reset_is_read(void **state)
 	close(line.b);
 	bench_settle(bench);
 	bench_skip(bench, SPLICE_LOOK_US + 1);
-	assert_int_equal(recv(line.a, text, sizeof(text), MSG_DONTWAIT), 2);
-	assert_int_equal(recv(line.a, text, sizeof(text), MSG_DONTWAIT), -1);
+	assert_int_equal(bench_recv(bench, line.a, text, sizeof(text)), 2);
+	assert_int_equal(bench_recv(bench, line.a, text, sizeof(text)), -1);
 	assert_int_equal(errno, ECONNRESET);
-	assert_int_equal(splice_table_count(bench->table), 0);
+	bench_expect_pairs(bench, 0);
 	close(line.a);
 }
 
@@ -331,7 +354,7 @@ static void who_does_not_read_holds_up_its_sender_and_nobody_else(void **state)
 	assert_true(stuff(bench, deaf.a) < 64 * 1024 * 1024);
 	assert_int_equal(send(other.a, "still", 5, 0), 5);
 	bench_settle(bench);
-	assert_int_equal(recv(other.b, text, sizeof(text), MSG_DONTWAIT), 5);
+	assert_int_equal(bench_recv(bench, other.b, text, sizeof(text)), 5);
 	/* and nobody is woken for it */
 	assert_int_equal(loop_turn(bench->loop, 0), 0);
 	assert_int_equal(loop_timeout_us(bench->loop), -1);
@@ -363,7 +386,7 @@ static void who_reads_late_still_gets_what_came_before_a_reset(void **state)
 	assert_int_equal(errno, ECONNRESET);
 	/* what the sender's own socket still had is lost with it, and nothing else */
 	assert_true(got > sent / 4 && got <= sent);
-	assert_int_equal(splice_table_count(bench->table), 0);
+	bench_expect_pairs(bench, 0);
 	close(line.b);
 }
 
@@ -390,9 +413,9 @@ static void a_reset_before_one_who_does_not_read_ends_it_in_seconds(void **state
 	end_by_reset(line.a);
 	bench_settle(bench);
 	bench_skip(bench, SPLICE_LINGER_US / 2);
-	assert_int_equal(splice_table_count(bench->table), 1);
+	bench_expect_pairs(bench, 1);
 	bench_skip(bench, SPLICE_LINGER_US);
-	assert_int_equal(splice_table_count(bench->table), 0);
+	bench_expect_pairs(bench, 0);
 	close(line.b);
 }
 
@@ -411,21 +434,21 @@ static void a_thousand_at_once_cost_two_descriptors_each(void **state)
 	for (int i = 0; i < 1000; i++) {
 		int number = -1;
 
-		assert_int_equal(recv(lines[i].b, &number, sizeof(number), MSG_DONTWAIT), sizeof(number));
+		assert_int_equal(bench_recv(bench, lines[i].b, &number, sizeof(number)), sizeof(number));
 		assert_int_equal(number, i);
 	}
-	assert_int_equal(splice_table_count(bench->table), 1000);
+	bench_expect_pairs(bench, 1000);
 	/* two of the pair, two of ours, and the spare pipes' */
 	assert_true(descriptors() - before <= 4000 + 2 * SPLICE_PIPES_SPARE);
 	for (int i = 0; i < 1000; i++)
 		close(lines[i].a);
 	bench_settle(bench);
 	for (int i = 0; i < 1000; i++) {
-		assert_int_equal(recv(lines[i].b, text, sizeof(text), MSG_DONTWAIT), 0);
+		assert_int_equal(bench_recv(bench, lines[i].b, text, sizeof(text)), 0);
 		close(lines[i].b);
 	}
 	bench_settle(bench);
-	assert_int_equal(splice_table_count(bench->table), 0);
+	bench_expect_pairs(bench, 0);
 	assert_true(descriptors() - before <= 2 * SPLICE_PIPES_SPARE);
 }
 
@@ -442,9 +465,9 @@ static void a_refused_far_side_is_a_reset(void **state)
 				     sizeof(nowhere)),
 			 0);
 	bench_settle(bench);
-	assert_int_equal(recv(ends[0], text, sizeof(text), MSG_DONTWAIT), -1);
+	assert_int_equal(bench_recv(bench, ends[0], text, sizeof(text)), -1);
 	assert_int_equal(errno, ECONNRESET);
-	assert_int_equal(splice_table_count(bench->table), 0);
+	bench_expect_pairs(bench, 0);
 	assert_int_equal(splice_table_counters(bench->table)->connections_refused, 1);
 	close(ends[0]);
 }
@@ -468,7 +491,7 @@ static void who_is_dialled_may_have_to_wait_for_a_socket(void **state)
 	bench_settle(bench);
 	far = socket_accept(bench->listener);
 	assert_true(far >= 0);
-	assert_int_equal(recv(far, text, sizeof(text), MSG_DONTWAIT), 5);
+	assert_int_equal(bench_recv(bench, far, text, sizeof(text)), 5);
 	close(ends[0]);
 	close(far);
 }
@@ -490,9 +513,9 @@ static void who_waits_for_a_socket_in_vain_is_reset(void **state)
 			splice_table_forget(bench->table, &bench->dialler);
 		else
 			bench_skip(bench, SPLICE_SOCKET_US + 1);
-		assert_int_equal(recv(ends[0], text, sizeof(text), MSG_DONTWAIT), -1);
+		assert_int_equal(bench_recv(bench, ends[0], text, sizeof(text)), -1);
 		assert_int_equal(errno, ECONNRESET);
-		assert_int_equal(splice_table_count(bench->table), 0);
+		bench_expect_pairs(bench, 0);
 		close(ends[0]);
 	}
 }
@@ -538,7 +561,7 @@ static void without_a_descriptor_for_a_pipe_it_waits_and_says_so(void **state)
 	assert_int_equal(bench->notices, 1);
 	assert_int_equal(recv(right[1], text, sizeof(text), MSG_DONTWAIT), -1);
 	bench_skip(bench, SPLICE_LOOK_US + 1);
-	assert_int_equal(recv(right[1], text, sizeof(text), MSG_DONTWAIT), 4);
+	assert_int_equal(bench_recv(bench, right[1], text, sizeof(text)), 4);
 	close(left[0]);
 	close(right[1]);
 }
@@ -588,12 +611,12 @@ static void a_keeper_gets_the_near_socket_when_both_have_said_all(void **state)
 	assert_int_equal(info.from_near_bytes, 5);
 	assert_int_equal(info.to_near_bytes, 8);
 	assert_true(info.moved_us > 0 && info.near >= 0 && info.far >= 0);
-	assert_int_equal(recv(line.b, text, sizeof(text), 0), 5);
+	assert_int_equal(bench_recv(bench, line.b, text, sizeof(text)), 5);
 	close(line.b);
 	bench_settle(bench);
 	assert_int_equal(kept.ends, 0);
-	assert_int_equal(recv(line.a, text, sizeof(text), 0), 8);
-	assert_int_equal(recv(line.a, text, sizeof(text), 0), 0);
+	assert_int_equal(bench_recv(bench, line.a, text, sizeof(text)), 8);
+	assert_int_equal(bench_recv(bench, line.a, text, sizeof(text)), 0);
 	shutdown(line.a, SHUT_WR);
 	bench_settle(bench);
 	assert_int_equal(kept.ends, 1);
@@ -601,7 +624,7 @@ static void a_keeper_gets_the_near_socket_when_both_have_said_all(void **state)
 	assert_int_equal(kept.last.from_near_bytes, 5);
 	assert_int_equal(kept.last.to_near_bytes, 8);
 	assert_int_equal(kept.last.far, -1);
-	assert_int_equal(splice_table_count(bench->table), 0);
+	bench_expect_pairs(bench, 0);
 	assert_int_equal(close(kept.near), 0);
 	close(line.a);
 }
@@ -622,8 +645,8 @@ static void a_keeper_hears_of_a_reset_but_not_of_its_own(void **state)
 	line = bench_keep(bench, &kept);
 	splice_reset(kept.splice);
 	assert_int_equal(kept.ends, 0);
-	assert_int_equal(splice_table_count(bench->table), 0);
-	assert_int_equal(recv(line.a, &byte, 1, 0), -1);
+	bench_expect_pairs(bench, 0);
+	assert_int_equal(bench_recv(bench, line.a, &byte, 1), -1);
 	assert_int_equal(errno, ECONNRESET);
 	close(line.a);
 	close(line.b);
