@@ -63,6 +63,7 @@ struct dgram_guest {
 	struct sockaddr_un address;
 	socklen_t length;
 	uint64_t unanswered_bytes; /* of the buffer, sent since its own last frame */
+	uint64_t told_us;          /* when it was last said that it is muted; 0: never */
 };
 
 static struct shared_dgram *shared_dgram_of(struct endpoint *endpoint)
@@ -161,10 +162,13 @@ static bool shared_dgram_is_deaf(const struct shared_dgram *shared, const struct
 	return now_us - shared->stuck_us >= SHARED_DGRAM_MUTE_STUCK_US;
 }
 
-static void dgram_guest_mute(struct dgram_guest *guest)
+static void dgram_guest_mute(struct dgram_guest *guest, uint64_t now_us)
 {
 	guest->outlet.muted = true;
 	list_remove(&guest->waiting);
+	if (guest->told_us && now_us - guest->told_us < SHARED_DGRAM_TELL_US)
+		return;
+	guest->told_us = now_us;
 	endpoint_notice(
 		&guest->shared->endpoint,
 		"%s: does not read and fills the socket that it shares: muted until it is heard; give it a path of its "
@@ -187,7 +191,7 @@ static bool shared_dgram_mute(struct shared_dgram *shared, uint64_t now_us)
 		struct dgram_guest *guest = container_of(at, struct dgram_guest, link);
 
 		if (!guest->outlet.muted && guest->unanswered_bytes > least)
-			dgram_guest_mute(guest);
+			dgram_guest_mute(guest, now_us);
 	}
 	shared->frozen_bytes = shared->taken_bytes < shared->buffer_bytes ? shared->taken_bytes : shared->buffer_bytes;
 	shared->full = false;

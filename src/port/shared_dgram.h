@@ -24,6 +24,7 @@ enum shared_dgram_limits {
 	SHARED_DGRAM_RETRY_MOST_US = 64 * 1000,
 	SHARED_DGRAM_MUTE_AFTER_US = 10 * 1000,
 	SHARED_DGRAM_MUTE_STUCK_US = 100 * 1000,
+	SHARED_DGRAM_TELL_US = 60 * 1000 * 1000, /* one notice of one guest in so long, however often it is muted */
 };
 
 struct shared_dgram_words {

@@ -2,6 +2,8 @@
 /* Guests that share one datagram socket: told apart, admitted, found gone, muted and heard again. */
 #include "unit/port/fixture.h"
 
+#include "port/shared_dgram.h"
+
 /* A guest with a name, connected to ours as vfkit is, or not, as QEMU. */
 static int guest_open(struct fixture *fixture, const char *name, bool connected)
 {
@@ -330,6 +332,21 @@ static void who_fills_the_shared_socket_is_muted_until_it_is_heard(void **state)
 		fixture_pass(fixture, 100 * 1000);
 	probe_send(fixture, 2, 777);
 	assert_int_equal(guest_read(deaf), 777);
+	/* Deaf again: muted again, which is said once a minute. */
+	for (unsigned again = 0; again < 2; again++) {
+		for (sent = 0; !fixture_look(deaf_port).muted && sent < 100000; sent++) {
+			probe_send(fixture, 2, 1514);
+			if (sent % 32 == 0)
+				fixture_pass(fixture, 1000);
+		}
+		assert_true(fixture_look(deaf_port).muted);
+		assert_int_equal(fixture->notices, 1 + again);
+		fixture_pass(fixture, SHARED_DGRAM_TELL_US);
+		while (guest_read(deaf) > 0)
+			continue;
+		guest_send(fixture, deaf, 60, 1, 2);
+		assert_false(fixture_look(deaf_port).muted);
+	}
 	guest_close(fixture, deaf, "deaf");
 	guest_close(fixture, other, "other");
 	fixture_free(fixture);
