@@ -36,6 +36,7 @@ struct upstream {
 	socklen_t address_bytes;
 	struct watch watch; /* UDP; fd -1: not open */
 	struct dnsstream *stream;
+	bool stream_answers; /* it has brought an answer */
 };
 
 /* A guest's connection. */
@@ -116,13 +117,15 @@ static struct resolver *upstream_of(struct upstream *upstream, unsigned *ret_num
 	return resolver;
 }
 
-static void upstream_answered(struct resolver *resolver, unsigned number, const uint8_t *message, size_t bytes)
+/* Was it an answer to anything? */
+static bool upstream_answered(struct resolver *resolver, unsigned number, const uint8_t *message, size_t bytes)
 {
 	enum drop_reason verdict =
 		dns_answered(resolver->dns, number, message, bytes, loop_now_us(resolver->config.loop));
 
 	if (verdict != DROP_NONE)
 		resolver->config.on_drop(resolver->config.owner, verdict);
+	return verdict == DROP_NONE;
 }
 
 static void upstream_on_ready(void *owner, unsigned events)
@@ -139,7 +142,7 @@ static void upstream_on_ready(void *owner, unsigned events)
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
 		if (got >= 0)
-			upstream_answered(resolver, number, resolver->message, (size_t)got);
+			(void)upstream_answered(resolver, number, resolver->message, (size_t)got);
 		else
 			dns_unreachable(resolver->dns, number, false, now_us);
 	}
@@ -167,11 +170,13 @@ static int upstream_open(struct upstream *upstream)
 
 static void upstream_on_message(void *owner, struct dnsstream *stream, const uint8_t *message, size_t bytes)
 {
+	struct upstream *upstream = owner;
 	unsigned number;
-	struct resolver *resolver = upstream_of(owner, &number);
+	struct resolver *resolver = upstream_of(upstream, &number);
 
 	(void)stream;
-	upstream_answered(resolver, number, message, bytes);
+	if (upstream_answered(resolver, number, message, bytes))
+		upstream->stream_answers = true;
 	resolver_settle(resolver);
 }
 
@@ -180,10 +185,14 @@ static void upstream_on_end(void *owner, struct dnsstream *stream)
 	struct upstream *upstream = owner;
 	unsigned number;
 	struct resolver *resolver = upstream_of(upstream, &number);
+	uint64_t now_us = loop_now_us(resolver->config.loop);
 
 	upstream->stream = NULL;
 	dnsstream_free(stream);
-	dns_unreachable(resolver->dns, number, true, loop_now_us(resolver->config.loop));
+	if (upstream->stream_answers)
+		dns_interrupted(resolver->dns, number, now_us);
+	else
+		dns_unreachable(resolver->dns, number, true, now_us);
 	resolver_settle(resolver);
 }
 
@@ -195,6 +204,7 @@ static int upstream_connect(struct upstream *upstream)
 
 	if (upstream->stream)
 		return 0;
+	upstream->stream_answers = false;
 	fd = socket_open(upstream->address.ss_family, SOCK_STREAM);
 	if (fd < 0)
 		return fd;

@@ -366,19 +366,36 @@ enum drop_reason dns_answered(struct dns *dns, unsigned resolver, const uint8_t 
 	return DROP_NONE;
 }
 
+/* Is this resolver the one that was asked last, that way? */
+static bool dns_waits_for(const struct dns *dns, const struct dns_query *query, unsigned resolver, bool tcp)
+{
+	return query->used && query->tcp == tcp && dns->resolvers > 0 && query->next == (resolver + 1) % dns->resolvers;
+}
+
 void dns_unreachable(struct dns *dns, unsigned resolver, bool tcp, uint64_t now_us)
 {
 	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
 		struct dns_query *query = &dns->queries[i];
 
-		if (!query->used || query->tcp != tcp || dns->resolvers == 0 ||
-		    query->next != (resolver + 1) % dns->resolvers)
+		if (!dns_waits_for(dns, query, resolver, tcp))
 			continue;
 		query->refusals |= (uint8_t)(1u << resolver);
 		if (query->refusals == (uint8_t)((1u << dns->resolvers) - 1))
 			dns_give_up(dns, query);
 		else
 			dns_ask_or_give_up(dns, query, now_us);
+	}
+}
+
+void dns_interrupted(struct dns *dns, unsigned resolver, uint64_t now_us)
+{
+	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
+		struct dns_query *query = &dns->queries[i];
+
+		if (!dns_waits_for(dns, query, resolver, true))
+			continue;
+		query->next = (uint8_t)resolver;
+		dns_ask_or_give_up(dns, query, now_us);
 	}
 }
 

@@ -62,6 +62,9 @@ enum drop_reason dns_answered(struct dns *dns, unsigned resolver, const uint8_t 
 			      uint64_t now_us);
 /* Its socket said that nobody is there, or its stream (`tcp`) ended: what was asked of it that way waits no longer. */
 void dns_unreachable(struct dns *dns, unsigned resolver, bool tcp, uint64_t now_us);
+/* Its stream ended behind an answer, as with servers that give one to a connection: what was asked there too is asked
+ * once more (RFC 7766 6.2.4). */
+void dns_interrupted(struct dns *dns, unsigned resolver, uint64_t now_us);
 /* Is something under way that came by this stream? */
 bool dns_stream_asks(const struct dns *dns, uint64_t stream);
 /* The guest's stream is gone: forget its queries. */

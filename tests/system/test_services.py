@@ -341,6 +341,44 @@ def test_who_asks_by_tcp_and_closes_its_side_hears_the_answer(named, server):
     assert said[2:4] == b"\x12\x34" and said[-4:] == bytes([198, 51, 100, 7]) and len(said) == 2 + int.from_bytes(said[:2], "big")
 
 
+ONE_ANSWER = """
+import socket, sys
+s = socket.create_server((sys.argv[1], 53))
+print("ready", flush=True)
+while True:
+    connection, _ = s.accept()
+    data = connection.recv(4096)
+    query = data[2:2 + int.from_bytes(data[:2], "big")]
+    said = query[:2] + bytes.fromhex("818000010001000000000000")[:10] + query[12:] + bytes.fromhex("c00c000100010000003c0004c6336407")
+    connection.sendall(len(said).to_bytes(2, "big") + said)
+    connection.close()
+"""
+
+PIPELINED = r"""
+import socket
+s = socket.create_connection(("10.0.2.3", 53))
+s.settimeout(8)
+data = b""
+for number in range(3):
+    query = bytes([0x12, number]) + bytes.fromhex("01000001000000000000") + b"\4name\1" + b"abc"[number:number + 1] + b"\0\0\1\0\1"
+    data += len(query).to_bytes(2, "big") + query
+s.sendall(data)
+data = b""
+while len(data) < 3 * 42 and (more := s.recv(4096)):
+    data += more
+while data:
+    said, data = data[2:2 + int.from_bytes(data[:2], "big")], data[2 + int.from_bytes(data[:2], "big"):]
+    print(said[1], said[3] & 15, socket.inet_ntoa(said[-4:]))
+"""
+
+
+@pytest.mark.asan
+def test_a_resolver_that_gives_one_answer_to_a_connection_gives_all(named):
+    far = named()
+    far.server(far.world, ONE_ANSWER, WORLD[4])
+    assert sorted(far.python(far.box, PIPELINED).splitlines()) == [f"{number} 0 198.51.100.7" for number in range(3)]
+
+
 @pytest.mark.asan
 def test_an_answer_that_fits_goes_by_udp_and_respects_what_the_guest_takes(named):
     far = named()

@@ -474,6 +474,29 @@ static void a_stream_takes_its_queries_along(void **state)
 	assert_int_equal(desk->answer_count, 1);
 }
 
+static void what_an_answering_stream_left_is_asked_there_once_more(void **state)
+{
+	struct desk *desk = *state;
+	struct asker asker = asker_of(4000);
+	uint8_t bytes[512];
+
+	asker.stream = 5;
+	dns_set_resolvers(desk->dns, 1, desk->now_us);
+	for (uint16_t id = 8; id <= 9; id++)
+		dns_input(desk->dns, &asker, bytes,
+			  query_make(id == 8 ? "example.org" : "example.com", DNS_TYPE_A, id, 0, bytes), desk->now_us);
+	guest_asks(desk, 4000, 7, "example.net"); /* by datagram: no stream's end is its */
+	assert_int_equal(desk->query_count, 3);
+	resolver_answers(desk, 0, 0, DNS_RCODE_OK, 0);
+	dns_interrupted(desk->dns, 0, desk->now_us);
+	assert_int_equal(desk->query_count, 4);
+	assert_true(desk->queries[3].tcp);
+	assert_int_equal(desk->answer_count, 1);
+	resolver_answers(desk, 3, 0, DNS_RCODE_OK, 0);
+	assert_int_equal(desk->answer_count, 2);
+	assert_answer(desk, 1, 4000, 9, DNS_RCODE_OK);
+}
+
 static const struct judged_row {
 	const char *what;
 	uint16_t flags;
@@ -595,6 +618,7 @@ int main(void)
 		desked(no_datagram_is_larger_than_the_network_whatever_the_guest_takes),
 		desked(the_resolver_that_answered_last_is_asked_first),
 		desked(a_stream_takes_its_queries_along),
+		desked(what_an_answering_stream_left_is_asked_there_once_more),
 		desked(what_no_forwarder_takes_is_refused),
 		desked(a_query_that_is_too_long_is_refused),
 		desked(a_guest_has_so_many_and_all_have_so_many),
