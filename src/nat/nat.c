@@ -79,6 +79,7 @@ int nat_new(const struct nat_config *config, struct nat **ret_nat)
 	if (!nat)
 		return -ENOMEM;
 	nat->config = *config;
+	allowance_init(&nat->refusals, &config->key, NAT_REFUSALS, NAT_REFUSAL_PAUSE_US);
 	tcp_socket_chores_init(&nat->chores, config->loop);
 	if (!nat->config.sockets) {
 		nat->config.sockets = &tcp_socket_system;

@@ -36,19 +36,6 @@ static const struct nat_refusal_code nat_refusal_codes[] = {
 				    ICMP6_PARAMETER_NEXT_HEADER},
 };
 
-/* A leaky bucket, kept as a time. */
-static bool nat_may_refuse_now(struct nat *nat)
-{
-	uint64_t full_us = (uint64_t)NAT_REFUSALS * NAT_REFUSAL_PAUSE_US, now_us = nat_now_us(nat);
-
-	if (nat->refused_us < now_us)
-		nat->refused_us = now_us;
-	if (nat->refused_us - now_us > full_us - NAT_REFUSAL_PAUSE_US)
-		return false;
-	nat->refused_us += NAT_REFUSAL_PAUSE_US;
-	return true;
-}
-
 static bool nat_may_refuse4(struct reader *reader, struct nat_head *head)
 {
 	struct ip4_header ip;
@@ -134,7 +121,7 @@ void nat_refuse(struct nat *nat, struct mac mac, uint16_t vlan, bool is6, const 
 	reader_init(&reader, packet, bytes);
 	if (is6 ? !nat_may_refuse6(&reader, &head) : !nat_may_refuse4(&reader, &head))
 		return;
-	if (!nat_may_refuse_now(nat))
+	if (!allowance_take(&nat->refusals, &mac, sizeof(mac), nat_now_us(nat)))
 		return;
 	head.from = nat_refusal_source(nat, &head, from);
 	nat_refusal_send(nat, &head, &icmp, packet, bytes);

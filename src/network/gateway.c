@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/allowance.h"
 #include "fabric/framequeue.h"
 #include "fabric/segment.h"
 #include "fabric/steer.h"
@@ -23,7 +24,7 @@
 
 enum gateway_limits {
 	GATEWAY_QUEUE_BYTES = 512 * 1024,
-	/* Refusals that are answered (ICMP errors, RFC 4443 2.4 f): so many at once, and one more each pause. */
+	/* Refusals that one guest is told (ICMP errors, RFC 4443 2.4 f): so many at once, and one more each pause. */
 	GATEWAY_REFUSALS = 100,
 	GATEWAY_REFUSAL_PAUSE_US = 10 * 1000,
 	GATEWAY_HOP_LIMIT = 64,
@@ -33,8 +34,8 @@ struct gateway {
 	struct port port;
 	struct gateway_config config;
 	struct framequeue answers;
-	struct user *user;   /* NULL: no way out */
-	uint64_t refused_us; /* when the allowance of refusals would be whole again, less their pauses */
+	struct user *user;         /* NULL: no way out */
+	struct allowance refusals; /* by MAC */
 	bool expiring;
 	struct reply reply;
 	uint8_t frame[FRAME_ROOM_BYTES]; /* one that came in pieces */
@@ -55,21 +56,13 @@ static void gateway_send(struct gateway *gateway)
 		port_schedule(&gateway->port);
 }
 
-/* A leaky bucket, kept as a time. */
-static bool gateway_may_refuse(struct gateway *gateway, uint64_t now_us)
+static bool gateway_may_refuse(struct gateway *gateway, const uint8_t *frame, uint64_t now_us)
 {
-	uint64_t full_us = (uint64_t)GATEWAY_REFUSALS * GATEWAY_REFUSAL_PAUSE_US;
-
-	if (gateway->refused_us < now_us)
-		gateway->refused_us = now_us;
-	if (gateway->refused_us - now_us > full_us - GATEWAY_REFUSAL_PAUSE_US)
-		return false;
-	gateway->refused_us += GATEWAY_REFUSAL_PAUSE_US;
-	return true;
+	return allowance_take(&gateway->refusals, frame + sizeof(struct mac), sizeof(struct mac), now_us);
 }
 
-/* A client that is told no asks for another lease at once; one that is not told waits. So one guest's many errors do not
- * use up what is for the others: DHCP's refusals, each an answer to the asker alone, are not counted. */
+/* A client that is told no asks for another lease at once; one that is not told waits. So DHCP's refusals, each an answer
+ * to the asker alone, are not counted. */
 static bool reason_is_limited(enum drop_reason reason)
 {
 	return reason != DROP_DHCP4_NO_LEASE && reason != DROP_DHCP4_TOO_MANY && reason != DROP_DHCP6_NO_LEASE &&
@@ -134,7 +127,7 @@ static enum drop_reason gateway_serve(struct gateway *gateway, const uint8_t *by
 	if (gateway->user && user_ask(gateway->user, bytes, length, &reason))
 		return reason;
 	reason = service_input(gateway->config.service, gateway->config.leases, bytes, length, now_us, &gateway->reply);
-	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, now_us))
+	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, bytes, now_us))
 		gateway_send(gateway);
 	return reason;
 }
@@ -280,6 +273,7 @@ int gateway_new(const struct gateway_config *config, struct gateway **ret_gatewa
 	if (!gateway)
 		return -ENOMEM;
 	gateway->config = *config;
+	allowance_init(&gateway->refusals, &config->service->hash_key, GATEWAY_REFUSALS, GATEWAY_REFUSAL_PAUSE_US);
 	framequeue_init(&gateway->answers, ethswitch_blocks(config->ethswitch), GATEWAY_QUEUE_BYTES);
 	port_init(&gateway->port, &gateway_ops, "gateway");
 	gateway->port.uplink = true;

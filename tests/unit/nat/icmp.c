@@ -207,6 +207,24 @@ static void a_router_that_gave_up_is_seen_by_the_guest(void **state)
 	assert_int_equal(icmp_echo_sequence(&quoted), 9);
 }
 
+/* RFC 4443 2.4 f, without one guest taking what is for another: its path's MTU may be among that. */
+static void who_is_refused_much_leaves_others_their_errors(void **state)
+{
+	struct world *world = *state;
+	struct guest_packet packet = packet_to(FAR);
+
+	packet.hop_limit = 1;
+	for (uint16_t i = 0; i < NAT_REFUSALS + 20; i++)
+		guest_pings(world, packet, 1, i, 0);
+	assert_int_equal(guest_drops(world, DROP_NAT_HOP_LIMIT), NAT_REFUSALS + 20);
+	assert_int_equal(world->guest->count, NAT_REFUSALS);
+	world->guest_mac.byte[5]++;
+	packet.from = "10.0.2.16";
+	guest_pings(world, packet, 1, 1, 0);
+	assert_int_equal(world->guest->count, NAT_REFUSALS + 1);
+	assert_memory_equal(guest_got(world, NAT_REFUSALS).to, packet.from, strlen(packet.from) + 1);
+}
+
 static void what_the_host_refuses_is_told(void **state)
 {
 	struct world *world = *state;
@@ -345,6 +363,7 @@ int main(void)
 		scripted(the_oldest_gives_up_its_descriptor_when_there_are_no_more),
 		scripted(hops_and_service_are_carried),
 		scripted(a_router_that_gave_up_is_seen_by_the_guest),
+		scripted(who_is_refused_much_leaves_others_their_errors),
 		scripted(what_the_host_refuses_is_told),
 		scripted(a_large_reply_comes_in_fragments),
 		scripted(other_messages_are_nobodys),

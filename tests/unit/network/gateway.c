@@ -342,6 +342,14 @@ static void refusals_are_limited_and_come_back(void **state)
 		kit_settle(&fixture->kit);
 	}
 	assert_int_equal(fixture->first.frame_count, 110);
+	/* Another guest has an allowance of its own. Two may share one by chance: four of them do not. */
+	kit_guest_new(&fixture->second, &fixture->kit, 2);
+	for (uint8_t i = 0; i < 4; i++) {
+		fixture->bytes[11] = (uint8_t)(0x40 + i);
+		gw_port_send(fixture->second.port, &frame, 1);
+		kit_settle(&fixture->kit);
+	}
+	assert_in_range(fixture->second.frame_count, 1, 4);
 	end(fixture);
 }
 
