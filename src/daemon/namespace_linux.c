@@ -214,17 +214,15 @@ static int namespace_attach(const char *attach, bool *ret_user, struct error *re
 
 /* Configured from outside, so that it neither asks whether another has its address nor makes up more of them: even
  * without asking, one that the kernel makes can be used a moment later only. The last word from a far end whose address was just
- * routed to the namespace itself (detour.h) comes by the tap, and would be taken for a lie. Where /proc/sys cannot be
- * written it does all that, and works no less. */
+ * routed to the namespace itself (detour.h) comes by the tap, and would be taken for a lie, or for one by a wrong way: of
+ * rp_filter's values for the interface and for all the larger one counts, and 2 is less strict than 1. Where /proc/sys
+ * cannot be written it does all that, and works no less. */
 static void namespace_quieten(const char *ifname)
 {
 	static const struct {
 		const char *family, *name, *value;
-	} settings[] = {{"ipv6", "disable_ipv6", "0"},
-			{"ipv6", "accept_dad", "0"},
-			{"ipv6", "accept_ra", "0"},
-			{"ipv6", "addr_gen_mode", "1"},
-			{"ipv4", "accept_local", "1"}};
+	} settings[] = {{"ipv6", "disable_ipv6", "0"},  {"ipv6", "accept_dad", "0"},   {"ipv6", "accept_ra", "0"},
+			{"ipv6", "addr_gen_mode", "1"}, {"ipv4", "accept_local", "1"}, {"ipv4", "rp_filter", "2"}};
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {

@@ -281,6 +281,16 @@ def test_many_at_once(place):
     eventually(there.is_clear, 5, what="the end of flows and detours")
 
 
+def test_a_strict_filter_lets_the_last_word_pass(place):
+    """By it the guest's window opens again. Its sender is routed to the namespace itself by then, and not to where it comes from."""
+    there = place()
+    assert there.box.ask("run", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter && cat /proc/sys/net/ipv4/conf/all/rp_filter") == "1\n"
+    for _ in range(3):
+        there.hand(there.join())
+    names, values = (line.split() for line in there.box.ask("run", "grep", "^TcpExt", "/proc/net/netstat").splitlines())
+    assert values[names.index("IPReversePathFilter")] == "0"
+
+
 def test_a_client_of_a_forward_keeps_its_address(place, machine):
     there = place("-p", "192.0.2.1:7777:7777")
     assert there.box.ask("listen", "7777", "4") == "listening"
