@@ -356,6 +356,8 @@ bool tcp_has_pending(const struct tcp_flow *flow);
 void tcp_handover_run(struct tcp_flow *flow);
 /* `handing`: the guest said something. */
 void tcp_handover_heard(struct tcp_flow *flow, const struct tcp_segment *segment);
+/* `handing`: not now. The guest may send again. */
+void tcp_handover_put_off(struct tcp_flow *flow);
 /* TCP_TIMER_HANDOVER */
 void tcp_handover_on_due(struct tcp_flow *flow);
 /* A segment of a guest whose own socket should have it. */

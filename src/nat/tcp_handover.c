@@ -8,7 +8,8 @@
  * with the tail empty, its far end is then a socket with these numbers, and not we, and a last word from here opens its
  * window again. (What is under way to us even so is lost to that socket. The guest finds out by its timer, after 200 ms.) When
  * the tail does not become empty the host takes less than the guest brings: frames are good enough for that, and it is
- * tried again later.
+ * tried again later. So it is when the guest does not acknowledge what it was sent in time for a retransmission: it may take
+ * nothing until it has sent more.
  *
  * The flow stays in the table as HANDED: its addresses are taken, it is listed and counted, and it ends with the carrier or
  * ends it. It has no socket of its own and no timer any more. */
@@ -64,6 +65,12 @@ static void tcp_handover_leave(struct tcp_flow *flow, uint64_t hand_at)
 		return;
 	flow->handing = false;
 	tcp_owe_ack(flow); /* its window opens again */
+}
+
+void tcp_handover_put_off(struct tcp_flow *flow)
+{
+	if (flow->handing)
+		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_AGAIN);
 }
 
 static void tcp_handover_refused(struct tcp_flow *flow, int error)
@@ -182,7 +189,7 @@ void tcp_handover_on_due(struct tcp_flow *flow)
 	if (!tcp_handover_may(flow))
 		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_SOON);
 	else if (++flow->hand_looks > TCP_HANDOVER_LOOKS)
-		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_AGAIN);
+		tcp_handover_put_off(flow);
 	else if (silent)
 		tcp_handover_now(flow);
 	else

@@ -163,6 +163,7 @@ static void tcp_on_retransmit(struct tcp_flow *flow)
 		tcp_on_syn_retransmit(flow);
 		return;
 	}
+	tcp_handover_put_off(flow);
 	if (flow->flow.wait == FLOW_WAIT_ROOM) {
 		tcp_restart_timer(flow); /* the guest does not read: it has lost nothing */
 		return;

@@ -298,6 +298,39 @@ static void a_guest_that_does_not_become_silent_is_left_in_peace(void **state)
 	assert_int_equal(the_socket()->taken, sent);
 }
 
+/* How much more the guest may send by the last that it was told. */
+static uint32_t window_left(void)
+{
+	struct tcp_options options;
+	struct tcp_header header;
+	uint32_t bytes;
+
+	assert_true(take(&header, &bytes, &options));
+	while (take(&header, &bytes, &options))
+		;
+	return header.acknowledgement + ((uint32_t)header.window << TCP_WINDOW_SCALE) - 6 - sent;
+}
+
+/* It may take nothing until it has sent all that it has to say. */
+static void a_guest_that_acknowledges_nothing_may_send_even_so(void **state)
+{
+	(void)state;
+	world->host.scripts[0].down = 500;
+	bring_much();
+	world->seen = 0;
+	bring(window_left());
+	world->seen = 0;
+	assert_int_equal(window_left(), 0);
+	pass(2 * TCP_RTO_FIRST_US);
+	assert_true(window_left() >= TCP_WINDOW_LEAST);
+	assert_int_equal(carrier.handed, 0);
+	/* later both come to a stand */
+	bring(TCP_HANDOVER_AGAIN);
+	give((struct hand){.flags = TCP_ACK, .sequence = 6 + sent, .ack = world->far + 501, .window = 1000});
+	pass(2 * TCP_HANDOVER_US);
+	assert_int_equal(carrier.handed, 1);
+}
+
 static void the_end_comes_before_the_handover(void **state)
 {
 	(void)state;
@@ -347,6 +380,7 @@ int main(void)
 		HANDED(a_reset_that_comes_late_ends_the_carrier),
 		HANDED(who_may_not_is_not_asked_again_and_who_may_later_is),
 		HANDED(a_guest_that_does_not_become_silent_is_left_in_peace),
+		HANDED(a_guest_that_acknowledges_nothing_may_send_even_so),
 		HANDED(the_end_comes_before_the_handover),
 		HANDED(a_port_that_goes_and_a_new_connection_end_the_carrier),
 		HANDED(a_carried_socket_whose_address_the_host_has_lost_is_ended),
