@@ -316,6 +316,8 @@ void tcp_refuse_flow(struct tcp_flow *flow, int error);
 
 /* A segment for an open flow. */
 enum drop_reason tcp_take(struct tcp_flow *flow, struct tcp_segment *segment);
+/* RFC 5961 3.2: a reset that is exactly where the next byte would be; what is near it is asked about. */
+enum drop_reason tcp_take_reset(struct tcp_flow *flow, const struct tcp_segment *segment);
 /* The window to tell the guest now, in bytes; the edge moves with it. */
 uint32_t tcp_offer_window(struct tcp_flow *flow);
 /* What was gathered goes to the socket or the tail. */

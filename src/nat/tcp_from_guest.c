@@ -343,8 +343,7 @@ static void tcp_note_twice(struct tcp_flow *flow, const struct tcp_segment *segm
 	from->twice = (struct tcp_range){left, tcp_before(from->next, right) ? from->next : right};
 }
 
-/* RFC 5961 3.2: a reset that is exactly where the next byte would be; what is near it is asked about. */
-static enum drop_reason tcp_take_reset(struct tcp_flow *flow, const struct tcp_segment *segment)
+enum drop_reason tcp_take_reset(struct tcp_flow *flow, const struct tcp_segment *segment)
 {
 	const struct tcp_from_guest *from = &flow->from_guest;
 

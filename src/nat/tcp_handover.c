@@ -196,16 +196,12 @@ void tcp_handover_on_due(struct tcp_flow *flow)
 		tcp_restart_timer(flow);
 }
 
-/* What was under way. A reset is not sent again; and a guest whose routes lead all of it here even so would never notice. */
+/* What was under way. A reset is not sent again, and what was sent before it is lost: it is taken as in an open flow. And a
+ * guest whose routes lead all of it here even so would never notice. */
 enum drop_reason tcp_handover_input(struct tcp_flow *flow, const struct tcp_segment *segment)
 {
-	if (segment->header.flags & TCP_RST) {
-		if (segment->header.sequence != flow->from_guest.next)
-			return DROP_TCP_SEQUENCE;
-		tcp_counters(flow)->tcp_resets_from_guest++;
-		tcp_drop(flow, true);
-		return DROP_NONE;
-	}
+	if (segment->header.flags & TCP_RST)
+		return tcp_take_reset(flow, segment);
 	flow->strays += segment->bytes;
 	if (flow->strays > TCP_HANDOVER_STRAYS)
 		tcp_drop(flow, true);

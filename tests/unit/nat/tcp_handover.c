@@ -251,12 +251,24 @@ static void what_comes_late_is_dropped_by_name_and_not_for_ever(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+/* What was behind data that was lost here is asked about (RFC 5961 3.2): whoever has no such connection any more says so. */
 static void a_reset_that_comes_late_ends_the_carrier(void **state)
 {
+	struct tcp_options options;
+	struct tcp_header header;
+	uint32_t bytes;
+
 	(void)state;
 	is_handed();
-	give((struct hand){.flags = TCP_RST | TCP_ACK, .sequence = 6 + sent + 1, .ack = world->far + 1});
+	world->seen = world->guest.count;
+	give((struct hand){.flags = TCP_RST | TCP_ACK, .sequence = 6 + sent - 1, .ack = world->far + 1});
 	assert_int_equal(world->verdict, DROP_TCP_SEQUENCE);
+	expect_nothing();
+	give((struct hand){.flags = TCP_RST | TCP_ACK, .sequence = 6 + sent + 1000, .ack = world->far + 1});
+	assert_int_equal(world->verdict, DROP_TCP_SEQUENCE);
+	assert_true(take(&header, &bytes, &options));
+	assert_int_equal(header.flags, TCP_ACK);
+	assert_int_equal(header.acknowledgement, 6 + sent);
 	assert_int_equal(carrier.ended, 0);
 	give((struct hand){.flags = TCP_RST | TCP_ACK, .sequence = 6 + sent, .ack = world->far + 1});
 	assert_int_equal(carrier.ended, 1);
