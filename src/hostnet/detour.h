@@ -6,7 +6,6 @@
 #ifndef HOSTNET_DETOUR_H
 #define HOSTNET_DETOUR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -17,16 +16,15 @@ enum detour_limits {
 
 /* Both sockets are the namespace's, opened there with CAP_NET_ADMIN: rules are asked for by whoever has that again. */
 struct detour {
-	int routes;    /* rtnetlink; -1: there are no detours */
-	int sockets;   /* sock_diag */
-	bool ready[2]; /* the table has its route, of IPv4 and of IPv6 */
+	int routes;  /* rtnetlink; -1: there are no detours */
+	int sockets; /* sock_diag */
 };
 
 /* In the namespace. 0; -EADDRINUSE: somebody else has its detours; or another negative errno. */
 int detour_open(struct detour *ret_detour);
 /* -ENOENT: no socket of the namespace has this connection, or it is bound to an interface and would not hear. Another negative errno:
  * it cannot be. */
-int detour_add(struct detour *detour, const struct sockaddr *from, const struct sockaddr *to);
+int detour_add(const struct detour *detour, const struct sockaddr *from, const struct sockaddr *to);
 void detour_remove(const struct detour *detour, const struct sockaddr *from, const struct sockaddr *to);
 /* All that there are: what an owner left that was killed. */
 void detour_clear(const struct detour *detour);

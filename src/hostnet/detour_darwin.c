@@ -10,7 +10,7 @@ int detour_open(struct detour *ret_detour)
 	return -EOPNOTSUPP;
 }
 
-int detour_add(struct detour *detour, const struct sockaddr *from, const struct sockaddr *to)
+int detour_add(const struct detour *detour, const struct sockaddr *from, const struct sockaddr *to)
 {
 	(void)detour;
 	(void)from;

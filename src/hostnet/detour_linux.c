@@ -92,19 +92,18 @@ static int detour_look(const struct detour *detour, const struct sockaddr *from,
 
 /* ---- rules ---- */
 
-int detour_add(struct detour *detour, const struct sockaddr *from, const struct sockaddr *to)
+/* The table's route goes with the loopback interface, whenever that is set down: each time it is asked for again. */
+int detour_add(const struct detour *detour, const struct sockaddr *from, const struct sockaddr *to)
 {
-	bool *ready = &detour->ready[from->sa_family == AF_INET6];
 	int error;
 
 	if (detour->routes < 0)
 		return -EOPNOTSUPP;
 	error = detour_look(detour, from, to);
-	if (error == 0 && !*ready)
+	if (error == 0)
 		error = rtnetlink_add_local(detour->routes, from->sa_family, DETOUR_TABLE);
 	if (error < 0 && error != -EEXIST)
 		return error;
-	*ready = true;
 	return rtnetlink_set_rule(detour->routes, from, to, DETOUR_TABLE, true);
 }
 

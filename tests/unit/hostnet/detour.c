@@ -9,11 +9,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,6 +143,43 @@ static void what_a_socket_sends_comes_back_to_its_namespace(void **state)
 	assert_int_equal(rtnetlink_remove_rule(detour.routes, AF_INET6, DETOUR_TABLE), -ENOENT);
 }
 
+static void set_down(const char *ifname)
+{
+	struct ifreq link = {0};
+	int fd = socket_open(AF_INET, SOCK_DGRAM);
+
+	memcpy(link.ifr_name, ifname, strlen(ifname) + 1);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &link), 0);
+	close(fd);
+}
+
+/* With the interface the kernel takes the routes by it. */
+static void detours_go_on_when_the_loopback_was_down(void **state)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+
+	(void)state;
+	if (detour.routes < 0)
+		skip();
+	for (int i = 0; i < 2; i++) {
+		struct ends ends = ends_of(families[i], (uint16_t)(5030 + i));
+		int guest = have(&ends.guest, &ends.far, ends.bytes, NULL),
+		    far = have(&ends.far, &ends.guest, ends.bytes, NULL);
+		struct pollfd poll_fd = {.fd = far, .events = POLLIN};
+
+		assert_int_equal(detour_of(&ends), 0);
+		detour_remove(&detour, (const struct sockaddr *)&ends.guest, (const struct sockaddr *)&ends.far);
+		set_down("lo");
+		assert_int_equal(rtnetlink_set_up(detour.routes, "lo"), 0);
+		assert_int_equal(detour_of(&ends), 0);
+		assert_int_equal(send(guest, "x", 1, MSG_NOSIGNAL), 1);
+		assert_int_equal(poll(&poll_fd, 1, 5000), 1);
+		detour_remove(&detour, (const struct sockaddr *)&ends.guest, (const struct sockaddr *)&ends.far);
+		close(guest);
+		close(far);
+	}
+}
+
 static void a_connection_that_nobody_has_gets_none(void **state)
 {
 	struct ends ends = ends_of(AF_INET, 5010);
@@ -204,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_socket_sends_comes_back_to_its_namespace),
+		cmocka_unit_test(detours_go_on_when_the_loopback_was_down),
 		cmocka_unit_test(a_connection_that_nobody_has_gets_none),
 		cmocka_unit_test(a_socket_that_hears_one_interface_alone_gets_none),
 		cmocka_unit_test(what_somebody_left_is_cleared),
