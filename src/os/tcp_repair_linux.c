@@ -31,15 +31,14 @@ static int tcp_repair_set_next(int fd, int queue, uint32_t next)
 	return error < 0 ? error : tcp_repair_set(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)next);
 }
 
+/* Windows that are not scaled are said to be scaled by nothing: connect() has chosen a scale, and would keep it. */
 static int tcp_repair_set_options(int fd, const struct tcp_repair *repair)
 {
-	struct tcp_repair_opt options[3] = {{.opt_code = TCPOPT_MAXSEG, .opt_val = repair->mss}};
-	socklen_t count = 1;
+	uint32_t scales = repair->scaled ? repair->send_scale | (uint32_t)repair->receive_scale << 16 : 0;
+	struct tcp_repair_opt options[3] = {{.opt_code = TCPOPT_MAXSEG, .opt_val = repair->mss},
+					    {.opt_code = TCPOPT_WINDOW, .opt_val = scales}};
+	socklen_t count = 2;
 
-	if (repair->scaled)
-		options[count++] =
-			(struct tcp_repair_opt){.opt_code = TCPOPT_WINDOW,
-						.opt_val = repair->send_scale | (uint32_t)repair->receive_scale << 16};
 	if (repair->sack)
 		options[count++] = (struct tcp_repair_opt){.opt_code = TCPOPT_SACK_PERMITTED};
 	return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_OPTIONS, options, count * (socklen_t)sizeof(options[0])) < 0

@@ -128,6 +128,37 @@ static void both_ends_go_on_where_they_were_told(void **state)
 	close(two);
 }
 
+/* The system would scale a window of its own accord, and the far end would take it for one of some hundred bytes. */
+static void windows_are_not_scaled_where_the_ends_do_not(void **state)
+{
+	static const char bytes[30000];
+	struct tcp_repair repair, other;
+	uint32_t unread = 1;
+	int one, two;
+
+	if (!*(int *)*state)
+		skip();
+	repair = conversation();
+	((struct sockaddr_in *)(void *)&repair.there)->sin_port = htons(5003);
+	repair.scaled = false;
+	repair.send_window = repair.receive_window = 60000;
+	other = other_side(&repair);
+	one = taken_over(&repair);
+	two = taken_over(&other);
+	assert_int_equal(tcp_repair_end(one), 0);
+	assert_int_equal(tcp_repair_end(two), 0);
+	assert_int_equal(send(one, bytes, sizeof(bytes), MSG_NOSIGNAL), sizeof(bytes));
+	usleep(100 * 1000); /* as long as an acknowledgement may be delayed */
+	assert_int_equal(send(one, bytes, 5000, MSG_NOSIGNAL), 5000);
+	for (int i = 0; i < 100 && unread > 0; i++) {
+		usleep(1000);
+		assert_int_equal(socket_unread(one, &unread), 0);
+	}
+	assert_int_equal(unread, 0);
+	close(one);
+	close(two);
+}
+
 static void two_connections_of_one_far_end_do_not_mind_each_other(void **state)
 {
 	struct tcp_repair first, second;
@@ -192,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_go_on_where_they_were_told),
+		cmocka_unit_test(windows_are_not_scaled_where_the_ends_do_not),
 		cmocka_unit_test(two_connections_of_one_far_end_do_not_mind_each_other),
 		cmocka_unit_test(what_is_closed_before_it_speaks_says_nothing),
 		cmocka_unit_test(what_cannot_be_is_refused),
