@@ -480,8 +480,7 @@ int namespace_join(struct namespace *namespace, struct error *ret_error)
 		return code;
 	namespace->tap = *next++;
 	namespace->net = *next++;
-	if (report.user)
-	namespace->user = *next++;
+	namespace->user = report.user ? *next++ : -1;
 	if (report.detours) {
 		namespace->detour.routes = *next++;
 		namespace->detour.sockets = *next++;
@@ -534,8 +533,9 @@ void namespace_done(struct namespace *namespace)
 	namespace_close(&namespace->net);
 	namespace_close(&namespace->user);
 	detour_close(&namespace->detour);
-	/* It ends as its channel has. */
+	/* It ends as its channel has, but for one that somebody has stopped. It has nothing to finish. */
 	if (namespace->insider > 0) {
+		(void)kill(namespace->insider, SIGKILL);
 		while (waitpid(namespace->insider, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -306,6 +306,26 @@ def test_down_kills_a_command_that_takes_no_notice(person):
     assert down(person, "box", process) == 137
 
 
+def test_whoever_stops_what_guestwire_started_does_not_hold_up_its_end(person):
+    command = person.start("netns", "--name", "box", "--", "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    command.stdin.write("up\n")
+    command.stdin.flush()
+    assert command.stdout.readline() == "up\n"
+    children = [int(one) for one in open(f"/proc/{command.pid}/task/{command.pid}/children", encoding="utf8").read().split()]
+    others = [child for child in children if open(f"/proc/{child}/comm", encoding="utf8").read() != "cat\n"]
+    assert others
+    for child in others:
+        os.kill(child, signal.SIGSTOP)
+    try:
+        command.stdin.close()
+        assert command.wait(5) == 0
+    finally:
+        for child in others:
+            if os.path.exists(f"/proc/{child}"):
+                os.kill(child, signal.SIGKILL)
+        command.stdout.close()
+
+
 def test_a_port_of_the_host_leads_to_the_command(person, machine):
     process = person.start("netns", "-p", "127.0.0.1::8080", "-p", "[::1]::8080", "-p", "127.0.0.1::netns:8080", "--", sys.executable, "-c", SERVER, "8080",
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
