@@ -421,6 +421,32 @@ static int config_read_root(struct config_reader *reader)
 	return 0;
 }
 
+static int config_refuse_yaml(const yaml_parser_t *parser, const char *path, struct error *ret_error)
+{
+	const yaml_mark_t *mark = parser->problem_mark.line || parser->problem_mark.column ? &parser->problem_mark
+											   : &parser->context_mark;
+
+	return error_set(ret_error, -EINVAL, "%s:%zu:%zu: not YAML: %s", path, mark->line + 1, mark->column + 1,
+			 parser->problem ? parser->problem : "out of memory");
+}
+
+/* Behind the first document nothing may stand: it would be without effect, unnoticed. */
+static int config_check_end(yaml_parser_t *parser, const char *path, struct error *ret_error)
+{
+	yaml_document_t document;
+	const yaml_node_t *root;
+	int result = 0;
+
+	if (!yaml_parser_load(parser, &document))
+		return config_refuse_yaml(parser, path, ret_error);
+	root = yaml_document_get_root_node(&document);
+	if (root)
+		result = error_set(ret_error, -EINVAL, "%s:%zu:%zu: a second document; a file has one", path,
+				   root->start_mark.line + 1, root->start_mark.column + 1);
+	yaml_document_delete(&document);
+	return result;
+}
+
 /* ---- the file ---- */
 
 /* Lists grow at their end, so the file's items are moved over one by one. */
@@ -462,15 +488,6 @@ static int config_merge(struct config *config, struct config *file, struct error
 	return 0;
 }
 
-static int config_refuse_yaml(const yaml_parser_t *parser, const char *path, struct error *ret_error)
-{
-	const yaml_mark_t *mark = parser->problem_mark.line || parser->problem_mark.column ? &parser->problem_mark
-											   : &parser->context_mark;
-
-	return error_set(ret_error, -EINVAL, "%s:%zu:%zu: not YAML: %s", path, mark->line + 1, mark->column + 1,
-			 parser->problem ? parser->problem : "out of memory");
-}
-
 int config_parse(struct config *config, const char *bytes, size_t count, const char *path, struct error *ret_error)
 {
 	struct config file;
@@ -489,6 +506,8 @@ int config_parse(struct config *config, const char *bytes, size_t count, const c
 		goto out;
 	}
 	result = config_read_root(&reader);
+	if (result == 0)
+		result = config_check_end(&parser, path, ret_error);
 	if (result == 0)
 		result = config_merge(config, &file, ret_error);
 	yaml_document_delete(&reader.document);

@@ -41,6 +41,7 @@ static const struct {
 } good[] = {
 	{"name: lab", "name=lab;"},
 	{"{}", ""},
+	{"---\nname: lab\n...\n# no more\n", "name=lab;"},
 	{"uplink: none", "uplink=none;"},
 	{"uplink: none,net=10.1.0.0/24", "uplink=none,net=10.1.0.0/24;"},
 	{"uplink: {kind: none, net: 10.1.0.0/24}", "uplink=none,net=10.1.0.0/24;"},
@@ -104,6 +105,8 @@ static const struct {
 	{"dhcp-hosts: [{mac: a, ip: b, colour: red}]", "f.yaml:1:30: unknown key colour: known are mac, ip, name"},
 	{"dhcp-hosts: [{mac: 'a,b', ip: c}]", "f.yaml:1:15: mac a,b: a comma does not belong there"},
 	{"name: lab\n\tbad", "f.yaml:2:1: not YAML: found a tab character that violates indentation"},
+	{"name: lab\n---\nname: other\n", "f.yaml:3:1: a second document; a file has one"},
+	{"name: lab\n...\n]\n", "f.yaml:3:1: not YAML: did not find expected <document start>"},
 	{"name: [", "f.yaml:2:1: not YAML: did not find expected node content"},
 };
 
