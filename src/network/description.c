@@ -118,18 +118,19 @@ static int description_read_udp_filter(struct description *description, struct s
 	return 0;
 }
 
-/* QEMU starts Samba for these two. */
-static int description_refuse_smb(struct spec *spec, struct error *ret_error)
+/* QEMU starts Samba for these two. They are not asked for, or they were said to be among the words that would do. */
+static int description_refuse_smb(const struct spec *spec, struct error *ret_error)
 {
-	const char *given = spec_string(spec, "smb"), *server = spec_string(spec, "smbserver");
+	for (size_t i = 0; i < spec->count; i++) {
+		const struct spec_option *option = &spec->options[i];
 
-	if (!given && !server)
-		return 0;
-	return error_set(
-		ret_error, -EOPNOTSUPP,
-		"%s,%s=%s: not offered; run a file server on this machine, which guests reach at the gateway's "
-		"address, or give the guest virtiofs or 9p",
-		spec->kind, given ? "smb" : "smbserver", given ? given : server);
+		if (strcmp(option->key, "smb") == 0 || strcmp(option->key, "smbserver") == 0)
+			return error_set(ret_error, -EOPNOTSUPP,
+					 "%s,%s=%s: not offered; run a file server on this machine, which guests "
+					 "reach at the gateway's address, or give the guest virtiofs or 9p",
+					 spec->kind, option->key, option->value);
+	}
+	return 0;
 }
 
 /* Kept as they are: they are read when the network is there. All of a spec's words fit by definition. */

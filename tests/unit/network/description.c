@@ -280,6 +280,18 @@ static void the_words_of_a_way_out_land_in_their_fields(void **state)
 	assert_false(describe("user,udp-filter=address").udp_filter_none);
 }
 
+static void help_names_nothing_that_is_refused(void **state)
+{
+	struct description description;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(description_parse(&description, "user,help", &error), -EINVAL);
+	assert_non_null(strstr(error.text, "user takes "));
+	assert_non_null(strstr(error.text, "hostfwd"));
+	assert_null(strstr(error.text, "smb"));
+}
+
 static const struct {
 	const char *uplink;
 	int code;
@@ -401,6 +413,7 @@ int main(void)
 		cmocka_unit_test(a_way_out_has_a_router_a_resolver_and_the_hosts_loopback),
 		cmocka_unit_test(the_resolver_is_where_qemu_has_it_or_where_it_is_said_to_be),
 		cmocka_unit_test(the_words_of_a_way_out_land_in_their_fields),
+		cmocka_unit_test(help_names_nothing_that_is_refused),
 		cmocka_unit_test(every_contradiction_names_its_word_and_what_would_do),
 	};
 
