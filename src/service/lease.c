@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "service/book.h"
 #include "service/leaseline.h"
@@ -88,11 +89,23 @@ void lease_decline(struct lease_table *leases, struct lease *lease, uint64_t now
 	book_entry_tell(book_entry_of(lease), was);
 }
 
+/* By these machines look for something, unasked: for themselves (RFC 6761 6.3), for their proxy, for the end of a tunnel
+ * (RFC 5214 8.3.2). Who may call himself so is led what others send (CERT VU#598349). */
+static bool lease_name_is_sought(const char *name, size_t bytes)
+{
+	static const char *const sought[] = {"isatap", "localhost", "wpad"};
+
+	for (size_t i = 0; i < sizeof(sought) / sizeof(sought[0]); i++)
+		if (strlen(sought[i]) == bytes && strncasecmp(sought[i], name, bytes) == 0)
+			return true;
+	return false;
+}
+
 void lease_set_name(struct lease_table *leases, struct lease *lease, const char *name, size_t bytes)
 {
 	size_t count = book_label_bytes(name, bytes);
 
-	if (count == 0 || book_entry_of(lease)->named)
+	if (count == 0 || book_entry_of(lease)->named || lease_name_is_sought(name, count))
 		return;
 	/* A reservation of one family keeps its name from others in both. */
 	for (int i = 0; i < 2; i++)

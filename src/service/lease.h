@@ -107,8 +107,9 @@ struct lease *lease_claim6(struct lease_table *leases, const struct lease_client
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us);
 void lease_release(struct lease_table *leases, struct lease *lease);
 void lease_decline(struct lease_table *leases, struct lease *lease, uint64_t now_us);
-/* What the client calls itself: its first label, if that is letters, digits and '-' (RFC 1123 2.1) and dhcp-host= has
- * not given it to another MAC; otherwise, and for a lease that dhcp-host= named, nothing changes. */
+/* What the client calls itself: its first label, if that is letters, digits and '-' (RFC 1123 2.1), dhcp-host= has not
+ * given it to another MAC, and it is none of those that only dhcp-host= may give (localhost, wpad, isatap); otherwise,
+ * and for a lease that dhcp-host= named, nothing changes. */
 void lease_set_name(struct lease_table *leases, struct lease *lease, const char *name, size_t bytes);
 
 #endif

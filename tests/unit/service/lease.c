@@ -321,6 +321,9 @@ static void a_name_that_was_given_to_one_is_no_others(void **state)
 		lease_set_name(guest->leases, lease, "db", 2);
 		assert_string_equal(lease->name, "db1");
 	}
+	/* what is sought by all may be given, and not taken */
+	assert_int_equal(lease_reserve4(guest->leases, guest_mac(8), ip4_of("10.0.2.52"), "wpad"), 0);
+	assert_string_equal(bound(guest, 8, 600)->name, "wpad");
 	/* in the other family neither, but by whom it was given to */
 	lease = lease_offer6(guest->leases, &liar, (struct ip6){{0}}, guest->now_us);
 	lease_set_name(guest->leases, lease, "db", 2);
@@ -384,6 +387,10 @@ static void names_are_one_label_of_letters_digits_and_hyphens(void **state)
 		{"x-", "?"},
 		{"..", "?"},
 		{"a b", "?"},
+		{"wpad", "?"},
+		{"ISATAP.lab", "?"},
+		{"localhost.localdomain", "?"},
+		{"wpad1", "wpad1"},
 		{"0123456789012345678901234567890123456789012345678901234567890123", "?"},
 		{"012345678901234567890123456789012345678901234567890123456789012",
 		 "012345678901234567890123456789012345678901234567890123456789012"},
