@@ -386,6 +386,8 @@ ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct i
 /* All before `una` was acknowledged and goes: before the next read, and before the socket is closed, which would else say
  * to its far end that bytes were not read. */
 void tcp_source_consume(struct tcp_flow *flow);
+/* What the socket has no more and the guest has not acknowledged: in the ring. */
+uint32_t tcp_source_kept(const struct tcp_flow *flow);
 void tcp_source_stop(struct tcp_flow *flow);
 
 #endif

@@ -2,8 +2,8 @@
 /* A connection that brings much is handed over to whoever can carry it better than by frames (nat_config.hand_over): a guest that
  * is a namespace of this machine has sockets which the kernel joins to the host's without a packet and without a copy of ours.
  *
- * It is handed over between two words. From `handing` on the guest is sent nothing new, and the edge of its window moves no
- * more; what it sends up to there goes to the host's socket as ever. A probe asks it to say at once what it has, and the answer's
+ * It is handed over between two words. From `handing` on the guest is sent nothing new but what was taken from the host's socket
+ * already (the ring of a socket that cannot be peeked), and the edge of its window moves no more; what it sends up to there goes to the host's socket as ever. A probe asks it to say at once what it has, and the answer's
  * number tells what it has sent. When it may send no more, or has no more, or is silent for TCP_HANDOVER_US, nothing is under way;
  * with the tail empty, its far end is then a socket with these numbers, and not we, and a last word from here opens its
  * window again. (What is under way to us even so is lost to that socket. The guest finds out by its timer, after 200 ms.) When
@@ -23,14 +23,14 @@ static uint64_t tcp_handover_bytes(const struct tcp_flow *flow)
 	return flow->from_guest.bytes + flow->to_guest.bytes;
 }
 
-/* Both directions go on, nothing of them is kept here but what the guest has yet to acknowledge. */
+/* Both directions go on, and nothing from the guest is kept here. */
 static bool tcp_handover_may(const struct tcp_flow *flow)
 {
 	const struct tcp_from_guest *from = &flow->from_guest;
 	const struct tcp_to_guest *to = &flow->to_guest;
 
 	return !from->ended && !from->broken && !from->early && from->tail.bytes == 0 && !to->ended && !to->reset &&
-	       !to->hangup && to->ring.bytes == 0;
+	       !to->hangup;
 }
 
 static struct tcp_repair tcp_handover_state(const struct tcp_flow *flow)
@@ -171,7 +171,7 @@ void tcp_handover_run(struct tcp_flow *flow)
 		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_SOON);
 	else if (!flow->handing)
 		tcp_handover_begin(flow);
-	else if (to->una == to->max && tcp_handover_is_still(flow))
+	else if (to->una == to->max && tcp_source_kept(flow) == 0 && tcp_handover_is_still(flow))
 		tcp_handover_now(flow);
 }
 
@@ -190,7 +190,7 @@ void tcp_handover_on_due(struct tcp_flow *flow)
 		tcp_handover_leave(flow, tcp_handover_bytes(flow) + TCP_HANDOVER_SOON);
 	else if (++flow->hand_looks > TCP_HANDOVER_LOOKS)
 		tcp_handover_put_off(flow);
-	else if (silent)
+	else if (silent && tcp_source_kept(flow) == 0)
 		tcp_handover_now(flow);
 	else
 		tcp_restart_timer(flow);

@@ -160,6 +160,14 @@ void tcp_source_consume(struct tcp_flow *flow)
 	to->peek_at = tcp_later(to->peek_at, to->base);
 }
 
+uint32_t tcp_source_kept(const struct tcp_flow *flow)
+{
+	const struct tcp_to_guest *to = &flow->to_guest;
+	uint32_t acknowledged = to->una - to->base;
+
+	return to->ring.bytes > acknowledged ? (uint32_t)to->ring.bytes - acknowledged : 0;
+}
+
 void tcp_source_stop(struct tcp_flow *flow)
 {
 	tcp_chain_clear(&flow->to_guest.ring, &tcp_state_of(flow)->pool);

@@ -305,6 +305,19 @@ static enum tcp_sent tcp_send_end(struct tcp_flow *flow, struct flow_budget *bud
 	return TCP_SENT;
 }
 
+/* How much there may be from `next` on, as far as is known. Of a flow that comes to a stand it is what was sent, and what lies
+ * in the ring. */
+static uint32_t tcp_left(const struct tcp_flow *flow)
+{
+	const struct tcp_to_guest *to = &flow->to_guest;
+
+	if (to->ended)
+		return to->end - to->next;
+	if (flow->handing)
+		return tcp_later(to->max, to->una + tcp_source_kept(flow)) - to->next;
+	return UINT32_MAX;
+}
+
 static enum tcp_sent tcp_send_next(struct tcp_flow *flow, struct flow_budget *budget)
 {
 	struct tcp_to_guest *to = &flow->to_guest;
@@ -314,11 +327,11 @@ static enum tcp_sent tcp_send_next(struct tcp_flow *flow, struct flow_budget *bu
 
 	if (tcp_hole(flow, &hole))
 		return tcp_send_hole(flow, &hole, budget);
-	if (!tcp_has_pending(flow) || (flow->handing && to->next == to->max))
+	if (!tcp_has_pending(flow) || (flow->handing && tcp_left(flow) == 0))
 		return TCP_NOTHING;
 	if (to->ended && to->next == to->end)
 		return tcp_send_end(flow, budget);
-	bytes = tcp_usable(to, to->ended ? to->end - to->next : UINT32_MAX);
+	bytes = tcp_usable(to, tcp_left(flow));
 	if (bytes == 0) {
 		if (to->window == 0 && !to->shut_window)
 			tcp_counters(flow)->tcp_zero_windows++;

@@ -70,6 +70,20 @@ static int set_up_carrier(void **state)
 	return set_up_changed(MTU, change);
 }
 
+static void change_without_peeks(struct nat_config *nat)
+{
+	change(nat);
+	nat->peek = NAT_PEEK_NEVER;
+}
+
+static int set_up_ring(void **state)
+{
+	(void)state;
+	memset(&carrier, 0, sizeof(carrier));
+	sent = sent_down = 0;
+	return set_up_changed(MTU, change_without_peeks);
+}
+
 /* The guest sends as much, and hears what it is answered. */
 static void bring(uint32_t bytes)
 {
@@ -235,6 +249,59 @@ static void the_guest_is_sent_nothing_new_until_it_has_all(void **state)
 	assert_int_equal(the_socket()->consumed, all);
 }
 
+static void the_guest_is_sent_what_is_in_the_ring_and_no_more(void **state)
+{
+	uint32_t acknowledged = 0, all = 0;
+
+	(void)state;
+	world->host.scripts[0].down = 4 * TCP_HANDOVER_BYTES;
+	open_flow(5, 65535);
+	/* the rest of what was read from the socket at once lies in the ring */
+	while (carrier.asked == 0 || the_socket()->consumed == acknowledged) {
+		assert_true(acknowledged < 2 * TCP_HANDOVER_BYTES);
+		acknowledged = sent_to_guest();
+		acknowledge(acknowledged - 1000);
+	}
+	assert_int_equal(carrier.handed, 0);
+	for (int i = 0; i < 10 && carrier.handed == 0; i++) {
+		all = sent_to_guest();
+		acknowledge(all);
+	}
+	assert_true(all > acknowledged);
+	assert_int_equal(all, the_socket()->consumed);
+	assert_int_equal(carrier.handed, 1);
+	assert_int_equal(carrier.state.send_next, world->far + 1 + all);
+}
+
+static void a_guest_that_does_not_take_what_is_in_the_ring_keeps_its_connection(void **state)
+{
+	struct hand answer = {.flags = TCP_ACK, .sequence = 6, .window = 2 * MSS};
+	uint32_t all = 0;
+
+	(void)state;
+	world->host.scripts[0].down = 4 * TCP_HANDOVER_BYTES;
+	open_flow(5, 2 * MSS);
+	while (carrier.asked == 0) {
+		assert_true(all < 2 * TCP_HANDOVER_BYTES);
+		all = sent_to_guest();
+		answer.ack = world->far + 1 + all;
+		give(answer);
+	}
+	all = sent_to_guest();
+	assert_true(all < the_socket()->consumed);
+	answer.ack = world->far + 1 + all;
+	answer.window = 0;
+	give(answer);
+	for (int i = 0; i < TCP_HANDOVER_LOOKS + 2; i++)
+		pass(TCP_HANDOVER_US);
+	assert_int_equal(carrier.handed, 0);
+	acknowledge(all);
+	for (int i = 0; i < 10; i++)
+		acknowledge(sent_to_guest());
+	assert_true(sent_to_guest() > all + 65535);
+	assert_int_equal(carrier.handed, 0);
+}
+
 static void what_comes_late_is_dropped_by_name_and_not_for_ever(void **state)
 {
 	(void)state;
@@ -388,6 +455,10 @@ int main(void)
 		HANDED(a_flow_that_brings_much_is_handed_over_when_the_guest_is_silent),
 		HANDED(a_guest_that_may_send_no_more_is_silent),
 		HANDED(the_guest_is_sent_nothing_new_until_it_has_all),
+		cmocka_unit_test_setup_teardown(the_guest_is_sent_what_is_in_the_ring_and_no_more, set_up_ring,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_guest_that_does_not_take_what_is_in_the_ring_keeps_its_connection,
+						set_up_ring, tear_down),
 		HANDED(what_comes_late_is_dropped_by_name_and_not_for_ever),
 		HANDED(a_reset_that_comes_late_ends_the_carrier),
 		HANDED(who_may_not_is_not_asked_again_and_who_may_later_is),
