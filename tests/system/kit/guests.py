@@ -96,13 +96,14 @@ class Console:
 
 
 def qemu(name, folder, netdev, device="virtio-net-pci", mac=None, flavour="cloud-amd64", memory=256, processors=1, more=(),
-         reboots=False, netboot=False, inside=None):
+         reboots=False, netboot=False, inside=None, image=None):
     """A QEMU guest under TCG: `netdev` is its -netdev argument with id=n0, `inside` the namespace of its tap; `more` are words
-    of the command line. Where it boots over the network it has no kernel, and QEMU's own choice of a ROM. TCG does
+    of the command line, `image` is (kernel, initramfs) if not the flavour's usual one. Where it boots over the network it has no
+    kernel, and QEMU's own choice of a ROM. TCG does
     `rep movsb` byte by byte, hence erms=off: what is copied costs a third. On a busy machine the kernel's look at its timer
     fails, hence no_timer_check."""
     need("qemu-system-x86_64")
-    boots = ["-kernel", (image := images.debian_guest(flavour))[0], "-initrd", image[1], "-append", CMDLINE] if not netboot else []
+    boots = ["-kernel", (image := image or images.debian_guest(flavour))[0], "-initrd", image[1], "-append", CMDLINE] if not netboot else []
     nic = f"{device},netdev=n0" + ("" if netboot else ",romfile=") + (f",mac={mac}" if mac else "")
     command = inside.command if inside else lambda *words: words
     return Console(name, command("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max,erms=off", "-smp", str(processors),

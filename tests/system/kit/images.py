@@ -22,6 +22,8 @@ MODULES = ["virtio_pci", "virtio_net", "8139cp", "8139too", "e1000", "ipv6"]
 SPOILING = ["sch_netem", "sch_ingress", "cls_matchall", "act_mirred", "ifb"]
 SPOILING_PROGRAMS = ["tc"]
 PROGRAMS = ["ethtool"]
+# Of a guest that is itself a host of namespaces.
+HOSTING = ["tun", "tcp_diag", "dummy"]
 
 INIT = r"""#!/bin/busybox sh
 /bin/busybox mkdir -p /sbin /usr/bin /usr/sbin /proc /sys /dev /tmp /etc /run
@@ -71,11 +73,28 @@ def debian_kernel(flavour):
     return folder
 
 
+def debian_modules(flavour):
+    folder = debian_kernel(flavour)
+    return next(p for p in (folder + "/lib/modules", folder + "/usr/lib/modules") if os.path.isdir(p))
+
+
 def debian_guest(flavour):
     """(kernel image, initramfs) for QEMU."""
-    folder = debian_kernel(flavour)
-    modules = next(p for p in (folder + "/lib/modules", folder + "/usr/lib/modules") if os.path.isdir(p))
-    return glob.glob(folder + "/boot/vmlinuz-*")[0], initramfs("initrd-" + flavour, modules, programs=PROGRAMS)
+    modules = debian_modules(flavour)
+    return glob.glob(debian_kernel(flavour) + "/boot/vmlinuz-*")[0], initramfs("initrd-" + flavour, modules, programs=PROGRAMS)
+
+
+def debian_host(flavour, programs, folder):
+    """As debian_guest(), of a guest that runs these programs itself: they are what is tested, and packed anew."""
+    modules = debian_modules(flavour)
+    base = initramfs("initrd-host-" + flavour, modules, HOSTING, ["ip"])
+    root, path = os.path.join(folder, "host"), os.path.join(folder, "host.gz")
+    os.makedirs(root + "/bin")
+    for program in programs:
+        _copy_program(root, program)
+    shutil.copy(base, path)
+    subprocess.run(f"cd {root} && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1 >> {path}", shell=True, check=True)
+    return debian_guest(flavour)[0], path
 
 
 def uml_guest():
@@ -128,7 +147,7 @@ def _copy_program(root, name):
     if not program:
         return
     listed = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
-    shutil.copy(program, f"{root}/bin/{name}")
+    shutil.copy(program, f"{root}/bin/{os.path.basename(name)}")
     for library in re.findall(r"(/\S+) \(0x", listed):
         os.makedirs(os.path.dirname(root + library), exist_ok=True)
         shutil.copy(library, root + library)
