@@ -29,9 +29,10 @@ struct handover {
 	struct list link;
 	struct handover_table *table;
 	enum handover_state state;
-	struct splice *splice; /* CARRIED */
-	int fd;                /* LINGERING */
-	uint64_t deadline_us;
+	struct splice *splice;   /* CARRIED */
+	int fd;                  /* LINGERING, these three */
+	uint32_t unread;         /* of what was said to the guest, when it was looked at last */
+	uint64_t deadline_us;    /* put off while the guest reads */
 	struct splice_info last; /* of the pair, when it has gone */
 	const struct dialler *dialler;
 	struct sockaddr_storage guest, far;
@@ -100,6 +101,7 @@ static void handover_on_end(void *owner, int near, const struct splice_info *las
 		loop_defer(table->network->loop, &table->task);
 	} else {
 		handover->state = HANDOVER_LINGERING;
+		(void)socket_unread(near, &handover->unread);
 		handover->deadline_us = loop_now_us(table->network->loop) + HANDOVER_LINGER_US;
 		handover_look_later(table);
 	}
@@ -117,6 +119,16 @@ static void handover_on_turn(void *owner)
 	}
 }
 
+static void handover_look(struct handover *handover, uint64_t now_us)
+{
+	uint32_t unread;
+
+	if (socket_unread(handover->fd, &unread) < 0 || unread == handover->unread)
+		return;
+	handover->unread = unread;
+	handover->deadline_us = now_us + HANDOVER_LINGER_US;
+}
+
 static void handover_on_timer(void *owner, uint64_t now_us)
 {
 	struct handover_table *table = owner;
@@ -127,6 +139,7 @@ static void handover_on_timer(void *owner, uint64_t now_us)
 
 		if (handover->state != HANDOVER_LINGERING)
 			continue;
+		handover_look(handover, now_us);
 		if (now_us >= handover->deadline_us || tcp_repair_is_over(handover->fd))
 			handover_end(handover, now_us >= handover->deadline_us);
 		else

@@ -18,7 +18,7 @@ struct tcp_repair;
 enum handover_limits {
 	HANDOVER_MOST = 64,                 /* at once: the guest's kernel looks through the detours one by one */
 	HANDOVER_LOOK_US = 100 * 1000,      /* how often those that end are looked at */
-	HANDOVER_LINGER_US = 120 * 1000000, /* a guest that does not read the end is reset then */
+	HANDOVER_LINGER_US = 120 * 1000000, /* a guest that reads nothing more is reset then */
 };
 
 int handover_table_new(struct gw_network *network, struct handover_table **ret_table);
