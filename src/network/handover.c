@@ -224,10 +224,10 @@ int handover_take(struct handover_table *table, int fd, const struct tcp_repair 
 	const struct nat_address guest = nat_address_read((const struct sockaddr *)&state->there);
 	const struct dialler *dialler = dialler_find(table->network, guest.ip);
 	struct handover *handover;
-	int near;
+	int near = handover_is_wanted(table, guest.ip); /* it was asked a while ago */
 
-	if (!dialler || !dialler->detour)
-		return -EOPNOTSUPP;
+	if (near < 0)
+		return near;
 	handover = calloc(1, sizeof(*handover));
 	if (!handover)
 		return -EAGAIN;

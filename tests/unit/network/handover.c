@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a connection that was handed over, in a network namespace of the test's own; skipped where there is none to be
+/* Connections that are taken over, and their end, in a network namespace of the test's own; skipped where there is none to be
  * had. The guest's socket is made as the one that takes its far end's place is: by os/tcp_repair.h. Its namespace is the
  * network's, so that no detour is needed. */
 #include <stdarg.h>
@@ -100,10 +100,8 @@ static void have_guest(struct fixture *fixture, const struct tcp_repair *far)
 	assert_int_equal(tcp_repair_end(fixture->guest), 0);
 }
 
-static int set_up(void **state)
+static struct tcp_repair next_connection(void)
 {
-	struct gw_dialler_config config = GW_INIT(struct gw_dialler_config);
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct tcp_repair far = {.address_bytes = sizeof(struct sockaddr_in),
 				 .send_next = 1,
 				 .receive_next = 1,
@@ -111,6 +109,17 @@ static int set_up(void **state)
 				 .receive_window = 4096,
 				 .mss = 1460,
 				 .sack = true};
+
+	write_address("127.1.2.3", 80, &far.here);
+	write_address("127.0.0.1", next_port++, &far.there);
+	return far;
+}
+
+static int set_up(void **state)
+{
+	struct gw_dialler_config config = GW_INIT(struct gw_dialler_config);
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct tcp_repair far = next_connection();
 	struct nat_carrier *carrier;
 	int fds[2];
 
@@ -123,8 +132,6 @@ static int set_up(void **state)
 	config.detour = on_detour;
 	config.owner = fixture;
 	assert_int_equal(gw_dialler_new(fixture->kit.network, &config, &fixture->dialler, NULL), 0);
-	write_address("127.1.2.3", 80, &far.here);
-	write_address("127.0.0.1", next_port++, &far.there);
 	have_guest(fixture, &far);
 	assert_int_equal(socket_pair(SOCK_STREAM, fds), 0);
 	assert_int_equal(handover_take(fixture->kit.network->handovers, fds[1], &far, &carrier), 0);
@@ -214,6 +221,28 @@ static void who_does_not_read_the_end_is_reset_after_a_while(void **state)
 	assert_true(bytes < UNREAD_BYTES);
 }
 
+/* Several may have been told that they may be before the first of them is. */
+static void no_more_are_taken_over_than_there_may_be(void **state)
+{
+	struct fixture *fixture = *state;
+	struct nat_carrier *carrier;
+	struct tcp_repair far;
+	int fds[2];
+
+	if (!inside)
+		skip();
+	for (int taken = 1; taken <= HANDOVER_MOST; taken++) {
+		far = next_connection();
+		assert_int_equal(socket_pair(SOCK_STREAM, fds), 0);
+		assert_int_equal(handover_take(fixture->kit.network->handovers, fds[1], &far, &carrier),
+				 taken < HANDOVER_MOST ? 0 : -EAGAIN);
+		close(fds[0]);
+	}
+	close(fds[1]);
+	close(fixture->host);
+	assert_int_equal(fixture->detours, HANDOVER_MOST);
+}
+
 #define HANDED(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -221,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HANDED(who_reads_the_end_slowly_gets_all_of_it),
 		HANDED(who_does_not_read_the_end_is_reset_after_a_while),
+		HANDED(no_more_are_taken_over_than_there_may_be),
 	};
 
 	return cmocka_run_group_tests(tests, go_inside, NULL);
