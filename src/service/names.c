@@ -10,9 +10,11 @@
 
 /* What a question turned out to be about. */
 struct names_found {
+	char name[DOMAIN_TEXT_BYTES]; /* in small letters */
 	bool ours;
 	bool exists;
-	const char *zone;                 /* whose SOA says that there is nothing */
+	/* Whose SOA says that there is nothing: the name or above it, or it is nobody's to say (RFC 2308 3). */
+	const char *zone;
 	struct names_addresses addresses; /* of a forward name */
 	char reverse[DOMAIN_TEXT_BYTES];  /* of an address; "" : none */
 };
@@ -54,8 +56,9 @@ static bool names_guest_also(const struct names_config *config, const char *name
 	return false;
 }
 
-static void names_forward(const struct names_config *config, const char *name, struct names_found *found)
+static void names_forward(const struct names_config *config, struct names_found *found)
 {
+	const char *name = found->name;
 	size_t bytes;
 
 	if (names_below(name, NAMES_ZONE, &bytes)) {
@@ -70,7 +73,7 @@ static void names_forward(const struct names_config *config, const char *name, s
 	} else if (names_guest(config, name, strlen(name), &found->addresses) ||
 		   names_guest_also(config, name, &found->addresses)) {
 		found->ours = found->exists = true;
-		found->zone = config->domain;
+		found->zone = name;
 	}
 	if (strcmp(name, NAMES_HOST) != 0)
 		return;
@@ -94,8 +97,9 @@ static void names_whole(const struct names_config *config, const char *label, ch
 	memcpy(ret_name + label_bytes + 1, config->domain, domain_bytes + 1);
 }
 
-static void names_reverse(const struct names_config *config, const char *name, struct names_found *found)
+static void names_reverse(const struct names_config *config, struct names_found *found)
 {
+	const char *name = found->name;
 	char label[NAMES_LABEL_BYTES];
 	bool host = false, guest = false;
 	struct ip4 ip4;
@@ -115,19 +119,18 @@ static void names_reverse(const struct names_config *config, const char *name, s
 	else if (guest)
 		names_whole(config, label, found->reverse);
 	found->exists = found->reverse[0] != '\0';
-	found->zone = config->domain;
+	if (found->ours)
+		found->zone = strchr(name, '.') + 1;
 }
 
 static void names_find(const struct names_config *config, const struct dns_question *question,
 		       struct names_found *found)
 {
-	char name[DOMAIN_TEXT_BYTES];
-
-	if (question->class != DNS_CLASS_IN || !dns_name_text(&question->name, name) || name[0] == '\0')
+	if (question->class != DNS_CLASS_IN || !dns_name_text(&question->name, found->name) || found->name[0] == '\0')
 		return;
-	names_forward(config, name, found);
+	names_forward(config, found);
 	if (!found->ours)
-		names_reverse(config, name, found);
+		names_reverse(config, found);
 }
 
 size_t names_answer(const struct names_config *config, const struct dns_message *query, void *room, size_t bytes)
@@ -149,7 +152,7 @@ size_t names_answer(const struct names_config *config, const struct dns_message 
 	if (found.reverse[0] && (type == DNS_TYPE_PTR || any))
 		dns_draft_ptr(&draft, NAMES_TTL_S, found.reverse);
 	/* RFC 2308 5: how long nothing may be remembered is said by the SOA. */
-	if (draft.header.count[DNS_ANSWERS] == 0 && found.zone[0])
+	if (draft.header.count[DNS_ANSWERS] == 0)
 		dns_draft_soa(&draft, NAMES_TTL_S, found.zone);
 	return dns_draft_end(&draft);
 }

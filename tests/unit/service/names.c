@@ -87,6 +87,7 @@ static const struct names_row {
 	{"vm1.lab", DNS_TYPE_A, ""},
 	{"vm1.example.net", DNS_TYPE_A, "10.0.2.15 "},
 	{"vm1.Example.NET", DNS_TYPE_AAAA, "fd00::15 "},
+	{"vm2.example.net", DNS_TYPE_AAAA, "none"},
 	{"www.example.net", DNS_TYPE_A, ""},
 	{"example.net", DNS_TYPE_A, ""},
 	{"a.vm1.example.net", DNS_TYPE_A, ""},
@@ -167,8 +168,20 @@ static void answer_describe(const uint8_t *answer, size_t bytes, char *text)
 		strncat(text, "nxdomain", 10);
 	else if (message.header.count[DNS_ANSWERS] == 0)
 		strncat(text, "none", 10);
-	/* "nothing" is said with how long that may be remembered */
+	/* "nothing" is said with how long that may be remembered, by a zone that the name lies in (RFC 2308 3) */
 	assert_int_equal(message.header.count[DNS_AUTHORITY], message.header.count[DNS_ANSWERS] == 0);
+	if (message.header.count[DNS_AUTHORITY] > 0) {
+		char asked[DOMAIN_TEXT_BYTES], zone[DOMAIN_TEXT_BYTES];
+		struct dns_record record;
+		size_t beside;
+
+		assert_true(dns_record_read(answer, bytes, &at, &record) && record.type == DNS_TYPE_SOA);
+		assert_true(dns_name_text(&message.question.name, asked) && dns_name_text(&record.name, zone));
+		beside = strlen(asked) - strlen(zone);
+		assert_true(strlen(zone) <= strlen(asked));
+		assert_string_equal(asked + beside, zone);
+		assert_true(beside == 0 || asked[beside - 1] == '.');
+	}
 }
 
 static void names_are_answered_or_not_ours(void **state)
@@ -220,7 +233,7 @@ static void a_network_without_a_domain_still_knows_its_guests(void **state)
 	nameless.domain = "";
 	assert_int_equal(dns_message_read(bytes, names_answer(&nameless, &query, bytes, sizeof(bytes)), &answer),
 			 DROP_NONE);
-	assert_int_equal(answer.header.count[DNS_AUTHORITY], 0);
+	assert_int_equal(answer.header.count[DNS_AUTHORITY], 1);
 	query = query_of("15.2.0.10.in-addr.arpa", DNS_TYPE_PTR, DNS_CLASS_IN);
 	assert_int_equal(dns_message_read(bytes, names_answer(&nameless, &query, bytes, sizeof(bytes)), &answer),
 			 DROP_NONE);
