@@ -90,7 +90,8 @@ struct nat_config {
 
 	/* Both may be NULL. divert: TCP to this far end is served by somebody else (DNS, guestfwd): a non-blocking stream
 	 * socket, connected or connecting, NAT's from now on; -ENOENT: no, connect as usual; else the errno of the refusal. */
-	int (*divert)(void *owner, const struct nat_address *guest, const struct nat_address *far);
+	int (*divert)(void *owner, const struct port *from, const struct nat_address *guest,
+		      const struct nat_address *far);
 	/* Both or neither. A TCP connection has brought much: may somebody carry it better than by frames? 0; -EAGAIN: perhaps
 	 * later; another negative errno: never. Then it is handed over, between two words (os/tcp_repair.h: `state` as the
 	 * guest's far end). 0: `fd`, the host's socket, is the carrier's, and what is unread in it the guest did not get

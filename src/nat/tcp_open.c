@@ -153,7 +153,7 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 	const struct nat_config *config = &tcp->nat->config;
 	struct nat_address guest = {.ip = key->guest, .port = key->guest_port},
 			   far = {.ip = key->far, .port = key->far_port};
-	int fd = config->divert ? config->divert(config->owner, &guest, &far) : -ENOENT, error;
+	int fd = config->divert ? config->divert(config->owner, packet->from, &guest, &far) : -ENOENT, error;
 	struct sockaddr_storage address;
 	enum drop_reason reason = DROP_NONE;
 	struct tcp_flow *flow;

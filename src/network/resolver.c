@@ -440,16 +440,16 @@ static const struct dnsstream_ops client_ops = {.on_message = client_on_message,
 						.awaits = client_awaits,
 						.on_end = client_on_end};
 
-static size_t resolver_streams_of(const struct resolver *resolver, struct ip6 guest)
+static size_t resolver_streams_of(const struct resolver *resolver, uint64_t place)
 {
 	size_t count = 0;
 
 	list_for_each (at, &resolver->clients)
-		count += ip6_equal(container_of(at, struct resolver_client, link)->asker.guest, guest);
+		count += container_of(at, struct resolver_client, link)->asker.place == place;
 	return count;
 }
 
-/* All places are taken: of the guest that has most of them the connection that was silent for longest goes. */
+/* There is room for no more: of the place that has most the connection that was silent for longest goes. */
 static void resolver_make_place(struct resolver *resolver)
 {
 	struct resolver_client *spare = NULL;
@@ -457,7 +457,7 @@ static void resolver_make_place(struct resolver *resolver)
 
 	list_for_each (at, &resolver->clients) {
 		struct resolver_client *client = container_of(at, struct resolver_client, link);
-		size_t count = resolver_streams_of(resolver, client->asker.guest);
+		size_t count = resolver_streams_of(resolver, client->asker.place);
 
 		if (count > most) {
 			most = count;

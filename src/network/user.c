@@ -218,6 +218,7 @@ static bool user_read_asker(const struct user *user, const struct packet *packet
 	ret_asker->mac = packet->ethernet.from;
 	ret_asker->guest_port = header->from_port;
 	ret_asker->asked_port = header->to_port;
+	ret_asker->place = (uintptr_t)ethswitch_find(user->config.ethswitch, packet->ethernet.from, 0);
 	if (packet->is6) {
 		ret_asker->guest = packet->ip6.from;
 		ret_asker->asked = packet->ip6.to;
@@ -306,7 +307,8 @@ static int user_open_guestfwd(struct user *user, const struct guestfwd *guestfwd
 	return fd == -ENOENT ? -ECONNREFUSED : fd;
 }
 
-static int user_on_divert(void *owner, const struct nat_address *guest, const struct nat_address *far)
+static int user_on_divert(void *owner, const struct port *from, const struct nat_address *guest,
+			  const struct nat_address *far)
 {
 	struct user *user = owner;
 	const struct service_config *service = user->service;
@@ -325,6 +327,7 @@ static int user_on_divert(void *owner, const struct nat_address *guest, const st
 	asker.asked = far->ip;
 	asker.guest_port = guest->port;
 	asker.asked_port = far->port;
+	asker.place = (uintptr_t)from;
 	return resolver_connect(user->resolver, &asker);
 }
 

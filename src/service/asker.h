@@ -5,6 +5,7 @@
 #define SERVICE_ASKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,11 +22,14 @@ struct asker {
 	uint16_t guest_port;
 	uint16_t asked_port;
 	uint32_t zero;
+	/* Its port of the network, a number like any other here: who makes up addresses is in one place still. Others may be
+	 * in it too, and it may change, so that it decides only who makes way when all is taken. */
+	uint64_t place;
 };
 
 static inline bool asker_equal(const struct asker *a, const struct asker *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return memcmp(a, b, offsetof(struct asker, place)) == 0;
 }
 
 #endif

@@ -207,15 +207,24 @@ static size_t dns_share(const struct dns *dns, const struct asker *asker)
 	return share;
 }
 
-/* There is none left: of the next that are looked at the one whose guest has most ends, for who has fewer. */
-static struct dns_query *dns_make_place(struct dns *dns, size_t share)
+static size_t dns_share_of_place(const struct dns *dns, uint64_t place)
+{
+	size_t share = 0;
+
+	for (size_t i = 0; i < DNS_QUERIES_MAX; i++)
+		share += dns->queries[i].used && dns->queries[i].asker.place == place;
+	return share;
+}
+
+/* There is none left: of the next that are looked at the one whose place has most ends, for one that has fewer. */
+static struct dns_query *dns_make_place(struct dns *dns, uint64_t place)
 {
 	struct dns_query *spare = NULL;
-	size_t most = share + 1;
+	size_t most = dns_share_of_place(dns, place) + 1;
 
 	for (int i = 0; i < DNS_LOOKS; i++) {
 		struct dns_query *query = &dns->queries[dns->looked++ % DNS_QUERIES_MAX];
-		size_t held = dns_share(dns, &query->asker);
+		size_t held = dns_share_of_place(dns, query->asker.place);
 
 		if (held > most) {
 			most = held;
@@ -230,15 +239,13 @@ static struct dns_query *dns_make_place(struct dns *dns, size_t share)
 /* NULL: this guest has its share, or all have as many. */
 static struct dns_query *dns_place(struct dns *dns, const struct asker *asker)
 {
-	size_t share = dns_share(dns, asker);
-
-	if (share >= DNS_QUERIES_PER_GUEST)
+	if (dns_share(dns, asker) >= DNS_QUERIES_PER_GUEST)
 		return NULL;
 	for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
 		if (!dns->queries[i].used)
 			return &dns->queries[i];
 	}
-	return dns_make_place(dns, share);
+	return dns_make_place(dns, asker->place);
 }
 
 static enum drop_reason dns_forward(struct dns *dns, const struct asker *asker, const uint8_t *bytes, size_t count,

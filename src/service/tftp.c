@@ -303,10 +303,42 @@ static bool tftp_is_repeated(struct tftp *tftp, const struct asker *asker)
 	return false;
 }
 
-/* A free place; NULL: there is none. */
-static struct tftp_transfer *tftp_place_for(struct tftp *tftp, const struct asker *asker)
+static size_t tftp_share_of_place(const struct tftp *tftp, uint64_t place)
 {
-	struct tftp_transfer *place = NULL;
+	size_t share = 0;
+
+	for (size_t i = 0; i < TFTP_TRANSFERS_MAX; i++)
+		share += tftp->transfers[i].used && tftp->transfers[i].asker.place == place;
+	return share;
+}
+
+/* All are used: of the place that has most the one that was sent to least recently ends, for a place that has fewer. */
+static struct tftp_transfer *tftp_make_room(struct tftp *tftp, uint64_t place)
+{
+	size_t most = tftp_share_of_place(tftp, place) + 1;
+	struct tftp_transfer *spare = NULL;
+
+	for (size_t i = 0; i < TFTP_TRANSFERS_MAX; i++) {
+		struct tftp_transfer *transfer = &tftp->transfers[i];
+		size_t held = tftp_share_of_place(tftp, transfer->asker.place);
+		bool older = spare && transfer->due_us - transfer->wait_us < spare->due_us - spare->wait_us;
+
+		if (held > most || (held == most && older)) {
+			most = held;
+			spare = transfer;
+		}
+	}
+	if (!spare)
+		return NULL;
+	tftp_refuse(tftp, &spare->asker, TFTP_ERROR_OTHER, "too many transfers");
+	transfer_end(tftp, spare);
+	return spare;
+}
+
+/* NULL: this guest has its share, or all have as many. */
+static struct tftp_transfer *tftp_room_for(struct tftp *tftp, const struct asker *asker)
+{
+	struct tftp_transfer *room = NULL;
 	size_t share = 0;
 
 	for (size_t i = 0; i < TFTP_TRANSFERS_MAX; i++) {
@@ -315,9 +347,11 @@ static struct tftp_transfer *tftp_place_for(struct tftp *tftp, const struct aske
 		if (transfer->used)
 			share += mac_equal(transfer->asker.mac, asker->mac);
 		else
-			place = transfer;
+			room = transfer;
 	}
-	return share < TFTP_TRANSFERS_PER_GUEST ? place : NULL;
+	if (share >= TFTP_TRANSFERS_PER_GUEST)
+		return NULL;
+	return room ? room : tftp_make_room(tftp, asker->place);
 }
 
 static enum drop_reason tftp_open_failed(struct tftp *tftp, const struct asker *asker, int error)
@@ -346,7 +380,7 @@ static enum drop_reason tftp_request(struct tftp *tftp, const struct asker *aske
 	}
 	if (tftp_is_repeated(tftp, asker))
 		return DROP_NONE; /* the guest is impatient: its answer is repeated in its own time */
-	transfer = tftp_place_for(tftp, asker);
+	transfer = tftp_room_for(tftp, asker);
 	if (!transfer)
 		return DROP_TFTP_FULL; /* in silence: it will ask again */
 	error = tftp->config.open(tftp->config.owner, path, &file, &bytes);

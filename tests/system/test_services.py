@@ -76,6 +76,21 @@ def test_what_lies_outside_of_the_directory_is_not_served(far, files):
     assert fetch(far, "small") == b"small\n"
 
 
+@pytest.mark.asan
+def test_a_guest_that_holds_all_transfers_by_many_addresses_makes_way_for_another(wire, files, closing, tmp_path):
+    lab = wire("--uplink", f"user,tftp={files}", "--guest", f"stream,path={tmp_path}/s")
+    greedy, modest = closing(StreamGuest(f"{tmp_path}/s")), closing(StreamGuest(f"{tmp_path}/s"))
+    greedy.dhcp(), modest.dhcp()
+    gateway = modest.resolve(HOST[4])
+
+    def request(mac, ip, port):
+        return ethernet(gateway, mac, 0x800, udp4(ip, HOST[4], port, 69, b"\0\1small\0octet\0"))
+    for number in range(160):
+        greedy.send(request(bytes([2, 0, 0, 0, 1, number // 16]), greedy.ip, 3000 + number))
+    eventually(lambda: lab.port("gateway")["drops"].get("tftp-full", 0) == 32, what=lambda: lab.drops())
+    assert modest.ask(request(modest.mac, modest.ip, 2000), lambda frame: frame[12:14] == b"\x08\0" and frame[42:] == b"\0\3\0\1small\n")
+
+
 def test_40_mib_come_whole_with_windows_and_with_large_blocks(far, files):
     need("atftp")
     far = far(f",tftp={files}")

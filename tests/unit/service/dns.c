@@ -557,6 +557,7 @@ static void a_guest_has_so_many_and_all_have_so_many(void **state)
 
 	for (int guest = 1; guest <= 2; guest++) {
 		asker.mac.byte[5] = (uint8_t)guest;
+		asker.place = (uint64_t)guest;
 		for (int i = 0; i <= DNS_QUERIES_PER_GUEST; i++) {
 			asker.guest_port = (uint16_t)i;
 			assert_int_equal(dns_input(desk->dns, &asker, bytes, count, desk->now_us),
@@ -567,6 +568,7 @@ static void a_guest_has_so_many_and_all_have_so_many(void **state)
 	/* They make way for a third until all have as many, and nobody is told nothing. */
 	desk->answer_count = 0;
 	asker.mac.byte[5] = 3;
+	asker.place = 3;
 	for (int i = 0; i < DNS_QUERIES_MAX / 4; i++) {
 		asker.guest_port = (uint16_t)i;
 		assert_int_equal(dns_input(desk->dns, &asker, bytes, count, desk->now_us), DROP_NONE);
@@ -576,6 +578,28 @@ static void a_guest_has_so_many_and_all_have_so_many(void **state)
 	wait_until(desk, DNS_PATIENCE_US);
 	assert_int_equal(dns_count(desk->dns), 0);
 	assert_int_equal(guest_asks(desk, 4000, 7, "example.org"), DROP_NONE);
+}
+
+static void who_makes_up_addresses_makes_way_like_anybody(void **state)
+{
+	struct desk *desk = *state;
+	struct asker asker = asker_of(4000);
+	uint8_t bytes[512];
+	size_t count = query_make("example.org", DNS_TYPE_A, 7, 0, bytes);
+
+	asker.place = 1;
+	for (int i = 0; i < DNS_QUERIES_MAX; i++) {
+		asker.mac.byte[4] = (uint8_t)(i >> 8);
+		asker.mac.byte[5] = (uint8_t)i;
+		assert_int_equal(dns_input(desk->dns, &asker, bytes, count, desk->now_us), DROP_NONE);
+	}
+	asker.mac.byte[3] = 9;
+	assert_int_equal(dns_input(desk->dns, &asker, bytes, count, desk->now_us), DROP_DNS_FULL);
+	asker.place = 2;
+	for (int i = 0; i < DNS_QUERIES_MAX / 4; i++) {
+		asker.guest_port = (uint16_t)i;
+		assert_int_equal(dns_input(desk->dns, &asker, bytes, count, desk->now_us), DROP_NONE);
+	}
 }
 
 /* Of who wrote into a stream no MAC is known. */
@@ -622,6 +646,7 @@ int main(void)
 		desked(what_no_forwarder_takes_is_refused),
 		desked(a_query_that_is_too_long_is_refused),
 		desked(a_guest_has_so_many_and_all_have_so_many),
+		desked(who_makes_up_addresses_makes_way_like_anybody),
 		desked(by_streams_guests_have_their_shares_too),
 	};
 

@@ -399,6 +399,43 @@ static void so_many_transfers_and_no_more(void **state)
 	assert_int_equal(desk->sent_count, TFTP_TRANSFERS_PER_GUEST);
 }
 
+static enum drop_reason place_requests(struct desk *desk, uint64_t place, unsigned number)
+{
+	struct asker asker = asker_of((uint16_t)(2000 + number), TFTP_PORT);
+	struct writer writer;
+	uint8_t bytes[1024];
+
+	asker.place = place;
+	asker.mac.byte[4] = (uint8_t)number;
+	writer_init(&writer, bytes, sizeof(bytes));
+	tftp_request_write(&writer, "boot/image", TFTP_OCTET, &none);
+	return tftp_input(desk->tftp, &asker, bytes, writer_used(&writer), desk->now_us);
+}
+
+static void who_makes_up_addresses_makes_way_for_another(void **state)
+{
+	struct desk *desk = *state;
+	unsigned number = 0;
+
+	for (; number < TFTP_TRANSFERS_MAX; number++) {
+		assert_int_equal(place_requests(desk, 1, number), DROP_NONE);
+		desk->now_us += 1;
+	}
+	assert_int_equal(place_requests(desk, 1, number++), DROP_TFTP_FULL);
+	/* until both have as many; and who ends is told */
+	for (int i = 0; i < TFTP_TRANSFERS_MAX / 2; i++) {
+		desk->sent_count = 0;
+		assert_int_equal(place_requests(desk, 2, number++), DROP_NONE);
+		assert_int_equal(tftp_count(desk->tftp), TFTP_TRANSFERS_MAX);
+		assert_int_equal(desk->sent_count, 2);
+		assert_int_equal(desk->sent[0].data[1], TFTP_ERROR);
+		assert_int_equal(desk->sent[0].asker.guest_port, 2000 + i);
+		assert_int_equal(desk->sent[1].data[1], TFTP_DATA);
+	}
+	assert_int_equal(place_requests(desk, 2, number++), DROP_TFTP_FULL);
+	assert_int_equal(place_requests(desk, 1, number++), DROP_TFTP_FULL);
+}
+
 /* ---- transfers ---- */
 
 static void what_is_not_acknowledged_is_repeated_and_then_given_up(void **state)
@@ -628,6 +665,7 @@ int main(void)
 		desked(requests_are_answered_with_the_right_error),
 		desked(what_begins_no_transfer_is_refused),
 		desked(so_many_transfers_and_no_more),
+		desked(who_makes_up_addresses_makes_way_for_another),
 		desked(what_is_not_acknowledged_is_repeated_and_then_given_up),
 		desked(a_doubled_acknowledgement_doubles_nothing),
 		desked(a_guest_that_begins_anew_from_the_same_port_is_served),
