@@ -197,7 +197,9 @@ static bool side_fill(struct side *from)
 	if (from->ended || !from->readable || !side_get_pipe(from))
 		return false;
 	got = pipe_fill(from->pipe, from->watch.fd, &all);
-	if (got == -EAGAIN && from->hung)
+	/* A failure is told once; and an end already before an urgent byte, of which the loop may not have told yet. */
+	from->failed = from->failed || (got < 0 && got != -EAGAIN);
+	if (got <= 0 && (got != -EAGAIN || from->hung))
 		got = pipe_fill_urgent(from->pipe, from->watch.fd);
 	if (got > 0) {
 		from->bytes += (uint64_t)got;

@@ -21,7 +21,8 @@ size_t pipe_held(const struct pipe *pipe);
  * something held, the pipe is full; into an empty pipe it is always the first. `ret_all` is set with bytes: true: the socket
  * had no more, though its end or urgent data may have come meanwhile. */
 ssize_t pipe_fill(struct pipe *pipe, int fd, bool *ret_all);
-/* The same of one byte, into an empty pipe: before an urgent one pipe_fill() stands still. */
+/* The same of one byte, into an empty pipe: before an urgent one pipe_fill() stands still, and says that the stream ends there
+ * if its end has come. */
 ssize_t pipe_fill_urgent(struct pipe *pipe, int fd);
 /* To the socket, as much of what is held as it takes. -EAGAIN: nothing now. */
 ssize_t pipe_drain(struct pipe *pipe, int fd);

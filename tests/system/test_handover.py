@@ -261,6 +261,14 @@ def test_urgent_data_is_data_as_packets_and_in_the_kernel(place):
         if before:
             there.hand(name)
     there.move(name, MIB)
+    for sender, taker in ((there.box, there.world), (there.world, there.box)):
+        there.guestwire.send_signal(signal.SIGSTOP)
+        assert sender.ask("urge", name, 40) == "urged"
+        sender.ask("shut", name)
+        time.sleep(0.1)
+        there.guestwire.send_signal(signal.SIGCONT)
+        assert taker.ask("take", name, 120) == "right", sender is there.box
+        assert taker.ask("take", name, 1).startswith("end after")
 
 
 def test_many_at_once(place):
