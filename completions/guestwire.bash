@@ -97,8 +97,12 @@ _guestwire() {
 	guest:*)
 		if ((COMP_CWORD == 2)); then
 			words='add rm'
+		elif [[ ${COMP_WORDS[2]} == add && ($value == *,* || $(_guestwire_plain) -ge 2) ]]; then
+			_guestwire_spec "$value" stream dgram seqpacket tap vhost-user
+			return
 		elif (($(_guestwire_plain) == 1)); then
 			words=$(_guestwire_networks)
+			[[ ${COMP_WORDS[2]} == add ]] && words+=' stream dgram seqpacket tap vhost-user'
 		fi ;;
 	run:* | netns:*)
 		mapfile -t COMPREPLY < <(compgen -c -- "$current")

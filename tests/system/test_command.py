@@ -620,6 +620,10 @@ COMPLETED = [
     (["up", "--uplink", "user,net", "="], set()),
     (["up", "--publish", "127.0.0.1", ":", "80", ":"], set()),
     (["wait", "--for", "l"], {"lease"}),
+    (["guest", "add", "vh"], {"vhost-user"}),
+    (["guest", "add", "stream,pa"], {"stream,path="}),
+    (["guest", "add", "lab", "tap,ifname", "=", "i,net"], {"i,netns="}),
+    (["guest", "rm", "st"], set()),
 ]
 
 
