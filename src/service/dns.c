@@ -289,6 +289,8 @@ static enum dns_rcode dns_judge(const struct dns_message *message)
 		return DNS_RCODE_NOT_IMPLEMENTED;
 	if (message->header.count[DNS_QUESTIONS] != 1) /* RFC 9619 */
 		return DNS_RCODE_FORMAT;
+	if (message->edns_version > 0)
+		return DNS_RCODE_VERSION;
 	/* Transfers of zones are many messages. */
 	if (message->question.type == DNS_TYPE_AXFR || message->question.type == DNS_TYPE_IXFR)
 		return DNS_RCODE_REFUSED;

@@ -303,12 +303,12 @@ enum drop_reason dns_message_read(const uint8_t *message, size_t bytes, struct d
 
 /* ---- writing ---- */
 
-static void dns_opt_write(struct writer *writer, uint16_t udp_bytes, bool dnssec_ok)
+static void dns_opt_write(struct writer *writer, uint16_t udp_bytes, uint8_t rcode_high, bool dnssec_ok)
 {
 	writer_u8(writer, 0);
 	writer_be16(writer, DNS_TYPE_OPT);
 	writer_be16(writer, udp_bytes);
-	writer_be32(writer, dnssec_ok ? DNS_OPT_DO : 0);
+	writer_be32(writer, (uint32_t)rcode_high << 24 | (dnssec_ok ? DNS_OPT_DO : 0));
 	writer_be16(writer, 0);
 }
 
@@ -320,7 +320,7 @@ void dns_query_write(struct writer *writer, uint16_t id, const struct dns_questi
 	dns_header_write(writer, &header);
 	dns_question_write(writer, question);
 	if (udp_bytes)
-		dns_opt_write(writer, udp_bytes, false);
+		dns_opt_write(writer, udp_bytes, 0, false);
 }
 
 void dns_draft_begin(struct dns_draft *draft, void *room, size_t bytes, const struct dns_message *query,
@@ -328,10 +328,13 @@ void dns_draft_begin(struct dns_draft *draft, void *room, size_t bytes, const st
 {
 	const uint16_t kept = DNS_FLAG_OPCODE | DNS_FLAG_WANT_RECURSION | DNS_FLAG_CHECK_DISABLE;
 
-	*draft = (struct dns_draft){.edns = query->edns, .dnssec_ok = query->dnssec_ok};
+	*draft = (struct dns_draft){.edns = query->edns,
+				    .dnssec_ok = query->dnssec_ok,
+				    .rcode_high = (uint8_t)(rcode >> 4)};
 	writer_init(&draft->writer, room, bytes);
 	draft->header.id = query->header.id;
-	draft->header.flags = (uint16_t)(DNS_FLAG_RESPONSE | (query->header.flags & kept) | flags | rcode);
+	draft->header.flags =
+		(uint16_t)(DNS_FLAG_RESPONSE | (query->header.flags & kept) | flags | (rcode & DNS_FLAG_RCODE));
 	writer_skip(&draft->writer, DNS_HEADER_BYTES);
 	if (query->question.name.bytes == 0)
 		return;
@@ -417,7 +420,7 @@ size_t dns_draft_end(struct dns_draft *draft)
 	struct writer header;
 
 	if (draft->edns) {
-		dns_opt_write(&draft->writer, DNS_OPT_UDP_BYTES, draft->dnssec_ok);
+		dns_opt_write(&draft->writer, DNS_OPT_UDP_BYTES, draft->rcode_high, draft->dnssec_ok);
 		draft->header.count[DNS_ADDITIONAL]++;
 	}
 	if (draft->writer.failed)

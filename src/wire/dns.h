@@ -61,6 +61,7 @@ enum dns_rcode {
 	DNS_RCODE_NAME = 3, /* NXDOMAIN */
 	DNS_RCODE_NOT_IMPLEMENTED = 4,
 	DNS_RCODE_REFUSED = 5,
+	DNS_RCODE_VERSION = 16, /* BADVERS, RFC 6891 6.1.3: what is above 15 begins in the OPT record */
 };
 
 enum dns_section {
@@ -140,6 +141,7 @@ struct dns_draft {
 	struct dns_header header;
 	bool edns;
 	bool dnssec_ok;
+	uint8_t rcode_high;
 };
 
 void dns_draft_begin(struct dns_draft *draft, void *room, size_t bytes, const struct dns_message *query,

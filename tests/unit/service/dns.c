@@ -535,6 +535,26 @@ static void what_no_forwarder_takes_is_refused(void **state)
 	assert_int_equal(desk->query_count, 0);
 }
 
+/* RFC 6891 6.1.3 */
+static void a_version_of_edns_that_is_not_known_is_refused_with_ours(void **state)
+{
+	struct desk *desk = *state;
+	struct asker asker = asker_of(4000);
+
+	for (int i = 0; i < 2; i++) {
+		uint8_t bytes[512];
+		size_t count = query_make(i ? "example.org" : "vm1", DNS_TYPE_A, 7, 1232, bytes);
+		const struct message *answer = &desk->answers[i];
+
+		bytes[count - 5] = 1;
+		assert_int_equal(dns_input(desk->dns, &asker, bytes, count, desk->now_us), DROP_NONE);
+		assert_answer(desk, (size_t)i, 4000, 7, DNS_RCODE_VERSION & 15);
+		assert_int_equal(answer->data[answer->bytes - 6], DNS_RCODE_VERSION >> 4);
+		assert_int_equal(answer->data[answer->bytes - 5], 0);
+	}
+	assert_int_equal(desk->query_count, 0);
+}
+
 static void a_query_that_is_too_long_is_refused(void **state)
 {
 	struct desk *desk = *state;
@@ -644,6 +664,7 @@ int main(void)
 		desked(a_stream_takes_its_queries_along),
 		desked(what_an_answering_stream_left_is_asked_there_once_more),
 		desked(what_no_forwarder_takes_is_refused),
+		desked(a_version_of_edns_that_is_not_known_is_refused_with_ours),
 		desked(a_query_that_is_too_long_is_refused),
 		desked(a_guest_has_so_many_and_all_have_so_many),
 		desked(who_makes_up_addresses_makes_way_like_anybody),
