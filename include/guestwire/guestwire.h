@@ -289,7 +289,8 @@ struct gw_dialler_config {
 	 * both of one family, comes back to them over its loopback interface instead of leaving; or not any more. A
 	 * connection that brings much is then carried by one of the sockets of `open`, in which this process may use
 	 * TCP_REPAIR and IP_TRANSPARENT, and a spliced pair. 0; -ENOENT: the guest has no such connection, or its socket would
-	 * not hear; another negative errno: it cannot be. Called until gw_dialler_free() has returned. Must not call back
+	 * not hear; -EEXIST: it does so already (asked again when something left even so, since a rule may be taken away by
+	 * somebody); another negative errno: it cannot be. Called until gw_dialler_free() has returned. Must not call back
 	 * into the network. */
 	int (*detour)(void *owner, const struct sockaddr *guest, const struct sockaddr *far, bool on);
 };

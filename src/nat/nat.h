@@ -193,6 +193,8 @@ struct nat_carrier {
 	void (*end)(void *owner);
 	/* What was carried so far, and when something was last; 0: never. */
 	void (*look)(void *owner, uint64_t *ret_from_guest_bytes, uint64_t *ret_to_guest_bytes, uint64_t *ret_moved_us);
+	/* Something that was the carrier's to get came to NAT: it was under way, or the guest is led wrong. In a delivery. */
+	void (*stray)(void *owner);
 	void *owner;
 	int fd;            /* the host's socket; -1 when it is closed */
 	struct flow *flow; /* NAT's own */

@@ -205,6 +205,8 @@ enum drop_reason tcp_handover_input(struct tcp_flow *flow, const struct tcp_segm
 	flow->strays += segment->bytes;
 	if (flow->strays > TCP_HANDOVER_STRAYS)
 		tcp_drop(flow, true);
+	else
+		flow->carrier->stray(flow->carrier->owner);
 	return DROP_TCP_HANDED_OVER;
 }
 

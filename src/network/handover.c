@@ -34,6 +34,7 @@ struct handover {
 	uint32_t unread;         /* of what was said to the guest, when it was looked at last */
 	uint64_t deadline_us;    /* put off while the guest reads */
 	struct splice_info last; /* of the pair, when it has gone */
+	uint64_t led_us;         /* when the detour was asked for last */
 	const struct dialler *dialler;
 	struct sockaddr_storage guest, far;
 	struct nat_carrier carrier;
@@ -168,6 +169,19 @@ static void handover_on_look(void *owner, uint64_t *ret_from_guest_bytes, uint64
 	*ret_moved_us = handover->last.moved_us;
 }
 
+/* Somebody may have taken the rule away (systemd-networkd takes those that it did not make). If it is there still it is asked
+ * for in vain. */
+static void handover_on_stray(void *owner)
+{
+	struct handover *handover = owner;
+	uint64_t now_us = loop_now_us(handover->table->network->loop);
+
+	if (now_us - handover->led_us < HANDOVER_LEAD_US)
+		return;
+	handover->led_us = now_us;
+	(void)handover_detour(handover, true);
+}
+
 /* ---- taking over ---- */
 
 /* The guest's socket with the far end's name; negative errno. Until the detour is there it is silent, and so it goes. */
@@ -233,8 +247,12 @@ int handover_take(struct handover_table *table, int fd, const struct tcp_repair 
 		return -EAGAIN;
 	*handover = (struct handover){
 		.table = table, .fd = -1, .dialler = dialler, .guest = state->there, .far = state->here};
-	handover->carrier =
-		(struct nat_carrier){.end = handover_on_nat_end, .look = handover_on_look, .owner = handover, .fd = fd};
+	handover->led_us = loop_now_us(table->network->loop);
+	handover->carrier = (struct nat_carrier){.end = handover_on_nat_end,
+						 .look = handover_on_look,
+						 .stray = handover_on_stray,
+						 .owner = handover,
+						 .fd = fd};
 	near = handover_open(handover, state);
 	if (near < 0) {
 		free(handover);

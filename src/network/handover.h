@@ -18,6 +18,7 @@ struct tcp_repair;
 enum handover_limits {
 	HANDOVER_MOST = 64,                 /* at once: the guest's kernel looks through the detours one by one */
 	HANDOVER_LOOK_US = 100 * 1000,      /* how often those that end are looked at */
+	HANDOVER_LEAD_US = 1000 * 1000,     /* what comes astray later than so was not just under way */
 	HANDOVER_LINGER_US = 120 * 1000000, /* a guest that reads nothing more is reset then */
 };
 

@@ -323,6 +323,18 @@ def test_a_port_is_used_again(place):
     there.move(name, 4 * MIB)
 
 
+@pytest.mark.parametrize("ways", ["u", "d"])
+def test_a_rule_that_somebody_took_away_comes_back(place, ways):
+    there = place()
+    name = there.join()
+    there.hand(name)
+    time.sleep(1)  # what comes at first was under way
+    there.box.ask("run", "ip", "rule", "del", "pref", "1")
+    assert not there.rules()
+    there.move(name, 4 * MIB, ways)
+    assert there.states() == ["spliced"] and len(there.rules()) == 1
+
+
 # ---- ends ----
 
 def handed(there, **words):

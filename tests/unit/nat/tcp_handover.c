@@ -11,7 +11,7 @@ enum { HAND_BYTES = MSS, HANDS = 8 };
 
 static struct {
 	int may, result; /* what is answered */
-	int asked, handed, ended;
+	int asked, handed, ended, strays;
 	int fd;
 	struct tcp_repair state;
 	struct nat_carrier carrier;
@@ -34,6 +34,12 @@ static void carrier_end(void *owner)
 	carrier.ended++;
 }
 
+static void carrier_stray(void *owner)
+{
+	(void)owner;
+	carrier.strays++;
+}
+
 static void carrier_look(void *owner, uint64_t *ret_from_guest_bytes, uint64_t *ret_to_guest_bytes,
 			 uint64_t *ret_moved_us)
 {
@@ -51,7 +57,8 @@ static int carrier_take(void *owner, int fd, const struct tcp_repair *state, str
 	carrier.state = *state;
 	if (carrier.result < 0)
 		return carrier.result;
-	carrier.carrier = (struct nat_carrier){.end = carrier_end, .look = carrier_look, .fd = fd};
+	carrier.carrier =
+		(struct nat_carrier){.end = carrier_end, .look = carrier_look, .stray = carrier_stray, .fd = fd};
 	*ret_carrier = &carrier.carrier;
 	return 0;
 }
@@ -310,6 +317,7 @@ static void what_comes_late_is_dropped_by_name_and_not_for_ever(void **state)
 	give((struct hand){
 		.flags = TCP_ACK, .sequence = 6 + sent, .ack = world->far + 1, .window = 1000, .bytes = 100});
 	assert_int_equal(world->verdict, DROP_TCP_HANDED_OVER);
+	assert_int_equal(carrier.strays, 1);
 	expect_nothing();
 	bring(TCP_HANDOVER_STRAYS - 200);
 	assert_int_equal(carrier.ended, 0);
