@@ -120,7 +120,7 @@ GW_API void gw_network_free(struct gw_network *network);
 GW_API int gw_network_fd(const struct gw_network *network);
 /* 0: run now. -1: only the descriptor will tell. */
 GW_API int64_t gw_network_timeout_us(const struct gw_network *network);
-/* One turn; waits up to timeout_us (-1: until something happens). 0 or negative errno. */
+/* One turn; waits up to timeout_us (-1: until something happens). 0 or negative errno; -EBUSY from within a callback. */
 GW_API int gw_network_run(struct gw_network *network, int64_t timeout_us);
 /* From any thread or signal handler: the current or next gw_network_run() returns. */
 GW_API void gw_network_wake(struct gw_network *network);

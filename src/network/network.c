@@ -104,9 +104,13 @@ int gw_network_run(struct gw_network *network, int64_t timeout_us)
 {
 	int served;
 
+	if (network->turning || network_is_busy(network))
+		return -EBUSY;
+	network->turning = true;
 	virtio_take_kicks(network);
 	served = loop_turn(network->loop, timeout_us);
 	virtio_take_kicks(network);
+	network->turning = false;
 	return served < 0 ? served : 0;
 }
 

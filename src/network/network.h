@@ -75,6 +75,7 @@ struct gw_network {
 	struct list guests_gone;
 	struct list ports_gone;
 	struct task burial;
+	bool turning;     /* gw_network_run() is on the stack */
 	unsigned calling; /* the host program's callbacks on the stack */
 
 	/* For one call at a time, not across one: a batch's pieces, and its bytes where they must be in one piece. */

@@ -198,6 +198,45 @@ static void the_descriptor_tells_a_poll_loop(void **state)
 	gw_network_free(network);
 }
 
+static void run_within(struct kit_guest *guest, const struct kit_frame *frame)
+{
+	(void)frame;
+	assert_int_equal(gw_network_run(guest->kit->network, 0), -EBUSY);
+}
+
+static void run_on_ready(void *owner, unsigned events)
+{
+	struct kit *kit = owner;
+
+	(void)events;
+	assert_int_equal(gw_network_run(kit->network, 0), -EBUSY);
+}
+
+static void a_turn_within_a_turn_is_refused(void **state)
+{
+	struct kit_guest first, second;
+	struct gw_watch *watch;
+	uint8_t bytes[64];
+	struct kit kit;
+	int fds[2];
+
+	(void)state;
+	kit_new(&kit, "none");
+	kit_guest_new(&first, &kit, 1);
+	kit_guest_new(&second, &kit, 2);
+	second.on_frame = run_within;
+	kit_guest_send(&first, bytes, kit_frame(bytes, MAC_BROADCAST, first.mac, 0));
+	assert_true(second.frame_count > 0);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(gw_watch_new(kit.network, fds[1], 2, run_on_ready, &kit, &watch), 0);
+	kit_settle(&kit);
+	kit_done(&kit);
+	kit_guest_forget(&first);
+	kit_guest_forget(&second);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void two_hundred_guests_get_two_hundred_leases(void **state)
 {
 	static struct kit_guest guests[200];
@@ -333,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_send_from_outside_a_turn_goes_by_the_clock_of_now),
 		cmocka_unit_test(another_thread_may_end_the_wait),
 		cmocka_unit_test(the_descriptor_tells_a_poll_loop),
+		cmocka_unit_test(a_turn_within_a_turn_is_refused),
 		cmocka_unit_test(two_hundred_guests_get_two_hundred_leases),
 		cmocka_unit_test(isolated_on_the_uplink_is_every_guests_default),
 		cmocka_unit_test(a_wire_without_a_gateway_carries_what_another_networks_gateway_says),
