@@ -123,8 +123,8 @@ void gw_guest_remove(struct gw_guest *guest)
 		guest_end(guest);
 		return;
 	}
-	list_remove(&guest->link);
-	list_append(&guest->network->guests_gone, &guest->link);
+	/* where it is, for who asks for all of them may be on the stack */
+	guest->removed = true;
 	network_bury_later(guest->network);
 }
 
@@ -133,7 +133,7 @@ struct gw_guest *gw_guest_find(struct gw_network *network, const char *name)
 	list_for_each (at, &network->guests) {
 		struct gw_guest *guest = container_of(at, struct gw_guest, link);
 
-		if (strcmp(guest->name, name) == 0)
+		if (!guest->removed && strcmp(guest->name, name) == 0)
 			return guest;
 	}
 	return NULL;
@@ -146,13 +146,16 @@ const char *gw_guest_name(const struct gw_guest *guest)
 
 void guest_bury(struct gw_network *network)
 {
-	list_for_each_safe (at, &network->guests_gone)
-		guest_end(container_of(at, struct gw_guest, link));
+	list_for_each_safe (at, &network->guests) {
+		struct gw_guest *guest = container_of(at, struct gw_guest, link);
+
+		if (guest->removed)
+			guest_end(guest);
+	}
 }
 
 void guest_done(struct gw_network *network)
 {
 	list_for_each_safe (at, &network->guests)
 		guest_end(container_of(at, struct gw_guest, link));
-	guest_bury(network);
 }

@@ -8,8 +8,9 @@
 #include "port/endpoint.h"
 
 struct gw_guest {
-	struct list link; /* network->guests or guests_gone */
+	struct list link; /* network->guests; guests_gone while it ends */
 	struct gw_network *network;
+	bool removed; /* within a callback: nobody finds it, and it ends with the turn */
 	char name[NETWORK_GUEST_NAME_BYTES];
 	struct endpoint_setup setup;
 	struct endpoint *endpoint;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What show asks: the network, its guests, ports and leases, as structures of strings that last for the call. */
+/* What show asks: the network, its guests, ports and leases, as structures of strings that last for the call. Callbacks
+ * may end what they are told of: it stays, and its place in the list, until the turn is over. */
 #include "network/info.h"
 
 #include <stdio.h>
@@ -139,17 +140,22 @@ void gw_network_describe(struct gw_network *network,
 	info.splices = splice_table_count(network->splices);
 	info.spliced = (const uint64_t *)splice_table_counters(network->splices);
 	info.host_loopback = network->description.host_loopback && !info.restricted;
+	network->calling++;
 	on_network(owner, &info);
+	network->calling--;
 }
 
 void gw_network_each_guest(struct gw_network *network, void (*on_guest)(void *owner, const struct gw_guest_info *info),
 			   void *owner)
 {
+	network->calling++;
 	list_for_each (at, &network->guests) {
 		const struct gw_guest *guest = container_of(at, struct gw_guest, link);
 		const struct endpoint *endpoint = guest->endpoint;
 		struct gw_guest_info info = GW_INIT(struct gw_guest_info);
 
+		if (guest->removed)
+			continue;
 		info.name = guest->name;
 		info.kind = endpoint->kind->name;
 		info.describe = endpoint->describe;
@@ -160,6 +166,7 @@ void gw_network_each_guest(struct gw_network *network, void (*on_guest)(void *ow
 		info.drops = endpoint->drops.count;
 		on_guest(owner, &info);
 	}
+	network->calling--;
 }
 
 /* ---- ports ---- */
@@ -265,17 +272,21 @@ void gw_network_each_port(struct gw_network *network, void (*on_port)(void *owne
 {
 	struct heard_list heard = info_collect(network);
 
+	network->calling++;
 	list_for_each (at, ethswitch_ports(network->ethswitch))
 		info_show_port(network, container_of(at, struct port, link), &heard, on_port, owner);
+	network->calling--;
 	free(heard.heard);
 }
 
-void info_describe_port(const struct gw_network *network, const struct port *port,
+void info_describe_port(struct gw_network *network, const struct port *port,
 			void (*on_port)(void *owner, const struct gw_port_info *info), void *owner)
 {
 	struct heard_list heard = info_collect(network);
 
+	network->calling++;
 	info_show_port(network, port, &heard, on_port, owner);
+	network->calling--;
 	free(heard.heard);
 }
 
@@ -326,7 +337,9 @@ void gw_network_each_lease(struct gw_network *network, void (*on_lease)(void *ow
 
 	network_set_now(network);
 	gateway_expire(network->gateway);
+	network->calling++;
 	lease_each(network->leases, ethswitch_now_us(network->ethswitch), info_on_lease, &call);
+	network->calling--;
 }
 
 /* ---- flows ---- */
@@ -387,9 +400,13 @@ size_t gw_network_each_flow(struct gw_network *network, size_t from, size_t most
 			    void (*on_flow)(void *owner, const struct gw_flow_info *info), void *owner)
 {
 	struct info_flow_call call = {.on_flow = on_flow, .owner = owner};
+	size_t next;
 
 	if (!network->user)
 		return 0;
 	network_set_now(network);
-	return nat_each_flow(user_nat(network->user), from, most, info_on_flow, &call);
+	network->calling++;
+	next = nat_each_flow(user_nat(network->user), from, most, info_on_flow, &call);
+	network->calling--;
+	return next;
 }

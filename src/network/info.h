@@ -6,7 +6,7 @@
 #include "fabric/port.h"
 #include "guestwire/guestwire.h"
 
-void info_describe_port(const struct gw_network *network, const struct port *port,
+void info_describe_port(struct gw_network *network, const struct port *port,
 			void (*on_port)(void *owner, const struct gw_port_info *info), void *owner);
 
 #endif

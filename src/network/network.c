@@ -130,7 +130,7 @@ static bool network_fault_among(const struct list *guests, const void *address)
 	return false;
 }
 
-/* Guests that were removed within a callback are served until the turn is over. */
+/* The one that is ending is on the second. */
 int gw_network_fault(struct gw_network *network, const void *address)
 {
 	return network_fault_among(&network->guests, address) || network_fault_among(&network->guests_gone, address);

@@ -72,7 +72,7 @@ struct gw_network {
 	struct list watches; /* struct gw_watch */
 	struct list dials;   /* struct gw_dial */
 	/* A callback may end anything but the network; the memory goes when no callback is on the stack. */
-	struct list guests_gone;
+	struct list guests_gone; /* the one that is ending */
 	struct list ports_gone;
 	struct task burial;
 	bool turning;     /* gw_network_run() is on the stack */
@@ -88,7 +88,7 @@ struct gw_network {
 void network_set_now(struct gw_network *network);
 /* A delivery or a callback is on the stack: what wants to hand in frames or end something waits. */
 bool network_is_busy(const struct gw_network *network);
-/* What is on guests_gone and ports_gone goes at the end of this turn. */
+/* Guests that were removed, and what is on ports_gone, go at the end of this turn. */
 void network_bury_later(struct gw_network *network);
 /* Words of letters, digits, '-' and '_'; a dot would clash with the ports NAME.1, NAME.2 … of a guest. */
 int network_check_name(struct gw_network *network, const char *what, const char *name, struct error *ret_error);

@@ -251,6 +251,32 @@ static void a_callback_may_remove_the_guest_that_the_frame_came_from(void **stat
 	assert_int_not_equal(access(fixture->path, F_OK), 0);
 }
 
+static void remove_what_is_told(void *owner, const struct gw_guest_info *info)
+{
+	struct fixture *fixture = owner;
+	struct gw_guest *told = gw_guest_find(fixture->kit.network, info->name);
+
+	assert_non_null(told);
+	gw_guest_remove(gw_guest_find(fixture->kit.network, "stream1"));
+	gw_guest_remove(told);
+	gw_guest_remove(told);
+}
+
+static void who_is_told_of_guests_may_remove_them(void **state)
+{
+	struct fixture *fixture = *state;
+	struct guest_call call = {0};
+
+	add(fixture, fixture->spec);
+	add(fixture, "stream,tcp=127.0.0.1:0");
+	add(fixture, "stream,tcp=127.0.0.1:0");
+	gw_network_each_guest(fixture->kit.network, remove_what_is_told, fixture);
+	gw_network_each_guest(fixture->kit.network, on_guest, &call);
+	assert_int_equal(call.count, 0);
+	kit_settle(&fixture->kit);
+	assert_int_not_equal(access(fixture->path, F_OK), 0);
+}
+
 static void a_guests_own_word_beats_the_networks_isolation(void **state)
 {
 	struct fixture *fixture = *state;
@@ -321,6 +347,7 @@ int main(void)
 		with_fixture(what_cannot_be_a_guest_is_told),
 		with_fixture(what_to_give_the_far_end_is_told),
 		with_fixture(a_callback_may_remove_the_guest_that_the_frame_came_from),
+		with_fixture(who_is_told_of_guests_may_remove_them),
 		with_fixture(a_guests_own_word_beats_the_networks_isolation),
 		with_fixture(a_guest_whose_memory_is_gone_can_be_removed),
 	};
