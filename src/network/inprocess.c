@@ -367,21 +367,27 @@ static void inprocess_unpack(struct gw_port *port, uint8_t *to, struct frame *re
 	framequeue_consume_frame(&port->sent);
 }
 
-static void inprocess_run(struct port *base)
+/* Up to a turn's kept frames into the switch, and at most this many; how many. */
+static size_t inprocess_hand_in(struct gw_port *port, size_t most)
 {
-	struct gw_port *port = container_of(base, struct gw_port, port);
 	struct frame batch[PORT_TURN_FRAMES];
 	size_t used = 0, count = 0;
 
-	while (count < PORT_TURN_FRAMES && used + FRAME_BYTES_MAX <= NETWORK_SCRATCH_BYTES &&
+	while (count < PORT_TURN_FRAMES && count < most && used + FRAME_BYTES_MAX <= NETWORK_SCRATCH_BYTES &&
 	       !framequeue_empty(&port->sent)) {
 		inprocess_unpack(port, port->network->scratch + used, &batch[count]);
 		used += batch[count++].length;
 	}
 	if (!framequeue_empty(&port->sent))
-		port_schedule(base);
+		port_schedule(&port->port);
 	if (count > 0)
-		ethswitch_input(base, batch, count);
+		ethswitch_input(&port->port, batch, count);
+	return count;
+}
+
+static void inprocess_run(struct port *base)
+{
+	inprocess_hand_in(container_of(base, struct gw_port, port), PORT_TURN_FRAMES);
 }
 
 size_t gw_port_send(struct gw_port *port, const struct gw_frame *frames, size_t count)
@@ -393,9 +399,9 @@ size_t gw_port_send(struct gw_port *port, const struct gw_frame *frames, size_t 
 	if (network_is_busy(port->network))
 		return inprocess_keep(port, frames, count);
 	network_set_now(port->network);
-	/* what a callback sent came first */
-	while (!framequeue_empty(&port->sent))
-		inprocess_run(&port->port);
+	/* what a callback sent came first; what one sends now, perhaps in answer, has its turn later */
+	for (size_t kept = port->sent.frames; kept > 0;)
+		kept -= inprocess_hand_in(port, kept);
 	while (done < count && !port->freed)
 		done += inprocess_input(port, frames + done, count - done);
 	return done;

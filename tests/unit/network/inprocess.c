@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/list.h"
 #include "unit/network/kit.h"
 
 struct fixture {
@@ -443,6 +444,47 @@ static void a_callback_may_free_the_port_that_the_frame_came_from(void **state)
 	assert_string_equal(kit_event(&fixture->kit, GW_EVENT_GUEST_LEFT)->port, "vm1");
 }
 
+static void free_what_is_told(void *owner, const struct gw_port_info *info)
+{
+	struct fixture *fixture = owner;
+
+	if (strcmp(info->name, "vm1") == 0) {
+		gw_port_free(fixture->first.port);
+		gw_port_free(fixture->second.port);
+	}
+}
+
+static void who_is_told_of_ports_may_free_them(void **state)
+{
+	struct fixture *fixture = *state;
+
+	gw_network_each_port(fixture->kit.network, free_what_is_told, fixture);
+	kit_settle(&fixture->kit);
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_GUEST_LEFT), 2);
+}
+
+/* A guest that the program plays on both sides: what reaches one goes out by the other. */
+static void send_from_the_first(struct kit_guest *guest, const struct kit_frame *frame)
+{
+	struct fixture *fixture = container_of(guest, struct fixture, second);
+
+	kit_guest_send(&fixture->first, frame->bytes, frame->length);
+	kit_guest_forget(guest);
+}
+
+static void a_port_whose_frames_come_back_to_it_holds_nobody_up(void **state)
+{
+	struct fixture *fixture = *state;
+
+	introduce(fixture);
+	fixture->second.on_frame = send_from_the_first;
+	kit_frame(fixture->bytes, fixture->second.mac, fixture->first.mac, 5);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(kit_guest_send(&fixture->first, fixture->bytes, 64), 1);
+	fixture->second.on_frame = NULL;
+	kit_settle(&fixture->kit);
+}
+
 /* ---- a guest that lends its memory, as a ring does ---- */
 
 struct ring {
@@ -762,3 +804,5 @@ int main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		with_fixture(who_is_told_of_ports_may_free_them),
+		with_fixture(a_port_whose_frames_come_back_to_it_holds_nobody_up),
