@@ -112,6 +112,15 @@ static void inprocess_gather(struct gw_port *port, const struct frame *frame)
 		(struct gw_frame){.pieces = pieces, .piece_count = count, .offload = offload_show(&frame->offload)};
 }
 
+static void inprocess_give_back(struct gw_port *port, struct gw_room *room)
+{
+	if (port->freed)
+		return;
+	port->network->calling++;
+	port->config.cancel(port->config.owner, room);
+	port->network->calling--;
+}
+
 static int inprocess_reserve(struct port *base, uint32_t flow, uint32_t least, uint32_t wanted, struct room *ret_room)
 {
 	struct gw_port *port = container_of(base, struct gw_port, port);
@@ -124,8 +133,16 @@ static int inprocess_reserve(struct port *base, uint32_t flow, uint32_t least, u
 	port->network->calling++;
 	error = port->config.reserve(port->config.owner, least, wanted, &room);
 	port->network->calling--;
-	if (error < 0)
+	/* freed within the call: its memory may be gone with it */
+	if (port->freed)
+		return -EMSGSIZE;
+	if (error != 0)
 		return error == -EMSGSIZE ? -EMSGSIZE : -EAGAIN;
+	/* the host program lent less than it was asked for: its bug, and not ours to write past */
+	if (room.bytes < least || room.piece_count > ROOM_PIECES_MAX) {
+		inprocess_give_back(port, &room);
+		return -EAGAIN;
+	}
 	*ret_room = (struct room){.port = base,
 				  .pieces = room.pieces,
 				  .piece_count = (uint32_t)room.piece_count,
@@ -163,11 +180,7 @@ static void inprocess_cancel(struct port *base, struct room *room)
 	struct gw_port *port = container_of(base, struct gw_port, port);
 	struct gw_room lent = inprocess_room(room);
 
-	if (port->freed)
-		return;
-	port->network->calling++;
-	port->config.cancel(port->config.owner, &lent);
-	port->network->calling--;
+	inprocess_give_back(port, &lent);
 }
 
 /* A pushed frame into the guest's own memory. */
@@ -179,12 +192,6 @@ static void inprocess_write(struct gw_port *port, const struct frame *frame)
 
 	if (error < 0) {
 		port_drop(&port->port, error == -EMSGSIZE ? DROP_FRAME_TOO_LARGE_FOR_PORT : DROP_ROOM_REFUSED, frame);
-		return;
-	}
-	/* the host program lent less than it was asked for: its bug, and not ours to write past */
-	if (room.bytes < frame->length) {
-		inprocess_cancel(&port->port, &room);
-		port_drop(&port->port, DROP_ROOM_REFUSED, frame);
 		return;
 	}
 	room_write(&room, 0, frame->head, frame->head_bytes);

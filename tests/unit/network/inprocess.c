@@ -683,6 +683,73 @@ static void room_smaller_than_asked_for_is_given_back(void **state)
 	free(ring);
 }
 
+/* What a host program may get wrong in lending room, and what it may do there. */
+static struct kit_guest *lender;
+static bool lender_ends;
+
+static int lend_none(void *owner, size_t least, size_t wanted, struct gw_room *ret_room)
+{
+	(void)owner;
+	(void)least;
+	(void)wanted;
+	(void)ret_room;
+	return 1;
+}
+
+static int lend_little_or_end(void *owner, size_t least, size_t wanted, struct gw_room *ret_room)
+{
+	static struct iovec gone;
+
+	(void)owner;
+	gone = (struct iovec){.iov_base = lender_ends ? NULL : &gone, .iov_len = lender_ends ? wanted : least - 1};
+	*ret_room = (struct gw_room){.pieces = &gone, .piece_count = 1, .bytes = gone.iov_len};
+	if (lender_ends)
+		gw_port_free(lender->port);
+	return 0;
+}
+
+static void never_commit(void *owner, struct gw_room *room, size_t bytes, const struct gw_offload *offload)
+{
+	(void)owner;
+	(void)room;
+	(void)bytes;
+	(void)offload;
+	fail_msg("nothing was lent");
+}
+
+static void count_cancelled(void *owner, struct gw_room *room)
+{
+	(void)owner;
+	(void)room;
+	assert_false(lender_ends);
+}
+
+/* It asks by ARP; the gateway writes the answer into room of its own, after it is known. */
+static void room_that_is_no_room_is_not_written_to(void **state)
+{
+	static int (*const reserves[])(void *owner, size_t least, size_t wanted,
+				       struct gw_room *ret_room) = {lend_none, lend_little_or_end, lend_little_or_end};
+	struct fixture *fixture = *state;
+
+	lender = &fixture->third;
+	for (size_t i = 0; i < 3; i++) {
+		struct gw_port_config config = GW_INIT(struct gw_port_config);
+
+		lender_ends = i == 2;
+		config.reserve = reserves[i];
+		config.commit = never_commit;
+		config.cancel = count_cancelled;
+		kit_guest_join(lender, "lender", &config);
+		kit_guest_send(lender, fixture->bytes,
+			       kit_arp(fixture->bytes, lender->mac, (struct ip4){{10, 0, 2, 20}},
+				       (struct ip4){{10, 0, 2, 2}}));
+		kit_settle(&fixture->kit);
+		if (!lender_ends)
+			gw_port_free(lender->port);
+	}
+	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_GUEST_LEFT), 3);
+}
+
 /* ---- options and errors ---- */
 
 static void options_of_a_port_hold(void **state)
@@ -790,12 +857,15 @@ int main(void)
 		with_fixture(offloads_of_what_a_callback_sends_are_kept),
 		with_fixture(a_port_may_be_freed_within_its_own_callback),
 		with_fixture(a_callback_may_free_the_port_that_the_frame_came_from),
+		with_fixture(who_is_told_of_ports_may_free_them),
+		with_fixture(a_port_whose_frames_come_back_to_it_holds_nobody_up),
 		with_fixture(frames_are_written_into_lent_memory_of_any_pieces),
 		with_fixture(a_ring_gets_a_large_frame_whole),
 		with_fixture(a_full_ring_costs_its_own_frames_only),
 		with_fixture(the_gateway_writes_into_the_ring_itself),
 		with_fixture(a_ring_may_be_freed_while_it_is_written),
 		with_fixture(room_smaller_than_asked_for_is_given_back),
+		with_fixture(room_that_is_no_room_is_not_written_to),
 		with_fixture(options_of_a_port_hold),
 		with_fixture(what_a_port_cannot_be_is_told),
 		with_fixture(a_port_without_a_name_gets_one),
@@ -804,5 +874,3 @@ int main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		with_fixture(who_is_told_of_ports_may_free_them),
-		with_fixture(a_port_whose_frames_come_back_to_it_holds_nobody_up),
