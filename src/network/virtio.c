@@ -419,6 +419,10 @@ int gw_virtio_new(struct gw_network *network, const struct gw_virtio_config *con
 	struct gw_virtio *virtio;
 	struct error error = {0};
 
+	if (network_is_busy(network)) {
+		error_set(&error, -EBUSY, "a virtio device cannot be made within a callback; make it after the return");
+		return network_return_error(ret_error, &error);
+	}
 	if (!known.name) {
 		network_choose_name(network, "virtio", chosen);
 		known.name = chosen;

@@ -54,14 +54,18 @@ struct fixture {
 
 static inline void on_interrupt(void *owner, unsigned queue)
 {
+	struct gw_virtio_config config = GW_INIT(struct gw_virtio_config);
 	struct machine *machine = owner;
+	struct gw_virtio *another;
 
 	machine->interrupts[queue]++;
 	if (!machine->ask_inside)
 		return;
+	config.on_interrupt = on_interrupt;
 	gw_virtio_kick(machine->virtio, 1);
 	machine->inside = gw_virtio_stop(machine->virtio, 1, NULL) == -EBUSY &&
 			  gw_virtio_reset(machine->virtio) == -EBUSY &&
+			  gw_virtio_new(machine->kit->network, &config, &another, NULL) == -EBUSY &&
 			  gw_virtio_memory_remove(machine->virtio, FIRST_ADDRESS) == -EBUSY;
 }
 
