@@ -16,7 +16,8 @@
  * Errors. Functions that can fail return 0 or a negative errno and fill a struct gw_error, which may be NULL; the text
  * says what failed, on what, why, and what to do. Out-parameters are set only on success. _free(NULL) does nothing.
  *
- * Versions. Structures begin with their size (GW_INIT sets it) and grow at the end. */
+ * Versions. Structures begin with their size and grow at the end; GW_INIT sets it, and without it they are -EINVAL. What
+ * begins otherwise (struct gw_error, gw_offload, gw_frame, gw_room, gw_counters) stays as it is. */
 #ifndef GUESTWIRE_GUESTWIRE_H
 #define GUESTWIRE_GUESTWIRE_H
 

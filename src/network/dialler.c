@@ -123,11 +123,13 @@ static int dialler_read_addresses(struct gw_dialler *dialler, const struct gw_di
 int gw_dialler_new(struct gw_network *network, const struct gw_dialler_config *config, struct gw_dialler **ret_dialler,
 		   struct gw_error *ret_error)
 {
-	struct gw_dialler *dialler = calloc(1, sizeof(*dialler));
-	struct gw_dialler_config known = {0};
+	struct gw_dialler_config known;
+	struct gw_dialler *dialler;
 	struct error error = {0};
 
-	memcpy(&known, config, config->size < sizeof(known) ? config->size : sizeof(known));
+	if (network_read_config(config, sizeof(known), &known, &error) < 0)
+		return network_return_error(ret_error, &error);
+	dialler = calloc(1, sizeof(*dialler));
 	if (!dialler)
 		error_set(&error, -ENOMEM, "out of memory");
 	else

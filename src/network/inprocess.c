@@ -490,23 +490,16 @@ static int inprocess_set_options(struct gw_port *port, struct error *ret_error)
 	return 0;
 }
 
-/* The caller's structure, whatever version of the header it was made with. */
-static struct gw_port_config inprocess_read_config(const struct gw_port_config *config)
-{
-	struct gw_port_config known = {0};
-
-	memcpy(&known, config, config->size < sizeof(known) ? config->size : sizeof(known));
-	return known;
-}
-
 int gw_port_new(struct gw_network *network, const struct gw_port_config *config, struct gw_port **ret_port,
 		struct gw_error *ret_error)
 {
-	struct gw_port_config known = inprocess_read_config(config);
 	char chosen[NETWORK_GUEST_NAME_BYTES];
+	struct gw_port_config known;
 	struct gw_port *port = NULL;
 	struct error error = {0};
 
+	if (network_read_config(config, sizeof(known), &known, &error) < 0)
+		return network_return_error(ret_error, &error);
 	if (!known.name) {
 		network_choose_name(network, "port", chosen);
 		known.name = chosen;

@@ -39,6 +39,18 @@ int network_return_error(struct gw_error *ret_error, const struct error *error)
 	return error->code;
 }
 
+int network_read_config(const void *config, size_t bytes, void *ret_known, struct error *ret_error)
+{
+	size_t size;
+
+	memcpy(&size, config, sizeof(size));
+	if (size < sizeof(size))
+		return error_set(ret_error, -EINVAL, "a structure without its size was given; make it with GW_INIT");
+	memset(ret_known, 0, bytes);
+	memcpy(ret_known, config, size < bytes ? size : bytes);
+	return 0;
+}
+
 /* ---- time, turns and what waits for them ---- */
 
 /* The loop's clock: read once a turn, before anything is served, and so the switch's too. */
@@ -527,11 +539,13 @@ static int network_make(struct gw_network *network, const struct gw_network_conf
 
 int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network, struct gw_error *ret_error)
 {
-	struct gw_network *network = calloc(1, sizeof(*network));
-	struct gw_network_config known = {0};
+	struct gw_network_config known;
+	struct gw_network *network;
 	struct error error = {0};
 
-	memcpy(&known, config, config->size < sizeof(known) ? config->size : sizeof(known));
+	if (network_read_config(config, sizeof(known), &known, &error) < 0)
+		return network_return_error(ret_error, &error);
+	network = calloc(1, sizeof(*network));
 	if (!network) {
 		error_set(&error, -ENOMEM, "out of memory");
 		return network_return_error(ret_error, &error);

@@ -102,6 +102,9 @@ void network_on_left(struct gw_network *network, struct port *port, const char *
 /* Of network->watches. */
 void watch_end(struct list *link);
 
+/* The caller's structure, whatever version of the header it was made with: all begin with their size. 0, or -EINVAL: that
+ * was not set, and nothing of it could be believed. */
+int network_read_config(const void *config, size_t bytes, void *ret_known, struct error *ret_error);
 /* Internal error to public one; returns its code. */
 int network_return_error(struct gw_error *ret_error, const struct error *error);
 

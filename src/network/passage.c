@@ -200,11 +200,13 @@ static int passage_start(struct gw_passage *passage)
 int gw_passage_new(struct gw_network *network, const struct gw_passage_config *config, struct gw_passage **ret_passage,
 		   struct gw_error *ret_error)
 {
-	struct gw_passage *passage = calloc(1, sizeof(*passage));
-	struct gw_passage_config known = {0};
+	struct gw_passage_config known;
+	struct gw_passage *passage;
 	struct error error = {0};
 
-	memcpy(&known, config, config->size < sizeof(known) ? config->size : sizeof(known));
+	if (network_read_config(config, sizeof(known), &known, &error) < 0)
+		return network_return_error(ret_error, &error);
+	passage = calloc(1, sizeof(*passage));
 	if (!passage) {
 		error_set(&error, -ENOMEM, "out of memory");
 		return network_return_error(ret_error, &error);

@@ -172,13 +172,13 @@ void gw_virtio_kick(struct gw_virtio *virtio, unsigned queue)
 
 int gw_virtio_start(struct gw_virtio *virtio, unsigned queue, const struct gw_virtio_queue *given)
 {
-	struct gw_virtio_queue known = {0};
+	struct gw_virtio_queue known;
 	struct ring_setup setup;
 	uint32_t place, ring;
 	int error;
 
-	memcpy(&known, given, given->size < sizeof(known) ? given->size : sizeof(known));
-	if (queue >= gw_virtio_queues(virtio) || virtio->virtnet.features == 0 || !virtio_ring_of(virtio, queue, &ring))
+	if (network_read_config(given, sizeof(known), &known, NULL) < 0 || queue >= gw_virtio_queues(virtio) ||
+	    virtio->virtnet.features == 0 || !virtio_ring_of(virtio, queue, &ring))
 		return -EINVAL;
 	if (virtio->queues[queue].started || network_is_busy(virtio->network))
 		return -EBUSY;
@@ -381,18 +381,6 @@ static struct virtnet_scratch *virtio_scratch(struct gw_network *network)
 	return network->virtio_scratch;
 }
 
-/* The caller's structure, whatever version of the header it was made with. */
-static struct gw_virtio_config virtio_read_config(const struct gw_network *network,
-						  const struct gw_virtio_config *config)
-{
-	struct gw_virtio_config known = {0};
-
-	memcpy(&known, config, config->size < sizeof(known) ? config->size : sizeof(known));
-	known.pairs = known.pairs ? known.pairs : 1;
-	known.mtu = known.mtu ? known.mtu : ethswitch_mtu(network->ethswitch);
-	return known;
-}
-
 static struct gw_virtio *virtio_make(struct gw_network *network, const struct gw_virtio_config *config)
 {
 	struct gw_virtio *virtio = virtio_scratch(network) ? calloc(1, sizeof(*virtio)) : NULL;
@@ -414,8 +402,8 @@ static struct gw_virtio *virtio_make(struct gw_network *network, const struct gw
 int gw_virtio_new(struct gw_network *network, const struct gw_virtio_config *config, struct gw_virtio **ret_virtio,
 		  struct gw_error *ret_error)
 {
-	struct gw_virtio_config known = virtio_read_config(network, config);
 	char chosen[NETWORK_GUEST_NAME_BYTES];
+	struct gw_virtio_config known;
 	struct gw_virtio *virtio;
 	struct error error = {0};
 
@@ -423,6 +411,10 @@ int gw_virtio_new(struct gw_network *network, const struct gw_virtio_config *con
 		error_set(&error, -EBUSY, "a virtio device cannot be made within a callback; make it after the return");
 		return network_return_error(ret_error, &error);
 	}
+	if (network_read_config(config, sizeof(known), &known, &error) < 0)
+		return network_return_error(ret_error, &error);
+	known.pairs = known.pairs ? known.pairs : 1;
+	known.mtu = known.mtu ? known.mtu : ethswitch_mtu(network->ethswitch);
 	if (!known.name) {
 		network_choose_name(network, "virtio", chosen);
 		known.name = chosen;

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guestwire/virtio.h"
 #include "unit/network/kit.h"
 
 static void the_version_is_the_headers(void **state)
@@ -198,6 +199,37 @@ static void the_descriptor_tells_a_poll_loop(void **state)
 	gw_network_free(network);
 }
 
+/* All of them at once: what would be believed of the rest, when the size says that nothing is there? */
+static void a_structure_without_its_size_is_refused(void **state)
+{
+	struct gw_network_config config = {.uplink = "none"};
+	struct gw_dialler_config dialler_config = {.address4 = "10.0.2.15"};
+	struct gw_passage_config passage_config = {.to = "127.0.0.1:80"};
+	struct gw_virtio_config virtio_config = {.mac = "52:54:00:00:00:01"};
+	struct gw_port_config port_config = {.to_guest = kit_guest_take};
+	struct gw_passage *passage;
+	struct gw_dialler *dialler;
+	struct gw_network *network;
+	struct gw_virtio *virtio;
+	struct gw_error error;
+	struct gw_port *port;
+	struct kit kit;
+
+	(void)state;
+	kit_new(&kit, "none");
+	assert_int_equal(gw_network_new(&config, &network, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "GW_INIT"));
+	assert_int_equal(gw_port_new(kit.network, &port_config, &port, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "GW_INIT"));
+	assert_int_equal(gw_virtio_new(kit.network, &virtio_config, &virtio, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "GW_INIT"));
+	assert_int_equal(gw_dialler_new(kit.network, &dialler_config, &dialler, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "GW_INIT"));
+	assert_int_equal(gw_passage_new(kit.network, &passage_config, &passage, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "GW_INIT"));
+	kit_done(&kit);
+}
+
 static void run_within(struct kit_guest *guest, const struct kit_frame *frame)
 {
 	(void)frame;
@@ -372,6 +404,7 @@ int main(void)
 		cmocka_unit_test(a_send_from_outside_a_turn_goes_by_the_clock_of_now),
 		cmocka_unit_test(another_thread_may_end_the_wait),
 		cmocka_unit_test(the_descriptor_tells_a_poll_loop),
+		cmocka_unit_test(a_structure_without_its_size_is_refused),
 		cmocka_unit_test(a_turn_within_a_turn_is_refused),
 		cmocka_unit_test(two_hundred_guests_get_two_hundred_leases),
 		cmocka_unit_test(isolated_on_the_uplink_is_every_guests_default),
