@@ -151,7 +151,6 @@ int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t w
 {
 	struct virtnet *virtnet = virtnet_of(port);
 	struct virtnet_scratch *scratch = virtnet->scratch;
-	uint32_t count;
 	int result;
 
 	/* with none used, who waits for any is called as soon as one is */
@@ -164,11 +163,11 @@ int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t w
 				    wanted + VNET_HEADER_BYTES);
 	if (result < 0)
 		return result == -EPIPE ? -EAGAIN : result;
-	count = pieces_join(scratch->room.pieces, scratch->room.piece_count, scratch->lent);
+	memcpy(scratch->lent, scratch->room.pieces, scratch->room.piece_count * sizeof(scratch->lent[0]));
 	*ret_room = (struct room){
 		.pieces = scratch->lent,
 		.queue = virtnet->lent,
-		.piece_count = pieces_skip(scratch->lent, count, VNET_HEADER_BYTES),
+		.piece_count = pieces_skip(scratch->lent, scratch->room.piece_count, VNET_HEADER_BYTES),
 		.bytes = scratch->room.bytes - VNET_HEADER_BYTES,
 	};
 	return 0;

@@ -56,21 +56,6 @@ size_t pieces_bytes(const struct iovec *pieces, uint32_t count)
 	return bytes;
 }
 
-uint32_t pieces_join(const struct iovec *pieces, uint32_t count, struct iovec *ret_joined)
-{
-	uint32_t joined = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct iovec *last = &ret_joined[joined - (joined > 0)];
-
-		if (joined > 0 && (char *)last->iov_base + last->iov_len == pieces[i].iov_base)
-			last->iov_len += pieces[i].iov_len;
-		else
-			ret_joined[joined++] = pieces[i];
-	}
-	return joined;
-}
-
 uint32_t pieces_skip(struct iovec *pieces, uint32_t count, size_t offset)
 {
 	uint32_t gone = 0;

@@ -50,9 +50,6 @@ static inline void pieces_fetch(const struct iovec *pieces)
 	__builtin_prefetch((const char *)pieces[0].iov_base + PIECES_LINE_BYTES);
 }
 
-/* The same bytes in fewer pieces: those that meet in memory, as buffers that a guest made one after the other do, become one,
- * and a copy into them is cut less often. How many there are then. */
-uint32_t pieces_join(const struct iovec *pieces, uint32_t count, struct iovec *ret_joined);
 /* Drops the first `offset` bytes, in place: how many pieces are left, from the start of the array. */
 uint32_t pieces_skip(struct iovec *pieces, uint32_t count, size_t offset);
 /* Ends after `bytes`, in place: how many pieces are left. */

@@ -79,29 +79,11 @@ static void a_start_is_skipped_and_an_end_is_cut(void **state)
 	assert_int_equal(pieces_cut(pieces, PIECES, BYTES + 1), PIECES);
 }
 
-static void what_meets_is_joined(void **state)
-{
-	struct iovec joined[PIECES], apart[PIECES];
-
-	(void)state;
-	cut_up();
-	assert_int_equal(pieces_join(pieces, 0, joined), 0);
-	assert_int_equal(pieces_join(pieces, PIECES, joined), 1);
-	assert_ptr_equal(joined[0].iov_base, text);
-	assert_int_equal(joined[0].iov_len, BYTES);
-	/* backwards, and with a gap, they stay apart: the two that meet are those at the front */
-	memcpy(apart, (struct iovec[]){pieces[0], pieces[1], pieces[4], pieces[3]}, 4 * sizeof(apart[0]));
-	assert_int_equal(pieces_join(apart, 4, joined), 3);
-	assert_int_equal(joined[0].iov_len, 5);
-	assert_memory_equal(&joined[1], &apart[2], 2 * sizeof(joined[0]));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_are_read_and_written_at_any_offset),
 		cmocka_unit_test(a_start_is_skipped_and_an_end_is_cut),
-		cmocka_unit_test(what_meets_is_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
