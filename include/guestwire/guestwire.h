@@ -255,7 +255,8 @@ struct gw_forward_info {
  * name, which is looked up when a connection comes; none is the first address of dhcpstart=. All of its sockets, or none
  * and an error. `ret_id` may be NULL. */
 GW_API int gw_forward_add(struct gw_network *network, const char *spec, unsigned *ret_id, struct gw_error *ret_error);
-/* 0 or -ENOENT. Connections that are open go on. */
+/* 0, -ENOENT, or -EBUSY from within a callback of a port, a capture or of those that tell. Connections that are open go
+ * on. */
 GW_API int gw_forward_remove(struct gw_network *network, unsigned id);
 /* Each listening socket; a rule has several when it is for a range, or for every interface. Strings are valid during
  * the call. */

@@ -178,6 +178,9 @@ int gw_forward_add(struct gw_network *network, const char *spec, unsigned *ret_i
 
 int gw_forward_remove(struct gw_network *network, unsigned id)
 {
+	/* a connection to it may be what the callback is about, and its list is what is walked */
+	if (network_is_busy(network))
+		return -EBUSY;
 	list_for_each (at, &network->forwards.forwards) {
 		struct forward *forward = container_of(at, struct forward, link);
 
@@ -218,6 +221,8 @@ static void forward_show(const struct forward *forward,
 void gw_network_each_forward(struct gw_network *network,
 			     void (*on_forward)(void *owner, const struct gw_forward_info *info), void *owner)
 {
+	network->calling++;
 	list_for_each (at, &network->forwards.forwards)
 		forward_show(container_of(at, struct forward, link), on_forward, owner);
+	network->calling--;
 }
