@@ -229,7 +229,9 @@ int handover_is_wanted(const struct handover_table *table, struct ip6 guest)
 
 	if (!dialler || !dialler->detour)
 		return -EOPNOTSUPP;
-	return table->count < HANDOVER_MOST && !capture_list_any(table->network) ? 0 : -EAGAIN;
+	if (table->count == HANDOVER_MOST || splice_table_is_full(table->network->splices))
+		return -EAGAIN;
+	return capture_list_any(table->network) ? -EAGAIN : 0;
 }
 
 int handover_take(struct handover_table *table, int fd, const struct tcp_repair *state,

@@ -417,7 +417,7 @@ static int splice_make(struct splice_table *table, int near, struct splice **ret
 {
 	struct splice *splice;
 
-	if (table->count >= table->config.most) {
+	if (splice_table_is_full(table)) {
 		table->counters.connections_full++;
 		splice_notice(table, "too many connections over the loopback interface: another one was reset");
 		return -ENFILE;
@@ -585,6 +585,11 @@ void splice_table_forget(struct splice_table *table, const struct dialler *diall
 		if (splice->state == SPLICE_STATE_WAITING && splice->dialler == dialler)
 			splice_refuse(splice);
 	}
+}
+
+bool splice_table_is_full(const struct splice_table *table)
+{
+	return table->count >= table->config.most;
 }
 
 size_t splice_table_count(const struct splice_table *table)

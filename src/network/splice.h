@@ -91,6 +91,7 @@ void splice_table_retry(struct splice_table *table);
 void splice_table_forget(struct splice_table *table, const struct dialler *dialler);
 
 size_t splice_table_count(const struct splice_table *table);
+bool splice_table_is_full(const struct splice_table *table);
 const struct splice_counters *splice_table_counters(const struct splice_table *table);
 void splice_table_each(const struct splice_table *table, void (*on_pair)(void *owner, const struct splice_info *info),
 		       void *owner);

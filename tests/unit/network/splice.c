@@ -526,6 +526,7 @@ static void a_full_table_takes_no_more(void **state)
 	struct line lines[2] = {bench_line(bench), bench_line(bench)};
 	int left[2], right[2];
 
+	assert_true(splice_table_is_full(bench->table));
 	bench_connect(bench, left);
 	bench_connect(bench, right);
 	assert_int_equal(splice_new(bench->table, left[1], right[0]), -ENFILE);
@@ -538,6 +539,8 @@ static void a_full_table_takes_no_more(void **state)
 		close(lines[i].a);
 		close(lines[i].b);
 	}
+	bench_settle(bench);
+	assert_false(splice_table_is_full(bench->table));
 }
 
 static void without_a_descriptor_for_a_pipe_it_waits_and_says_so(void **state)
