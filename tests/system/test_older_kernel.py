@@ -22,6 +22,8 @@ def machine(tmp_path_factory):
         guest.ready(90)
         guest.run("mkdir -p /run /root; mount -t tmpfs r /run; export HOME=/root; ip link add d0 type dummy; ip link set d0 up; "
                   f"ip addr add {ADDRESS[4]}/24 dev d0; /bin/ip -6 addr add {ADDRESS[6]}/64 dev d0 nodad; "
+                  # a host without a way out by IPv6 gives its guests none
+                  "/bin/ip -6 route add default dev d0; "
                   f"echo nameserver {ADDRESS[4]} > /etc/resolv.conf")
         yield guest
     finally:
