@@ -2,14 +2,15 @@
 /* A connection that brings much is handed over to whoever can carry it better than by frames (nat_config.hand_over): a guest that
  * is a namespace of this machine has sockets which the kernel joins to the host's without a packet and without a copy of ours.
  *
- * It is handed over between two words. From `handing` on the guest is sent nothing new but what was taken from the host's socket
- * already (the ring of a socket that cannot be peeked), and the edge of its window moves no more; what it sends up to there goes to the host's socket as ever. A probe asks it to say at once what it has, and the answer's
- * number tells what it has sent. When it may send no more, or has no more, or is silent for TCP_HANDOVER_US, nothing is under way;
- * with the tail empty, its far end is then a socket with these numbers, and not we, and a last word from here opens its
- * window again. (What is under way to us even so is lost to that socket. The guest finds out by its timer, after 200 ms.) When
- * the tail does not become empty the host takes less than the guest brings: frames are good enough for that, and it is
- * tried again later. So it is when the guest does not acknowledge what it was sent in time for a retransmission: it may take
- * nothing until it has sent more.
+ * It is handed over between two words. From `handing` on the guest is sent nothing new but what was taken from the host's
+ * socket already (the ring of a socket that cannot be peeked), and the edge of its window moves no more; what it sends up to
+ * there goes to the host's socket as ever. A probe asks it to say at once what it has, and the answer's number tells what it
+ * has sent. When it may send no more, or has no more, or is silent for TCP_HANDOVER_US, nothing is under way; with the tail
+ * empty, its far end is then a socket with these numbers, and not we, and a last word from here opens its window again.
+ * (What is under way to us even so is lost to that socket. The guest finds out by its timer, after 200 ms.) When the tail
+ * does not become empty the host takes less than the guest brings: frames are good enough for that, and it is tried again
+ * later. So it is when the guest does not acknowledge what it was sent in time for a retransmission: it may take nothing
+ * until it has sent more.
  *
  * The flow stays in the table as HANDED: its addresses are taken, it is listed and counted, and it ends with the carrier or
  * ends it. It has no socket of its own and no timer any more. */

@@ -322,16 +322,16 @@ static enum tcp_sent tcp_send_next(struct tcp_flow *flow, struct flow_budget *bu
 {
 	struct tcp_to_guest *to = &flow->to_guest;
 	struct tcp_range hole;
+	uint32_t left = tcp_left(flow), bytes;
 	enum tcp_sent sent;
-	uint32_t bytes;
 
 	if (tcp_hole(flow, &hole))
 		return tcp_send_hole(flow, &hole, budget);
-	if (!tcp_has_pending(flow) || (flow->handing && tcp_left(flow) == 0))
+	if (!tcp_has_pending(flow) || (flow->handing && left == 0))
 		return TCP_NOTHING;
 	if (to->ended && to->next == to->end)
 		return tcp_send_end(flow, budget);
-	bytes = tcp_usable(to, tcp_left(flow));
+	bytes = tcp_usable(to, left);
 	if (bytes == 0) {
 		if (to->window == 0 && !to->shut_window)
 			tcp_counters(flow)->tcp_zero_windows++;
