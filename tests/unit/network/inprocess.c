@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In-process ports as a host program sees them: batches, offloads, rooms that it lends, callbacks that send and end. */
+/* In-process ports as a host program sees them: batches, offloads, callbacks that send and end. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,52 +10,7 @@
 #include <stdio.h>
 
 #include "base/list.h"
-#include "unit/network/kit.h"
-
-struct fixture {
-	struct kit kit;
-	struct kit_guest first, second, third;
-	uint8_t bytes[70000];
-};
-
-static int setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	kit_new(&fixture->kit, "none");
-	kit_guest_new(&fixture->first, &fixture->kit, 1);
-	kit_guest_new(&fixture->second, &fixture->kit, 2);
-	kit_guest_init(&fixture->third, &fixture->kit, 3);
-	kit_settle(&fixture->kit);
-	kit_guest_forget(&fixture->first);
-	kit_guest_forget(&fixture->second);
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-
-	kit_done(&fixture->kit);
-	kit_guest_forget(&fixture->first);
-	kit_guest_forget(&fixture->second);
-	kit_guest_forget(&fixture->third);
-	free(fixture);
-	return 0;
-}
-
-/* Both are known to the switch and have nothing left to read. */
-static void introduce(struct fixture *fixture)
-{
-	kit_guest_send(&fixture->first, fixture->bytes,
-		       kit_frame(fixture->bytes, MAC_BROADCAST, fixture->first.mac, 0));
-	kit_guest_send(&fixture->second, fixture->bytes,
-		       kit_frame(fixture->bytes, MAC_BROADCAST, fixture->second.mac, 0));
-	kit_settle(&fixture->kit);
-	kit_guest_forget(&fixture->first);
-	kit_guest_forget(&fixture->second);
-}
+#include "unit/network/inprocess.h"
 
 static void a_frame_reaches_the_other_guest_before_send_returns(void **state)
 {
@@ -140,50 +95,6 @@ static void what_cannot_be_a_frame_is_counted_by_name(void **state)
 	assert_int_equal(kit_drops(&fixture->kit, "vm1", "offload-csum-range"), 1);
 	assert_int_equal(fixture->second.frame_count, 0);
 	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_FIRST_DROP), 4);
-}
-
-/* TCP over IPv4 of `payload` bytes, to be segmented: the frame and its offload. */
-static struct gw_frame large_tcp(struct fixture *fixture, struct iovec *piece, size_t payload)
-{
-	struct ethernet_header header = {.to = fixture->second.mac,
-					 .from = fixture->first.mac,
-					 .type = be16_from(ETHERTYPE_IPV4)};
-	struct ip4_header ip = {.from = {{10, 0, 2, 15}},
-				.to = {{10, 0, 2, 16}},
-				.header_bytes = IP4_HEADER_BYTES,
-				.total_bytes = (uint16_t)(40 + payload),
-				.hop_limit = 64,
-				.dont_fragment = true,
-				.protocol = IP_PROTOCOL_TCP};
-	struct checksum pseudo;
-	struct be16 partial;
-	struct writer writer;
-
-	checksum_init(&pseudo);
-	ip4_pseudo(&pseudo, ip.from, ip.to, IP_PROTOCOL_TCP, (uint16_t)(20 + payload));
-	partial = checksum_partial(&pseudo);
-	writer_init(&writer, fixture->bytes, sizeof(fixture->bytes));
-	writer_copy(&writer, &header, sizeof(header));
-	ip4_header_write(&writer, &ip);
-	writer_be16(&writer, 1234);
-	writer_be16(&writer, 80);
-	writer_be32(&writer, 1000);
-	writer_be32(&writer, 2000);
-	writer_be16(&writer, 0x5018);
-	writer_be16(&writer, 65535);
-	writer_copy(&writer, &partial, sizeof(partial));
-	writer_be16(&writer, 0);
-	for (size_t i = 0; i < payload; i++)
-		writer_u8(&writer, (uint8_t)(i * 31));
-	assert_false(writer.failed);
-	*piece = (struct iovec){fixture->bytes, writer_used(&writer)};
-	return (struct gw_frame){.pieces = piece,
-				 .piece_count = 1,
-				 .offload = {.csum = GW_CSUM_PARTIAL,
-					     .gso = GW_GSO_TCP4,
-					     .csum_start = 34,
-					     .csum_offset = 16,
-					     .segment_bytes = 1460}};
 }
 
 static void a_port_that_takes_offloads_gets_them_uncut(void **state)
@@ -485,271 +396,6 @@ static void a_port_whose_frames_come_back_to_it_holds_nobody_up(void **state)
 	kit_settle(&fixture->kit);
 }
 
-/* ---- a guest that lends its memory, as a ring does ---- */
-
-struct ring {
-	struct kit_guest guest;
-	uint8_t memory[1 << 17];
-	struct iovec pieces[1024];
-	size_t piece_bytes, rooms, committed, cancelled, flushed, length;
-	struct gw_offload offload;
-	bool free_at_commit;
-};
-
-static int ring_reserve(void *owner, size_t least, size_t wanted, struct gw_room *ret_room)
-{
-	struct ring *ring = owner;
-	size_t count = 0, bytes = 0;
-
-	assert_true(least <= wanted);
-	if (wanted > sizeof(ring->memory))
-		return -EMSGSIZE;
-	if (ring->rooms == 0)
-		return -EAGAIN;
-	ring->rooms--;
-	while (bytes < wanted && count < 1024) {
-		ring->pieces[count++] = (struct iovec){ring->memory + bytes, ring->piece_bytes};
-		bytes += ring->piece_bytes;
-	}
-	*ret_room = (struct gw_room){.pieces = ring->pieces, .piece_count = count, .bytes = bytes, .owner = ring};
-	return 0;
-}
-
-static void ring_commit(void *owner, struct gw_room *room, size_t bytes, const struct gw_offload *offload)
-{
-	struct ring *ring = owner;
-
-	assert_ptr_equal(room->owner, ring);
-	ring->committed++;
-	ring->length = bytes;
-	ring->offload = *offload;
-	if (ring->free_at_commit)
-		gw_port_free(ring->guest.port);
-}
-
-static void ring_cancel(void *owner, struct gw_room *room)
-{
-	struct ring *ring = owner;
-
-	assert_ptr_equal(room->owner, ring);
-	ring->cancelled++;
-}
-
-static void ring_flush(void *owner)
-{
-	struct ring *ring = owner;
-
-	ring->flushed++;
-}
-
-static struct ring *ring_new(struct fixture *fixture, size_t piece_bytes, size_t rooms)
-{
-	struct gw_port_config config = GW_INIT(struct gw_port_config);
-	struct ring *ring = calloc(1, sizeof(*ring));
-
-	kit_guest_init(&ring->guest, &fixture->kit, 9);
-	ring->piece_bytes = piece_bytes;
-	ring->rooms = rooms;
-	config.reserve = ring_reserve;
-	config.commit = ring_commit;
-	config.cancel = ring_cancel;
-	config.flush = ring_flush;
-	config.csum = config.tso4 = true;
-	kit_guest_join(&ring->guest, "ring", &config);
-	kit_guest_send(&ring->guest, fixture->bytes, kit_frame(fixture->bytes, MAC_BROADCAST, ring->guest.mac, 0));
-	kit_settle(&fixture->kit);
-	ring->committed = ring->flushed = 0;
-	return ring;
-}
-
-static void frames_are_written_into_lent_memory_of_any_pieces(void **state)
-{
-	static const size_t sizes[] = {1, 3, 7, 64, 4096};
-	struct fixture *fixture = *state;
-
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		struct ring *ring = ring_new(fixture, sizes[i], 10);
-		size_t count = sizes[i] == 1 ? 900 : 1500, rooms = ring->rooms;
-
-		kit_frame(fixture->bytes, ring->guest.mac, fixture->first.mac, 5);
-		for (size_t j = 64; j < count; j++)
-			fixture->bytes[j] = (uint8_t)(j * 13);
-		kit_guest_send(&fixture->first, fixture->bytes, count);
-		assert_int_equal(ring->committed, 1);
-		assert_int_equal(ring->rooms, rooms - 1);
-		assert_int_equal(ring->length, count);
-		assert_int_equal(ring->flushed, 1);
-		assert_memory_equal(ring->memory, fixture->bytes, count);
-		gw_port_free(ring->guest.port);
-		free(ring);
-	}
-}
-
-static void a_ring_gets_a_large_frame_whole(void **state)
-{
-	struct fixture *fixture = *state;
-	struct ring *ring = ring_new(fixture, 4096, 10);
-	struct iovec piece;
-	struct gw_frame frame = large_tcp(fixture, &piece, 60000);
-
-	memcpy(fixture->bytes, &ring->guest.mac, 6);
-	gw_port_send(fixture->first.port, &frame, 1);
-	assert_int_equal(ring->committed, 1);
-	assert_int_equal(ring->length, 60054);
-	assert_int_equal(ring->offload.gso, GW_GSO_TCP4);
-	assert_memory_equal(ring->memory, fixture->bytes, 60054);
-	gw_port_free(ring->guest.port);
-	free(ring);
-}
-
-static void a_full_ring_costs_its_own_frames_only(void **state)
-{
-	struct fixture *fixture = *state;
-	struct ring *ring = ring_new(fixture, 4096, 2);
-
-	ring->rooms = 1;
-	for (int i = 0; i < 5; i++) {
-		kit_frame(fixture->bytes, ring->guest.mac, fixture->first.mac, 5);
-		kit_guest_send(&fixture->first, fixture->bytes, 64);
-	}
-	assert_int_equal(ring->committed, 1);
-	assert_int_equal(kit_drops(&fixture->kit, "ring", "room-refused"), 4);
-	ring->rooms = 1;
-	gw_port_room(ring->guest.port);
-	kit_guest_send(&fixture->first, fixture->bytes, 64);
-	assert_int_equal(ring->committed, 2);
-	gw_port_free(ring->guest.port);
-	free(ring);
-}
-
-static void the_gateway_writes_into_the_ring_itself(void **state)
-{
-	struct fixture *fixture = *state;
-	struct ring *ring = ring_new(fixture, 13, 10);
-	size_t count = kit_arp(fixture->bytes, ring->guest.mac, (struct ip4){{10, 0, 2, 20}}, KIT_GATEWAY);
-
-	kit_guest_send(&ring->guest, fixture->bytes, count);
-	kit_settle(&fixture->kit);
-	assert_int_equal(ring->committed, 1);
-	assert_int_equal(ring->flushed, 1);
-	assert_int_equal(ring->memory[12] << 8 | ring->memory[13], ETHERTYPE_ARP);
-	assert_int_equal(ring->memory[21], ARP_REPLY);
-	gw_port_free(ring->guest.port);
-	free(ring);
-}
-
-static void a_ring_may_be_freed_while_it_is_written(void **state)
-{
-	struct fixture *fixture = *state;
-	struct ring *ring = ring_new(fixture, 4096, 10);
-
-	ring->free_at_commit = true;
-	kit_frame(fixture->bytes, ring->guest.mac, fixture->first.mac, 5);
-	kit_guest_send(&fixture->first, fixture->bytes, 64);
-	kit_settle(&fixture->kit);
-	assert_int_equal(ring->committed, 1);
-	assert_int_equal(ring->flushed, 0);
-	assert_string_equal(kit_event(&fixture->kit, GW_EVENT_GUEST_LEFT)->port, "ring");
-	free(ring);
-}
-
-static int ring_lend_too_little(void *owner, size_t least, size_t wanted, struct gw_room *ret_room)
-{
-	int error = ring_reserve(owner, least, wanted, ret_room);
-
-	if (error == 0)
-		ret_room->bytes = least - 1;
-	return error;
-}
-
-static void room_smaller_than_asked_for_is_given_back(void **state)
-{
-	struct gw_port_config config = GW_INIT(struct gw_port_config);
-	struct fixture *fixture = *state;
-	struct ring *ring = calloc(1, sizeof(*ring));
-
-	kit_guest_init(&ring->guest, &fixture->kit, 9);
-	ring->piece_bytes = 100;
-	ring->rooms = 100;
-	config.reserve = ring_lend_too_little;
-	config.commit = ring_commit;
-	config.cancel = ring_cancel;
-	kit_guest_join(&ring->guest, "ring", &config);
-	kit_frame(fixture->bytes, ring->guest.mac, fixture->first.mac, 5);
-	kit_guest_send(&fixture->first, fixture->bytes, 64);
-	assert_int_equal(ring->committed, 0);
-	assert_true(ring->cancelled > 0);
-	gw_port_free(ring->guest.port);
-	free(ring);
-}
-
-/* What a host program may get wrong in lending room, and what it may do there. */
-static struct kit_guest *lender;
-static bool lender_ends;
-
-static int lend_none(void *owner, size_t least, size_t wanted, struct gw_room *ret_room)
-{
-	(void)owner;
-	(void)least;
-	(void)wanted;
-	(void)ret_room;
-	return 1;
-}
-
-static int lend_little_or_end(void *owner, size_t least, size_t wanted, struct gw_room *ret_room)
-{
-	static struct iovec gone;
-
-	(void)owner;
-	gone = (struct iovec){.iov_base = lender_ends ? NULL : &gone, .iov_len = lender_ends ? wanted : least - 1};
-	*ret_room = (struct gw_room){.pieces = &gone, .piece_count = 1, .bytes = gone.iov_len};
-	if (lender_ends)
-		gw_port_free(lender->port);
-	return 0;
-}
-
-static void never_commit(void *owner, struct gw_room *room, size_t bytes, const struct gw_offload *offload)
-{
-	(void)owner;
-	(void)room;
-	(void)bytes;
-	(void)offload;
-	fail_msg("nothing was lent");
-}
-
-static void count_cancelled(void *owner, struct gw_room *room)
-{
-	(void)owner;
-	(void)room;
-	assert_false(lender_ends);
-}
-
-/* It asks by ARP; the gateway writes the answer into room of its own, after it is known. */
-static void room_that_is_no_room_is_not_written_to(void **state)
-{
-	static int (*const reserves[])(void *owner, size_t least, size_t wanted,
-				       struct gw_room *ret_room) = {lend_none, lend_little_or_end, lend_little_or_end};
-	struct fixture *fixture = *state;
-
-	lender = &fixture->third;
-	for (size_t i = 0; i < 3; i++) {
-		struct gw_port_config config = GW_INIT(struct gw_port_config);
-
-		lender_ends = i == 2;
-		config.reserve = reserves[i];
-		config.commit = never_commit;
-		config.cancel = count_cancelled;
-		kit_guest_join(lender, "lender", &config);
-		kit_guest_send(lender, fixture->bytes,
-			       kit_arp(fixture->bytes, lender->mac, (struct ip4){{10, 0, 2, 20}},
-				       (struct ip4){{10, 0, 2, 2}}));
-		kit_settle(&fixture->kit);
-		if (!lender_ends)
-			gw_port_free(lender->port);
-	}
-	assert_int_equal(kit_count(&fixture->kit, GW_EVENT_GUEST_LEFT), 3);
-}
-
 /* ---- options and errors ---- */
 
 static void options_of_a_port_hold(void **state)
@@ -767,6 +413,15 @@ static void options_of_a_port_hold(void **state)
 	kit_guest_send(&fixture->third, fixture->bytes, 64);
 	assert_int_equal(fixture->first.frame_count, 1);
 	assert_true(kit_port(&fixture->kit, "vm3").info.isolated);
+}
+
+static int reserve_nothing(void *owner, size_t least, size_t wanted, struct gw_room *ret_room)
+{
+	(void)owner;
+	(void)least;
+	(void)wanted;
+	(void)ret_room;
+	return -EAGAIN;
 }
 
 static void what_a_port_cannot_be_is_told(void **state)
@@ -799,7 +454,7 @@ static void what_a_port_cannot_be_is_told(void **state)
 		config.mac = rows[i].mac;
 		config.frame_bytes = rows[i].frame_bytes;
 		config.to_guest = rows[i].to_guest ? kit_guest_take : NULL;
-		config.reserve = rows[i].reserve ? ring_reserve : NULL;
+		config.reserve = rows[i].reserve ? reserve_nothing : NULL;
 		assert_int_equal(gw_port_new(fixture->kit.network, &config, &port, &error), rows[i].code);
 		assert_int_equal(error.code, rows[i].code);
 		assert_ptr_equal(port, &config);
@@ -831,14 +486,12 @@ static void a_header_from_before_the_structure_grew_still_works(void **state)
 	struct gw_port_config config = GW_INIT(struct gw_port_config);
 
 	/* as if all behind to_guest were of a later version: garbage to an old program */
-	config.reserve = ring_reserve;
+	config.reserve = reserve_nothing;
 	config.size = offsetof(struct gw_port_config, reserve);
 	config.to_guest = take_without_owner;
 	config.name = "old";
 	assert_int_equal(gw_port_new(fixture->kit.network, &config, &fixture->third.port, NULL), 0);
 }
-
-#define with_fixture(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
@@ -859,13 +512,6 @@ int main(void)
 		with_fixture(a_callback_may_free_the_port_that_the_frame_came_from),
 		with_fixture(who_is_told_of_ports_may_free_them),
 		with_fixture(a_port_whose_frames_come_back_to_it_holds_nobody_up),
-		with_fixture(frames_are_written_into_lent_memory_of_any_pieces),
-		with_fixture(a_ring_gets_a_large_frame_whole),
-		with_fixture(a_full_ring_costs_its_own_frames_only),
-		with_fixture(the_gateway_writes_into_the_ring_itself),
-		with_fixture(a_ring_may_be_freed_while_it_is_written),
-		with_fixture(room_smaller_than_asked_for_is_given_back),
-		with_fixture(room_that_is_no_room_is_not_written_to),
 		with_fixture(options_of_a_port_hold),
 		with_fixture(what_a_port_cannot_be_is_told),
 		with_fixture(a_port_without_a_name_gets_one),

@@ -4,6 +4,7 @@
 #ifndef UNIT_NETWORK_KIT_H
 #define UNIT_NETWORK_KIT_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
