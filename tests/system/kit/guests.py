@@ -5,10 +5,11 @@ import queue
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
-from kit import images, missing, need
+from kit import fewregisters, images, missing, need
 
 
 CMDLINE = "console=ttyS0 panic=-1 mitigations=off no_timer_check quiet"
@@ -122,9 +123,10 @@ def qemu_vhost(name, folder, socket, mac=None, queues=1, options="", memory=256,
                 more=[*shared, *more], reboots=reboots, netboot=netboot)
 
 
-def uml(name, folder, vector, mac, memory=256, inside=None):
-    """A User Mode Linux guest: `vector` is the value of vec0 without its mac; `inside` the namespace of its tap."""
-    return _uml(name, folder, f"vec0:{vector},mac={mac}", memory, inside)
+def uml(name, folder, vector, mac, memory=256, inside=None, initrd=None):
+    """A User Mode Linux guest: `vector` is the value of vec0 without its mac; `inside` the namespace of its tap; `initrd` if not
+    the usual one."""
+    return _uml(name, folder, f"vec0:{vector},mac={mac}", memory, inside, initrd)
 
 
 SPOILED = "delay 1ms 1ms loss 1% duplicate 1% reorder 10%"
@@ -154,10 +156,12 @@ def uml_vde(name, folder, switch, mac, memory=256):
     return _uml(name, folder, f"eth0=vde,{switch},{mac}", memory)
 
 
-def _uml(name, folder, device, memory, inside=None):
-    linux, initrd = images.uml_guest()
+def _uml(name, folder, device, memory, inside=None, initrd=None):
+    linux, usual = images.uml_guest()
     if not os.path.exists("/dev/shm"):
         missing("/dev/shm")
     command = inside.command if inside else lambda *words: words
-    return Console(name, command(linux, f"mem={memory}M", f"initrd={initrd}", "root=/dev/ram0", "con=null", "con0=fd:0,fd:1", "quiet",
-                          f"umid={name}{os.getpid()}", f"uml_dir={folder}", device), folder)
+    few = fewregisters.needed()
+    return Console(name, command(*((sys.executable, fewregisters.__file__) if few else ()), linux, f"mem={memory}M", f"initrd={initrd or usual}",
+                                 "root=/dev/ram0", "con=null", "con0=fd:0,fd:1", "quiet", f"umid={name}{os.getpid()}",
+                                 f"uml_dir={folder}", *((fewregisters.NO_AVX,) if few else ()), device), folder)
