@@ -215,7 +215,7 @@ static void netns_on_gone(void *owner)
 	netns->over = true;
 }
 
-static int netns_on_network(void *owner, struct gw_network *network, const struct log *log, struct error *ret_error)
+static int netns_on_network(void *owner, struct gw_network *network, struct log *log, struct error *ret_error)
 {
 	struct netns *netns = owner;
 	struct gw_error error = {0};

@@ -55,8 +55,8 @@ static int netports_make_map(struct netports *netports, struct gw_network *netwo
 	return error;
 }
 
-int netports_start(struct netports *netports, struct gw_network *network, const struct log *log,
-		   struct namespace *namespace, const struct namespace_addresses *addresses, struct error *ret_error)
+int netports_start(struct netports *netports, struct gw_network *network, struct log *log, struct namespace *namespace,
+		   const struct namespace_addresses *addresses, struct error *ret_error)
 {
 	char address4[NAMESPACE_ADDRESS_BYTES], address6[NAMESPACE_ADDRESS_BYTES];
 	struct inside_config config = {.network = network,

@@ -16,7 +16,7 @@ struct namespace_addresses;
 struct netports {
 	struct portspec *specs[PORTMAP_WAYS];
 	size_t counts[PORTMAP_WAYS];
-	const struct log *log; /* what cannot be had is said there */
+	struct log *log; /* what cannot be had is said there */
 	struct inside *inside;
 	struct portmap *portmap;
 };
@@ -24,8 +24,8 @@ struct netports {
 /* `netports` is zeroed. -EINVAL and a text. */
 int netports_add(struct netports *netports, enum portmap_way way, const char *text, struct error *ret_error);
 /* The namespace has its addresses, and the log stays until netports_stop(); nothing else runs in it yet. */
-int netports_start(struct netports *netports, struct gw_network *network, const struct log *log,
-		   struct namespace *namespace, const struct namespace_addresses *addresses, struct error *ret_error);
+int netports_start(struct netports *netports, struct gw_network *network, struct log *log, struct namespace *namespace,
+		   const struct namespace_addresses *addresses, struct error *ret_error);
 /* Before the network ends. */
 void netports_stop(struct netports *netports);
 void netports_done(struct netports *netports);

@@ -200,7 +200,7 @@ static int run_serve_end(struct run *run, struct gw_network *network, struct err
 	return 0;
 }
 
-static int run_on_network(void *owner, struct gw_network *network, const struct log *log, struct error *ret_error)
+static int run_on_network(void *owner, struct gw_network *network, struct log *log, struct error *ret_error)
 {
 	struct run *run = owner;
 	int result = 0;

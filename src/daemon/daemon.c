@@ -213,7 +213,7 @@ static int daemon_write_pid(struct running *running, struct error *ret_error)
 	return length < 0 ? error_set(ret_error, length, "pid file %s: %s", path, error_name(length)) : 0;
 }
 
-static void daemon_notify(const struct running *running, const char *text)
+static void daemon_notify(struct running *running, const char *text)
 {
 	int result = notify_send(running->daemon->notify_socket, text);
 

@@ -24,7 +24,7 @@ struct daemon {
 	bool verbose;
 	bool quiet; /* guests that come and go are logged only when it is verbose */
 	/* Adds the guests, in place of those of `config`. The log stays until on_down(). May be NULL. */
-	int (*on_network)(void *owner, struct gw_network *network, const struct log *log, struct error *ret_error);
+	int (*on_network)(void *owner, struct gw_network *network, struct log *log, struct error *ret_error);
 	/* All forwards are there: do they lead anywhere? May be NULL. */
 	int (*on_forwards)(void *owner, struct gw_network *network, struct error *ret_error);
 	/* Everything is served: what a person wants to see goes to standard output. */

@@ -27,7 +27,7 @@
 
 struct server {
 	struct gw_network *network;
-	const struct log *log;
+	struct log *log;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	int fd;
 	int spare; /* a descriptor for whoever knocks when there is none left; -1: somebody has it */
@@ -83,7 +83,7 @@ static int server_bind(struct server *server, struct error *ret_error)
 	return result < 0 ? error_set(ret_error, result, "control socket %s: %s", server->path, error_name(result)) : 0;
 }
 
-int server_new(struct gw_network *network, const char *path, const struct log *log, struct server **ret_server,
+int server_new(struct gw_network *network, const char *path, struct log *log, struct server **ret_server,
 	       struct error *ret_error)
 {
 	struct server *server = calloc(1, sizeof(*server));

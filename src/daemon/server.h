@@ -21,7 +21,7 @@ enum server_limits {
 };
 
 /* Binds `path` with mode 0600; it must not exist. */
-int server_new(struct gw_network *network, const char *path, const struct log *log, struct server **ret_server,
+int server_new(struct gw_network *network, const char *path, struct log *log, struct server **ret_server,
 	       struct error *ret_error);
 /* Ends every connection. The socket's file is its folder's owner's. */
 void server_free(struct server *server);
