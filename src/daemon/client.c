@@ -73,7 +73,7 @@ void client_free(struct client *client)
 	free(client);
 }
 
-/* What a capturing or waiting client says is of no interest, only whether it is still there. */
+/* What a capturing client says is of no interest, only whether it is still there. */
 static void client_skip(struct client *client)
 {
 	char bytes[512];
@@ -81,7 +81,7 @@ static void client_skip(struct client *client)
 
 	if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	if (client->capture && count == 0) {
+	if (count == 0) {
 		client->ended = true;
 		capture_stop(client->capture);
 		client->state = CLIENT_ENDING;
@@ -122,6 +122,11 @@ void client_read(struct client *client)
 			client_fill(client);
 		break;
 	case CLIENT_WAITING:
+		/* its next requests, or that it is gone */
+		client_fill(client);
+		if (client->ended)
+			client->state = CLIENT_CLOSED;
+		break;
 	case CLIENT_CAPTURING:
 		client_skip(client);
 		break;

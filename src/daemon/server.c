@@ -116,8 +116,16 @@ void server_free(struct server *server)
 {
 	if (!server)
 		return;
-	list_for_each_safe (at, &server->clients)
-		server_drop(server, container_of(at, struct client, link));
+	list_for_each_safe (at, &server->clients) {
+		struct client *client = container_of(at, struct client, link);
+
+		/* Its file is whole, as far as the connection has room. */
+		if (client->state == CLIENT_CAPTURING) {
+			capture_stop(client->capture);
+			client_settle(client);
+		}
+		server_drop(server, client);
+	}
 	gw_watch_free(server->watch);
 	if (server->spare >= 0)
 		close(server->spare);
@@ -364,6 +372,9 @@ void server_turn(struct server *server)
 	if (server->news) {
 		server->news = false;
 		server_tell(server);
+		/* What one of them asked for next may be what another waits for, who was looked at before. */
+		if (server->news)
+			gw_network_wake(server->network);
 	}
 	list_for_each_safe (at, &server->clients) {
 		struct client *client = container_of(at, struct client, link);

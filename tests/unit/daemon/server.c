@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,87 @@ static void wait_is_answered_when_it_is_so(void **state)
 	close(fd);
 }
 
+/* How many answers there are in what has come. */
+static unsigned answers(int fd)
+{
+	char text[64 * 1024];
+	unsigned count = 0;
+
+	for (ssize_t length; (length = hear(fd, text, sizeof(text))) > 0;) {
+		for (const char *at = text; (at = strchr(at, '\n')); at++)
+			count++;
+	}
+	return count;
+}
+
+static void what_is_asked_behind_a_wait_is_answered_behind_it(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"wait\",\"guest\":\"vm1\"}\n");
+	say(fixture, fd, "{\"command\":\"status\"}\n{\"command\":\"sta");
+	say(fixture, fd, "tus\"}\n");
+	assert_int_equal(answers(fd), 0);
+	add_port(fixture, "vm1");
+	server_news(fixture->server);
+	run(fixture);
+	assert_int_equal(answers(fd), 3);
+	say(fixture, fd, "{\"command\":\"status\"}\n");
+	assert_int_equal(answers(fd), 1);
+	close(fd);
+}
+
+static void who_says_too_much_behind_a_wait_is_shut_out(void **state)
+{
+	static char much[100 * 1024];
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	memset(much, ' ', sizeof(much) - 1);
+	say(fixture, fd, "{\"command\":\"wait\",\"guest\":\"vm1\"}\n");
+	say(fixture, fd, much);
+	for (int i = 0; i < 20; i++)
+		run(fixture);
+	/* the end, or a reset by what was not read */
+	assert_true(hear(fd, text, sizeof(text)) == 0 || errno == ECONNRESET);
+	close(fd);
+}
+
+/* One who waits and then adds a guest that somebody else waits for, who was looked at just before. */
+static void news_that_an_answer_makes_are_told_without_waiting_for_others(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct pollfd poller = {.events = POLLIN};
+	int first, second, far = socket(AF_UNIX, SOCK_STREAM, 0);
+	char text[4096];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/far", fixture->folder);
+	assert_int_equal(bind(far, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(far, 1), 0);
+	first = enter(fixture);
+	say(fixture, first, "{\"command\":\"wait\",\"guest\":\"late\"}\n");
+	second = enter(fixture);
+	snprintf(text, sizeof(text),
+		 "{\"command\":\"wait\",\"guest\":\"vm1\"}\n"
+		 "{\"command\":\"guest-add\",\"spec\":\"stream,connect=%s,name=late\"}\n",
+		 address.sun_path);
+	say(fixture, second, text);
+	add_port(fixture, "vm1");
+	server_news(fixture->server);
+	server_turn(fixture->server);
+	assert_int_equal(answers(second), 2);
+	poller.fd = gw_network_fd(fixture->network);
+	assert_true(answers(first) == 1 || poll(&poller, 1, 0) == 1);
+	run(fixture);
+	close(first);
+	close(second);
+	close(far);
+	unlink(address.sun_path);
+}
+
 /* Waiting ones are never closed for others: were they not forgotten, these could not come in. */
 static void assert_all_may_enter(struct fixture *fixture)
 {
@@ -502,6 +584,37 @@ static void capture_goes_on_as_pcapng_and_ends_with_statistics(void **state)
 	close(fd);
 }
 
+/* The last frames come, and the statistics. */
+static void a_capture_is_whole_when_the_network_ends(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t bytes[60] = {[0] = 2, [5] = 9, [6] = 2, [11] = 1, [12] = 0x88, [13] = 0xb5};
+	struct iovec piece = {bytes, sizeof(bytes)};
+	struct gw_frame frame = {.pieces = &piece, .piece_count = 1};
+	struct pcapng_block block = {0};
+	size_t used = 0, frames = 0;
+	static char text[64 * 1024];
+	ssize_t count;
+	int fd = enter(fixture);
+
+	add_port(fixture, "vm1");
+	say(fixture, fd, "{\"command\":\"capture\",\"guest\":\"vm1\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_int_equal(gw_port_send(fixture->port, &frame, 1), 1);
+	server_free(fixture->server);
+	fixture->server = NULL;
+	count = recv(fd, text, sizeof(text), 0);
+	assert_true(count > 0);
+	for (; used < (size_t)count; used += block.bytes) {
+		assert_int_equal(pcapng_read(text + used, (size_t)count - used, &block), 1);
+		frames += block.type == PCAPNG_PACKET;
+	}
+	assert_int_equal(frames, 1);
+	assert_int_equal(block.type, PCAPNG_STATISTICS);
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 0);
+	close(fd);
+}
+
 static void capture_of_a_guest_that_is_not_there_is_refused(void **state)
 {
 	struct fixture *fixture = *state;
@@ -547,12 +660,16 @@ int main(void)
 		TEST(many_that_ask_much_leave_frames_their_turns),
 		TEST(without_a_descriptor_one_at_a_time_is_answered),
 		TEST(wait_is_answered_when_it_is_so),
+		TEST(what_is_asked_behind_a_wait_is_answered_behind_it),
+		TEST(who_says_too_much_behind_a_wait_is_shut_out),
+		TEST(news_that_an_answer_makes_are_told_without_waiting_for_others),
 		TEST(one_that_hangs_up_while_it_waits_is_forgotten),
 		TEST(a_port_that_nobody_opens_is_told_when_the_time_is_over),
 		TEST(a_guest_without_an_address_is_not_dialled),
 		TEST(one_that_hangs_up_cancels_its_dial),
 		TEST(forwards_are_added_listed_and_removed),
 		TEST(capture_goes_on_as_pcapng_and_ends_with_statistics),
+		TEST(a_capture_is_whole_when_the_network_ends),
 		TEST(capture_of_a_guest_that_is_not_there_is_refused),
 		TEST(the_one_that_was_silent_for_longest_makes_room),
 	};
