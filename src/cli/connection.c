@@ -24,7 +24,11 @@ struct names {
 
 int connection_base(char base[RUNDIR_PATH_BYTES], struct error *ret_error)
 {
-	return rundir_base(getenv("XDG_RUNTIME_DIR"), geteuid(), base, ret_error);
+	int result = rundir_base(getenv("XDG_RUNTIME_DIR"), geteuid(), base, ret_error);
+
+	if (result == 0)
+		result = runtime_check(base, ret_error);
+	return result == -ENOENT ? 0 : result;
 }
 
 static void on_name(void *owner, const char *name, pid_t pid)

@@ -25,7 +25,8 @@ struct connection {
 	struct lines lines;
 };
 
-/* The folder of this user's networks. */
+/* The folder of this user's networks, or where it will be. One that somebody else made is refused: what answers there could
+ * be anybody. */
 int connection_base(char base[RUNDIR_PATH_BYTES], struct error *ret_error);
 /* `name` NULL: the one that runs, when it is the only one. 0 or negative errno and a text; then connection_done(). */
 int connection_open(const char *name, struct connection *ret_connection, struct error *ret_error);

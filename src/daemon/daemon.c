@@ -325,7 +325,7 @@ static void daemon_stop(struct running *running)
 
 int daemon_run(const struct daemon *daemon, struct error *ret_error)
 {
-	struct running running = {.daemon = daemon, .runtime.lock = -1, .log.fd = -1};
+	struct running running = {.daemon = daemon, .runtime = {.lock = -1, .kept = -1}, .log.fd = -1};
 	int result;
 
 	daemon_prepare(&running);

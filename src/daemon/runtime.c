@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,27 +22,38 @@ enum {
 	CLAIM_TRIES = 100,
 };
 
-/* A folder of our own: made, or found to be ours and closed to others. In /tmp anybody may have made it before us. */
-static int runtime_make(const char *path, struct error *ret_error)
+/* Ours, and closed to others. In /tmp anybody may have made it before us. */
+static int runtime_check_folder(const char *path, bool root, struct error *ret_error)
 {
 	struct stat status;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return error_set(ret_error, -errno, "%s: %s%s", path, error_name(-errno),
-				 errno == EACCES || errno == EROFS
-					 ? "; set XDG_RUNTIME_DIR to a folder where you may write"
-					 : "");
 	if (lstat(path, &status) < 0)
 		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
 	if (!S_ISDIR(status.st_mode))
 		return error_set(ret_error, -ENOTDIR, "%s: not a folder; remove it", path);
-	if (status.st_uid != geteuid())
+	if (status.st_uid != geteuid() && !root)
 		return error_set(ret_error, -EPERM,
 				 "%s: belongs to user %lu, not to us; remove it or set XDG_RUNTIME_DIR", path,
 				 (unsigned long)status.st_uid);
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
 		return error_set(ret_error, -EPERM, "%s: others may write there; chmod 0700 it", path);
 	return 0;
+}
+
+int runtime_check(const char *base, struct error *ret_error)
+{
+	return runtime_check_folder(base, geteuid() == 0, ret_error);
+}
+
+/* A folder of our own: made, or found to be. */
+static int runtime_make(const char *path, struct error *ret_error)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_set(ret_error, -errno, "%s: %s%s", path, error_name(-errno),
+				 errno == EACCES || errno == EROFS
+					 ? "; set XDG_RUNTIME_DIR to a folder where you may write"
+					 : "");
+	return runtime_check_folder(path, false, ret_error);
 }
 
 /* Only the folder of a network can be gone again because somebody else removed it; what is above ours was never there. */
@@ -128,7 +140,7 @@ int runtime_claim(struct runtime *runtime, const char *base, const char *name, s
 {
 	int result;
 
-	*runtime = (struct runtime){.lock = -1};
+	*runtime = (struct runtime){.lock = -1, .kept = -1};
 	snprintf(runtime->base, sizeof(runtime->base), "%s", base);
 	result = rundir_path(base, name, NULL, runtime->folder, ret_error);
 	if (result < 0)
@@ -139,19 +151,36 @@ int runtime_claim(struct runtime *runtime, const char *base, const char *name, s
 	if (result == -EAGAIN)
 		return error_set(ret_error, result, "%s: it comes and goes; is another guestwire starting there?",
 				 runtime->folder);
-	if (result == 0)
-		runtime_clear(runtime, false);
-	return result;
+	if (result < 0)
+		return result;
+	runtime_clear(runtime, false);
+	runtime->kept = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (runtime->kept >= 0)
+		(void)flock(runtime->kept, LOCK_SH | LOCK_NB);
+	return 0;
+}
+
+/* Somebody may have removed the folder, and another network of that name lives there now. */
+static bool runtime_is_ours(const struct runtime *runtime)
+{
+	char path[RUNDIR_PATH_BYTES + 8];
+
+	snprintf(path, sizeof(path), "%s/lock", runtime->folder);
+	return runtime_same(runtime->lock, path);
 }
 
 void runtime_release(struct runtime *runtime)
 {
 	if (runtime->lock < 0)
 		return;
-	runtime_clear(runtime, true);
-	runtime_remove(runtime);
+	if (runtime_is_ours(runtime)) {
+		runtime_clear(runtime, true);
+		runtime_remove(runtime);
+	}
+	if (runtime->kept >= 0)
+		close(runtime->kept);
 	close(runtime->lock);
-	runtime->lock = -1;
+	runtime->lock = runtime->kept = -1;
 }
 
 /* The process that a network was named after; 0: none. */

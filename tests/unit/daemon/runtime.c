@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -153,6 +154,47 @@ static void a_folder_that_others_may_write_is_refused(void **state)
 	assert_int_equal(unlink(base), 0);
 }
 
+/* Two processes, the second after the folder of the first was removed. */
+static void a_folder_that_is_anothers_by_now_is_left_alone(void **state)
+{
+	struct runtime first;
+	char stream[RUNDIR_PATH_BYTES], lock[RUNDIR_PATH_BYTES];
+	pid_t second;
+
+	(void)state;
+	assert_int_equal(runtime_claim(&first, base, "lab", NULL), 0);
+	assert_int_equal(rundir_path(base, "lab", "lock", lock, NULL), 0);
+	assert_int_equal(rundir_path(base, "lab", "stream", stream, NULL), 0);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(rmdir(first.folder), 0);
+	second = bystander_start(claim, "lab");
+	assert_true(second > 0);
+	assert_int_equal(access(stream, F_OK), 0);
+	runtime_release(&first);
+	assert_int_equal(access(stream, F_OK), 0);
+	assert_int_equal(rundir_pid(base, "lab"), second);
+	bystander_stop(second);
+	assert_int_equal(runtime_claim(&first, base, "lab", NULL), 0);
+	runtime_release(&first);
+}
+
+/* systemd-tmpfiles(8) takes this lock of a folder before it looks for what is old in it. */
+static void what_clears_old_files_away_is_kept_out(void **state)
+{
+	struct runtime runtime;
+	int fd;
+
+	(void)state;
+	assert_int_equal(runtime_claim(&runtime, base, "lab", NULL), 0);
+	fd = open(base, O_RDONLY | O_DIRECTORY);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+	assert_int_equal(errno, EWOULDBLOCK);
+	runtime_release(&runtime);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	close(fd);
+}
+
 static void what_a_killed_process_named_after_itself_is_tidied_and_nothing_else(void **state)
 {
 	struct runtime runtime;
@@ -184,6 +226,8 @@ int main(void)
 		cmocka_unit_test(a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_killed),
 		cmocka_unit_test(without_a_lock_no_folder_stays_behind),
 		cmocka_unit_test(what_a_killed_process_named_after_itself_is_tidied_and_nothing_else),
+		cmocka_unit_test(a_folder_that_is_anothers_by_now_is_left_alone),
+		cmocka_unit_test(what_clears_old_files_away_is_kept_out),
 		cmocka_unit_test(a_network_that_never_was_has_no_process),
 		cmocka_unit_test(a_folder_that_others_may_write_is_refused),
 	};
