@@ -150,7 +150,8 @@ GW_API struct gw_guest *gw_guest_find(struct gw_network *network, const char *na
 GW_API const char *gw_guest_name(const struct gw_guest *guest);
 /* The path of a socket of a network that another process of this user serves, as `guestwire up NAME` does: "stream",
  * "dgram" or "seqpacket" for a guest to connect to (--guest stream,connect=PATH), "control". `session` is the value of
- * XDG_RUNTIME_DIR, or NULL. -ENOENT: no such network runs, or it has no such socket; -EINVAL, -ENAMETOOLONG. */
+ * XDG_RUNTIME_DIR, or NULL. -ENOENT: no such network runs, or it has no such socket; -EPERM: the folder is another user's;
+ * -EINVAL, -ENAMETOOLONG. */
 enum { GW_PATH_BYTES = 104 };
 GW_API int gw_network_find(const char *session, const char *name, const char *socket, char ret_path[GW_PATH_BYTES],
 			   struct gw_error *ret_error);

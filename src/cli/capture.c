@@ -331,7 +331,7 @@ static int capture_start(struct capture *capture, struct error *ret_error)
 		return error_set(ret_error, -ENOMEM, "no memory");
 	if ((capture->words[0] && (result = capture_filter(capture, ret_error)) < 0) ||
 	    (result = connection_open(capture->name, &capture->connection, ret_error)) < 0 ||
-	    (result = connection_ask(&capture->connection, &request, CONNECTION_TIMEOUT_MS, &answer, ret_error)) < 0)
+	    (result = connection_ask(&capture->connection, &request, &answer, ret_error)) < 0)
 		return result;
 	capture_say_unseen(capture, answer.object);
 	answer_done(&answer);

@@ -14,12 +14,14 @@
 #include "daemon/runtime.h"
 
 enum connection_limits {
-	CONNECTION_TIMEOUT_MS = 10 * 1000, /* for an answer that needs no waiting */
+	CONNECTION_TIMEOUT_MS = 5 * 1000, /* to be let in, and for an answer that needs no waiting */
+	CONNECTION_LOOK_MS = 1000,        /* after so long a silence: has somebody stopped it? */
+	CONNECTION_WHO_BYTES = CONFIG_NAME_BYTES + 64,
 };
 
 struct connection {
 	int fd;
-	pid_t pid;
+	pid_t pid; /* -1: of another pid namespace, without a number here */
 	char base[RUNDIR_PATH_BYTES];
 	char name[CONFIG_NAME_BYTES + 1];
 	struct lines lines;
@@ -40,9 +42,11 @@ int connection_tell(struct connection *connection, const struct request *request
  * ok (answer_done() is the caller's); negative errno and a text, also for an answer that is not; -ETIMEDOUT. */
 int connection_hear(struct connection *connection, int64_t until_ms, struct answer *ret_answer,
 		    struct error *ret_error);
-/* Asks, and hears the answer. */
-int connection_ask(struct connection *connection, const struct request *request, int timeout_ms,
-		   struct answer *ret_answer, struct error *ret_error);
+/* Asks, and hears an answer that comes at once, or why none does. */
+int connection_ask(struct connection *connection, const struct request *request, struct answer *ret_answer,
+		   struct error *ret_error);
+/* "network lab (pid 4121)" */
+const char *connection_who(const struct connection *connection, char text[CONNECTION_WHO_BYTES]);
 /* All at once, for commands that ask one thing. */
 int connection_once(const char *name, const struct request *request, struct answer *ret_answer,
 		    struct error *ret_error);

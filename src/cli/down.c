@@ -32,6 +32,8 @@ static void down_wait_process(pid_t pid)
 
 static int down_wait(const struct connection *connection, struct error *ret_error)
 {
+	char who[CONNECTION_WHO_BYTES];
+
 	for (int i = 0; i < DOWN_WAIT_MS / DOWN_STEP_MS; i++) {
 		if (rundir_pid(connection->base, connection->name) != connection->pid) {
 			down_wait_process(connection->pid);
@@ -39,8 +41,8 @@ static int down_wait(const struct connection *connection, struct error *ret_erro
 		}
 		down_step();
 	}
-	return error_set(ret_error, -ETIMEDOUT, "network %s (pid %d) has not ended within %d s", connection->name,
-			 (int)connection->pid, DOWN_WAIT_MS / 1000);
+	return error_set(ret_error, -ETIMEDOUT, "%s has not ended within %d s", connection_who(connection, who),
+			 DOWN_WAIT_MS / 1000);
 }
 
 static int down(const char *name, struct error *ret_error)
@@ -52,7 +54,7 @@ static int down(const char *name, struct error *ret_error)
 
 	if (result < 0)
 		return result;
-	result = connection_ask(&connection, &request, CONNECTION_TIMEOUT_MS, &answer, ret_error);
+	result = connection_ask(&connection, &request, &answer, ret_error);
 	if (result == 0)
 		answer_done(&answer);
 	/* One that was ended by a signal between the two is what was asked for. */

@@ -47,7 +47,7 @@ static int flows_ask(struct flows *flows, const char *name, struct error *ret_er
 	if (result < 0)
 		return result;
 	do {
-		result = connection_ask(&connection, &request, CONNECTION_TIMEOUT_MS, &answer, ret_error);
+		result = connection_ask(&connection, &request, &answer, ret_error);
 		if (result < 0)
 			break;
 		flows_on_part(flows, json_object_get(answer.object, "flows"));

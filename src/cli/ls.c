@@ -11,6 +11,7 @@
 #include "cli/connection.h"
 #include "cli/member.h"
 #include "cli/table.h"
+#include "os/process.h"
 
 enum { LS_PATIENCE_MS = 1000 }; /* with all of them together, to be let in and again to be answered */
 
@@ -40,8 +41,11 @@ static void ls_row(struct ls *ls, const json_t *network, const char *name, pid_t
 		guests += json_integer_value(json_object_get(guest, "guests"));
 	table_row(&ls->table);
 	table_cell(&ls->table, "%s", name);
-	table_cell(&ls->table, "%d", (int)pid);
-	table_cell(&ls->table, "%s", list ? member_text(network, "uplink") : "does not answer");
+	table_cell(&ls->table, pid > 0 ? "%d" : "-", (int)pid);
+	table_cell(&ls->table, "%s",
+		   list                      ? member_text(network, "uplink")
+		   : process_is_stopped(pid) ? "is stopped"
+					     : "does not answer");
 	table_cell(&ls->table, "%s", member_text(network, "net4"));
 	table_cell(&ls->table, "%s", member_text(network, "net6"));
 	if (list)
@@ -72,7 +76,8 @@ static void ls_hear(struct ls *ls, struct ls_network *network)
 	struct answer answer = {0};
 
 	if (!network->asked || connection_hear(&network->connection, ls->until_ms, &answer, NULL) < 0)
-		answer.object = json_pack("{s:s, s:i}", "name", network->name, "pid", (int)network->pid);
+		answer.object = json_pack("{s:s, s:o}", "name", network->name, "pid",
+					  network->pid > 0 ? json_integer(network->pid) : json_null());
 	connection_done(&network->connection);
 	json_object_del(answer.object, "ok");
 	ls_row(ls, answer.object, network->name, network->pid);

@@ -12,6 +12,7 @@
 #include "cli/guestport.h"
 #include "cli/member.h"
 #include "cli/quantity.h"
+#include "os/process.h"
 
 enum {
 	WAIT_TIMEOUT,
@@ -119,10 +120,15 @@ static const char *wait_goal(const struct request *request)
 	return "held a lease or was connected";
 }
 
-/* Of a port the network itself says what is in the way when the time is over. */
-static int wait_patience_ms(const struct wait_words *words)
+/* When an answer is late; -1: never. Of a port the network itself says what is in the way when the time is over; and what is
+ * so already is told also to who does not want to wait at all. */
+static int64_t wait_until_ms(const struct wait_words *words)
 {
-	return words->request.port && words->timeout_ms >= 0 ? words->timeout_ms + WAIT_GRACE_MS : words->timeout_ms;
+	if (words->timeout_ms < 0)
+		return -1;
+	if (words->request.port)
+		return command_now_ms() + words->timeout_ms + WAIT_GRACE_MS;
+	return command_now_ms() + (words->timeout_ms > WAIT_GRACE_MS ? words->timeout_ms : WAIT_GRACE_MS);
 }
 
 static int wait_for(struct wait_words *words, struct error *ret_error)
@@ -134,8 +140,10 @@ static int wait_for(struct wait_words *words, struct error *ret_error)
 
 	if (result < 0)
 		return result;
-	result = connection_ask(&connection, &words->request, wait_patience_ms(words), &answer, ret_error);
-	if (result == -ETIMEDOUT)
+	result = connection_tell(&connection, &words->request, ret_error);
+	if (result == 0)
+		result = connection_hear(&connection, wait_until_ms(words), &answer, ret_error);
+	if (result == -ETIMEDOUT && !process_is_stopped(connection.pid))
 		error_set(ret_error, result,
 			  "wait: no guest %.200s on network %s that %s within %g s; guestwire show %s lists those "
 			  "there are",

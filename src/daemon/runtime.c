@@ -22,29 +22,6 @@ enum {
 	CLAIM_TRIES = 100,
 };
 
-/* Ours, and closed to others. In /tmp anybody may have made it before us. */
-static int runtime_check_folder(const char *path, bool root, struct error *ret_error)
-{
-	struct stat status;
-
-	if (lstat(path, &status) < 0)
-		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
-	if (!S_ISDIR(status.st_mode))
-		return error_set(ret_error, -ENOTDIR, "%s: not a folder; remove it", path);
-	if (status.st_uid != geteuid() && !root)
-		return error_set(ret_error, -EPERM,
-				 "%s: belongs to user %lu, not to us; remove it or set XDG_RUNTIME_DIR", path,
-				 (unsigned long)status.st_uid);
-	if (status.st_mode & (S_IWGRP | S_IWOTH))
-		return error_set(ret_error, -EPERM, "%s: others may write there; chmod 0700 it", path);
-	return 0;
-}
-
-int runtime_check(const char *base, struct error *ret_error)
-{
-	return runtime_check_folder(base, geteuid() == 0, ret_error);
-}
-
 /* A folder of our own: made, or found to be. */
 static int runtime_make(const char *path, struct error *ret_error)
 {
@@ -53,7 +30,7 @@ static int runtime_make(const char *path, struct error *ret_error)
 				 errno == EACCES || errno == EROFS
 					 ? "; set XDG_RUNTIME_DIR to a folder where you may write"
 					 : "");
-	return runtime_check_folder(path, false, ret_error);
+	return rundir_check(path, false, ret_error);
 }
 
 /* Only the folder of a network can be gone again because somebody else removed it; what is above ours was never there. */
@@ -83,6 +60,16 @@ static void runtime_remove(const struct runtime *runtime)
 	rmdir(runtime->base);
 }
 
+static int runtime_refuse(const char *name, pid_t holder, struct error *ret_error)
+{
+	char who[32] = "in another pid namespace";
+
+	if (holder > 0)
+		snprintf(who, sizeof(who), "pid %d", (int)holder);
+	return error_set(ret_error, -EEXIST, "network %s is running already (%s); guestwire down %s ends it", name, who,
+			 name);
+}
+
 /* One try: 0 taken; -EAGAIN: the folder went away meanwhile; -EEXIST: somebody has it. */
 static int runtime_try(struct runtime *runtime, const char *name, struct error *ret_error)
 {
@@ -104,9 +91,7 @@ static int runtime_try(struct runtime *runtime, const char *name, struct error *
 	}
 	if (fcntl(fd, F_SETLK, &lock) < 0) {
 		result = errno == EACCES || errno == EAGAIN
-				 ? error_set(ret_error, -EEXIST,
-					     "network %s is running already (pid %d); guestwire down %s ends it", name,
-					     (int)rundir_holder(fd), name)
+				 ? runtime_refuse(name, rundir_holder(fd), ret_error)
 				 : error_set(ret_error, -errno, "%s: cannot be locked: %s", path, error_name(-errno));
 		close(fd);
 		return result;

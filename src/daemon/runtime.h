@@ -29,9 +29,6 @@ int runtime_claim(struct runtime *runtime, const char *base, const char *name, s
 /* Removes what is left of networks that killed processes had named after themselves, WORD-PID: nobody will take such a
  * name again. Before this process has claimed one. */
 void runtime_tidy(const char *base);
-/* Whether networks that are found under the base can be this user's: 0; -ENOENT: there is no such folder; -EPERM, … and a
- * text. Root may look at everybody's. */
-int runtime_check(const char *base, struct error *ret_error);
 /* Removes the folder with all that is in it, unless somebody has removed it and it is another's by now. May be called for
  * one that was never claimed. */
 void runtime_release(struct runtime *runtime);

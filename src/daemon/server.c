@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -24,12 +22,12 @@
 #include "daemon/target.h"
 #include "daemon/waiting.h"
 #include "guestwire/guestwire.h"
+#include "os/unix_listener.h"
 
 struct server {
 	struct gw_network *network;
 	struct log *log;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	int fd;
+	struct unix_listener listener;
 	int spare; /* a descriptor for whoever knocks when there is none left; -1: somebody has it */
 	struct gw_watch *watch;
 	bool knocked; /* somebody wants to be accepted */
@@ -60,27 +58,22 @@ static void server_on_client(void *owner, struct client *client)
 static void server_restock(struct server *server)
 {
 	if (server->spare < 0)
-		server->spare = fcntl(server->fd, F_DUPFD_CLOEXEC, 0);
+		server->spare = fcntl(server->listener.fd, F_DUPFD_CLOEXEC, 0);
 }
 
-static int server_bind(struct server *server, struct error *ret_error)
+static int server_bind(struct server *server, const char *path, struct error *ret_error)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int result;
+	struct error error = {0};
+	int result = unix_listener_open(path, SOCK_STREAM, NULL, &server->listener, &error);
 
-	memcpy(address.sun_path, server->path, sizeof(address.sun_path));
-	server->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (server->fd < 0)
-		return error_set(ret_error, -errno, "control socket: %s", error_name(-errno));
-	fcntl(server->fd, F_SETFD, FD_CLOEXEC);
+	if (result < 0)
+		return error_set(ret_error, result, "control socket %.400s", error.text);
+	/* As many as may come at once have a place to wait. */
+	if (listen(server->listener.fd, SERVER_CLIENTS_MAX) < 0)
+		return error_set(ret_error, -errno, "control socket %s: %s", path, error_name(-errno));
 	server_restock(server);
-	fcntl(server->fd, F_SETFL, O_NONBLOCK);
-	/* The program's umask is 077, so nobody else got in before the mode is exact. */
-	if (bind(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(server->path, 0600) < 0 ||
-	    listen(server->fd, SERVER_CLIENTS_MAX) < 0)
-		return error_set(ret_error, -errno, "control socket %s: %s", server->path, error_name(-errno));
-	result = gw_watch_new(server->network, server->fd, 1, server_on_knock, server, &server->watch);
-	return result < 0 ? error_set(ret_error, result, "control socket %s: %s", server->path, error_name(result)) : 0;
+	result = gw_watch_new(server->network, server->listener.fd, 1, server_on_knock, server, &server->watch);
+	return result < 0 ? error_set(ret_error, result, "control socket %s: %s", path, error_name(result)) : 0;
 }
 
 int server_new(struct gw_network *network, const char *path, struct log *log, struct server **ret_server,
@@ -93,11 +86,10 @@ int server_new(struct gw_network *network, const char *path, struct log *log, st
 		return error_set(ret_error, -ENOMEM, "no memory");
 	server->network = network;
 	server->log = log;
-	server->fd = server->spare = -1;
+	server->listener.fd = server->spare = -1;
 	list_init(&server->clients);
 	list_init(&server->ready);
-	snprintf(server->path, sizeof(server->path), "%s", path);
-	result = server_bind(server, ret_error);
+	result = server_bind(server, path, ret_error);
 	if (result < 0)
 		server_free(server);
 	else
@@ -129,8 +121,7 @@ void server_free(struct server *server)
 	gw_watch_free(server->watch);
 	if (server->spare >= 0)
 		close(server->spare);
-	if (server->fd >= 0)
-		close(server->fd);
+	unix_listener_close(&server->listener);
 	free(server);
 }
 
@@ -173,13 +164,13 @@ static void server_refuse(struct server *server, int fd)
 /* Guests' conversations may have taken every descriptor; what they do must be seen all the same, and be ended. */
 static int server_take(struct server *server)
 {
-	int fd = accept(server->fd, NULL, NULL);
+	int fd = accept(server->listener.fd, NULL, NULL);
 
 	if (fd >= 0 || !error_is_out_of_files(-errno) || server->spare < 0)
 		return fd;
 	close(server->spare);
 	server->spare = -1;
-	return accept(server->fd, NULL, NULL);
+	return accept(server->listener.fd, NULL, NULL);
 }
 
 /* False: nobody knocks any more, or cannot be let in. */
@@ -290,7 +281,7 @@ static void server_request(struct server *server, struct client *client, const c
 	else if (request.command == REQUEST_WAIT)
 		server_wait(server, client, &request);
 	else
-		client_answer(client, respond(server->network, server->path, &request));
+		client_answer(client, respond(server->network, server->listener.path, &request));
 	server->ended = server->ended || request.command == REQUEST_DOWN;
 	request_done(&request);
 }

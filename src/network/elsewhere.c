@@ -27,6 +27,8 @@ static int elsewhere_find(const char *session, const char *name, const char *soc
 		return error_set(ret_error, -EINVAL, "network %.40s: letters, digits, '_' and '-' only", name);
 	error = rundir_base(session, geteuid(), base, ret_error);
 	if (error == 0)
+		error = rundir_check(base, true, ret_error);
+	if (error == 0 || error == -ENOENT)
 		error = rundir_path(base, name, socket, path, ret_error);
 	if (error < 0)
 		return error;

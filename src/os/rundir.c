@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -37,6 +38,23 @@ int rundir_base(const char *session, uid_t uid, char base[RUNDIR_PATH_BYTES], st
 	if (uid == 0)
 		return rundir_join(base, ret_error, "/run", "guestwire", NULL);
 	snprintf(base, RUNDIR_PATH_BYTES, "/tmp/guestwire-%lu", (unsigned long)uid);
+	return 0;
+}
+
+int rundir_check(const char *path, bool root, struct error *ret_error)
+{
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+	if (!S_ISDIR(status.st_mode))
+		return error_set(ret_error, -ENOTDIR, "%s: not a folder; remove it", path);
+	if (status.st_uid != geteuid() && !(root && geteuid() == 0))
+		return error_set(ret_error, -EPERM,
+				 "%s: belongs to user %lu, not to us; remove it or set XDG_RUNTIME_DIR", path,
+				 (unsigned long)status.st_uid);
+	if (status.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(ret_error, -EPERM, "%s: others may write there; chmod 0700 it", path);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #define OS_RUNDIR_H
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct error;
@@ -19,6 +20,9 @@ enum rundir_limits {
  * root: /run/guestwire, and SESSION/guestwire where SESSION is not root's own /run/user/0, which goes at logout.
  * Others: SESSION/guestwire, or /tmp/guestwire-UID without a session. 0 or -ENAMETOOLONG and a text. */
 int rundir_base(const char *session, uid_t uid, char base[RUNDIR_PATH_BYTES], struct error *ret_error);
+/* Whether the folder is this user's own and closed to others: in /tmp anybody may have made it before. `root`: root may look
+ * at everybody's. 0; -ENOENT: it is not there; -EPERM, … and a text. */
+int rundir_check(const char *path, bool root, struct error *ret_error);
 /* "FOLDER/control" of a network that may or may not run. */
 int rundir_path(const char *base, const char *name, const char *file, char path[RUNDIR_PATH_BYTES],
 		struct error *ret_error);

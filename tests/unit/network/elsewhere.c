@@ -43,6 +43,11 @@ static void a_network_that_another_process_serves_is_found(void **state)
 	close(open(socket, O_CREAT | O_WRONLY, 0600));
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), 0);
 	assert_string_equal(path, socket);
+	/* where others may write, they may have made it */
+	assert_int_equal(chmod(base, 0777), 0);
+	assert_int_equal(gw_network_find(session, "lab", "stream", path, &error), -EPERM);
+	assert_non_null(strstr(error.text, "others may write there"));
+	assert_int_equal(chmod(base, 0700), 0);
 	bystander_stop(holder);
 	assert_int_equal(gw_network_find(session, "lab", "stream", path, NULL), -ENOENT);
 	unlink(socket);
