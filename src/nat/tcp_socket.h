@@ -17,7 +17,7 @@ struct nat_socket_ops {
 	int (*open)(void *owner, int family);
 	/* The next one of this family will be wanted: it can be made when there is time. */
 	void (*prepare)(void *owner, int family);
-	/* From this port if it can be had. 0, or -EINPROGRESS and LOOP_WRITE tells when it is over. */
+	/* From this port if it can be had and the far end's is another. 0, or -EINPROGRESS and LOOP_WRITE tells when it is over. */
 	int (*connect)(void *owner, int fd, const struct sockaddr *address, socklen_t bytes, uint16_t port);
 	/* No delay, keep-alive: before the second send, which is the first that could be delayed. */
 	void (*adopt)(void *owner, int fd);

@@ -167,6 +167,19 @@ static void a_connection_is_from_the_port_that_was_asked_for_where_that_is_free(
 	ops->close(NULL, third, false);
 }
 
+/* The guest's port and the far end's are the same number, and nobody listens on this machine. */
+static void nobody_is_connected_to_itself(void **state)
+{
+	struct sockaddr_in address;
+	int listener = listen_anywhere(&address), fd = ops->open(NULL, AF_INET);
+
+	(void)state;
+	close(listener);
+	assert_int_equal(ops->connect(NULL, fd, (struct sockaddr *)&address, sizeof(address), ntohs(address.sin_port)),
+			 -ECONNREFUSED);
+	ops->close(NULL, fd, false);
+}
+
 static int family_of(int fd)
 {
 	int family = AF_UNSPEC;
@@ -381,6 +394,7 @@ int main(void)
 		TEST(a_refused_connect_is_told_by_the_pending_error_once),
 		TEST(a_far_end_on_this_machine_answers_at_once),
 		TEST(a_connection_is_from_the_port_that_was_asked_for_where_that_is_free),
+		TEST(nobody_is_connected_to_itself),
 		TEST(the_next_socket_is_made_in_a_quiet_turn_before_it_is_wanted),
 		TEST(what_is_over_is_closed_in_a_quiet_turn_but_a_reset_goes_at_once),
 		TEST(no_more_than_a_few_wait_to_be_closed),
