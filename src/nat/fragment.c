@@ -187,14 +187,11 @@ static enum drop_reason fragment_read4(const struct frame *frame, struct reader 
 	return DROP_NONE;
 }
 
-static bool fragment_is_ndp(const struct frame *frame, const struct fragment *fragment)
+/* A first fragment's message, behind all headers; `reader` is over it. */
+static bool fragment_is_ndp(const struct ip6_extensions *extensions, const struct reader *reader)
 {
-	uint8_t type;
-
-	if (fragment->protocol != IP_PROTOCOL_ICMP6 || fragment->offset > 0 || fragment->bytes == 0)
-		return false;
-	frame_copy(frame, fragment->at, &type, 1);
-	return type >= ICMP6_ROUTER_SOLICIT && type <= ICMP6_REDIRECT;
+	return extensions->protocol == IP_PROTOCOL_ICMP6 && extensions->fragment_offset == 0 && reader->left > 0 &&
+	       reader->next[0] >= ICMP6_ROUTER_SOLICIT && reader->next[0] <= ICMP6_REDIRECT;
 }
 
 static enum drop_reason fragment_read6(const struct frame *frame, struct reader *reader, struct fragment *fragment)
@@ -203,24 +200,26 @@ static enum drop_reason fragment_read6(const struct frame *frame, struct reader 
 	struct ip6_header ip;
 	enum drop_reason reason = ip6_header_read(reader, frame->length - frame->layout.l3, &ip);
 
-	/* Behind the fragment header of a first fragment there may be more of them: those are payload here. */
 	if (!reason)
 		reason = ip6_extensions_read(reader, ip.next_header, &extensions);
 	if (reason)
 		return reason;
 	if (!extensions.fragment || extensions.bytes > ip.payload_bytes)
 		return DROP_IP6_EXTENSION_SHORT;
+	if (fragment_is_ndp(&extensions, reader))
+		return DROP_FRAGMENT_NDP;
 	fragment->key.from = ip.from;
 	fragment->key.to = ip.to;
 	fragment->key.id = extensions.fragment_id;
 	fragment->key.is6 = true;
-	fragment->protocol = extensions.protocol;
-	fragment->at = frame->layout.l3 + IP6_HEADER_BYTES + (uint32_t)extensions.bytes;
-	fragment->bytes = (uint32_t)ip.payload_bytes - extensions.bytes;
+	/* Behind the fragment header of a first fragment there may be more of them: those are payload here. */
+	fragment->protocol = extensions.fragment_protocol;
+	fragment->at = frame->layout.l3 + IP6_HEADER_BYTES + (uint32_t)extensions.fragment_bytes;
+	fragment->bytes = (uint32_t)ip.payload_bytes - extensions.fragment_bytes;
 	fragment->offset = extensions.fragment_offset;
 	fragment->more = extensions.more_fragments;
 	fragment->service = ip.service;
-	return fragment_is_ndp(frame, fragment) ? DROP_FRAGMENT_NDP : DROP_NONE;
+	return DROP_NONE;
 }
 
 /* RFC 8200 4.5: all but the last are multiples of 8, and none ends beyond the largest packet. */
@@ -479,8 +478,11 @@ enum drop_reason fragment_input(struct fragments *fragments, struct port *from, 
 	struct fragment fragment;
 	enum drop_reason reason = fragment_read(frame, from, &fragment);
 
-	*ret_whole = false;
-	if (reason)
+	*ret_whole = !reason && fragment.offset == 0 && !fragment.more;
+	/* RFC 6946 4: a fragment header around a whole packet has nothing to do with others of that number. */
+	if (*ret_whole)
+		*ret_frame = *frame;
+	if (reason || *ret_whole)
 		return reason;
 	datagram = datagram_find(fragments, &fragment.key);
 	if (!datagram)

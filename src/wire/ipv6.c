@@ -109,7 +109,7 @@ static void ip6_fragment_decode(const uint8_t *bytes, struct ip6_extensions *ext
 
 enum drop_reason ip6_extensions_read(struct reader *reader, uint8_t next_header, struct ip6_extensions *ret_extensions)
 {
-	struct ip6_extensions extensions = {.protocol = next_header};
+	struct ip6_extensions extensions = {.protocol = next_header, .protocol_at = IP6_NEXT_HEADER_AT};
 
 	while (ip6_extension_bytes(extensions.protocol, 0) > 0 && extensions.fragment_offset == 0) {
 		const uint8_t *bytes = reader->next;
@@ -122,9 +122,15 @@ enum drop_reason ip6_extensions_read(struct reader *reader, uint8_t next_header,
 			return DROP_IP6_EXTENSIONS;
 		if (!reader_skip(reader, count))
 			return DROP_IP6_EXTENSION_SHORT;
-		if (extensions.protocol == IP_PROTOCOL_FRAGMENT)
+		if (extensions.protocol == IP_PROTOCOL_FRAGMENT) {
+			if (extensions.fragment)
+				return DROP_IP6_EXTENSIONS; /* RFC 8200 4.1: each at most once */
 			ip6_fragment_decode(bytes, &extensions);
+			extensions.fragment_protocol = bytes[0];
+			extensions.fragment_bytes = (uint16_t)(extensions.bytes + count);
+		}
 		extensions.protocol = bytes[0];
+		extensions.protocol_at = (uint16_t)(IP6_HEADER_BYTES + extensions.bytes);
 		extensions.bytes = (uint16_t)(extensions.bytes + count);
 		extensions.count++;
 	}

@@ -48,11 +48,14 @@ struct ip6_header {
 
 /* What stands between the header and the transport. */
 struct ip6_extensions {
-	uint8_t protocol; /* of what follows the last of them: TCP, ICMPv6, ESP, "nothing", or an unknown one */
+	uint8_t protocol;     /* of what follows the last of them: TCP, ICMPv6, ESP, "nothing", or an unknown one */
+	uint16_t protocol_at; /* where that is said, from the IPv6 header's beginning on */
 	uint8_t count;
 	uint16_t bytes; /* of all of them */
 	bool fragment;  /* there is a fragment header, be it of a whole packet (RFC 6946) */
 	bool more_fragments;
+	uint8_t fragment_protocol; /* of what the fragment is a part of, … */
+	uint16_t fragment_bytes; /* … which begins behind so many bytes of them: more may follow, in a first fragment */
 	uint16_t fragment_offset; /* in bytes; not 0: what follows is no transport header, whatever `protocol` says */
 	uint32_t fragment_id;
 };

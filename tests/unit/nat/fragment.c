@@ -221,16 +221,65 @@ static void a_fragment_header_without_fragments_means_nothing(void **state)
 	assert_whole(world, 0, 100);
 }
 
+/* RFC 6946 4: it neither ends nor spoils what comes in pieces under the same number. */
+static void a_whole_packet_and_fragments_of_its_number_are_told_apart(void **state)
+{
+	struct world *world = *state;
+	size_t bytes = datagram_make(true, 100);
+
+	fragment_add(world, true, 1, 0, 48, true);
+	fragment_add(world, true, 1, 0, bytes, false);
+	guest_send(world);
+	assert_int_equal(world->script.sent_count, 1);
+	assert_int_equal(world->script.sent[0].bytes, 100);
+	fragment_add(world, true, 1, 48, 60, false);
+	guest_send(world);
+	assert_string_equal(drop_name(world->last_drop), drop_name(DROP_NONE));
+	assert_whole(world, 1, 100);
+}
+
+/* RFC 8200 4.5: what stands behind the fragment header is cut as well, and counts for the offsets. */
+static void headers_behind_the_fragment_header_are_a_part_of_what_is_cut(void **state)
+{
+	struct world *world = *state;
+	struct guest_packet packet = {.from = GUEST6, .to = FAR6, .protocol = IP_PROTOCOL_FRAGMENT};
+	const uint8_t options[8] = {IP_PROTOCOL_UDP, 0, 1, 4};
+	uint8_t whole[8 + 108], part[8 + sizeof(whole)];
+	struct writer writer;
+
+	datagram_make(true, 100);
+	memcpy(whole, options, sizeof(options));
+	memcpy(whole + sizeof(options), datagram, 108);
+	for (uint16_t at = 0; at < sizeof(whole); at += 64) {
+		bool more = at + 64U < sizeof(whole);
+
+		writer_init(&writer, part, sizeof(part));
+		ip6_fragment_write(&writer, IP_PROTOCOL_DESTINATION, at, more, 9);
+		writer_copy(&writer, whole + at, more ? 64 : sizeof(whole) - at);
+		guest_add(world, &packet, part, writer_used(&writer));
+	}
+	guest_send(world);
+	assert_string_equal(drop_name(world->last_drop), drop_name(DROP_NONE));
+	assert_whole(world, 0, 100);
+}
+
 static void neighbour_discovery_in_fragments_is_refused(void **state)
 {
 	struct world *world = *state;
 	struct guest_packet packet = {.from = GUEST6, .to = FAR6, .protocol = IP_PROTOCOL_FRAGMENT};
-	uint8_t bytes[16] = {IP_PROTOCOL_ICMP6, 0, 0, 1, 0, 0, 0, 1, ICMP6_NEIGHBOUR_ADVERT};
+	uint8_t bytes[24] = {IP_PROTOCOL_ICMP6, 0, 0, 1, 0, 0, 0, 1, ICMP6_NEIGHBOUR_ADVERT};
 
+	guest_add(world, &packet, bytes, 16);
+	guest_send(world);
+	assert_int_equal(world->last_drop, DROP_FRAGMENT_NDP);
+	/* nor behind one more header */
+	memmove(bytes + 16, bytes + 8, 8);
+	memcpy(bytes + 8, (const uint8_t[]){IP_PROTOCOL_ICMP6, 0, 1, 4, 0, 0, 0, 0}, 8);
+	bytes[0] = IP_PROTOCOL_DESTINATION;
 	guest_add(world, &packet, bytes, sizeof(bytes));
 	guest_send(world);
 	assert_int_equal(world->last_drop, DROP_FRAGMENT_NDP);
-	bytes[8] = ICMP6_ECHO_REQUEST;
+	bytes[16] = ICMP6_ECHO_REQUEST;
 	guest_add(world, &packet, bytes, sizeof(bytes));
 	guest_send(world);
 	assert_int_equal(world->last_drop, DROP_NONE);
@@ -404,6 +453,8 @@ int main(void)
 		scripted(wrong_fragments_take_the_whole_datagram_along),
 		scripted(fragments_that_make_no_sense_are_refused_at_once),
 		scripted(a_fragment_header_without_fragments_means_nothing),
+		scripted(a_whole_packet_and_fragments_of_its_number_are_told_apart),
+		scripted(headers_behind_the_fragment_header_are_a_part_of_what_is_cut),
 		scripted(neighbour_discovery_in_fragments_is_refused),
 		scripted(congestion_of_one_fragment_is_that_of_all),
 		scripted(what_does_not_come_in_time_is_given_up_and_told),

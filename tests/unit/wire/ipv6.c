@@ -120,6 +120,7 @@ static const struct walk_row {
 	  .more_fragments = true,
 	  .fragment_offset = 1448,
 	  .fragment_id = 7}},
+	{"a second fragment header", 44, "2c00 0001 00000007 1100 0000 00000007", DROP_IP6_EXTENSIONS, {0}},
 	{"128 bytes", 60, "060f 00*126", DROP_NONE, {.protocol = 6, .count = 1, .bytes = 128}},
 	{"136 bytes", 60, "0610 00*134", DROP_IP6_EXTENSIONS, {0}},
 	{"120 bytes, then 16", 60, "3c0e 00*118 0601 00*14", DROP_IP6_EXTENSIONS, {0}},
