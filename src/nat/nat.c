@@ -204,6 +204,7 @@ static enum drop_reason nat_read6(struct reader *reader, struct nat_packet *pack
 	packet->service = ip.service;
 	packet->hop_limit = ip.hop_limit;
 	packet->protocol = extensions.protocol;
+	packet->protocol_at = extensions.protocol_at;
 	packet->l4 = packet->l3 + IP6_HEADER_BYTES + extensions.bytes;
 	packet->transport_bytes = (uint32_t)ip.payload_bytes - extensions.bytes;
 	packet->guest = nat_address6(ip.from, 0);
@@ -235,7 +236,10 @@ static enum drop_reason nat_hand_on(struct nat *nat, const struct nat_packet *pa
 		number = NAT_PROTOCOLS;
 	if (number < NAT_PROTOCOLS && nat_protocols[number])
 		return nat_protocols[number]->input(nat->protocols[number], packet);
-	nat_refuse_packet(nat, packet, packet->is6 ? NAT_REFUSE_NEXT_HEADER : NAT_REFUSE_PROTOCOL, IP6_NEXT_HEADER_AT);
+	if (!packet->is6)
+		nat_refuse_packet(nat, packet, NAT_REFUSE_PROTOCOL, 0);
+	else if (packet->protocol != IP_PROTOCOL_NONE) /* RFC 8200 4.7: nothing follows, and nothing is wrong with it */
+		nat_refuse_packet(nat, packet, NAT_REFUSE_NEXT_HEADER, packet->protocol_at);
 	return packet->is6 ? DROP_IP6_NEXT_HEADER : DROP_IP4_PROTOCOL;
 }
 

@@ -48,6 +48,7 @@ struct nat_packet {
 	uint8_t service;    /* DSCP and ECN */
 	uint8_t hop_limit;
 	uint8_t protocol;
+	uint16_t protocol_at;          /* of IPv6: where that is said, from the IP header's beginning on */
 	uint32_t l3;                   /* offset of the IP header in the frame, which stands in its head */
 	uint32_t l4;                   /* offset of the transport header */
 	uint32_t transport_bytes;      /* from there to the packet's end */
