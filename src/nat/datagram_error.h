@@ -6,7 +6,8 @@
 #include "nat/datagram.h"
 #include "nat/nat_state.h"
 
-/* What an ICMP error, or the errno of one of this host's, is called here. */
+/* What an ICMP error, or the errno of one of this host's, is called here; `is6` is the socket's family: of a forward's the
+ * guest may speak the other. */
 enum nat_refusal datagram_error_refusal(const struct datagram_error *error, bool is6);
 /* Tells the flow's guest about a message of its own to `far`: IP header and `message` (its transport header and as much
  * of the payload as there is, in a packet that had `whole_bytes` of transport) are quoted. `from` as nat_refuse(). */

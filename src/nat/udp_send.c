@@ -45,7 +45,7 @@ static void udp_error_told(struct udp_flow *flow, const struct datagram_error *e
 	bytes = udp_quote(flow, &far, error->bytes, message);
 	memcpy(message + bytes, error->message, shown);
 	datagram_error_tell(&flow->flow, &far, IP_PROTOCOL_UDP, message, bytes + shown, UDP_HEADER_BYTES + error->bytes,
-			    datagram_error_refusal(error, is6), error->mtu, has_from ? &from : NULL);
+			    datagram_error_refusal(error, flow->is6), error->mtu, has_from ? &from : NULL);
 }
 
 unsigned udp_errors(struct udp_flow *flow)

@@ -28,16 +28,21 @@ static bool on_listener_check(void *owner)
 	return !listener->moved;
 }
 
-static void listen_for(struct world *world, struct listener *listener, uint16_t guest_port)
+static void listen_for_guest(struct world *world, struct listener *listener, const char *guest, uint16_t guest_port)
 {
 	*listener = (struct listener){.forward = {.fd = nat_udp_open(world->nat, false),
-						  .guest = address_of(GUEST, guest_port),
+						  .guest = address_of(guest, guest_port),
 						  .port = &world->guest->port,
 						  .mac = world->guest_mac,
 						  .on_check = on_listener_check,
 						  .on_end = on_listener_end,
 						  .owner = listener}};
 	assert_int_equal(nat_udp_forward(world->nat, &listener->forward), 0);
+}
+
+static void listen_for(struct world *world, struct listener *listener, uint16_t guest_port)
+{
+	listen_for_guest(world, listener, GUEST, guest_port);
 }
 
 static void listener_done(struct world *world, struct listener *listener)
@@ -77,6 +82,36 @@ static void a_restricted_network_sends_only_what_a_forward_asked_for(void **stat
 	assert_int_equal(world->last_drop, DROP_NAT_RESTRICTED);
 	listener_done(world, &listener);
 	world_free(world);
+}
+
+/* A client that speaks IPv4 refuses what a guest that speaks IPv6 answers: ICMP's type 3 is ICMPv6's time exceeded. */
+static void errors_are_understood_in_the_clients_family_and_told_in_the_guests(void **state)
+{
+	struct world *world = *state;
+	struct listener listener;
+	struct icmp_header icmp;
+	struct udp_header header;
+	struct datagram_error error = {.error = -ECONNREFUSED,
+				       .icmp = true,
+				       .type = ICMP4_UNREACHABLE,
+				       .code = ICMP4_UNREACHABLE_PORT,
+				       .has_to = true,
+				       .to = sockaddr_of(FAR, 1234),
+				       .bytes = 4};
+
+	listen_for_guest(world, &listener, GUEST6, 5000);
+	script_will_receive(world, FAR, 1234, 10, 0, 1);
+	script_ready(world, listener.forward.fd);
+	guest_got_udp(world, 0, &header);
+	guest_says(world, (struct guest_packet){.from = GUEST6, .to = guest_got(world, 0).from}, 5000, 1234, 4);
+	assert_sent(world, 0, FAR, 1234, 4, 0);
+	world->script.errors[world->script.error_count++] = error;
+	world->script.refusals[world->script.refusal_count++] = error.error;
+	guest_says(world, (struct guest_packet){.from = GUEST6, .to = guest_got(world, 0).from}, 5000, 1234, 4);
+	guest_got_error(world, 1, &icmp);
+	assert_int_equal(icmp.type, ICMP6_UNREACHABLE);
+	assert_int_equal(icmp.code, ICMP6_UNREACHABLE_PORT);
+	listener_done(world, &listener);
 }
 
 static void an_idle_listener_gives_its_socket_back_and_takes_it_again(void **state)
@@ -245,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_restricted_network_sends_only_what_a_forward_asked_for),
+		scripted(errors_are_understood_in_the_clients_family_and_told_in_the_guests),
 		scripted(an_idle_listener_gives_its_socket_back_and_takes_it_again),
 		scripted(a_listener_whose_guest_moved_ends_and_its_peers_come_along),
 		scripted(a_peer_that_comes_along_counts_at_the_new_port),
