@@ -123,6 +123,10 @@ static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *pa
 	struct icmp_flow *flow;
 	struct flow *base;
 
+	if (fd == -EAFNOSUPPORT) {
+		nat_refuse_packet(nat, packet, nat_refusal_of(fd), 0);
+		return DROP_ICMP_SEND_REFUSED;
+	}
 	if (fd < 0 && !error_is_out_of_files(fd)) {
 		icmp_notice(icmp, fd);
 		return fd == -EACCES || fd == -EPERM ? DROP_ICMP_FORBIDDEN : DROP_NAT_SOCKETS_FULL;

@@ -143,6 +143,7 @@ enum nat_refusal nat_refusal_of(int error)
 {
 	switch (error) {
 	case -ENETUNREACH:
+	case -EAFNOSUPPORT: /* the host's kernel does not know this family at all */
 		return NAT_REFUSE_NET;
 	case -ECONNREFUSED:
 		return NAT_REFUSE_PORT;

@@ -143,7 +143,10 @@ static enum drop_reason udp_make(struct udp *udp, const struct nat_packet *packe
 	if (fd < 0) {
 		udp_notice(udp, fd);
 		udp_end(&flow->flow);
-		return DROP_NAT_SOCKETS_FULL;
+		if (fd != -EAFNOSUPPORT)
+			return DROP_NAT_SOCKETS_FULL;
+		nat_refuse_packet(udp->nat, packet, nat_refusal_of(fd), 0);
+		return DROP_UDP_SEND_REFUSED;
 	}
 	if (udp_adopt(flow, fd) < 0) {
 		udp_end(&flow->flow);

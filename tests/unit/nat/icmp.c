@@ -148,6 +148,22 @@ static void forbidden_ping_sockets_are_named_and_noticed_once(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+/* As of a kernel without IPv6: no wish of a person's to forbid, so nobody but the guest is told. */
+static void a_host_without_such_sockets_is_told_to_the_guest(void **state)
+{
+	struct world *world = *state;
+	struct icmp_header header;
+
+	world->script.open_error = -EAFNOSUPPORT;
+	guest_pings(world, packet_to(FAR6), 1, 1, 0);
+	assert_string_equal(drop_name(world->last_drop), drop_name(DROP_ICMP_SEND_REFUSED));
+	guest_got_error(world, 0, &header);
+	assert_int_equal(header.type, ICMP6_UNREACHABLE);
+	assert_int_equal(header.code, ICMP6_UNREACHABLE_ROUTE);
+	assert_int_equal(world->notices, 0);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+}
+
 static void the_oldest_gives_up_its_descriptor_when_there_are_no_more(void **state)
 {
 	struct world *world = *state;
@@ -360,6 +376,7 @@ int main(void)
 		scripted(the_gateway_is_the_hosts_loopback),
 		scripted(each_identifier_has_a_socket_for_a_minute),
 		scripted(forbidden_ping_sockets_are_named_and_noticed_once),
+		scripted(a_host_without_such_sockets_is_told_to_the_guest),
 		scripted(the_oldest_gives_up_its_descriptor_when_there_are_no_more),
 		scripted(hops_and_service_are_carried),
 		scripted(a_router_that_gave_up_is_seen_by_the_guest),

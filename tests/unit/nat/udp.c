@@ -197,6 +197,22 @@ static void no_descriptor_is_a_named_drop_and_one_notice(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+/* As of a kernel without IPv6. */
+static void a_host_without_such_sockets_is_told_to_the_guest(void **state)
+{
+	struct world *world = *state;
+	struct icmp_header header;
+
+	world->script.open_error = -EAFNOSUPPORT;
+	guest_says(world, plain6, 4000, 53, 10);
+	assert_string_equal(drop_name(world->last_drop), drop_name(DROP_UDP_SEND_REFUSED));
+	guest_got_error(world, 0, &header);
+	assert_int_equal(header.type, ICMP6_UNREACHABLE);
+	assert_int_equal(header.code, ICMP6_UNREACHABLE_ROUTE);
+	assert_int_equal(world->notices, 0);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+}
+
 static void a_socket_that_cannot_be_watched_is_a_named_drop_and_closed(void **state)
 {
 	struct world *world = *state;
@@ -510,6 +526,7 @@ int main(void)
 		cmocka_unit_test(a_full_table_gives_up_the_oldest),
 		scripted(the_oldest_gives_up_its_descriptor_when_there_are_no_more),
 		scripted(no_descriptor_is_a_named_drop_and_one_notice),
+		scripted(a_host_without_such_sockets_is_told_to_the_guest),
 		scripted(a_socket_that_cannot_be_watched_is_a_named_drop_and_closed),
 		scripted(another_guests_datagram_is_refused),
 		scripted(a_guests_port_takes_its_flows_along),
