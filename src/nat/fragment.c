@@ -512,16 +512,15 @@ static void datagram_tell(struct fragments *fragments, struct fragment_datagram 
 	uint32_t early = FRAME_HEAD_BYTES - datagram->head_bytes;
 
 	if (datagram->head_bytes == 0) {
-		config->on_late(config->owner, datagram->key.port, datagram->key.vlan, NULL, 0, 0);
+		config->on_late(config->owner, datagram->key.port, NULL, 0);
 		return;
 	}
 	/* At least a unit of the first fragment is there; more is not certain. */
 	early = early < FRAGMENT_UNIT ? early : FRAGMENT_UNIT;
 	memcpy(datagram->head + datagram->head_bytes, datagram->blocks[0], early);
-	datagram->end = datagram->got_bytes;
+	datagram->end = early;
 	datagram_finish_head(datagram);
-	config->on_late(config->owner, datagram->key.port, datagram->key.vlan, datagram->head,
-			datagram->head_bytes + early, datagram->l3);
+	config->on_late(config->owner, datagram->key.port, datagram->head, datagram->head_bytes + early);
 }
 
 static void fragments_on_due(void *owner, uint64_t now_us)

@@ -30,11 +30,10 @@ struct fragments;
 
 struct fragments_config {
 	struct timers *timers; /* the loop's: one is set while something waits */
-	/* A datagram was given up because its rest did not come. `head` is a frame's beginning as far as it is there, NULL
-	 * without the first fragment; the IP header stands at `l3`. To be counted (DROP_FRAGMENT_LATE at the port) and,
-	 * when there is a head, refused (NAT_REFUSE_REASSEMBLY: RFC 8200 4.5, RFC 1122 3.3.2). */
-	void (*on_late)(void *owner, struct port *port, uint16_t vlan, const uint8_t *head, uint32_t bytes,
-			uint32_t l3);
+	/* A datagram was given up because its rest did not come. `frame` is its beginning, as if that were a packet, as
+	 * much of it as an error quotes; NULL without the first fragment. To be counted (DROP_FRAGMENT_LATE at the port)
+	 * and, when there is a frame, told to its sender (RFC 8200 4.5, RFC 1122 3.3.2). Outside a delivery. */
+	void (*on_late)(void *owner, struct port *port, const uint8_t *frame, uint32_t bytes);
 	void *owner;
 };
 
@@ -55,6 +54,10 @@ void fragments_port_gone(struct fragments *fragments, struct port *port);
 size_t fragments_count(const struct fragments *fragments);
 size_t fragments_blocks(const struct fragments *fragments);
 
+/* A whole packet in an untagged frame, larger than the MTU, as fragments: the one from *offset of the packet's payload on,
+ * into room for a frame; *offset moves behind it. How many bytes; 0: that was the last. */
+uint32_t fragment_cut(const uint8_t *frame, uint32_t bytes, uint32_t mtu_bytes, uint32_t id, uint32_t *offset,
+		      uint8_t *to);
 /* Outside a delivery: a transport's whole message to the flow's guest, cut to the network's MTU where it must be, with
  * its checksum filled in. `head->id` is the identification, `id6` that of IPv6's fragments. 0; -EAGAIN: there was no room
  * for all of it, and the flow waits (what went is lost, like any packet of which a part is); -EMSGSIZE: longer than a packet. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A transport's whole message to a guest, in fragments where the network's MTU asks for them (fragment.h). */
+/* What is too large for the network, in fragments (fragment.h): a transport's message on its way to a guest, and a whole
+ * packet of somebody else's. */
 #include "nat/fragment.h"
 
 #include <errno.h>
@@ -15,33 +16,64 @@ struct fragment_slice {
 	bool more;
 };
 
-/* Ethernet and IP header of a fragment; how many bytes. */
-static uint32_t slice_head4(const struct nat *nat, const struct nat_head *head, const struct fragment_slice *slice,
-			    uint8_t *to)
+/* At `to` stand Ethernet and IP header of the whole packet, which become those of a fragment; how many bytes. */
+static uint32_t slice_head4(uint8_t *to, uint32_t l3, uint16_t id, const struct fragment_slice *slice)
 {
-	struct nat_head part = *head;
 	struct be16 field = be16_from((uint16_t)((slice->more ? 0x2000 : 0) | slice->offset / FRAGMENT_UNIT));
-	uint32_t l3 = nat_head_l3(head), bytes;
 
-	part.dont_fragment = false;
-	bytes = nat_head_write(nat, &part, slice->count, to);
 	memcpy(to + l3 + IP4_FRAGMENT_AT, field.byte, sizeof(field.byte));
-	ip4_header_patch(to + l3, (uint16_t)(IP4_HEADER_BYTES + slice->count), head->id);
-	return bytes;
+	ip4_header_patch(to + l3, (uint16_t)(IP4_HEADER_BYTES + slice->count), id);
+	return l3 + IP4_HEADER_BYTES;
 }
 
-static uint32_t slice_head6(const struct nat *nat, const struct nat_head *head, uint32_t id,
-			    const struct fragment_slice *slice, uint8_t *to)
+static uint32_t slice_head6(uint8_t *to, uint32_t l3, uint32_t id, const struct fragment_slice *slice)
 {
-	struct nat_head part = *head;
+	uint8_t protocol = to[l3 + IP6_NEXT_HEADER_AT];
 	struct writer writer;
-	uint32_t bytes;
 
-	part.protocol = IP_PROTOCOL_FRAGMENT;
-	bytes = nat_head_write(nat, &part, IP6_FRAGMENT_BYTES + slice->count, to);
-	writer_init(&writer, to + bytes, IP6_FRAGMENT_BYTES);
-	ip6_fragment_write(&writer, head->protocol, (uint16_t)slice->offset, slice->more, id);
-	return bytes + IP6_FRAGMENT_BYTES;
+	to[l3 + IP6_NEXT_HEADER_AT] = IP_PROTOCOL_FRAGMENT;
+	ip6_header_patch(to + l3, (uint16_t)(IP6_FRAGMENT_BYTES + slice->count));
+	writer_init(&writer, to + l3 + IP6_HEADER_BYTES, IP6_FRAGMENT_BYTES);
+	ip6_fragment_write(&writer, protocol, (uint16_t)slice->offset, slice->more, id);
+	return l3 + IP6_HEADER_BYTES + IP6_FRAGMENT_BYTES;
+}
+
+/* How much of a packet's payload goes into each fragment but the last. */
+static uint32_t slice_most(uint32_t mtu_bytes, bool is6)
+{
+	uint32_t headers = is6 ? IP6_HEADER_BYTES + IP6_FRAGMENT_BYTES : IP4_HEADER_BYTES;
+
+	return (mtu_bytes - headers) / FRAGMENT_UNIT * FRAGMENT_UNIT;
+}
+
+/* What begins there, of `bytes`. */
+static struct fragment_slice slice_at(const uint8_t *message, uint32_t bytes, uint32_t offset, uint32_t most)
+{
+	struct fragment_slice slice = {.bytes = message + offset, .count = bytes - offset, .offset = offset};
+
+	if (slice.count > most) {
+		slice.count = most;
+		slice.more = true;
+	}
+	return slice;
+}
+
+uint32_t fragment_cut(const uint8_t *frame, uint32_t bytes, uint32_t mtu_bytes, uint32_t id, uint32_t *offset,
+		      uint8_t *to)
+{
+	const uint32_t l3 = ETHERNET_HEADER_BYTES;
+	bool is6 = frame[l3] >> 4 == 6;
+	uint32_t headers = l3 + (is6 ? (uint32_t)IP6_HEADER_BYTES : (uint32_t)IP4_HEADER_BYTES);
+	struct fragment_slice slice;
+
+	if (headers + *offset >= bytes)
+		return 0;
+	slice = slice_at(frame + headers, bytes - headers, *offset, slice_most(mtu_bytes, is6));
+	memcpy(to, frame, headers);
+	headers = is6 ? slice_head6(to, l3, id, &slice) : slice_head4(to, l3, (uint16_t)id, &slice);
+	memcpy(to + headers, slice.bytes, slice.count);
+	*offset += slice.count;
+	return headers + slice.count;
 }
 
 static int slice_send(struct flow *flow, const struct nat_head *head, uint32_t id6, bool fragment,
@@ -53,12 +85,10 @@ static int slice_send(struct flow *flow, const struct nat_head *head, uint32_t i
 	struct room room;
 	int error;
 
-	if (!fragment)
-		bytes = nat_head_write(flow->nat, head, slice->count, start);
-	else if (head->is6)
-		bytes = slice_head6(flow->nat, head, id6, slice, start);
-	else
-		bytes = slice_head4(flow->nat, head, slice, start);
+	bytes = nat_head_write(flow->nat, head, slice->count, start);
+	if (fragment)
+		bytes = head->is6 ? slice_head6(start, nat_head_l3(head), id6, slice)
+				  : slice_head4(start, nat_head_l3(head), head->id, slice);
 	error = nat_reserve(flow, bytes + slice->count, bytes + slice->count, &room);
 	if (error < 0)
 		return error;
@@ -73,21 +103,16 @@ static int slice_send(struct flow *flow, const struct nat_head *head, uint32_t i
 int fragment_send(struct flow *flow, const struct nat_head *head, uint32_t id6, const uint8_t *message, uint32_t bytes,
 		  struct flow_budget *budget)
 {
-	uint32_t room = ethswitch_mtu(flow->nat->config.ethswitch) - (head->is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES);
-	bool fragment = bytes > room;
-	uint32_t most =
-		!fragment ? bytes : (room - (head->is6 ? IP6_FRAGMENT_BYTES : 0)) / FRAGMENT_UNIT * FRAGMENT_UNIT;
+	uint32_t mtu_bytes = ethswitch_mtu(flow->nat->config.ethswitch);
+	bool fragment = bytes > mtu_bytes - (head->is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES);
+	uint32_t most = fragment ? slice_most(mtu_bytes, head->is6) : bytes;
 
 	if (bytes > IP4_PACKET_MAX - (head->is6 ? 0 : (uint32_t)IP4_HEADER_BYTES))
 		return -EMSGSIZE;
 	for (uint32_t offset = 0; offset < bytes; offset += most) {
-		struct fragment_slice slice = {.bytes = message + offset, .count = bytes - offset, .offset = offset};
+		struct fragment_slice slice = slice_at(message, bytes, offset, most);
 		int error;
 
-		if (slice.count > most) {
-			slice.count = most;
-			slice.more = true;
-		}
 		error = slice_send(flow, head, id6, fragment, &slice, budget);
 		if (error < 0)
 			return error;

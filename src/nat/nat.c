@@ -9,7 +9,6 @@
 
 #include "base/reader.h"
 #include "fabric/steer.h"
-#include "nat/fragment.h"
 #include "nat/nat_state.h"
 
 /* In the order of enum nat_protocol_number; NULL: that protocol is not served. */
@@ -31,19 +30,6 @@ void nat_schedule(struct nat *nat)
 
 /* ---- life ---- */
 
-/* A packet of which a part never came. */
-static void nat_on_late(void *owner, struct port *port, uint16_t vlan, const uint8_t *head, uint32_t bytes, uint32_t l3)
-{
-	struct nat *nat = owner;
-	struct mac mac;
-
-	port_drop(port, DROP_FRAGMENT_LATE, NULL);
-	if (!head)
-		return;
-	memcpy(mac.byte, head + sizeof(struct mac), sizeof(mac.byte));
-	nat_refuse(nat, mac, vlan, head[l3] >> 4 == 6, head + l3, bytes - l3, NAT_REFUSE_REASSEMBLY, 0, NULL);
-}
-
 static void nat_on_linger(void *owner, uint64_t now_us)
 {
 	struct nat *nat = owner;
@@ -56,14 +42,9 @@ static void nat_on_linger(void *owner, uint64_t now_us)
 
 static int nat_start(struct nat *nat)
 {
-	const struct fragments_config fragments = {.timers = loop_timers(nat->config.loop),
-						   .on_late = nat_on_late,
-						   .owner = nat};
 	const struct nat_config *config = &nat->config;
 	int error = flow_table_init(&nat->flows, nat, &config->key, config->flows ? config->flows : NAT_FLOWS_MAX);
 
-	if (error >= 0)
-		error = fragments_new(&fragments, &nat->fragments);
 	for (int i = 0; i < NAT_PROTOCOLS && error >= 0; i++) {
 		if (nat_protocols[i])
 			error = nat_protocols[i]->start(nat, &nat->protocols[i]);
@@ -124,14 +105,12 @@ void nat_free(struct nat *nat)
 	}
 	tcp_socket_chores_done(&nat->chores);
 	linger_done(&nat->linger);
-	fragments_free(nat->fragments);
 	framequeue_done(&nat->replies);
 	free(nat);
 }
 
 void nat_port_gone(struct nat *nat, struct port *port)
 {
-	fragments_port_gone(nat->fragments, port);
 	flow_port_gone(&nat->flows, port);
 }
 
@@ -243,7 +222,7 @@ static enum drop_reason nat_hand_on(struct nat *nat, const struct nat_packet *pa
 	return packet->is6 ? DROP_IP6_NEXT_HEADER : DROP_IP4_PROTOCOL;
 }
 
-static enum drop_reason nat_input_whole(struct nat *nat, struct port *from, const struct frame *frame)
+enum drop_reason nat_input(struct nat *nat, struct port *from, const struct frame *frame)
 {
 	struct nat_packet packet = {.frame = frame, .from = from, .vlan = frame->layout.vlan, .l3 = frame->layout.l3};
 	enum drop_reason reason;
@@ -274,9 +253,6 @@ bool nat_has_flow(const struct nat *nat, const struct frame *frame)
 	struct reader reader;
 	enum drop_reason reason;
 
-	/* whose it is only the whole of it tells */
-	if (frame->layout.fragment)
-		return nat->udp_peers > 0;
 	reader_init(&reader, frame->head + packet.l3, frame->head_bytes - packet.l3);
 	reason = frame->layout.type == ETHERTYPE_IPV4 ? nat_read4(&reader, &packet) : nat_read6(&reader, &packet);
 	if (reason || (packet.protocol != IP_PROTOCOL_TCP && packet.protocol != IP_PROTOCOL_UDP) ||
@@ -289,26 +265,12 @@ bool nat_has_flow(const struct nat *nat, const struct frame *frame)
 	return flow_find(&nat->flows, &key) != NULL;
 }
 
-enum drop_reason nat_input(struct nat *nat, struct port *from, const struct frame *frame)
-{
-	bool is4 = frame->layout.type == ETHERTYPE_IPV4, is6 = frame->layout.type == ETHERTYPE_IPV6;
-	enum drop_reason reason;
-	struct frame packet;
-	bool whole;
-
-	if (!frame->layout.fragment || !(is4 ? nat->config.ip4 : is6 && nat->config.ip6))
-		return nat_input_whole(nat, from, frame);
-	reason = fragment_input(nat->fragments, from, frame, nat_now_us(nat), &packet, &whole);
-	return !reason && whole ? nat_input_whole(nat, from, &packet) : reason;
-}
-
 void nat_flush(struct nat *nat)
 {
 	for (int i = 0; i < NAT_PROTOCOLS; i++) {
 		if (nat_protocols[i] && nat_protocols[i]->flush)
 			nat_protocols[i]->flush(nat->protocols[i]);
 	}
-	fragments_flush(nat->fragments);
 }
 
 /* ---- to guests ---- */

@@ -155,7 +155,8 @@ void nat_readdress(struct nat *nat, const struct nat_config *config);
 /* Host sockets are closed; the guests are told nothing. */
 void nat_free(struct nat *nat);
 
-/* In a delivery. `frame` is parsed, its source port is `from`. DROP_NONE: taken, or answered with a refusal that is right
+/* In a delivery. `frame` is parsed and a whole packet, its fragments put together (fragment.h); its source port is `from`.
+ * DROP_NONE: taken, or answered with a refusal that is right
  * for it; otherwise the caller counts the reason at `from`. */
 enum drop_reason nat_input(struct nat *nat, struct port *from, const struct frame *frame);
 /* In a delivery, at its end: nothing of the frames is kept after it. */
@@ -234,7 +235,7 @@ int nat_udp_open(struct nat *nat, bool is6);
 int nat_udp_forward(struct nat *nat, struct nat_udp_forward *forward);
 /* Without on_end(). May be called twice. */
 void nat_udp_forward_end(struct nat_udp_forward *forward);
-/* Is this frame of a conversation that is there already? TCP and UDP; a fragment may be. */
+/* Is this frame of a conversation that is there already? TCP and UDP. */
 bool nat_has_flow(const struct nat *nat, const struct frame *frame);
 
 /* Whom a guest sees for this host-side address: itself, or the gateway for the host's loopback. */

@@ -14,11 +14,7 @@ struct nat_refusal_code {
 	uint8_t type6, code6;
 };
 
-enum nat_icmp_code {
-	ICMP_TIME_IN_TRANSIT = 0,
-	ICMP_TIME_IN_REASSEMBLY = 1,
-	ICMP6_PARAMETER_NEXT_HEADER = 1, /* RFC 4443 3.4 */
-};
+enum { ICMP6_PARAMETER_NEXT_HEADER = 1 }; /* RFC 4443 3.4 */
 
 static const struct nat_refusal_code nat_refusal_codes[] = {
 	[NAT_REFUSE_NET] = {ICMP4_UNREACHABLE, ICMP4_UNREACHABLE_NET, ICMP6_UNREACHABLE, ICMP6_UNREACHABLE_ROUTE},

@@ -90,7 +90,6 @@ struct nat {
 	struct flow_table flows;
 	struct nat_counters counters;
 	void *protocols[NAT_PROTOCOLS];
-	struct fragments *fragments; /* of guests' packets */
 	struct lingering linger;
 	struct tcp_socket_chores chores;
 	size_t udp_peers;          /* clients of forwards: with none of them nobody looks for one */

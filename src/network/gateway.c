@@ -2,7 +2,8 @@
 /* The gateway's port. A frame is answered as soon as it is queued; the answer waits in a bounded queue for the gateway's
  * own turn, since nothing is handed in during a delivery. A service sees whole frames with their checksums: without an
  * uplink the switch makes them so, and with one, which takes all offloads, the gateway cuts what is not for it.
- * An answer that finds no room is dropped, never waited with: the guest will
+ * Fragments are put together before anybody is asked whose the packet is, and an answer larger than the network's MTU goes
+ * in fragments. An answer that finds no room is dropped, never waited with: the guest will
  * ask again, and the others' answers stand behind it. */
 #include "network/gateway.h"
 
@@ -14,6 +15,7 @@
 #include "fabric/framequeue.h"
 #include "fabric/segment.h"
 #include "fabric/steer.h"
+#include "nat/fragment.h"
 #include "nat/nat.h"
 #include "network/user.h"
 #include "service/asker.h"
@@ -34,26 +36,43 @@ struct gateway {
 	struct port port;
 	struct gateway_config config;
 	struct framequeue answers;
+	struct fragments *fragments;
+	uint32_t id;               /* of what is cut */
 	struct user *user;         /* NULL: no way out */
 	struct allowance refusals; /* by MAC */
 	bool expiring;
 	struct reply reply;
 	uint8_t frame[FRAME_ROOM_BYTES]; /* one that came in pieces */
+	uint8_t fragment[FRAME_ROOM_BYTES];
 };
 
-static void gateway_send(struct gateway *gateway)
+static void gateway_put(struct gateway *gateway, const uint8_t *bytes, uint32_t length)
 {
 	enum drop_reason reason;
 	struct frame frame;
 
-	if (gateway->reply.length == 0)
-		return;
-	frame_init(&frame, gateway->reply.bytes, gateway->reply.length);
+	frame_init(&frame, bytes, length);
 	reason = framequeue_put(&gateway->answers, NULL, 0, &frame, 0);
 	if (reason != DROP_NONE)
 		port_drop(&gateway->port, reason, &frame);
 	else
 		port_schedule(&gateway->port);
+}
+
+static void gateway_send(struct gateway *gateway)
+{
+	const struct reply *reply = &gateway->reply;
+	uint32_t mtu_bytes = gateway->config.service->mtu_bytes, offset = 0, count;
+
+	if (reply->length == 0)
+		return;
+	if (reply->length <= ETHERNET_HEADER_BYTES + mtu_bytes) {
+		gateway_put(gateway, reply->bytes, reply->length);
+		return;
+	}
+	gateway->id++;
+	while ((count = fragment_cut(reply->bytes, reply->length, mtu_bytes, gateway->id, &offset, gateway->fragment)))
+		gateway_put(gateway, gateway->fragment, count);
 }
 
 static bool gateway_may_refuse(struct gateway *gateway, const uint8_t *frame, uint64_t now_us)
@@ -177,10 +196,71 @@ static void gateway_cut(struct gateway *gateway, const struct frame *frame)
 		gateway_take(gateway, &segment.frame);
 }
 
+/* ---- fragments ---- */
+
+/* Of a packet for the gateway, or for whom it leads to. Tagged frames are nobody's here, as of ARP and DHCP. */
+static bool gateway_wants_fragment(const struct gateway *gateway, const struct frame *frame)
+{
+	const struct service_config *service = gateway->config.service;
+	struct mac to;
+
+	memcpy(&to, frame->head, sizeof(to));
+	if (!frame->layout.fragment || frame->layout.l3 != ETHERNET_HEADER_BYTES || !mac_equal(to, service->mac))
+		return false;
+	return frame->layout.type == ETHERTYPE_IPV4 ? service->ip4 : service->ip6;
+}
+
+/* True: `ret_whole` is the packet. */
+static bool gateway_gather(struct gateway *gateway, const struct frame *frame, struct frame *ret_whole)
+{
+	struct ethswitch *ethswitch = gateway->config.ethswitch;
+	enum drop_reason reason = DROP_DESTINATION_GONE;
+	struct port *from;
+	struct mac mac;
+	bool whole = false;
+
+	memcpy(&mac, frame->head + sizeof(mac), sizeof(mac));
+	/* The switch has just learned it, unless its table is full: then no answer would find the way. */
+	from = ethswitch_find(ethswitch, mac, 0);
+	if (!from || from == &gateway->port)
+		from = &gateway->port;
+	else
+		reason =
+			fragment_input(gateway->fragments, from, frame, ethswitch_now_us(ethswitch), ret_whole, &whole);
+	if (reason)
+		port_drop(from, reason, frame);
+	return !reason && whole;
+}
+
+static void gateway_on_late(void *owner, struct port *port, const uint8_t *frame, uint32_t bytes)
+{
+	struct gateway *gateway = owner;
+
+	port_drop(port, DROP_FRAGMENT_LATE, NULL);
+	if (!frame)
+		return;
+	service_late(gateway->config.service, frame, bytes, &gateway->reply);
+	if (gateway_may_refuse(gateway, frame, ethswitch_now_us(gateway->config.ethswitch)))
+		gateway_send(gateway);
+}
+
+void gateway_port_gone(struct gateway *gateway, struct port *port)
+{
+	fragments_port_gone(gateway->fragments, port);
+}
+
+/* ---- a port ---- */
+
 static void gateway_queue(struct port *port, const struct frame *frame)
 {
 	struct gateway *gateway = container_of(port, struct gateway, port);
+	struct frame whole;
 
+	if (gateway_wants_fragment(gateway, frame)) {
+		if (!gateway_gather(gateway, frame, &whole))
+			return;
+		frame = &whole;
+	}
 	if (gateway->user && user_input(gateway->user, frame))
 		return;
 	if (frame->offload.csum == CSUM_PARTIAL)
@@ -195,6 +275,7 @@ static void gateway_flush(struct port *port)
 
 	if (gateway->user)
 		user_flush(gateway->user);
+	fragments_flush(gateway->fragments);
 }
 
 /* The oldest answer into room of whoever it is for. */
@@ -269,9 +350,14 @@ static const struct port_ops gateway_ops = {.queue = gateway_queue,
 int gateway_new(const struct gateway_config *config, struct gateway **ret_gateway)
 {
 	struct gateway *gateway = calloc(1, sizeof(*gateway));
+	const struct fragments_config fragments = {.timers = config->timers,
+						   .on_late = gateway_on_late,
+						   .owner = gateway};
 
-	if (!gateway)
+	if (!gateway || fragments_new(&fragments, &gateway->fragments) < 0) {
+		free(gateway);
 		return -ENOMEM;
+	}
 	gateway->config = *config;
 	allowance_init(&gateway->refusals, &config->service->hash_key, GATEWAY_REFUSALS, GATEWAY_REFUSAL_PAUSE_US);
 	framequeue_init(&gateway->answers, ethswitch_blocks(config->ethswitch), GATEWAY_QUEUE_BYTES);
@@ -289,6 +375,7 @@ void gateway_free(struct gateway *gateway)
 		return;
 	ethswitch_detach(&gateway->port);
 	framequeue_done(&gateway->answers);
+	fragments_free(gateway->fragments);
 	free(gateway);
 }
 

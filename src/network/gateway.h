@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The gateway as a port of the switch: it carries frames to the services and their answers back. What it answers stands
- * in service/; it keeps no state but a queue of answers that wait for the next round. */
+ * in service/; it keeps no state but fragments that wait for each other and answers that wait for the next round. */
 #ifndef NETWORK_GATEWAY_H
 #define NETWORK_GATEWAY_H
 
@@ -15,9 +15,10 @@ struct user;
 struct lease_table;
 
 struct gateway_config {
-	const struct service_config *service; /* these three outlive it */
+	const struct service_config *service; /* these four outlive it */
 	struct lease_table *leases;
 	struct ethswitch *ethswitch;
+	struct timers *timers;
 	/* A guest has it answer something, now; may be NULL. The configuration may become another here. */
 	void (*on_serve)(void *owner);
 	/* A guest spoke of its own address, in ARP (::ffff:a.b.c.d) or neighbour discovery; in a delivery. May be NULL. */
@@ -28,6 +29,8 @@ struct gateway_config {
 /* Attached when it returns. 0 or -ENOMEM. */
 int gateway_new(const struct gateway_config *config, struct gateway **ret_gateway);
 void gateway_free(struct gateway *gateway);
+/* The guest's port is about to be detached. */
+void gateway_port_gone(struct gateway *gateway, struct port *port);
 struct port *gateway_port(struct gateway *gateway);
 /* There is a way out from now on, and what is for it goes there, uncut; NULL: there is none any more. */
 void gateway_set_user(struct gateway *gateway, struct user *user);

@@ -242,6 +242,7 @@ void network_on_joined(struct gw_network *network, struct port *port, struct gw_
 
 void network_on_left(struct gw_network *network, struct port *port, const char *reason)
 {
+	gateway_port_gone(network->gateway, port);
 	if (network->user)
 		user_port_gone(network->user, port);
 	event_send(network, GW_EVENT_GUEST_LEFT, port->name, NULL, "%s: left (%s)", port->name, reason);
@@ -455,6 +456,7 @@ static int network_make_gateway(struct gw_network *network, struct error *ret_er
 	struct gateway_config config = {.service = &network->description.service,
 					.leases = network->leases,
 					.ethswitch = network->ethswitch,
+					.timers = loop_timers(network->loop),
 					.on_serve = network_on_serve,
 					.on_address = network_on_address,
 					.owner = network};

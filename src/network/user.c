@@ -115,8 +115,7 @@ static bool user_wants4(const struct user *user, const struct frame *frame)
 		return false;
 	if (!service_is_ours4(service, to))
 		return true;
-	if (frame->layout.protocol == IP_PROTOCOL_ICMP && user_is_echo(frame, ICMP4_ECHO_REQUEST) &&
-	    !frame->layout.fragment)
+	if (frame->layout.protocol == IP_PROTOCOL_ICMP && user_is_echo(frame, ICMP4_ECHO_REQUEST))
 		return false;
 	return user_is_nats(user, frame, nat_address4(to, 0), false);
 }
@@ -133,8 +132,8 @@ static bool user_wants6(const struct user *user, const struct frame *frame)
 		return false;
 	if (!service_is_ours6(service, to))
 		return true;
-	/* neighbour discovery among it; in fragments it may not come (RFC 6980 5), but an echo request may */
-	if (frame->layout.protocol == IP_PROTOCOL_ICMP6 && !frame->layout.fragment)
+	/* neighbour discovery among it */
+	if (frame->layout.protocol == IP_PROTOCOL_ICMP6)
 		return false;
 	return user_is_nats(user, frame, nat_address6(to, 0), true);
 }

@@ -42,7 +42,7 @@ struct user_config {
 int user_new(const struct user_config *config, struct user **ret_user, struct error *ret_error);
 void user_free(struct user *user);
 
-/* In a delivery. Is this parsed frame NAT's? Then it was taken, or counted as dropped at the guest's port. */
+/* In a delivery. Is this parsed frame, a whole packet, NAT's? Then it was taken, or counted as dropped at the guest's port. */
 bool user_input(struct user *user, const struct frame *frame);
 /* In a delivery, a whole frame with its checksums. Is it a question to the resolver or for a file? Then `ret_reason` says
  * what became of it. */

@@ -22,10 +22,10 @@ static enum drop_reason echo_reply(const struct service_config *config, const st
 	header.type = type;
 	header.checksum = 0;
 	reply_begin_back(&draft, ret_reply, config, packet, packet->protocol);
+	reply_be_long(&draft);
 	icmp_header_write(&draft.writer, &header);
 	writer_copy(&draft.writer, reader.next, reader.left);
 	reply_end(&draft);
-	/* Larger than the network carries: the switch lets no such request pass. */
 	return ret_reply->length ? DROP_NONE : DROP_FRAME_LONG;
 }
 

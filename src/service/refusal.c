@@ -29,10 +29,10 @@ static bool packet_may_be_refused(const struct packet *packet)
 	return !ip4_is_zero(packet->ip4.from) && !packet->ip4.fragment_offset && !packet_is_error(packet);
 }
 
-void refusal_unreachable4(const struct service_config *config, const struct packet *packet, enum icmp4_unreachable code,
-			  struct reply *ret_reply)
+static void refusal_error4(const struct service_config *config, const struct packet *packet, uint8_t type, uint8_t code,
+			   struct reply *ret_reply)
 {
-	struct icmp_header header = {.type = ICMP4_UNREACHABLE, .code = (uint8_t)code};
+	const struct icmp_header header = {.type = type, .code = code};
 	struct reply_draft draft;
 
 	ret_reply->length = 0;
@@ -44,11 +44,17 @@ void refusal_unreachable4(const struct service_config *config, const struct pack
 	reply_end(&draft);
 }
 
-void refusal_unreachable6(const struct service_config *config, const struct packet *packet, enum icmp6_unreachable code,
+void refusal_unreachable4(const struct service_config *config, const struct packet *packet, enum icmp4_unreachable code,
 			  struct reply *ret_reply)
 {
+	refusal_error4(config, packet, ICMP4_UNREACHABLE, (uint8_t)code, ret_reply);
+}
+
+static void refusal_error6(const struct service_config *config, const struct packet *packet, uint8_t type, uint8_t code,
+			   struct reply *ret_reply)
+{
 	enum { HOP_LIMIT = 64 };
-	struct icmp_header header = {.type = ICMP6_UNREACHABLE, .code = (uint8_t)code};
+	const struct icmp_header header = {.type = type, .code = code};
 	struct reply_draft draft;
 	struct ip6 from = config->host6;
 
@@ -64,6 +70,20 @@ void refusal_unreachable6(const struct service_config *config, const struct pack
 		     HOP_LIMIT);
 	icmp6_error_write(&draft.writer, &header, packet->bytes, packet->count);
 	reply_end(&draft);
+}
+
+void refusal_unreachable6(const struct service_config *config, const struct packet *packet, enum icmp6_unreachable code,
+			  struct reply *ret_reply)
+{
+	refusal_error6(config, packet, ICMP6_UNREACHABLE, (uint8_t)code, ret_reply);
+}
+
+void refusal_late(const struct service_config *config, const struct packet *packet, struct reply *ret_reply)
+{
+	if (packet->is6)
+		refusal_error6(config, packet, ICMP6_TIME_EXCEEDED, ICMP_TIME_IN_REASSEMBLY, ret_reply);
+	else
+		refusal_error4(config, packet, ICMP4_TIME_EXCEEDED, ICMP_TIME_IN_REASSEMBLY, ret_reply);
 }
 
 /* RFC 9293 3.10.7.1: how a segment is answered for which there is no connection. */

@@ -12,6 +12,8 @@ void refusal_unreachable4(const struct service_config *config, const struct pack
 			  struct reply *ret_reply);
 void refusal_unreachable6(const struct service_config *config, const struct packet *packet, enum icmp6_unreachable code,
 			  struct reply *ret_reply);
+/* Of a packet whose rest did not come in time. */
+void refusal_late(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
 /* DROP_TCP_PORT_CLOSED, or what is wrong with the segment. A reset is never answered. */
 enum drop_reason refusal_reset(const struct service_config *config, const struct packet *packet,
 			       struct reply *ret_reply);

@@ -55,6 +55,11 @@ void reply_begin_back(struct reply_draft *draft, struct reply *reply, const stru
 		reply_begin4(draft, reply, config, packet->ethernet.from, packet->ip4.to, packet->ip4.from, protocol);
 }
 
+void reply_be_long(struct reply_draft *draft)
+{
+	draft->writer.left = sizeof(draft->reply->bytes) - writer_used(&draft->writer);
+}
+
 void reply_udp(struct reply_draft *draft, uint16_t from_port, uint16_t to_port)
 {
 	struct udp_header header = {.from_port = from_port, .to_port = to_port, .bytes = UDP_HEADER_BYTES};

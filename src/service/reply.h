@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Composing an answer: reply_begin4 or reply_begin6, the transport through `writer`, reply_end, which fills in lengths
- * and checksums. What does not fit the network's MTU becomes no answer at all. */
+ * and checksums. What does not fit the network's MTU becomes no answer at all, unless reply_be_long() was called before it
+ * was written. */
 #ifndef SERVICE_REPLY_H
 #define SERVICE_REPLY_H
 
@@ -29,6 +30,8 @@ void reply_begin6(struct reply_draft *draft, struct reply *reply, const struct s
 /* From where the packet was sent to, back to its sender. */
 void reply_begin_back(struct reply_draft *draft, struct reply *reply, const struct service_config *config,
 		      const struct packet *packet, uint8_t protocol);
+/* As much as a packet can hold: whoever sends it cuts it. */
+void reply_be_long(struct reply_draft *draft);
 /* The header before a datagram's payload. */
 void reply_udp(struct reply_draft *draft, uint16_t from_port, uint16_t to_port);
 /* A writer of its own for what comes next, at most so many bytes; and what it wrote, taken over into the draft. */

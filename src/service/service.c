@@ -384,3 +384,15 @@ enum drop_reason service_input(const struct service_config *config, struct lease
 	}
 	return mac_is_group(ethernet.to) ? DROP_NONE : DROP_ETHERTYPE;
 }
+
+void service_late(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply)
+{
+	struct packet packet;
+
+	ret_reply->length = 0;
+	if (packet_parse(frame, length, &packet) != DROP_NONE)
+		return;
+	if (packet.is6 ? source6_may_be(config, packet.ip6.from, false)
+		       : source4_may_be(config, packet.ip4.from, false))
+		refusal_late(config, &packet, ret_reply);
+}

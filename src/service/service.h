@@ -20,10 +20,11 @@ enum service_limits {
 	SERVICE_DNS_MAX = 4,
 	SERVICE_SEARCH_MAX = 8,
 	SERVICE_ROUTES_MAX = 8,
-	SERVICE_ALSO_MAX = 17,            /* each guestfwd= and map-host= */
-	SERVICE_NAME_BYTES = 254,         /* RFC 1035 2.3.4 */
-	SERVICE_REPLY_BYTES = 14 + 65535, /* an echo is as large as its request; all else fits 576 or 1280 or the MTU */
-	SERVICE_ADVERTISE_S = 1800,       /* at least so often ndp_advertise() is to be sent (RFC 4861 6.2.1) */
+	SERVICE_ALSO_MAX = 17,    /* each guestfwd= and map-host= */
+	SERVICE_NAME_BYTES = 254, /* RFC 1035 2.3.4 */
+	/* The largest packet of IPv6: an echo is as large as its request; all else fits 576 or 1280 or the MTU. */
+	SERVICE_REPLY_BYTES = 14 + 40 + 65535,
+	SERVICE_ADVERTISE_S = 1800, /* at least so often ndp_advertise() is to be sent (RFC 4861 6.2.1) */
 };
 
 struct service_route4 {
@@ -81,7 +82,8 @@ struct service_config {
 	struct hash_key hash_key; /* random, so that no guest can choose where its lease stands; 0 in tests */
 };
 
-/* One answer, a whole Ethernet frame within the network's MTU. length 0: nothing to say. 64 KiB, of which mostly the
+/* One answer, a whole packet in an Ethernet frame. An echo's may be larger than the network's MTU: whoever sends it cuts it
+ * into fragments, as the request came. length 0: nothing to say. 64 KiB, of which mostly the
  * first page is touched: keep it where it may stay, and do not clear it. */
 struct reply {
 	uint32_t length;
@@ -98,6 +100,10 @@ struct lease_table;
  * DHCP no, and whoever sends may limit how many of them. */
 enum drop_reason service_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
 			       size_t length, uint64_t now_us, struct reply *ret_reply);
+
+/* The rest of a packet did not come in time: its beginning in a frame, as if that were a packet. Whoever sends the reply,
+ * an ICMP error, may limit how many. Sets ret_reply->length in every case. */
+void service_late(const struct service_config *config, const uint8_t *frame, size_t length, struct reply *ret_reply);
 
 /* The gateway's own: host4, resolver4 and also4; host6, resolver6, also6 and the link-local address. */
 bool service_is_ours4(const struct service_config *config, struct ip4 address);

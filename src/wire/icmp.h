@@ -40,6 +40,12 @@ enum icmp4_unreachable {
 	ICMP4_UNREACHABLE_PROHIBITED = 13, /* RFC 1812 5.2.7.1 */
 };
 
+/* Of both families. */
+enum icmp_time_exceeded {
+	ICMP_TIME_IN_TRANSIT = 0,
+	ICMP_TIME_IN_REASSEMBLY = 1,
+};
+
 enum icmp6_type {
 	ICMP6_UNREACHABLE = 1,
 	ICMP6_TOO_BIG = 2, /* `rest` is the MTU */

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "nat/fragment.h"
 #include "nat/icmp.h"
 #include "nat/nat_state.h"
 #include "nat/udp.h"
@@ -74,6 +75,8 @@ struct world {
 	struct port gateway;
 	struct record_port *guest;
 	struct nat *nat;
+	struct fragments *fragments;
+	uint32_t late_bytes; /* of the last that was told; 0: nothing was known of it */
 	struct nat_config config;
 	struct script script;
 	struct udp *udp;
@@ -225,10 +228,33 @@ static inline struct world *world_of_gateway(struct port *port)
 	return container_of(port, struct world, gateway);
 }
 
+/* As the gateway does it: NAT is given whole packets. */
+static inline enum drop_reason world_gateway_take(struct world *world, const struct frame *frame)
+{
+	struct port *guest = &world->guest->port;
+	enum drop_reason reason;
+	struct frame packet;
+	bool whole;
+
+	if (!frame->layout.fragment)
+		return nat_input(world->nat, guest, frame);
+	reason = fragment_input(world->fragments, guest, frame, loop_now_us(world->loop), &packet, &whole);
+	return !reason && whole ? nat_input(world->nat, guest, &packet) : reason;
+}
+
+static inline void world_on_late(void *owner, struct port *port, const uint8_t *frame, uint32_t bytes)
+{
+	struct world *world = owner;
+
+	(void)frame;
+	port_drop(port, DROP_FRAGMENT_LATE, NULL);
+	world->late_bytes = bytes;
+}
+
 static inline void world_gateway_queue(struct port *port, const struct frame *frame)
 {
 	struct world *world = world_of_gateway(port);
-	enum drop_reason reason = nat_input(world->nat, &world->guest->port, frame);
+	enum drop_reason reason = world_gateway_take(world, frame);
 
 	if (reason) {
 		world->last_drop = reason;
@@ -239,6 +265,7 @@ static inline void world_gateway_queue(struct port *port, const struct frame *fr
 static inline void world_gateway_flush(struct port *port)
 {
 	nat_flush(world_of_gateway(port)->nat);
+	fragments_flush(world_of_gateway(port)->fragments);
 }
 
 static inline void world_gateway_run(struct port *port)
@@ -327,6 +354,7 @@ static inline void world_use_script(struct world *world)
 static inline void world_start(struct world *world, bool script)
 {
 	struct ethswitch_config config = {.mtu_bytes = 1500, .gateway = world->config.mac};
+	struct fragments_config fragments = {.on_late = world_on_late, .owner = world};
 
 	world->now_us = 1000 * 1000;
 	assert_int_equal(loop_new(world_now, world, &world->loop), 0);
@@ -343,6 +371,8 @@ static inline void world_start(struct world *world, bool script)
 	world->config.ethswitch = world->ethswitch;
 	world->config.gateway = &world->gateway;
 	assert_int_equal(nat_new(&world->config, &world->nat), 0);
+	fragments.timers = loop_timers(world->loop);
+	assert_int_equal(fragments_new(&fragments, &world->fragments), 0);
 	if (script)
 		world_use_script(world);
 	world_turn(world);
@@ -360,6 +390,7 @@ static inline struct world *world_new(void)
 static inline void world_free(struct world *world)
 {
 	nat_free(world->nat);
+	fragments_free(world->fragments);
 	ethswitch_detach(&world->guest->port);
 	ethswitch_detach(&world->gateway);
 	ethswitch_free(world->ethswitch);
