@@ -45,6 +45,12 @@ static void tap_probe_offloads(struct tap *tap)
 	}
 }
 
+/* A tap keeps what its last owner accepted, and without a header nothing would say of a frame that it is unfinished. */
+static void tap_refuse_offloads(struct tap *tap)
+{
+	(void)ioctl(tap->fd, TUNSETOFFLOAD, 0UL);
+}
+
 static int tap_set_header(struct tap *tap)
 {
 	int bytes = TAP_HEADER_BYTES;
@@ -260,6 +266,18 @@ static int tap_open_netns(const char *netns, struct error *ret_error)
 	return fd;
 }
 
+static int tap_netns_refused(const char *netns, int code, struct error *ret_error)
+{
+	if (code == -EINVAL)
+		return error_set(ret_error, code, "netns=%s: cannot enter it: it is no network namespace", netns);
+	return error_set(ret_error, code,
+			 "netns=%s: cannot enter it: %s; use sudo, or open the tap inside it and hand it over with fd=",
+			 netns, error_name(code));
+}
+
+/* This thread's namespace: /proc/self is the process's first. */
+static const char tap_own_netns[] = "/proc/thread-self/ns/net";
+
 static int tap_open_in_netns(const struct tap_request *wanted, struct tap *ret_tap, struct error *ret_error)
 {
 	int there = tap_open_netns(wanted->netns, ret_error);
@@ -268,16 +286,13 @@ static int tap_open_in_netns(const struct tap_request *wanted, struct tap *ret_t
 
 	if (there < 0)
 		return result;
-	here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	here = open(tap_own_netns, O_RDONLY | O_CLOEXEC);
 	if (here < 0) {
-		result = error_set(ret_error, -errno, "/proc/self/ns/net: %s; is /proc mounted?", error_name(-errno));
+		result = error_set(ret_error, -errno, "%s: %s; is /proc mounted?", tap_own_netns, error_name(-errno));
 		goto close_namespaces;
 	}
 	if (setns(there, CLONE_NEWNET) < 0) {
-		result = error_set(
-			ret_error, -errno,
-			"netns=%s: cannot enter it: %s; use sudo, or open the tap inside it and hand it over with fd=",
-			wanted->netns, error_name(-errno));
+		result = tap_netns_refused(wanted->netns, -errno, ret_error);
 		goto close_namespaces;
 	}
 	result = tap_open_here(wanted, ret_tap, ret_error);
@@ -333,6 +348,8 @@ int tap_adopt(int fd, struct tap *ret_tap, struct error *ret_error)
 	result = socket_set_nonblocking(fd);
 	if (result == 0 && (request.ifr_flags & IFF_VNET_HDR))
 		result = tap_set_header(&tap);
+	else if (result == 0)
+		tap_refuse_offloads(&tap);
 	if (result < 0)
 		return error_set(ret_error, result, "fd=%d (%s): cannot set it up: %s", fd, tap.name,
 				 error_name(result));

@@ -9,8 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,6 +256,44 @@ static void a_descriptor_that_was_handed_over_is_made_ready(void **state)
 	close(fd);
 }
 
+static uint32_t link_offload(const char *name, uint32_t question)
+{
+	struct ethtool_value value = {.cmd = question};
+	struct ifreq request = {.ifr_data = (void *)&value};
+	int control = socket_open(AF_INET, SOCK_DGRAM);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(control, SIOCETHTOOL, &request), 0);
+	close(control);
+	return value.data;
+}
+
+/* Without a header nothing says of a frame that it is a large one, or that its sum is missing. A persistent tap remembers
+ * what its last owner took. */
+static void a_tap_without_a_header_hands_over_finished_frames_alone(void **state)
+{
+	struct ifreq with = {.ifr_name = "gwt7", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	struct ifreq without = {.ifr_name = "gwt7", .ifr_flags = IFF_TAP | IFF_NO_PI};
+	struct tap tap;
+	int fd;
+
+	NEEDS_A_TAP();
+	fd = open("/dev/net/tun", O_RDWR);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &with), 0);
+	assert_int_equal(ioctl(fd, TUNSETOFFLOAD, (unsigned long)(TAP_CSUM | TAP_TSO4 | TAP_TSO6)), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+	close(fd);
+	fd = open("/dev/net/tun", O_RDWR);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &without), 0);
+	assert_int_equal(link_offload("gwt7", ETHTOOL_GTSO), 1);
+	assert_int_equal(tap_adopt(fd, &tap, NULL), 0);
+	assert_int_equal(tap.header_bytes, 0);
+	assert_int_equal(link_offload("gwt7", ETHTOOL_GTSO), 0);
+	assert_int_equal(link_offload("gwt7", ETHTOOL_GTXCSUM), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 0), 0);
+	tap_close(&tap);
+}
+
 static bool in_another_namespace(const void *what)
 {
 	(void)what;
@@ -322,6 +363,54 @@ static void a_tap_of_another_namespace_is_made_there_and_we_come_back(void **sta
 	bystander_stop(pid);
 }
 
+struct visit {
+	char netns[64];
+	int code;
+	ino_t before, after;
+};
+
+static ino_t namespace_of_this_thread(void)
+{
+	struct stat here;
+
+	return stat("/proc/thread-self/ns/net", &here) == 0 ? here.st_ino : 0;
+}
+
+static void *visit_from_a_namespace_of_ones_own(void *owner)
+{
+	struct visit *visit = owner;
+	struct tap_request request = {.name = "gwt8", .netns = visit->netns};
+	struct tap tap;
+
+	visit->code = unshare(CLONE_NEWNET) == 0 ? 0 : -errno;
+	visit->before = namespace_of_this_thread();
+	if (visit->code == 0)
+		visit->code = tap_open(&request, &tap, NULL);
+	visit->after = namespace_of_this_thread();
+	if (visit->code == 0)
+		tap_close(&tap);
+	return NULL;
+}
+
+/* An embedder's thread may be in another namespace than the process's first. */
+static void a_thread_comes_back_to_its_own_namespace(void **state)
+{
+	struct visit visit = {.code = 0};
+	pthread_t thread;
+	pid_t pid;
+
+	NEEDS_A_TAP();
+	pid = bystander_start(in_another_namespace, NULL);
+	assert_true(pid > 0);
+	snprintf(visit.netns, sizeof(visit.netns), "%ld", (long)pid);
+	assert_int_equal(pthread_create(&thread, NULL, visit_from_a_namespace_of_ones_own, &visit), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(visit.code, 0);
+	assert_int_not_equal(visit.before, namespace_of_this_thread());
+	assert_int_equal(visit.after, visit.before);
+	bystander_stop(pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,7 +420,9 @@ int main(void)
 		cmocka_unit_test(mistakes_are_explained_and_leave_nothing),
 		cmocka_unit_test(an_ordinary_user_is_told_the_ways_out),
 		cmocka_unit_test(a_descriptor_that_was_handed_over_is_made_ready),
+		cmocka_unit_test(a_tap_without_a_header_hands_over_finished_frames_alone),
 		cmocka_unit_test(a_tap_of_another_namespace_is_made_there_and_we_come_back),
+		cmocka_unit_test(a_thread_comes_back_to_its_own_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, own_namespace, NULL);
