@@ -4,6 +4,7 @@
 #include "os/unix_listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ enum unix_listener_limits {
 	UNIX_LISTENER_BACKLOG = 128, /* what Linux allowed for decades; more is cut by the kernel anyway */
 	UNIX_LISTENER_TRIES = 16,
 	UNIX_LISTENER_NAME_BYTES = 10,
+	UNIX_LISTENER_GROUP_LEAST = 4096, /* of an entry: some groups have thousands of members */
+	UNIX_LISTENER_GROUP_MOST = 16 * 1024 * 1024,
 };
 
 static int unix_listener_refuse_served(const char *path, int fd, struct error *ret_error)
@@ -129,24 +132,46 @@ static int unix_listener_bind(int fd, const struct sockaddr_un *address, struct 
 	return 0;
 }
 
-static int unix_listener_find_group(const char *name, gid_t *ret_gid)
+/* A number that is one of the system's: the last means none. */
+static bool unix_listener_group_number(const char *name, gid_t *ret_gid)
 {
-	char buffer[4096];
-	struct group entry;
-	struct group *found = NULL;
 	char *end;
-	unsigned long number = strtoul(name, &end, 10);
+	unsigned long number;
 
-	if (*name >= '0' && *name <= '9' && *end == 0) {
-		*ret_gid = (gid_t)number;
-		return 0;
-	}
-	if (getgrnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || !found)
-		return -EINVAL;
-	*ret_gid = found->gr_gid;
-	return 0;
+	if (*name < '0' || *name > '9')
+		return false;
+	number = strtoul(name, &end, 10);
+	if (*end || number >= (gid_t)-1)
+		return false;
+	*ret_gid = (gid_t)number;
+	return true;
 }
 
+/* 0, -ERANGE when the entry, with all of the group's members, needs a larger buffer, or -EINVAL. */
+static int unix_listener_group_named(const char *name, size_t room, gid_t *ret_gid)
+{
+	char *buffer = malloc(room);
+	struct group entry, *found = NULL;
+	int code = buffer ? -getgrnam_r(name, &entry, buffer, room, &found) : -ENOMEM;
+
+	if (found)
+		*ret_gid = found->gr_gid;
+	else if (code != -ERANGE)
+		code = -EINVAL;
+	free(buffer);
+	return code;
+}
+
+static int unix_listener_find_group(const char *name, gid_t *ret_gid)
+{
+	int code = unix_listener_group_number(name, ret_gid) ? 0 : -ERANGE;
+
+	for (size_t room = UNIX_LISTENER_GROUP_LEAST; code == -ERANGE && room <= UNIX_LISTENER_GROUP_MOST; room *= 4)
+		code = unix_listener_group_named(name, room, ret_gid);
+	return code;
+}
+
+/* Whoever else may write in the directory may have put a link in the socket's place, which must not be followed. */
 static int unix_listener_admit(const char *temporary, const char *path, const struct unix_access *access,
 			       struct error *ret_error)
 {
@@ -157,12 +182,12 @@ static int unix_listener_admit(const char *temporary, const char *path, const st
 		if (unix_listener_find_group(access->group, &gid) < 0)
 			return error_set(ret_error, -EINVAL,
 					 "group=%s: there is no such group; `getent group` lists them", access->group);
-		if (chown(temporary, (uid_t)-1, gid) < 0)
+		if (lchown(temporary, (uid_t)-1, gid) < 0)
 			return error_set(ret_error, -errno,
 					 "%s: cannot give it to the group %s: %s; be a member of it, or root", path,
 					 access->group, error_name(-errno));
 	}
-	if (chmod(temporary, mode) < 0)
+	if (fchmodat(AT_FDCWD, temporary, mode, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set(ret_error, -errno, "%s: cannot set its mode: %s", path, error_name(-errno));
 	return 0;
 }

@@ -10,10 +10,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -208,6 +214,123 @@ static void mode_and_group_are_what_was_asked_whatever_the_umask(void **state)
 	unix_listener_close(&listener);
 }
 
+/* 2^32 is not the group 0, and 2^32 - 1 is the kernel's word for "leave it". */
+static void a_number_that_is_no_groups_is_refused(void **state)
+{
+	static const char *const numbers[] = {"4294967295", "4294967296", "99999999999999999999"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct unix_access access = {.group = numbers[i]};
+		struct unix_listener listener;
+		struct error error = {0};
+
+		assert_int_equal(unix_listener_open(path, SOCK_STREAM, &access, &listener, &error), -EINVAL);
+		assert_non_null(strstr(error.text, numbers[i]));
+		assert_int_equal(entries(), 0);
+	}
+}
+
+enum { CROWD_GID = 23456, CROWD_MEMBERS = 5000 };
+
+/* In a mount namespace of its own, where the group file is ours. 77: it may not have one. */
+static int serve_a_large_group(const char *file)
+{
+	struct unix_access access = {.has_mode = true, .mode = 0660, .group = "crowd"};
+	struct unix_listener listener;
+	struct stat made;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(file, "/etc/group", NULL, MS_BIND, NULL) < 0)
+		return 77;
+	if (unix_listener_open(path, SOCK_STREAM, &access, &listener, NULL) < 0)
+		return 1;
+	if (lstat(path, &made) < 0 || made.st_gid != CROWD_GID)
+		return 2;
+	unix_listener_close(&listener);
+	return 0;
+}
+
+static void a_group_of_many_members_is_found(void **state)
+{
+	char name[128];
+	FILE *file;
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s/group", directory);
+	file = fopen(name, "w");
+	assert_non_null(file);
+	fprintf(file, "crowd:x:%d:member", CROWD_GID);
+	for (int i = 0; i < CROWD_MEMBERS; i++)
+		fprintf(file, ",member%d", i);
+	fprintf(file, "\n");
+	fclose(file);
+	pid = fork();
+	if (pid == 0)
+		_exit(serve_a_large_group(name));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(name);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
+enum { LINKER_TRIES = 20000 };
+
+struct linker {
+	char target[64];
+	atomic_bool over;
+};
+
+/* Whoever may write in the directory may put a link in the place of the new socket, before it has its mode and group. */
+static void *put_links_in_its_place(void *owner)
+{
+	const struct linker *linker = owner;
+	DIR *all = opendir(directory);
+	char name[400];
+
+	while (!atomic_load(&linker->over)) {
+		struct dirent *entry;
+
+		rewinddir(all);
+		while ((entry = readdir(all))) {
+			snprintf(name, sizeof(name), "%s/%s", directory, entry->d_name);
+			if (entry->d_type == DT_SOCK && unlink(name) == 0)
+				(void)!symlink(linker->target, name);
+			else if (entry->d_type == DT_LNK)
+				unlink(name);
+		}
+	}
+	closedir(all);
+	return NULL;
+}
+
+static void a_link_in_the_place_of_a_socket_is_not_followed(void **state)
+{
+	struct group *own = getgrgid(getegid());
+	struct unix_access access = {.has_mode = true, .mode = 0666, .group = own ? own->gr_name : NULL};
+	struct linker linker = {.target = "/tmp/gw-listener-target.XXXXXX"};
+	struct unix_listener listener;
+	struct stat target;
+	pthread_t thread;
+
+	(void)state;
+	close(mkstemp(linker.target));
+	assert_int_equal(pthread_create(&thread, NULL, put_links_in_its_place, &linker), 0);
+	for (unsigned i = 0; i < LINKER_TRIES; i++) {
+		if (unix_listener_open(path, SOCK_STREAM, &access, &listener, NULL) == 0)
+			unix_listener_close(&listener);
+	}
+	atomic_store(&linker.over, true);
+	pthread_join(thread, NULL);
+	unlink(path);
+	assert_int_equal(stat(linker.target, &target), 0);
+	unlink(linker.target);
+	assert_int_equal(target.st_mode & 0777, 0600);
+}
+
 static void mistakes_are_explained_and_leave_nothing(void **state)
 {
 	struct unix_access nobodys = {.group = "no-such-group"};
@@ -272,6 +395,9 @@ int main(void)
 		IN_A_DIRECTORY(what_is_no_socket_is_not_touched),
 		IN_A_DIRECTORY(closing_leaves_a_socket_that_somebody_else_put_there),
 		IN_A_DIRECTORY(mode_and_group_are_what_was_asked_whatever_the_umask),
+		IN_A_DIRECTORY(a_number_that_is_no_groups_is_refused),
+		IN_A_DIRECTORY(a_group_of_many_members_is_found),
+		IN_A_DIRECTORY(a_link_in_the_place_of_a_socket_is_not_followed),
 		IN_A_DIRECTORY(mistakes_are_explained_and_leave_nothing),
 		IN_A_DIRECTORY(a_path_as_long_as_may_be_and_one_of_a_letter_are_served),
 		IN_A_DIRECTORY(a_path_without_a_directory_is_here),
