@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +38,16 @@ bool socket_is_listening(int fd)
 	socklen_t length = sizeof(listens);
 
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
+}
+
+bool socket_is_its_own_far_end(int fd)
+{
+	struct sockaddr_storage here = {0}, there = {0};
+	socklen_t here_bytes = sizeof(here), there_bytes = sizeof(there);
+
+	return getsockname(fd, (struct sockaddr *)&here, &here_bytes) == 0 &&
+	       getpeername(fd, (struct sockaddr *)&there, &there_bytes) == 0 && here.ss_family != AF_UNIX &&
+	       here_bytes == there_bytes && memcmp(&here, &there, here_bytes) == 0;
 }
 
 void socket_share_address(int fd, bool on)

@@ -52,6 +52,9 @@ bool socket_prefer_port(int fd, uint16_t port);
 /* Only what comes by this interface, and before bind(). 0 or negative errno (-ENODEV). */
 int socket_bind_device(int fd, const char *ifname);
 
+/* TCP: connect() to a free port among those that the system chooses from may choose that one, and meets itself. */
+bool socket_is_its_own_far_end(int fd);
+
 /* close(); the far end of a TCP connection gets a reset, whatever was said or not read before. */
 void socket_reset(int fd);
 

@@ -50,6 +50,12 @@ static void connector_succeeded(struct connector *connector)
 
 	loop_unwatch(connector_loop(connector), &connector->watch);
 	connector->fd = -1;
+	if (socket_is_its_own_far_end(fd)) {
+		/* Nobody else is there, nor could be while we are; and by any other end not for a minute. */
+		socket_reset(fd);
+		connector_failed(connector, -ECONNREFUSED);
+		return;
+	}
 	if (connector->told)
 		endpoint_notice(connector->endpoint, "%s: connected to %s", connector->endpoint->setup->name,
 				connector->where);

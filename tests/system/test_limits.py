@@ -137,6 +137,23 @@ def test_a_server_that_goes_and_returns_is_connected_to_again(wire, closing, tmp
     assert lab.errors().count("cannot connect") <= 3
 
 
+def test_a_connection_that_meets_itself_is_none(wire, closing, namespace, tmp_path):
+    """Where the server's port is one that the system chooses from, who connects before the server is there may be given it."""
+    space = namespace()
+    space.run("sh", "-c", "echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range")
+    lab = wire("--uplink", "none", "--guest", "stream,connect-tcp=127.0.0.1:40000", inside=space)
+    eventually(lambda: "cannot connect to 127.0.0.1:40000: Connection refused" in lab.errors(), what="the line that tells")
+    assert len(lab.show()["ports"]) == 1
+    script = ("import socket,sys; s=socket.socket(); s.bind(('127.0.0.1',40000)); s.listen(); print('listens',flush=True); "
+              "s.settimeout(20); s.accept(); print('accepted',flush=True); sys.stdin.read()")
+    server = space.start("/usr/bin/python3", "-c", script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert [server.stdout.readline() for _ in range(2)] == ["listens\n", "accepted\n"]
+    eventually(lambda: len(lab.show()["ports"]) == 2, what="the port")
+    server.stdin.close()
+    server.wait()
+    server.stdout.close()
+
+
 def test_a_tap_that_is_set_down_or_deleted_costs_its_own_frames_only(wire, closing, namespace, tmp_path):
     space = namespace()
     lab = wire("--uplink", "none", "--guest", f"tap,ifname=tap0,netns={space.path}", "--guest", f"stream,path={tmp_path}/s")

@@ -170,6 +170,35 @@ static void a_connection_closed_by_reset_is_one_at_the_far_end(void **state)
 	close(listener);
 }
 
+/* connect() to a free port among those that the system chooses from may meet itself. */
+static void a_connection_to_itself_is_told_from_others(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int fd = socket_open(AF_INET, SOCK_STREAM), listener = socket_open(AF_INET, SOCK_STREAM), pair[2];
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	assert_false(socket_is_its_own_far_end(fd));
+	assert_true(connect(fd, (struct sockaddr *)&address, length) == 0 || errno == EINPROGRESS);
+	assert_true(socket_is_its_own_far_end(fd));
+	close(fd);
+	fd = socket_open(AF_INET, SOCK_STREAM);
+	address.sin_port = 0;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	assert_true(connect(fd, (struct sockaddr *)&address, length) == 0 || errno == EINPROGRESS);
+	assert_false(socket_is_its_own_far_end(fd));
+	close(fd);
+	close(listener);
+	assert_int_equal(socket_pair(SOCK_STREAM, pair), 0);
+	assert_false(socket_is_its_own_far_end(pair[0]));
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void a_path_is_an_address_when_it_fits(void **state)
 {
 	static const struct {
@@ -206,6 +235,7 @@ int main(void)
 		cmocka_unit_test(buffers_are_raised_and_never_lowered),
 		cmocka_unit_test(a_far_end_whose_host_is_gone_is_found_out_within_a_minute),
 		cmocka_unit_test(a_connection_closed_by_reset_is_one_at_the_far_end),
+		cmocka_unit_test(a_connection_to_itself_is_told_from_others),
 		cmocka_unit_test(a_path_is_an_address_when_it_fits),
 	};
 
