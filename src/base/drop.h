@@ -18,7 +18,7 @@
 	X(STREAM_ENDED_IN_HEADER,   "stream-ended-in-header",   "the stream ended inside a length") \
 	X(STREAM_ENDED_IN_FRAME,    "stream-ended-in-frame",    "the stream ended inside a frame") \
 	X(DATAGRAM_TRUNCATED,       "datagram-truncated",       "a datagram larger than the largest frame") \
-	X(DATAGRAM_NO_ADDRESS,      "datagram-no-address",      "a datagram from a socket without a name, which cannot be answered") \
+	X(DATAGRAM_NO_ADDRESS,      "datagram-no-address",      "a datagram from a socket that cannot be answered: without a name, or with one that leads nowhere from here") \
 	X(DATAGRAM_GUEST_MUTED,     "datagram-guest-muted",     "for a guest that fills the shared socket and does not read") \
 	X(DATAGRAM_GUEST_GONE,      "datagram-guest-gone",      "for a guest whose socket is gone") \
 	X(TAP_HEADER,               "tap-header",               "the tap gave less than its own header") \

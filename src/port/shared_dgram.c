@@ -20,6 +20,7 @@
 #include "fabric/ethswitch.h"
 #include "os/entropy.h"
 #include "os/socket.h"
+#include "port/dgram_address.h"
 #include "port/outlet.h"
 #include "port/packet.h"
 
@@ -33,6 +34,7 @@ struct shared_dgram {
 	struct unix_listener unix_listener;
 	struct watch watch;
 	struct timer retry;
+	struct timer look; /* at those that are muted, while there are any */
 	struct hash_key key;
 	struct list buckets[SHARED_DGRAM_BUCKETS];
 	struct list guests;
@@ -43,6 +45,7 @@ struct shared_dgram {
 	socklen_t remote_length;
 	uint32_t number;
 	uint64_t retry_us;
+	uint64_t unreached_us; /* when it was last said that one cannot be answered; 0: never */
 	/* the send buffer */
 	uint32_t buffer_bytes;
 	uint32_t taken_bytes;  /* no less than what is taken, as far as we know */
@@ -162,10 +165,17 @@ static bool shared_dgram_is_deaf(const struct shared_dgram *shared, const struct
 	return now_us - shared->stuck_us >= SHARED_DGRAM_MUTE_STUCK_US;
 }
 
+static void shared_dgram_look_later(struct shared_dgram *shared, uint64_t now_us)
+{
+	if (!shared->look.set)
+		timer_set(loop_timers(shared_dgram_loop(shared)), &shared->look, now_us + SHARED_DGRAM_LOOK_US);
+}
+
 static void dgram_guest_mute(struct dgram_guest *guest, uint64_t now_us)
 {
 	guest->outlet.muted = true;
 	list_remove(&guest->waiting);
+	shared_dgram_look_later(guest->shared, now_us);
 	if (guest->told_us && now_us - guest->told_us < SHARED_DGRAM_TELL_US)
 		return;
 	guest->told_us = now_us;
@@ -219,6 +229,19 @@ static void dgram_guest_wait(struct outlet *outlet)
 
 /* ---- to the guests ---- */
 
+static const char *dgram_guest_why(int code)
+{
+	switch (code) {
+	case -ECONNREFUSED:
+	case -ENOENT:
+		return "its socket is gone";
+	case -EPERM:
+		return "its socket is connected to another";
+	default:
+		return error_name(code);
+	}
+}
+
 static void dgram_guest_send(struct outlet *outlet)
 {
 	struct dgram_guest *guest = dgram_guest_of(outlet);
@@ -238,7 +261,7 @@ static void dgram_guest_send(struct outlet *outlet)
 		return;
 	}
 	outlet_drop_from(outlet, index, DROP_DATAGRAM_GUEST_GONE);
-	outlet_leave_later(outlet, "its socket is gone");
+	outlet_leave_later(outlet, dgram_guest_why(code));
 }
 
 /* Sends what is queued for one guest. True when something went. */
@@ -250,7 +273,7 @@ static bool dgram_guest_drain(struct dgram_guest *guest)
 				      PORT_TURN_FRAMES);
 
 	if (sent < 0 && sent != -EAGAIN) {
-		outlet->way->leave(outlet, "its socket is gone");
+		outlet->way->leave(outlet, dgram_guest_why(sent));
 		return false;
 	}
 	if (sent > 0)
@@ -321,26 +344,17 @@ static struct dgram_guest *shared_dgram_find(struct shared_dgram *shared, const 
 	return NULL;
 }
 
-static void shared_dgram_far_end(const struct sockaddr_un *address, socklen_t length, char *ret_text, size_t size)
-{
-	size_t bytes = length - offsetof(struct sockaddr_un, sun_path);
-	bool abstract = address->sun_path[0] == 0;
-
-	snprintf(ret_text, size, "%s%.*s", abstract ? "@" : "", (int)(bytes - (abstract ? 1 : 0)),
-		 address->sun_path + (abstract ? 1 : 0));
-}
-
 static struct dgram_guest *shared_dgram_admit(struct shared_dgram *shared, const struct sockaddr_un *address,
 					      socklen_t length)
 {
 	struct dgram_guest *guest = calloc(1, sizeof(*guest));
-	char name[PORT_NAME_BYTES], far_end[sizeof(address->sun_path) + 2];
+	char name[PORT_NAME_BYTES], far_end[DGRAM_ADDRESS_TEXT_BYTES];
 	uint32_t frame_bytes = shared->buffer_bytes - SHARED_DGRAM_PACKET_OVERHEAD;
 
 	if (!guest)
 		return NULL;
 	endpoint_port_name(&shared->endpoint, ++shared->number, name, sizeof(name));
-	shared_dgram_far_end(address, length, far_end, sizeof(far_end));
+	dgram_address_format(address, length, far_end);
 	outlet_init(&guest->outlet, &shared_dgram_way, &shared->endpoint, name, far_end);
 	if (guest->outlet.port.accepts.frame_bytes > frame_bytes)
 		guest->outlet.port.accepts.frame_bytes = frame_bytes;
@@ -354,17 +368,46 @@ static struct dgram_guest *shared_dgram_admit(struct shared_dgram *shared, const
 	return guest;
 }
 
-/* Connecting a socket tells whether somebody has the address, and sends nothing. -EPERM: yes, and he is connected. */
-static bool shared_dgram_alive(const struct sockaddr_un *address, socklen_t length)
+/* Nothing is sent to a guest that is muted, so that nothing would tell that it is gone; and it holds what others could use. */
+static void shared_dgram_on_look(void *owner, uint64_t now_us)
 {
-	int fd = socket_open(AF_UNIX, SOCK_DGRAM);
-	bool gone;
+	struct shared_dgram *shared = owner;
+	bool more = false;
 
-	if (fd < 0)
+	list_for_each_safe (at, &shared->guests) {
+		struct dgram_guest *guest = container_of(at, struct dgram_guest, link);
+
+		if (!guest->outlet.muted)
+			continue;
+		if (dgram_address_is_alive(&guest->address, guest->length))
+			more = true;
+		else
+			dgram_guest_leave(&guest->outlet, dgram_guest_why(-ECONNREFUSED));
+	}
+	if (more)
+		shared_dgram_look_later(shared, now_us);
+}
+
+/* A newcomer whose name leads nowhere from here, or to where we may not write, would join with every datagram, and leave. */
+static bool shared_dgram_reaches(struct shared_dgram *shared, const struct sockaddr_un *address, socklen_t length)
+{
+	bool relative = dgram_address_is_relative(address);
+	uint64_t now_us = loop_now_us(shared_dgram_loop(shared));
+	int code = dgram_address_probe(address, length);
+	char far_end[DGRAM_ADDRESS_TEXT_BYTES];
+
+	if (code != -EACCES && !(relative && (code == -ENOENT || code == -ECONNREFUSED)))
 		return true;
-	gone = connect(fd, (const struct sockaddr *)address, length) < 0 && (errno == ECONNREFUSED || errno == ENOENT);
-	close(fd);
-	return !gone;
+	endpoint_drop(&shared->endpoint, DROP_DATAGRAM_NO_ADDRESS);
+	if (shared->unreached_us && now_us - shared->unreached_us < SHARED_DGRAM_TELL_US)
+		return false;
+	shared->unreached_us = now_us;
+	dgram_address_format(address, length, far_end);
+	endpoint_notice(&shared->endpoint, "%s: a guest at %s cannot be answered: %s; %s", shared->endpoint.setup->name,
+			far_end, error_name(code),
+			relative ? "bind its socket to an absolute path"
+				 : "let this user write to its socket, or run both as one user");
+	return false;
 }
 
 /* A new guest finds all places taken: perhaps somebody has gone without a word. A few are asked, in turn. */
@@ -375,7 +418,7 @@ static bool shared_dgram_make_place(struct shared_dgram *shared)
 		struct dgram_guest *guest = container_of(first, struct dgram_guest, link);
 
 		list_append(&shared->guests, first);
-		if (!shared_dgram_alive(&guest->address, guest->length))
+		if (!dgram_address_is_alive(&guest->address, guest->length))
 			dgram_guest_leave(&guest->outlet, "its socket is gone");
 	}
 	return shared->endpoint.guests < shared->endpoint.guests_max;
@@ -398,6 +441,8 @@ static struct dgram_guest *shared_dgram_sender(struct shared_dgram *shared, cons
 	guest = shared_dgram_find(shared, address, length);
 	if (guest)
 		return guest;
+	if (!shared_dgram_reaches(shared, address, length))
+		return NULL;
 	if (shared->endpoint.guests < shared->endpoint.guests_max || shared_dgram_make_place(shared))
 		return shared_dgram_admit(shared, address, length);
 	endpoint_refuse_guest(&shared->endpoint);
@@ -480,6 +525,7 @@ static void shared_dgram_close(struct endpoint *endpoint)
 	list_for_each_safe (at, &shared->guests)
 		dgram_guest_leave(&container_of(at, struct dgram_guest, link)->outlet, "closed");
 	timer_clear(loop_timers(loop), &shared->retry);
+	timer_clear(loop_timers(loop), &shared->look);
 	loop_unwatch(loop, &shared->watch);
 	unix_listener_close(&shared->unix_listener);
 	free(shared);
@@ -501,6 +547,7 @@ static struct shared_dgram *shared_dgram_new(const struct endpoint_kind *kind, c
 	packet_turn_init(&shared->turn);
 	watch_init(&shared->watch, -1, shared_dgram_on_ready, shared);
 	timer_init(&shared->retry, shared_dgram_on_retry, shared);
+	timer_init(&shared->look, shared_dgram_on_look, shared);
 	return shared;
 }
 
@@ -571,7 +618,7 @@ int shared_dgram_open(const struct endpoint_kind *kind, const struct shared_dgra
 		return code;
 	}
 	/* Whoever starts later makes himself known by his first datagram. */
-	if (shared->paired && shared_dgram_alive(&shared->remote, shared->remote_length))
+	if (shared->paired && dgram_address_is_alive(&shared->remote, shared->remote_length))
 		shared_dgram_admit(shared, &shared->remote, shared->remote_length);
 	*ret_endpoint = &shared->endpoint;
 	return 0;

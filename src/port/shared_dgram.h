@@ -9,7 +9,8 @@
  * deaf. What they hold is not coming back: three quarters are counted of the rest from then on. A guest that must be
  * isolated gets a path of its own.
  *
- * Nor does any event tell that a guest is gone: a send that is refused does (ECONNREFUSED, ENOENT). */
+ * Nor does any event tell that a guest is gone: a send that is refused does (ECONNREFUSED, ENOENT), and of a muted one a
+ * look now and then. */
 #ifndef PORT_SHARED_DGRAM_H
 #define PORT_SHARED_DGRAM_H
 
@@ -24,6 +25,7 @@ enum shared_dgram_limits {
 	SHARED_DGRAM_RETRY_MOST_US = 64 * 1000,
 	SHARED_DGRAM_MUTE_AFTER_US = 10 * 1000,
 	SHARED_DGRAM_MUTE_STUCK_US = 100 * 1000,
+	SHARED_DGRAM_LOOK_US = 5 * 1000 * 1000,  /* whether guests that are muted are there still */
 	SHARED_DGRAM_TELL_US = 60 * 1000 * 1000, /* one notice of one guest in so long, however often it is muted */
 };
 

@@ -172,6 +172,63 @@ static void an_abstract_name_is_a_name(void **state)
 	fixture_free(fixture);
 }
 
+/* Bound in another folder than ours, its name leads nowhere: it is told once, and makes no port again and again. */
+static void a_relative_name_that_leads_nowhere_is_told_once(void **state)
+{
+	struct fixture *fixture = fixture_new();
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "relative"};
+	char here[256];
+	int fd;
+
+	(void)state;
+	fixture_open(fixture, "dgram,path=%s", fixture->path);
+	fd = guest_open(fixture, NULL, false);
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(fixture->dir), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	guest_send(fixture, fd, 60, 1, 2);
+	/* where we are in the same folder it does */
+	assert_int_equal(fixture->joined, 1);
+	probe_send(fixture, 2, 100);
+	assert_int_equal(guest_read(fd), 100);
+	assert_int_equal(chdir(here), 0);
+	probe_send(fixture, 2, 100);
+	fixture_settle(fixture);
+	assert_int_equal(fixture->left, 1);
+	for (unsigned i = 0; i < 5; i++)
+		guest_send(fixture, fd, 60, 1, 2);
+	assert_int_equal(fixture->joined, 1);
+	assert_int_equal(fixture->endpoint->drops.count[DROP_DATAGRAM_NO_ADDRESS], 5);
+	assert_int_equal(fixture->notices, 1);
+	assert_non_null(strstr(fixture->notice, "g: a guest at relative cannot be answered"));
+	assert_non_null(strstr(fixture->notice, "absolute"));
+	guest_close(fixture, fd, "relative");
+	fixture_free(fixture);
+}
+
+/* Its far end is somebody else, who alone may send to it. */
+static void who_listens_to_somebody_else_leaves_and_is_told_why(void **state)
+{
+	struct fixture *fixture = fixture_new();
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, friend;
+
+	(void)state;
+	fixture_open(fixture, "dgram,path=%s", fixture->path);
+	friend = guest_open(fixture, "friend", false);
+	fd = guest_open(fixture, "a", false);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/friend", fixture->dir);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	guest_send(fixture, fd, 60, 1, 2);
+	probe_send(fixture, 2, 100);
+	fixture_settle(fixture);
+	assert_int_equal(fixture->left, 1);
+	assert_string_equal(fixture->reason, "its socket is connected to another");
+	guest_close(fixture, fd, "a");
+	guest_close(fixture, friend, "friend");
+	fixture_free(fixture);
+}
+
 static void a_datagram_too_large_is_dropped_by_name(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -352,6 +409,37 @@ static void who_fills_the_shared_socket_is_muted_until_it_is_heard(void **state)
 	fixture_free(fixture);
 }
 
+/* Nothing is sent to it that could be refused, and what it holds is others' to use. */
+static void a_muted_guest_that_dies_is_found_gone(void **state)
+{
+	struct fixture *fixture = fixture_new();
+	int deaf, other;
+
+	(void)state;
+	fixture_open(fixture, "dgram,path=%s", fixture->path);
+	deaf = guest_open(fixture, "deaf", true);
+	other = guest_open(fixture, "other", true);
+	guest_send(fixture, deaf, 60, 1, 2);
+	guest_send(fixture, other, 60, 1, 3);
+	for (unsigned sent = 0; !fixture_look(fixture->ports[0]).muted && sent < 100000; sent++) {
+		probe_send(fixture, 2, 1514);
+		if (sent % 32 == 0)
+			fixture_pass(fixture, 1000);
+	}
+	assert_true(fixture_look(fixture->ports[0]).muted);
+	fixture_pass(fixture, SHARED_DGRAM_LOOK_US);
+	assert_int_equal(fixture->left, 0);
+	assert_true(ethswitch_blocks(fixture->ethswitch)->taken > 0);
+	guest_close(fixture, deaf, "deaf");
+	fixture_pass(fixture, SHARED_DGRAM_LOOK_US);
+	assert_int_equal(fixture->left, 1);
+	assert_string_equal(fixture->reason, "its socket is gone");
+	assert_int_equal(ethswitch_blocks(fixture->ethswitch)->taken, 0);
+	assert_int_equal(loop_timeout_us(fixture->loop), -1);
+	guest_close(fixture, other, "other");
+	fixture_free(fixture);
+}
+
 static void who_reads_slowly_and_answers_is_not_muted(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -451,11 +539,14 @@ int main(void)
 		cmocka_unit_test(the_greeting_joins_without_a_frame),
 		cmocka_unit_test(who_has_no_name_cannot_be_answered),
 		cmocka_unit_test(an_abstract_name_is_a_name),
+		cmocka_unit_test(a_relative_name_that_leads_nowhere_is_told_once),
+		cmocka_unit_test(who_listens_to_somebody_else_leaves_and_is_told_why),
 		cmocka_unit_test(a_datagram_too_large_is_dropped_by_name),
 		cmocka_unit_test(a_guest_whose_socket_is_gone_leaves_at_the_next_send),
 		cmocka_unit_test(with_guests_1_the_first_owns_the_path_until_it_is_gone),
 		cmocka_unit_test(who_did_not_connect_and_does_not_read_waits_alone),
 		cmocka_unit_test(who_fills_the_shared_socket_is_muted_until_it_is_heard),
+		cmocka_unit_test(a_muted_guest_that_dies_is_found_gone),
 		cmocka_unit_test(who_reads_slowly_and_answers_is_not_muted),
 		cmocka_unit_test(deaf_guests_that_fill_it_together_are_muted_together),
 		cmocka_unit_test(a_pair_knows_its_guest_beforehand),
