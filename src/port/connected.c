@@ -85,6 +85,8 @@ void connected_leave(struct outlet *outlet, const char *reason)
 	outlet_left(outlet, reason);
 	close(connection->fd);
 	list_remove(&connection->link);
+	if (connected->way->done)
+		connected->way->done(connection);
 	free(connection);
 	doorway_left(&connected->doorway);
 }

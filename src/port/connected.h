@@ -31,7 +31,8 @@ struct connected_way {
 	size_t connection_bytes; /* of the kind's structure around struct connection, which stands first in it */
 	size_t turn_bytes;       /* of the memory that all guests share for the time of one turn */
 	bool packets;            /* one frame per packet: the send buffer bounds a frame */
-	void (*init)(struct connection *connection); /* may be NULL */
+	void (*init)(struct connection *connection); /* may be NULL, */
+	void (*done)(struct connection *connection); /* and so may this */
 	/* Reads a turn's worth. NULL, or why the guest leaves; `*ret_idle` when there was nothing. */
 	const char *(*read)(struct connection *connection, bool *ret_idle);
 };

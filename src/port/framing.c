@@ -2,6 +2,7 @@
 /* See framing.h. */
 #include "port/framing.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -153,9 +154,39 @@ size_t framing_next(struct framing *framing, struct frame *ret_frames, size_t mo
 	return count;
 }
 
+/* The last frame has passed: no part of another is kept. */
+static bool framing_has_whole(const struct framing *framing)
+{
+	struct be32 header;
+	uint32_t length;
+
+	if (framing->left < FRAMING_HEADER_BYTES)
+		return false;
+	memcpy(&header, framing->next, sizeof(header));
+	length = be32_value(header);
+	return framing_check(length) != DROP_NONE || framing->left - FRAMING_HEADER_BYTES >= length;
+}
+
+bool framing_settle(struct framing *framing)
+{
+	enum drop_reason verdict;
+	struct frame none;
+
+	assert(framing->header_bytes == 0);
+	if (framing_has_whole(framing))
+		return false;
+	(void)framing_next(framing, &none, 1, &verdict);
+	return true;
+}
+
+void framing_move(struct framing *framing, void *to)
+{
+	framing->next = memcpy(to, framing->next, framing->left);
+}
+
 size_t framing_held(const struct framing *framing)
 {
-	return framing->header_bytes + framing->have;
+	return framing->header_bytes + framing->have + framing->left;
 }
 
 size_t framing_cut(const struct framing *framing)

@@ -35,14 +35,19 @@ void framing_init(struct framing *framing, void *partial);
 /* Where the stream's next bytes go: the rest of a frame that was cut, then `buffer`. How many pieces. */
 int framing_room(const struct framing *framing, void *buffer, size_t buffer_bytes,
 		 struct iovec ret_pieces[FRAMING_ROOMS]);
-/* So many bytes were read into the room. framing_next() must then be called until it gives 0. */
+/* So many bytes were read into the room. framing_next() must then be called until it gives 0, or framing_settle(). */
 void framing_filled(struct framing *framing, void *buffer, size_t count);
 /* The next whole frames; they are valid until the next call of any of these. 0: no more, and what is left over is
  * kept. With a verdict other than DROP_NONE the stream is lost, behind the frames that were returned. */
 size_t framing_next(struct framing *framing, struct frame *ret_frames, size_t most, enum drop_reason *ret_verdict);
-/* Of the frame that is cut in two, with its header: what is there, and all that there will be, as far as is known. 0 and
- * 0: none is. */
+/* After framing_next() gave as many frames as were wanted. True when there are no more, and what is left over is kept.
+ * False: the bytes [next, next + left) have more; framing_move() when they cannot stay where they are. */
+bool framing_settle(struct framing *framing);
+/* To `to`, which has room for `left` bytes. */
+void framing_move(struct framing *framing, void *to);
+/* What was read and not returned. */
 size_t framing_held(const struct framing *framing);
+/* Of the frame that is cut in two, with its header: all that there will be, as far as is known. 0: none is. */
 size_t framing_cut(const struct framing *framing);
 /* What it means that the stream ends here. */
 enum drop_reason framing_end(const struct framing *framing);

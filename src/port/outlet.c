@@ -244,6 +244,13 @@ static void outlet_queue(struct port *port, const struct frame *frame)
 		outlet_put_prefixed(outlet, frame);
 }
 
+static void outlet_run(struct port *port)
+{
+	struct outlet *outlet = outlet_of(port);
+
+	outlet->way->run(outlet);
+}
+
 static void outlet_look(const struct port *port, struct port_status *ret_status)
 {
 	const struct outlet *outlet = outlet_of(port);
@@ -258,5 +265,6 @@ static void outlet_look(const struct port *port, struct port_status *ret_status)
 const struct port_ops outlet_port_ops = {
 	.queue = outlet_queue,
 	.flush = outlet_flush,
+	.run = outlet_run,
 	.look = outlet_look,
 };

@@ -36,6 +36,8 @@ struct outlet_way {
 	/* Sends of the queue what the far end takes now: NULL, or why the guest leaves. No such call: the far end is not asked
 	 * before it says that it takes more. */
 	const char *(*drain)(struct outlet *outlet);
+	/* The port was scheduled (port_schedule); NULL: it never is. */
+	void (*run)(struct outlet *outlet);
 	/* The queue holds something: ask to be told when the far end takes more. */
 	void (*wait)(struct outlet *outlet);
 	/* Closes what the guest has, calls outlet_left() and frees it. Never during a delivery. */

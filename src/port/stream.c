@@ -4,6 +4,7 @@
  * sendmsg. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -15,7 +16,6 @@
 
 enum stream_limits {
 	STREAM_READ_BYTES = PORT_TURN_BYTES,
-	STREAM_READ_LEAST = 4096,
 	STREAM_DRAIN_PIECES = 64, /* 256 KiB of blocks */
 };
 
@@ -23,6 +23,7 @@ struct stream_guest {
 	struct connection connection;
 	struct framing framing;
 	uint32_t read_bytes; /* what one read asks for, with what is there of a frame that the last one cut in two */
+	uint8_t *rest;       /* what a read brought beyond a turn's frames, while it is handed in; NULL: nothing */
 	uint8_t partial[FRAME_BYTES_MAX]; /* memory that is never touched while no frame is cut in two */
 };
 
@@ -37,6 +38,12 @@ static void stream_init(struct connection *connection)
 
 	framing_init(&guest->framing, guest->partial);
 	guest->read_bytes = PORT_TURN_FRAMES * 1518;
+	guest->rest = NULL;
+}
+
+static void stream_done(struct connection *connection)
+{
+	free(stream_guest_of(connection)->rest);
 }
 
 /* As many frames of the size that it sent last as a turn may bring, and nothing of the next: who sends frames of one size
@@ -45,20 +52,43 @@ static void stream_init(struct connection *connection)
 static void stream_adapt(struct stream_guest *guest, size_t bytes, size_t frames)
 {
 	size_t each = bytes / frames, most = STREAM_READ_BYTES / each;
-	size_t next = each * (most < PORT_TURN_FRAMES ? most : PORT_TURN_FRAMES);
 
-	guest->read_bytes = next < STREAM_READ_LEAST ? STREAM_READ_LEAST : (uint32_t)next;
+	guest->read_bytes = (uint32_t)(each * (most < PORT_TURN_FRAMES ? most : PORT_TURN_FRAMES));
 }
 
-/* Hands in what was read: with what there was, so many bytes. NULL, or why the stream is lost. */
-static const char *stream_deliver(struct stream_guest *guest, size_t bytes)
+/* What was read holds more frames than a turn's: the rest leaves the memory that all guests share and is handed in by
+ * rounds, and nothing is read meanwhile. False without memory for that. */
+static bool stream_put_off(struct stream_guest *guest)
 {
+	if (!guest->rest) {
+		guest->rest = malloc(guest->framing.left);
+		if (!guest->rest)
+			return false;
+		framing_move(&guest->framing, guest->rest);
+	}
+	port_schedule(&guest->connection.outlet.port);
+	return true;
+}
+
+/* Whether this turn is over, after so many frames. */
+static bool stream_is_over(struct stream_guest *guest, size_t frames)
+{
+	if (frames % PORT_TURN_FRAMES != 0)
+		return false;
+	if (!framing_settle(&guest->framing))
+		return stream_put_off(guest);
+	return true;
+}
+
+/* Hands in a turn's worth of what was read. NULL, or why the stream is lost. */
+static const char *stream_deliver(struct stream_guest *guest)
+{
+	size_t held = framing_held(&guest->framing), count, all = 0;
 	struct frame frames[PORT_TURN_FRAMES];
 	enum drop_reason verdict;
-	size_t count, all = 0;
 
 	do {
-		count = framing_next(&guest->framing, frames, PORT_TURN_FRAMES, &verdict);
+		count = framing_next(&guest->framing, frames, PORT_TURN_FRAMES - all % PORT_TURN_FRAMES, &verdict);
 		if (count > 0)
 			ethswitch_input(&guest->connection.outlet.port, frames, count);
 		all += count;
@@ -66,10 +96,23 @@ static const char *stream_deliver(struct stream_guest *guest, size_t bytes)
 			port_drop(&guest->connection.outlet.port, verdict, NULL);
 			return drop_text(verdict);
 		}
-	} while (count > 0);
+	} while (count > 0 && !stream_is_over(guest, all));
 	if (all > 0)
-		stream_adapt(guest, bytes - framing_held(&guest->framing), all);
+		stream_adapt(guest, held - framing_held(&guest->framing), all);
 	return NULL;
+}
+
+static void stream_run(struct outlet *outlet)
+{
+	struct stream_guest *guest = stream_guest_of(connection_of(outlet));
+	const char *reason = stream_deliver(guest);
+
+	if (reason) {
+		outlet_leave_later(outlet, reason);
+	} else if (guest->framing.left == 0) {
+		free(guest->rest);
+		guest->rest = NULL;
+	}
 }
 
 static const char *stream_ended(struct stream_guest *guest, const char *reason)
@@ -95,16 +138,17 @@ static const char *stream_read(struct connection *connection, bool *ret_idle)
 	void *buffer = connection->connected->turn;
 	struct iovec pieces[FRAMING_ROOMS];
 	struct msghdr message = {.msg_iov = pieces};
-	size_t held = framing_held(&guest->framing);
 	ssize_t got;
 
+	if (guest->rest)
+		return NULL;
 	message.msg_iovlen = (size_t)framing_room(&guest->framing, buffer, stream_room(guest), pieces);
 	got = recvmsg(connection->fd, &message, MSG_DONTWAIT);
 	if (got == 0)
 		return stream_ended(guest, "closed the connection");
 	if (got > 0) {
 		framing_filled(&guest->framing, buffer, (size_t)got);
-		return stream_deliver(guest, held + (size_t)got);
+		return stream_deliver(guest);
 	}
 	if (errno == EAGAIN || errno == EINTR) {
 		*ret_idle = errno == EAGAIN;
@@ -182,12 +226,14 @@ static const struct connected_way stream_way = {
 			.keeps_framing = true,
 			.send = stream_send,
 			.drain = stream_drain,
+			.run = stream_run,
 			.wait = connected_wait,
 			.leave = connected_leave,
 		},
 	.connection_bytes = sizeof(struct stream_guest),
 	.turn_bytes = STREAM_READ_BYTES,
 	.init = stream_init,
+	.done = stream_done,
 	.read = stream_read,
 };
 

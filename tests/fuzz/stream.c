@@ -22,6 +22,7 @@ struct cut {
 	size_t buffer_bytes;
 	size_t most; /* frames a call */
 	bool whole;
+	bool moves; /* what a call leaves is moved elsewhere */
 };
 
 static size_t cut_next(struct cut *cut)
@@ -56,10 +57,24 @@ static void take(struct outcome *outcome, const struct frame *frame)
 		outcome->sum = outcome->sum * 1099511628211u + frame->head[i];
 }
 
+/* Whether all is taken for now; else the rest is elsewhere, where nothing stands behind it. */
+static bool settle(struct framing *framing, uint8_t **rest)
+{
+	uint8_t *moved;
+
+	if (framing_settle(framing))
+		return true;
+	moved = malloc(framing->left);
+	framing_move(framing, moved);
+	free(*rest);
+	*rest = moved;
+	return false;
+}
+
 static struct outcome run(struct cut cut, const uint8_t *bytes, size_t count)
 {
 	struct outcome outcome = {.verdict = DROP_NONE};
-	uint8_t *partial = malloc(FRAME_BYTES_MAX), *buffer = malloc(cut.buffer_bytes);
+	uint8_t *partial = malloc(FRAME_BYTES_MAX), *buffer = malloc(cut.buffer_bytes), *rest = NULL;
 	struct framing framing;
 	struct frame frames[64];
 	size_t got;
@@ -78,11 +93,14 @@ static struct outcome run(struct cut cut, const uint8_t *bytes, size_t count)
 			got = framing_next(&framing, frames, cut.most, &outcome.verdict);
 			for (size_t i = 0; i < got; i++)
 				take(&outcome, &frames[i]);
+			if (cut.moves && outcome.verdict == DROP_NONE && got == cut.most && settle(&framing, &rest))
+				break;
 		} while (got > 0 && outcome.verdict == DROP_NONE);
 	}
 	if (outcome.verdict == DROP_NONE)
 		outcome.end = framing_end(&framing);
 	free(partial);
+	free(rest);
 	free(buffer);
 	return outcome;
 }
@@ -98,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 		.state = (uint32_t)(bytes[0] << 8 | bytes[1]),
 		.buffer_bytes = 1 + (size_t)bytes[2] * 17,
 		.most = 1 + bytes[3] % 64,
+		.moves = bytes[3] & 64,
 	};
 	one = run(cut, bytes + 4, count - 4);
 	other = run(whole, bytes + 4, count - 4);

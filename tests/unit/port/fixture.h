@@ -58,6 +58,7 @@ struct fixture {
 	unsigned port_count;
 	struct drops gone; /* of ports that left */
 	struct traffic gone_to_guest;
+	bool by_hand; /* the test runs the switch's rounds */
 };
 
 static inline uint64_t fixture_clock(void *owner)
@@ -228,6 +229,8 @@ static inline void fixture_turn(struct fixture *fixture)
 {
 	ethswitch_set_now(fixture->ethswitch, fixture->now_us);
 	assert_true(loop_turn(fixture->loop, 0) >= 0);
+	if (!fixture->by_hand)
+		(void)ethswitch_run(fixture->ethswitch);
 }
 
 /* Until nothing happens any more. */

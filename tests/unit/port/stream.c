@@ -208,6 +208,51 @@ static void a_turn_brings_no_more_than_its_frames_and_ends_where_one_ends(void *
 	free(bytes);
 }
 
+/* A guest teaches the port with large frames to read much at once, and then sends many small ones: more than would be read
+ * of it then, and that ends in a lie. */
+static void small_frames_behind_large_ones_are_handed_in_by_turns(void **state)
+{
+	enum { LARGE = 4, SMALL = 20000, EACH = 4 + 14, CUT = 7 };
+	struct fixture *fixture = fixture_new();
+	uint8_t *bytes = malloc(LARGE * (4 + 65000)), *at = bytes;
+	unsigned turns = 0;
+	int fd, room = 8 << 20;
+
+	(void)state;
+	fixture_open(fixture, "stream,path=%s", fixture->path);
+	fd = join(fixture);
+	fixture->ports[0]->accepts.frame_bytes = FRAME_BYTES_MAX;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	for (unsigned i = 0; i < LARGE; i++)
+		at += framed(at, 65000, 1, 2);
+	assert_int_equal(send(fd, bytes, (size_t)(at - bytes), MSG_DONTWAIT), at - bytes);
+	fixture_settle(fixture);
+	bytes = realloc(bytes, (SMALL + 1) * EACH);
+	at = bytes;
+	for (unsigned i = 0; i < SMALL; i++)
+		at += framed(at, 14, 1, 2);
+	at += framed(at, 14, 1, 2);
+	assert_int_equal(send(fd, bytes, (size_t)(at - bytes) - CUT, MSG_DONTWAIT), at - bytes - CUT);
+	fixture->probe.frames = 0;
+	while (fixture->probe.frames < SMALL && turns++ < SMALL) {
+		size_t before = fixture->probe.frames;
+
+		fixture_turn(fixture);
+		/* what a read brings, and a round of what was left */
+		assert_true(fixture->probe.frames - before <= 2 * PORT_TURN_FRAMES);
+	}
+	assert_int_equal(fixture->probe.frames, SMALL);
+	assert_int_equal(send(fd, at - CUT, CUT, MSG_DONTWAIT), CUT);
+	fixture_settle(fixture);
+	assert_int_equal(fixture->probe.frames, SMALL + 1);
+	assert_int_equal(fixture_drops(fixture->ports[0]), LARGE);
+	close(fd);
+	fixture_settle(fixture);
+	assert_int_equal(fixture->left, 1);
+	free(bytes);
+	fixture_free(fixture);
+}
+
 static void many_guests_are_ports_of_their_own(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -633,6 +678,7 @@ int main(void)
 		cmocka_unit_test(writes_of_one_byte_make_the_same_frames),
 		cmocka_unit_test(one_read_brings_many_frames),
 		cmocka_unit_test(a_turn_brings_no_more_than_its_frames_and_ends_where_one_ends),
+		cmocka_unit_test(small_frames_behind_large_ones_are_handed_in_by_turns),
 		cmocka_unit_test(many_guests_are_ports_of_their_own),
 		cmocka_unit_test(who_lies_is_closed_and_nobody_else_notices),
 		cmocka_unit_test(a_deaf_guest_fills_its_queue_and_harms_nobody),

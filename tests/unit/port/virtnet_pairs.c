@@ -321,6 +321,7 @@ static void a_turn_is_shared_by_the_pairs_in_turn(void **state)
 		eventfd_write(bed.front.kick[2 * pair + 1], 1);
 	}
 	bed.fixture->probe.frames = 0;
+	bed.fixture->by_hand = true;
 	for (int i = 0; i < 3; i++)
 		fixture_turn(bed.fixture);
 	for (size_t before = 0; before < 4 * 60; before = bed.fixture->probe.frames) {
