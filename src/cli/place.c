@@ -12,24 +12,24 @@
 #include "base/spec.h"
 #include "daemon/config.h"
 
-/* A path that counts from a folder; an abstract name is none. */
 static bool place_is_relative(const char *path)
 {
-	return *path && *path != '/' && *path != '@';
+	return *path && *path != '/';
 }
 
-/* Where the path of an AF_UNIX socket begins in an option's value; NULL: there is none, or it is absolute. An address with
- * a port is none. */
+/* Where a path begins in an option's value; NULL: there is none, or it is absolute. */
 static const char *place_find(const char *key, const char *value)
 {
-	static const char *const keys[] = {"path",        "connect", "addr.path", "local.path",
-					   "remote.path", "local",   "remote"};
+	static const char *const keys[] = {"path", "connect", "remote", "addr.path", "local.path", "remote.path"};
 	const char *dash = strchr(value, '-');
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(key, keys[i]) == 0)
-			return place_is_relative(value) && !strchr(value, ':') ? value : NULL;
+			return place_is_relative(value) ? value : NULL;
 	}
+	/* what has no slash is a process or a name */
+	if (strcmp(key, "netns") == 0)
+		return strchr(value, '/') && place_is_relative(value) ? value : NULL;
 	if (strcmp(key, "hostfwd") == 0 && strncmp(value, "unix:", 5) == 0)
 		return place_is_relative(value + 5) ? value + 5 : NULL;
 	if (strcmp(key, "guestfwd") == 0 && dash && strncmp(dash, "-unix:", 6) == 0)
