@@ -19,7 +19,8 @@ int rtnetlink_add_address(int fd, const char *ifname, const char *address);
 /* The one that the kernel would make of its MAC address, but without the kernel's moment of asking for it. -EEXIST: it has
  * made it already; see its setting addr_gen_mode. */
 int rtnetlink_add_link_local(int fd, const char *ifname);
-/* `net` NULL: the default route of the family of `via`. */
+/* `net` NULL: the default route of the family of `via`, which is on this machine: TCP keeps no pace on its way there, whatever
+ * the namespace's usual algorithm. */
 int rtnetlink_add_route(int fd, const char *ifname, const char *net, const char *via);
 
 /* ---- of one connection; whoever calls may be elsewhere ---- */

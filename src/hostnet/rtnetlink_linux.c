@@ -149,6 +149,19 @@ int rtnetlink_add_link_local(int fd, const char *ifname)
 	return rtnetlink_add_place(fd, ifname, &place);
 }
 
+/* What TCP sends this way stays on this machine, as of socket_stay_here(). */
+static void rtnetlink_add_stay_here(struct rtnetlink_message *message)
+{
+	static const char plain[] = "reno";
+	struct {
+		struct rtattr attribute;
+		char name[RTA_ALIGN(sizeof(plain))];
+	} metric = {.attribute = {.rta_type = RTAX_CC_ALGO, .rta_len = RTA_LENGTH(sizeof(plain))}};
+
+	memcpy(metric.name, plain, sizeof(plain));
+	rtnetlink_add(message, RTA_METRICS, &metric, sizeof(metric));
+}
+
 int rtnetlink_add_route(int fd, const char *ifname, const char *net, const char *via)
 {
 	struct rtnetlink_message message;
@@ -175,6 +188,7 @@ int rtnetlink_add_route(int fd, const char *ifname, const char *net, const char 
 	}
 	rtnetlink_add(&message, RTA_GATEWAY, &gateway.ip6, gateway.bytes);
 	rtnetlink_add(&message, RTA_OIF, &index, sizeof(index));
+	rtnetlink_add_stay_here(&message);
 	return rtnetlink_ask(fd, &message);
 }
 

@@ -193,6 +193,7 @@ static int handover_open(const struct handover *handover, const struct tcp_repai
 
 	if (fd < 0)
 		return fd;
+	socket_stay_here(fd);
 	error = tcp_repair_begin(fd, state);
 	if (error == 0)
 		error = handover_detour(handover, true);

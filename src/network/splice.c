@@ -401,6 +401,8 @@ static void splice_connect(struct splice *splice)
 	if (fd == -EAGAIN)
 		return;
 	list_remove(&splice->look);
+	if (fd >= 0)
+		socket_stay_here(fd);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&splice->to, splice->to_bytes) < 0 && errno != EINPROGRESS) {
 		close(fd);
 		fd = -ECONNREFUSED;
@@ -491,6 +493,7 @@ int splice_dial(struct splice_table *table, int near, const struct dialler *dial
 	splice->dialler = dialler;
 	memcpy(&splice->to, to, length);
 	splice->to_bytes = length;
+	socket_stay_here(near);
 	splice_end_later(splice, SPLICE_SOCKET_US);
 	table->counters.connections++;
 	splice_connect(splice);

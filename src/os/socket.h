@@ -44,6 +44,10 @@ uint32_t socket_raise_receive_buffer(int fd, uint32_t wanted_bytes);
  * ends a guest too that is only stopped and whose system answers with a closed window. */
 void socket_keep_alive(int fd);
 
+/* TCP: what it sends stays on this machine, where nothing is congested and to wait only costs: it goes as soon as the far end
+ * has room. Best before it is connected: a pace once kept goes on, if at a faster rate. */
+void socket_stay_here(int fd);
+
 /* While it is on at both, two sockets may have one port, the one with the more precise address first; of datagrams. */
 void socket_share_address(int fd, bool on);
 /* connect() takes this port and no other, and is -EADDRNOTAVAIL when it cannot; 0: any again. A port that connect() would

@@ -112,6 +112,12 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
 }
 
+/* macOS keeps no pace of its own. */
+void socket_stay_here(int fd)
+{
+	(void)fd;
+}
+
 bool socket_prefer_port(int fd, uint16_t port)
 {
 	(void)fd;

@@ -117,6 +117,8 @@ def test_the_command_has_an_interface_with_addresses_routes_and_a_resolver(anyon
     assert not any(one.get("tentative") for one in found.values())
     assert [one["gateway"] for one in json.loads(route) if one["dst"] == "default"] == ["10.0.2.2"]
     assert [one["gateway"] for one in json.loads(route6) if one["dst"] == "default"] == ["fd00::2"]
+    paces = [list(one["metrics"][0].values()) for one in [*json.loads(route), *json.loads(route6)] if one["dst"] == "default"]
+    assert paces == [["reno"]] * 2
     assert [line for line in resolv if not line.startswith("#")] == ["nameserver 10.0.2.3", "nameserver fd00::3"]
 
 

@@ -144,6 +144,23 @@ static void a_far_end_whose_host_is_gone_is_found_out_within_a_minute(void **sta
 	close(fd);
 }
 
+/* A machine whose usual algorithm is reno cannot tell. */
+static void what_stays_here_keeps_no_pace(void **state)
+{
+	int fd = socket_open(AF_INET, SOCK_STREAM), other = socket_open(AF_UNIX, SOCK_STREAM);
+	char algorithm[16] = "";
+	socklen_t length = sizeof(algorithm);
+
+	(void)state;
+	assert_true(fd >= 0 && other >= 0);
+	socket_stay_here(fd);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, algorithm, &length), 0);
+	assert_string_equal(algorithm, "reno");
+	socket_stay_here(other); /* is nothing to such a one */
+	close(fd);
+	close(other);
+}
+
 static void a_connection_closed_by_reset_is_one_at_the_far_end(void **state)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -234,6 +251,7 @@ int main(void)
 		cmocka_unit_test(an_accepted_socket_is_like_ours_and_tells_its_peer),
 		cmocka_unit_test(buffers_are_raised_and_never_lowered),
 		cmocka_unit_test(a_far_end_whose_host_is_gone_is_found_out_within_a_minute),
+		cmocka_unit_test(what_stays_here_keeps_no_pace),
 		cmocka_unit_test(a_connection_closed_by_reset_is_one_at_the_far_end),
 		cmocka_unit_test(a_connection_to_itself_is_told_from_others),
 		cmocka_unit_test(a_path_is_an_address_when_it_fits),
