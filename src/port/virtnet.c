@@ -209,6 +209,7 @@ int virtnet_start(struct virtnet *virtnet, uint32_t number, struct ring_setup *s
 	setup->event_idx = virtnet_has(virtnet, VIRTNET_FEATURE(EVENT_IDX));
 	setup->indirect = virtnet_has(virtnet, VIRTNET_FEATURE(INDIRECT_DESC));
 	setup->mergeable = virtnet_has(virtnet, VIRTNET_FEATURE(MRG_RXBUF));
+	setup->short_header = !virtnet_has(virtnet, VIRTNET_FEATURE(MRG_RXBUF) | VIRTNET_FEATURE(VERSION_1));
 	*ring = stopped;
 	error = ring_init(&ring->ring, setup);
 	if (error < 0)

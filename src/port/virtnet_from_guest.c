@@ -23,7 +23,7 @@ static bool virtnet_take_one(struct virtnet *virtnet, struct virtnet_ring *ring,
 
 	if (!ring_take(&ring->ring, RING_FROM_GUEST, pieces, RING_PIECES_MAX, chain))
 		return false;
-	if (chain->readable_bytes < VNET_HEADER_BYTES) {
+	if (chain->readable_bytes < ring->ring.header_bytes) {
 		ring_break(&ring->ring, DROP_RING_HEADER);
 		return false;
 	}
@@ -35,13 +35,14 @@ static bool virtnet_take_one(struct virtnet *virtnet, struct virtnet_ring *ring,
 }
 
 /* A chain that was taken as a frame, or dropped by name. */
-static void virtnet_read_one(struct virtnet *virtnet, struct virtnet_batch *batch, struct iovec *pieces,
-			     const struct ring_chain *chain)
+static void virtnet_read_one(struct virtnet *virtnet, const struct virtnet_ring *ring, struct virtnet_batch *batch,
+			     struct iovec *pieces, const struct ring_chain *chain)
 {
 	struct virtnet_scratch *scratch = virtnet->scratch;
 	struct frame *frame = &scratch->frames[batch->frames];
 	uint8_t *head = scratch->heads[batch->frames];
-	uint32_t bytes = chain->readable_bytes, most = sizeof(scratch->heads[0]);
+	uint32_t header_bytes = ring->ring.header_bytes, most = header_bytes + FRAME_HEAD_BYTES;
+	uint32_t bytes = chain->readable_bytes;
 	struct offload offload;
 	enum drop_reason reason;
 
@@ -52,9 +53,9 @@ static void virtnet_read_one(struct virtnet *virtnet, struct virtnet_batch *batc
 		return;
 	}
 	*frame = (struct frame){
-		.head = head + VNET_HEADER_BYTES,
-		.head_bytes = bytes - VNET_HEADER_BYTES,
-		.length = chain->readable_bytes - VNET_HEADER_BYTES,
+		.head = head + header_bytes,
+		.head_bytes = bytes - header_bytes,
+		.length = chain->readable_bytes - header_bytes,
 		.offload = offload,
 		.body = pieces,
 		.body_pieces = pieces_skip(pieces, chain->readable_pieces, bytes),
@@ -69,7 +70,7 @@ static void virtnet_read_all(struct virtnet *virtnet, const struct virtnet_ring 
 
 	for (uint32_t i = 0; i < batch->chains; i++) {
 		if (ring->on)
-			virtnet_read_one(virtnet, batch, pieces, &scratch->chains[i]);
+			virtnet_read_one(virtnet, ring, batch, pieces, &scratch->chains[i]);
 		else
 			port_drop(&virtnet->port, DROP_RING_OFF, NULL);
 		pieces += scratch->chains[i].readable_pieces;

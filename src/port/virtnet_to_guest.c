@@ -70,16 +70,23 @@ static void virtnet_header(const struct virtnet *virtnet, const struct frame *fr
 	vnet_header_write_as(frame, untold ? CSUM_UNKNOWN : frame->offload.csum, ret_header);
 }
 
+static uint32_t virtnet_header_bytes(const struct virtnet *virtnet, uint32_t pair)
+{
+	return virtnet->rings[virtnet_to_guest(pair)].ring.header_bytes;
+}
+
 /* 0, -EAGAIN, -EMSGSIZE, -EPIPE. */
 static int virtnet_put(struct virtnet *virtnet, uint32_t pair, const uint8_t *header, const struct frame *frame)
 {
 	const struct ring_room *room = &virtnet->scratch->room;
-	uint32_t bytes = VNET_HEADER_BYTES + frame->length, number = virtnet_to_guest(pair);
-	size_t at = VNET_HEADER_BYTES;
+	uint32_t header_bytes = virtnet_header_bytes(virtnet, pair), bytes = header_bytes + frame->length;
+	uint32_t number = virtnet_to_guest(pair);
+	size_t at = header_bytes;
 	int result = virtnet_reserve_in(virtnet, number, bytes, bytes);
 
 	if (result < 0)
 		return result;
+	/* of a short one the frame begins where the count of buffers stands */
 	pieces_write(room->pieces, room->piece_count, 0, header, VNET_HEADER_BYTES);
 	at += pieces_write(room->pieces, room->piece_count, at, frame->head, frame->head_bytes);
 	for (uint32_t i = 0; i < frame->body_pieces; i++)
@@ -151,6 +158,7 @@ int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t w
 {
 	struct virtnet *virtnet = virtnet_of(port);
 	struct virtnet_scratch *scratch = virtnet->scratch;
+	uint32_t header_bytes;
 	int result;
 
 	/* with none used, who waits for any is called as soon as one is */
@@ -159,16 +167,17 @@ int virtnet_reserve(struct port *port, uint32_t flow, uint32_t least, uint32_t w
 	ret_room->queue = virtnet->lent;
 	if (!framequeue_empty(&virtnet->waiting[virtnet->lent]))
 		return -EAGAIN;
-	result = virtnet_reserve_in(virtnet, virtnet_to_guest(virtnet->lent), least + VNET_HEADER_BYTES,
-				    wanted + VNET_HEADER_BYTES);
+	header_bytes = virtnet_header_bytes(virtnet, virtnet->lent);
+	result = virtnet_reserve_in(virtnet, virtnet_to_guest(virtnet->lent), least + header_bytes,
+				    wanted + header_bytes);
 	if (result < 0)
 		return result == -EPIPE ? -EAGAIN : result;
 	memcpy(scratch->lent, scratch->room.pieces, scratch->room.piece_count * sizeof(scratch->lent[0]));
 	*ret_room = (struct room){
 		.pieces = scratch->lent,
 		.queue = virtnet->lent,
-		.piece_count = pieces_skip(scratch->lent, scratch->room.piece_count, VNET_HEADER_BYTES),
-		.bytes = scratch->room.bytes - VNET_HEADER_BYTES,
+		.piece_count = pieces_skip(scratch->lent, scratch->room.piece_count, header_bytes),
+		.bytes = scratch->room.bytes - header_bytes,
 	};
 	return 0;
 }
@@ -177,12 +186,13 @@ void virtnet_commit(struct port *port, struct room *room, const struct frame *fr
 {
 	struct virtnet *virtnet = virtnet_of(port);
 	const struct ring_room *lent = &virtnet->scratch->room;
+	uint32_t header_bytes = virtnet_header_bytes(virtnet, virtnet->lent);
 	uint8_t header[VNET_HEADER_BYTES];
 
 	(void)room;
 	virtnet_header(virtnet, frame, header);
-	pieces_write(lent->pieces, lent->piece_count, 0, header, sizeof(header));
-	virtnet_commit_in(virtnet, virtnet_to_guest(virtnet->lent), VNET_HEADER_BYTES + frame->length);
+	pieces_write(lent->pieces, lent->piece_count, 0, header, header_bytes);
+	virtnet_commit_in(virtnet, virtnet_to_guest(virtnet->lent), header_bytes + frame->length);
 	virtnet_count(virtnet, frame->length);
 }
 

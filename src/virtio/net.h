@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The header before each frame of a virtio network device (virtio 1.2, 5.1.6), 12 bytes with the count of buffers: on a
- * ring as in a tap. This is its plain form, in the host's numbers; what fits the frame's bytes is the fabric's to say. */
+/* The header before each frame of a virtio network device (virtio 1.2, 5.1.6), 12 bytes with the count of buffers, which
+ * drivers of before 1.0 have only with mergeable ones: on a ring as in a tap. This is its plain form, in the host's numbers; what fits the frame's bytes is the fabric's to say. */
 #ifndef VIRTIO_NET_H
 #define VIRTIO_NET_H
 
@@ -12,6 +12,7 @@
 enum virtio_net_limits {
 	VIRTIO_NET_HEADER_BYTES = 12,
 	VIRTIO_NET_BUFFERS_OFFSET = 10,
+	VIRTIO_NET_SHORT_HEADER_BYTES = VIRTIO_NET_BUFFERS_OFFSET,
 };
 
 enum virtio_net_gso {

@@ -31,6 +31,7 @@ int ring_init(struct ring *ring, const struct ring_setup *setup)
 		.event_idx = setup->event_idx,
 		.indirect = setup->indirect,
 		.mergeable = setup->mergeable,
+		.header_bytes = setup->short_header ? VIRTIO_NET_SHORT_HEADER_BYTES : VIRTIO_NET_HEADER_BYTES,
 	};
 	return ring->layout->init(ring, setup);
 }
@@ -137,7 +138,7 @@ static enum room_end room_add(struct ring *ring, struct ring_room *room)
 	if (chain.full && room->chain_count > 0)
 		return ROOM_NO_PIECES;
 	/* The first, where the header goes, holds all of it (virtio 1.2, 5.1.6.3.1); and no driver makes a smaller one. */
-	if (reason == DROP_NONE && found.writable_bytes < VIRTIO_NET_HEADER_BYTES)
+	if (reason == DROP_NONE && found.writable_bytes < ring->header_bytes)
 		reason = DROP_RING_HEADER;
 	if (reason != DROP_NONE) {
 		ring_break(ring, reason);
@@ -216,7 +217,7 @@ void ring_commit(struct ring *ring, const struct ring_room *room, uint32_t bytes
 	uint32_t count = 0;
 	struct le16 buffers;
 
-	assert(bytes >= VIRTIO_NET_HEADER_BYTES && bytes <= room->bytes);
+	assert(bytes >= ring->header_bytes && bytes <= room->bytes);
 	while (left > 0) {
 		const struct ring_lent *chain = &room->chains[count++];
 		uint32_t part = left < chain->bytes ? left : chain->bytes;
@@ -226,7 +227,8 @@ void ring_commit(struct ring *ring, const struct ring_room *room, uint32_t bytes
 	}
 	/* Before the flush that shows the guest any of it. */
 	buffers = le16_from((uint16_t)count);
-	pieces_write(room->pieces, room->piece_count, VIRTIO_NET_BUFFERS_OFFSET, &buffers, sizeof(buffers));
+	if (ring->header_bytes > VIRTIO_NET_BUFFERS_OFFSET)
+		pieces_write(room->pieces, room->piece_count, VIRTIO_NET_BUFFERS_OFFSET, &buffers, sizeof(buffers));
 	room_put_back(ring, room, count);
 }
 

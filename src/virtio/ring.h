@@ -46,6 +46,8 @@ struct ring_setup {
 	bool event_idx;
 	bool indirect;
 	bool mergeable; /* a frame to the guest may take several chains */
+	/* neither VERSION_1 nor mergeable: its frames' headers end before the count of buffers (virtio 1.2, 5.1.6.1) */
+	bool short_header;
 };
 
 struct ring_layout;
@@ -74,6 +76,7 @@ struct ring {
 	struct memory *memory;
 	uint16_t size;
 	bool event_idx, indirect, mergeable;
+	uint8_t header_bytes;    /* of virtio-net, before each frame */
 	uint16_t next_avail;     /* the next to take */
 	uint16_t next_used;      /* the next to return */
 	enum drop_reason broken; /* DROP_NONE: sound */
@@ -147,7 +150,7 @@ struct ring_room {
  * arm the ring and wait. -EMSGSIZE: never as much, with the buffers that this guest offers. -EPIPE: the ring is broken. At
  * most one room of a ring is out, and nothing is taken meanwhile. */
 int ring_reserve(struct ring *ring, uint32_t least, uint32_t wanted, struct ring_room *ret_room);
-/* The first `bytes` of the room are filled, at least the 12 of the header, whose count of buffers is written here.
+/* The first `bytes` of the room are filled, at least those of the header, whose count of buffers is written here.
  * Chains that were not touched stay offered. */
 void ring_commit(struct ring *ring, const struct ring_room *room, uint32_t bytes);
 void ring_cancel(struct ring *ring, const struct ring_room *room);
