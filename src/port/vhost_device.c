@@ -138,23 +138,26 @@ static void vhost_on_lost(struct virtnet *virtnet, enum drop_reason reason)
 }
 
 /* All that run, over a change of what they stand on. */
-static enum drop_reason vhost_rings_again(struct vhost_device *device, const bool *ran)
-{
-	enum drop_reason reason = DROP_NONE;
-
-	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL && reason == DROP_NONE; i++) {
-		if (ran[i])
-			reason = vhost_ring_start(&device->rings[i]);
-	}
-	return reason;
-}
-
 static void vhost_rings_pause(struct vhost_device *device, bool *ret_ran)
 {
 	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++) {
-		ret_ran[i] = vhost_ring_runs(&device->rings[i]);
+		ret_ran[i] = vhost_ring_runs(&device->rings[i]) || device->rings[i].bereft;
 		vhost_ring_stop(&device->rings[i]);
 	}
+}
+
+/* Each of them, by one of vhost_ring.h's ways; the first reason. */
+static enum drop_reason vhost_rings_again(struct vhost_device *device, const bool *ran,
+					  enum drop_reason (*again)(struct vhost_ring *ring))
+{
+	enum drop_reason first = DROP_NONE;
+
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++) {
+		enum drop_reason reason = ran[i] ? again(&device->rings[i]) : DROP_NONE;
+
+		first = first == DROP_NONE ? reason : first;
+	}
+	return first;
 }
 
 /* The control queue's number: behind the pairs that there are, or behind the only one (virtio 1.2, 5.1.2). */
@@ -287,19 +290,26 @@ static enum drop_reason vhost_get_status(struct vhost_device *device, struct vho
 
 /* ---- requests: memory ---- */
 
+/* The old one stays until the new one is whole. */
 static enum drop_reason vhost_set_mem_table(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	const struct vhost_table *table = &exchange->payload.table;
+	struct vhost_memory memory = {.count = 0};
 	bool ran[VIRTNET_RINGS_ALL];
+	struct memory guest;
 
+	memory_init(&guest);
+	for (uint32_t i = 0; i < table->count; i++) {
+		if (vhost_memory_add(&memory, &guest, &table->regions[i], exchange->descriptors[i]) < 0) {
+			vhost_memory_clear(&memory, &guest);
+			return DROP_VHOST_MEMORY;
+		}
+	}
 	vhost_rings_pause(device, ran);
 	vhost_memory_clear(&device->memory, &device->virtnet.memory);
-	for (uint32_t i = 0; i < table->count; i++) {
-		if (vhost_memory_add(&device->memory, &device->virtnet.memory, &table->regions[i],
-				     exchange->descriptors[i]) < 0)
-			return DROP_VHOST_MEMORY;
-	}
-	return vhost_rings_again(device, ran);
+	device->memory = memory;
+	device->virtnet.memory = guest;
+	return vhost_rings_again(device, ran, vhost_ring_start);
 }
 
 static enum drop_reason vhost_get_max_mem_slots(struct vhost_device *device, struct vhost_exchange *exchange)
@@ -310,25 +320,30 @@ static enum drop_reason vhost_get_max_mem_slots(struct vhost_device *device, str
 	return DROP_NONE;
 }
 
+/* Rings keep what they have; those that wait for it go on. */
 static enum drop_reason vhost_add_mem_reg(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	bool ran[VIRTNET_RINGS_ALL];
+	bool waits[VIRTNET_RINGS_ALL];
 
-	vhost_rings_pause(device, ran);
 	if (vhost_memory_add(&device->memory, &device->virtnet.memory, &exchange->payload.region.region,
 			     exchange->descriptors[0]) < 0)
 		return DROP_VHOST_MEMORY;
-	return vhost_rings_again(device, ran);
+	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++)
+		waits[i] = device->rings[i].bereft;
+	return vhost_rings_again(device, waits, vhost_ring_resume);
 }
 
+/* QEMU takes a region away and adds a larger or smaller one in its place, whatever stands in it. */
 static enum drop_reason vhost_rem_mem_reg(struct vhost_device *device, struct vhost_exchange *exchange)
 {
 	bool ran[VIRTNET_RINGS_ALL];
+	enum drop_reason reason;
+	int error;
 
 	vhost_rings_pause(device, ran);
-	if (vhost_memory_remove(&device->memory, &device->virtnet.memory, &exchange->payload.region.region) < 0)
-		return DROP_VHOST_MEMORY;
-	return vhost_rings_again(device, ran);
+	error = vhost_memory_remove(&device->memory, &device->virtnet.memory, &exchange->payload.region.region);
+	reason = vhost_rings_again(device, ran, vhost_ring_resume);
+	return error < 0 ? DROP_VHOST_MEMORY : reason;
 }
 
 static enum drop_reason vhost_set_log_base(struct vhost_device *device, struct vhost_exchange *exchange)

@@ -4,7 +4,8 @@
  *
  * A ring starts when its size, addresses and kick descriptor are known and the guest has kicked, and stops when the front
  * end asks for its base. Without the protocol's own features all rings are on at once; with them each is switched on. While
- * rings run the front end may replace the memory and switch logging on: they go on where they were. */
+ * rings run the front end may replace the memory and switch logging on: they go on where they were, or when the memory
+ * that they stand in is back. */
 #ifndef PORT_VHOST_DEVICE_H
 #define PORT_VHOST_DEVICE_H
 

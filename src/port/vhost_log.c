@@ -34,7 +34,8 @@ void vhost_log_mark(struct vhost_log *log, uint64_t guest, uint64_t bytes)
 	for (uint64_t page = guest / VHOST_LOG_PAGE_BYTES; page <= last && page / 8 < log->bytes; page++) {
 		_Atomic uint8_t *at = (_Atomic uint8_t *)(log->mapped.at + page / 8);
 
-		atomic_fetch_or_explicit(at, (uint8_t)(1u << page % 8), memory_order_relaxed);
+		atomic_fetch_or_explicit(at, (uint8_t)(1u << page % 8),
+					 memory_order_release); /* behind what was written there */
 	}
 }
 

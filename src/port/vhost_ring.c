@@ -25,14 +25,24 @@ bool vhost_ring_runs(const struct vhost_ring *ring)
 	return ring->virtnet->rings[ring->number].started;
 }
 
+/* True when the guest has offered more than was taken. Its kicks are used up: first, since it offers before it kicks. */
+static bool vhost_ring_halt(struct vhost_ring *ring)
+{
+	struct ring *running = &ring->virtnet->rings[ring->number].ring;
+	bool more;
+
+	if (!vhost_ring_runs(ring))
+		return false;
+	handed_event_clear(ring->kick);
+	more = ring_offered(running);
+	ring->base_is_ours = running->broken != DROP_RING_LOST;
+	ring->base = virtnet_stop(ring->virtnet, ring->number);
+	return more;
+}
+
 void vhost_ring_stop(struct vhost_ring *ring)
 {
-	if (!vhost_ring_runs(ring))
-		return;
-	ring->base = virtnet_stop(ring->virtnet, ring->number);
-	ring->base_is_ours = true;
-	/* for whoever looks at it next: all that it told was seen */
-	handed_event_clear(ring->kick);
+	vhost_ring_halt(ring);
 }
 
 /* The beginning of a packed ring is not 0, but User Mode Linux says so of both places, and DPDK's virtio-user of the used
@@ -52,19 +62,39 @@ static struct ring_base vhost_ring_base(const struct vhost_ring *ring, uint64_t 
 	return (struct ring_base){RING_PACKED_START, RING_PACKED_START};
 }
 
+static bool vhost_ring_find(const struct vhost_ring *ring, struct ring_setup *setup)
+{
+	return vhost_memory_find(ring->memory, ring->address.desc, &setup->desc) &&
+	       vhost_memory_find(ring->memory, ring->address.avail, &setup->driver) &&
+	       vhost_memory_find(ring->memory, ring->address.used, &setup->device);
+}
+
 enum drop_reason vhost_ring_start(struct vhost_ring *ring)
 {
 	struct ring_setup setup = {.size = (uint16_t)ring->size};
 
 	if (vhost_ring_runs(ring) || ring->size == 0 || !ring->has_address || ring->kick < 0)
 		return DROP_NONE;
-	if (!vhost_memory_find(ring->memory, ring->address.desc, &setup.desc) ||
-	    !vhost_memory_find(ring->memory, ring->address.avail, &setup.driver) ||
-	    !vhost_memory_find(ring->memory, ring->address.used, &setup.device))
+	ring->bereft = false;
+	if (!vhost_ring_find(ring, &setup))
 		return DROP_VHOST_RING;
 	setup.base = vhost_ring_base(ring, setup.desc);
 	setup.guessed = !ring->base_is_ours;
-	return virtnet_start(ring->virtnet, ring->number, &setup) < 0 ? DROP_VHOST_RING : DROP_NONE;
+	if (virtnet_start(ring->virtnet, ring->number, &setup) < 0)
+		return DROP_VHOST_RING;
+	/* Who served it before may have been killed between what it showed the guest and telling it, which then waits for
+	 * ever: it is told only of what comes behind what it saw. */
+	if (setup.guessed && (setup.base.used & ~RING_PACKED_START) != 0)
+		handed_event_signal(ring->bell, ring->call);
+	return DROP_NONE;
+}
+
+enum drop_reason vhost_ring_resume(struct vhost_ring *ring)
+{
+	struct ring_setup setup;
+
+	ring->bereft = !vhost_ring_find(ring, &setup);
+	return ring->bereft ? DROP_NONE : vhost_ring_start(ring);
 }
 
 /* Each write to the event is an edge, whatever its count is: but for the first, which shows that it is one, it need not
@@ -75,7 +105,7 @@ static void vhost_ring_on_kick(void *owner, unsigned events)
 	enum drop_reason reason = DROP_NONE;
 
 	(void)events;
-	if (!vhost_ring_runs(ring))
+	if (!vhost_ring_runs(ring) && !ring->bereft)
 		reason = handed_event_clear(ring->kick) ? vhost_ring_start(ring) : DROP_VHOST_EVENT;
 	if (reason != DROP_NONE)
 		ring->on_lost(ring->virtnet, reason);
@@ -127,7 +157,10 @@ static void vhost_ring_forget_kick(struct vhost_ring *ring)
  * somewhere else. Who starts it again gives it a kick again. */
 void vhost_ring_end(struct vhost_ring *ring)
 {
-	vhost_ring_stop(ring);
+	/* whoever looks at the event next is told of what was not seen, and of nothing else */
+	if (vhost_ring_halt(ring))
+		bell_ring(ring->bell, ring->kick);
+	ring->bereft = false;
 	vhost_ring_forget_kick(ring);
 }
 

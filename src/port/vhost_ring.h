@@ -27,6 +27,7 @@ struct vhost_ring {
 	uint32_t size;
 	struct ring_base base; /* while it does not run */
 	bool base_is_ours;     /* where it stopped, which the front end did not contradict; else it may not know */
+	bool bereft;           /* it ran until its memory was taken away, and goes on when that is back */
 	struct vhost_address address;
 	bool has_address;
 	int kick;           /* -1: none */
@@ -43,6 +44,8 @@ void vhost_ring_done(struct vhost_ring *ring);
 bool vhost_ring_runs(const struct vhost_ring *ring);
 /* DROP_NONE too when something is still to come. */
 enum drop_reason vhost_ring_start(struct vhost_ring *ring);
+/* As start, of one that ran: without its memory it waits until that is back. */
+enum drop_reason vhost_ring_resume(struct vhost_ring *ring);
 /* It goes on when it is started again. */
 void vhost_ring_stop(struct vhost_ring *ring);
 /* No kick starts it any more but that of another descriptor. */

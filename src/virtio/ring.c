@@ -53,7 +53,7 @@ void ring_break(struct ring *ring, enum drop_reason reason)
 		ring->broken = reason;
 }
 
-static bool ring_offered(struct ring *ring)
+bool ring_offered(struct ring *ring)
 {
 	return ring->broken == DROP_NONE && ring->layout->offered(ring);
 }

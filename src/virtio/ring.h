@@ -124,6 +124,8 @@ bool ring_flush(struct ring *ring);
 /* Asks the guest to tell when it offers more: true when it already did since the last look, so that the caller looks
  * again instead of waiting. */
 bool ring_arm(struct ring *ring);
+/* Whether there is something to take. */
+bool ring_offered(struct ring *ring);
 /* It need not tell. */
 void ring_disarm(struct ring *ring);
 

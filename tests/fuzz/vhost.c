@@ -286,7 +286,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 	bed_join(bed);
 	bed->front.rings = begin & 8 ? RINGS : 2;
 	if (begin & 1)
-		vhost_front_start(&bed->front, VIRTNET_FEATURE(VERSION_1) | features[begin >> 1 & 3] |
+		vhost_front_start(&bed->front, (begin & 16 ? 0 : VIRTNET_FEATURE(VERSION_1)) |
+						       features[begin >> 1 & 3] |
 						       (begin & 8 ? VIRTNET_FEATURE(CTRL_VQ) : 0));
 	for (int i = 0; i < STEPS && input.left > 0; i++)
 		steps[input_number(&input, 1) % 16](bed, &input);

@@ -302,7 +302,8 @@ static void heard_flush(struct port *port)
 
 static const struct port_ops heard_ops = {.queue = heard_queue, .flush = heard_flush};
 
-static const uint8_t old_frame[100] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, 1, 2, 3, [99] = 9};
+static const uint8_t old_frame[100] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0,
+				       0,    0,    1,    0x88, 0xb5, 1,    2, 3, [99] = 9};
 
 static void check_from_guest(struct bed *bed, uint32_t header_bytes)
 {
