@@ -240,11 +240,13 @@ GW_API void gw_port_room(struct gw_port *port);
 
 struct gw_forward_info {
 	size_t size;
-	unsigned id;           /* of this rule, for gw_forward_remove() */
-	const char *spec;      /* as it was given */
-	const char *protocol;  /* "tcp", "udp", "unix" */
-	const char *listening; /* "0.0.0.0:2222", "[::1]:2222", "/run/web.sock": with the port that was really taken */
-	const char *guest;     /* "vm1", "10.0.2.15", "fd00::15" */
+	unsigned id;          /* of this rule, for gw_forward_remove() */
+	const char *spec;     /* as it was given */
+	const char *protocol; /* "tcp", "udp", "unix" */
+	const char *
+		listening; /* "0.0.0.0:2222", "[::1]:2222", "0.0.0.0%eth0:2222", "/run/web.sock": with the port that was
+				* really taken */
+	const char *guest; /* "vm1", "10.0.2.15", "fd00::15" */
 	uint16_t guest_port;
 	bool everywhere;      /* every interface of this machine: others can reach it */
 	bool spliced;         /* for clients of this machine's loopback: gw_dialler */

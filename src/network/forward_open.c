@@ -21,9 +21,13 @@ enum {
 
 /* ---- what a person is told ---- */
 
-static bool forward_is_everywhere(const char *where)
+/* At every address, if perhaps of one interface: "0.0.0.0:22", "[::]%eth0:22". */
+static bool forward_is_any(const char *where)
 {
-	return strncmp(where, "0.0.0.0:", 8) == 0 || strncmp(where, "[::]:", 5) == 0;
+	size_t length = strcspn(where, "%"), port = (size_t)(strrchr(where, ':') - where);
+
+	length = length < port ? length : port;
+	return (length == 7 && memcmp(where, "0.0.0.0", 7) == 0) || (length == 4 && memcmp(where, "[::]", 4) == 0);
 }
 
 static bool forward_has(const struct forward *forward, const char *where)
@@ -34,8 +38,8 @@ static bool forward_has(const struct forward *forward, const char *where)
 		if (strcmp(taken, where) == 0)
 			return true;
 		/* one of them at every address, of the same family */
-		if ((forward_is_everywhere(taken) || forward_is_everywhere(where)) &&
-		    (*taken == '[') == (*where == '[') && strcmp(strrchr(taken, ':'), strrchr(where, ':')) == 0)
+		if ((forward_is_any(taken) || forward_is_any(where)) && (*taken == '[') == (*where == '[') &&
+		    strcmp(strrchr(taken, ':'), strrchr(where, ':')) == 0)
 			return true;
 	}
 	return false;
@@ -93,22 +97,28 @@ static int forward_refuse(const struct forward *forward, const char *where, uint
 			ret_error, error,
 			"forward '%.200s': %s: no descriptor is left; raise the limit of open files (ulimit -n)", text,
 			where);
+	case -ENODEV:
+		return error_set(ret_error, error,
+				 "forward '%.200s': there is no interface %s; `ip link` lists those there are", text,
+				 forward->spec.ifname);
 	}
 	return error_set(ret_error, error, "forward '%.200s': %s: %s", text, where, error_name(error));
 }
 
 /* ---- addresses ---- */
 
-static void forward_write(struct ip6 ip, uint16_t port, bool is6, char *text)
+static void forward_write(const struct forward *forward, struct ip6 ip, uint16_t port, bool is6, char *text)
 {
 	const struct nat_address address = {.ip = ip};
 	char ip_text[IP6_TEXT_BYTES] = "0.0.0.0";
+	const char *ifname = forward->spec.ifname;
 
 	if (is6)
 		ip6_format(ip, ip_text);
 	else if (nat_address_is4(&address))
 		ip4_format(nat_address_ip4(&address), ip_text);
-	snprintf(text, FORWARD_TEXT_BYTES, is6 ? "[%s]:%u" : "%s:%u", ip_text, port);
+	snprintf(text, FORWARD_TEXT_BYTES, is6 ? "[%s]%s%s:%u" : "%s%s%s:%u", ip_text, *ifname ? "%" : "", ifname,
+		 port);
 }
 
 static uint16_t forward_port_of(int fd)
@@ -197,7 +207,7 @@ static void forward_socket_add(struct forward *forward, int fd, struct ip6 ip, b
 	socket->loopback = forward_is_loopback(ip);
 	socket->guest_port = guest_port;
 	list_init(&socket->waits);
-	forward_write(ip, forward_port_of(fd), is6, socket->listening);
+	forward_write(forward, ip, forward_port_of(fd), is6, socket->listening);
 }
 
 static int forward_open_one(struct forward *forward, struct ip6 ip, uint16_t port, bool is6, uint16_t guest_port,
@@ -206,7 +216,7 @@ static int forward_open_one(struct forward *forward, struct ip6 ip, uint16_t por
 	int fd = forward_socket_bind(forward, ip, port, is6);
 	char where[FORWARD_TEXT_BYTES];
 
-	forward_write(ip, port, is6, where);
+	forward_write(forward, ip, port, is6, where);
 	if (fd < 0)
 		return forward_refuse(forward, where, port, fd, ret_error);
 	forward_socket_add(forward, fd, ip, is6, guest_port);

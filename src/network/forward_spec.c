@@ -121,7 +121,7 @@ static int forward_set_address(struct forward_reader *reader, struct forward_spe
 	if (!right)
 		return forward_wrong(reader, brackets ? "what is in brackets must be an IPv6 address"
 						      : "the host's address must be IPv4, or IPv6 in brackets");
-	spec->everywhere = ip6_is_zero(spec->address) || forward_is_any4(spec->address);
+	spec->everywhere = !spec->ifname[0] && (ip6_is_zero(spec->address) || forward_is_any4(spec->address));
 	return 0;
 }
 

@@ -29,7 +29,7 @@ enum forward_protocol {
 
 struct forward_spec {
 	enum forward_protocol protocol;
-	bool everywhere;    /* no address, or the one that means every one of its family */
+	bool everywhere;    /* no address, or the one that means every one of its family, and no interface */
 	struct ip6 address; /* IPv4 as ::ffff:a.b.c.d; zero: every address of both families, unless only6 */
 	bool only6;         /* [::] */
 	char ifname[FORWARD_IFNAME_BYTES]; /* "": from any; else only what comes by this interface */

@@ -29,6 +29,8 @@ static void what_is_right_is_understood(void **state)
 		{"tcp:2222-:22", FORWARD_TCP, NULL, 2222, 1, "", "10.0.2.15", 22, true},
 		{"tcp:127.0.0.1:0-10.0.2.16:22", FORWARD_TCP, "::ffff:127.0.0.1", 0, 1, "", "10.0.2.16", 22, false},
 		{"tcp:0.0.0.0:80-:80", FORWARD_TCP, "::ffff:0.0.0.0", 80, 1, "", "10.0.2.15", 80, true},
+		{"tcp:%eth0:80-:80", FORWARD_TCP, NULL, 80, 1, "", "10.0.2.15", 80, false},
+		{"tcp:0.0.0.0%eth0:80-:80", FORWARD_TCP, "::ffff:0.0.0.0", 80, 1, "", "10.0.2.15", 80, false},
 		{"tcp:[::]:80-[fd00::15]:81", FORWARD_TCP, "::", 80, 1, "", "fd00::15", 81, true},
 		{"udp:[::1]:53-vm1:53", FORWARD_UDP, "::1", 53, 1, "", "vm1", 53, false},
 		{"tcp::8000-8010-my-vm:9000-9010", FORWARD_TCP, NULL, 8000, 11, "", "my-vm", 9000, true},
