@@ -1,35 +1,63 @@
 /* SPDX-License-Identifier: MIT */
-/* A rule may have several sockets, one after the other: what is to be said of the rule stands at the first. */
+/* A rule may have several sockets, one after the other: ports in a row are one line, whichever rules they are of. */
 #include "cli/forwardline.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/member.h"
 #include "cli/table.h"
 
-const char *forwardline_private(const json_t *forward, char *text, size_t room)
+enum {
+	FORWARDLINE_PORTS_BYTES = 48,
+	FORWARDLINE_PLACE_BYTES = 128, /* a path among them */
+	FORWARDLINE_PRIVATE_BYTES = 200,
+};
+
+/* "8080", or "8080-8090". */
+static void forwardline_ports(char *text, size_t room, long long first, long long count)
 {
-	const char *port = strrchr(member_text(forward, "listening"), ':');
+	if (count > 1)
+		snprintf(text, room, "%lld-%lld", first, first + count - 1);
+	else
+		snprintf(text, room, "%lld", first);
+}
+
+/* The number behind the last ':' of what listens; 0: there is none. */
+static long long forwardline_port(const char *listening)
+{
+	const char *colon = strrchr(listening, ':');
+
+	return colon ? strtoll(colon + 1, NULL, 10) : 0;
+}
+
+const char *forwardline_private(const json_t *forward, long long count, char *text, size_t room)
+{
 	/* "tcp::2222-:22": no guest was named */
 	bool named = !strstr(member_text(forward, "spec"), "-:");
 	const char *guest = member_text(forward, "guest");
 	bool brackets = named && strchr(guest, ':') && *guest != '[';
+	char ports[FORWARDLINE_PORTS_BYTES], guest_ports[FORWARDLINE_PORTS_BYTES];
 
-	snprintf(text, room, "127.0.0.1%s:%s%s%s%s%lld%s", port ? port : ":", brackets ? "[" : "", named ? guest : "",
-		 brackets ? "]" : "", named ? ":" : "", member_number(forward, "guest_port"),
+	forwardline_ports(ports, sizeof(ports), forwardline_port(member_text(forward, "listening")), count);
+	forwardline_ports(guest_ports, sizeof(guest_ports), member_number(forward, "guest_port"), count);
+	snprintf(text, room, "127.0.0.1:%s:%s%s%s%s%s%s", ports, brackets ? "[" : "", named ? guest : "",
+		 brackets ? "]" : "", named ? ":" : "", guest_ports,
 		 strcmp(member_text(forward, "protocol"), "udp") == 0 ? "/udp" : "");
 	return text;
 }
 
-/* The two families of one port at every interface are one line: "*:2222". The second comes behind the first. */
+static const char any4[] = "0.0.0.0", any6[] = "[::]";
+
+/* The two families of one port at every address are one line: "*:2222", "*%eth0:2222". The second comes behind the first. */
 static bool forwardline_is_pair(const json_t *one, const json_t *other)
 {
 	const char *first = member_text(one, "listening"), *second = member_text(other, "listening");
 
-	return member_number(one, "id") == member_number(other, "id") && strncmp(first, "0.0.0.0:", 8) == 0 &&
-	       strncmp(second, "[::]:", 5) == 0 && strcmp(first + 8, second + 5) == 0;
+	return member_number(one, "id") == member_number(other, "id") && strncmp(first, any4, strlen(any4)) == 0 &&
+	       strncmp(second, any6, strlen(any6)) == 0 && strcmp(first + strlen(any4), second + strlen(any6)) == 0;
 }
 
 /* Calls for each line: the socket, the other one of its pair or NULL, and where it listens. */
@@ -39,7 +67,7 @@ static void forwardline_each(const json_t *forwards,
 			     void *owner)
 {
 	const json_t *forward;
-	char listening[32];
+	char listening[FORWARDLINE_PLACE_BYTES];
 	size_t i;
 
 	json_array_foreach (forwards, i, forward) {
@@ -51,32 +79,72 @@ static void forwardline_each(const json_t *forwards,
 			on_line(owner, forward, NULL, member_text(forward, "listening"));
 			continue;
 		}
-		snprintf(listening, sizeof(listening), "*%s", strrchr(member_text(forward, "listening"), ':'));
+		snprintf(listening, sizeof(listening), "*%s", member_text(forward, "listening") + strlen(any4));
 		on_line(owner, forward, next, listening);
 	}
 }
 
+/* What is not printed yet: `count` ports from that of `first` on. */
 struct forwardline {
 	FILE *to;
+	const json_t *first; /* NULL: nothing */
+	char listening[FORWARDLINE_PLACE_BYTES];
+	long long count;
 	long long told; /* the rule that was said how to keep private */
 };
+
+/* The next port of the same place, and so is the guest's. */
+static bool forwardline_goes_on(const struct forwardline *line, const json_t *forward, const char *listening)
+{
+	static const char *const same[] = {"protocol", "guest"};
+	size_t place;
+
+	if (strcmp(member_text(forward, "protocol"), "unix") == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
+		if (strcmp(member_text(line->first, same[i]), member_text(forward, same[i])) != 0)
+			return false;
+	}
+	place = (size_t)(strrchr(line->listening, ':') - line->listening);
+	return strncmp(line->listening, listening, place + 1) == 0 &&
+	       forwardline_port(listening) == forwardline_port(line->listening) + line->count &&
+	       member_number(forward, "guest_port") == member_number(line->first, "guest_port") + line->count;
+}
+
+static void forwardline_flush(struct forwardline *line)
+{
+	const json_t *forward = line->first;
+	const char *guest = member_text(forward, "guest");
+	bool is6 = strchr(guest, ':') != NULL;
+	char text[FORWARDLINE_PRIVATE_BYTES], more[FORWARDLINE_PORTS_BYTES] = "", ports[FORWARDLINE_PORTS_BYTES];
+
+	if (!forward)
+		return;
+	if (line->count > 1)
+		snprintf(more, sizeof(more), "-%lld", forwardline_port(line->listening) + line->count - 1);
+	forwardline_ports(ports, sizeof(ports), member_number(forward, "guest_port"), line->count);
+	fprintf(line->to, "forward %s %s%s -> %s%s%s:%s", member_text(forward, "protocol"), line->listening, more,
+		is6 ? "[" : "", guest, is6 ? "]" : "", ports);
+	if (member_truth(forward, "everywhere") && member_number(forward, "id") != line->told)
+		fprintf(line->to, " (others can reach it; -p %s keeps it to this machine)",
+			forwardline_private(forward, line->count, text, sizeof(text)));
+	line->told = member_number(forward, "id");
+	fputc('\n', line->to);
+}
 
 static void forwardline_on_line(void *owner, const json_t *forward, const json_t *pair, const char *listening)
 {
 	struct forwardline *line = owner;
-	long long id = member_number(forward, "id");
-	const char *guest = member_text(forward, "guest");
-	bool is6 = strchr(guest, ':') != NULL;
-	char text[200];
 
 	(void)pair;
-	fprintf(line->to, "forward %s %s -> %s%s%s:%lld", member_text(forward, "protocol"), listening, is6 ? "[" : "",
-		guest, is6 ? "]" : "", member_number(forward, "guest_port"));
-	if (member_truth(forward, "everywhere") && id != line->told)
-		fprintf(line->to, " (others can reach it; -p %s keeps it to this machine)",
-			forwardline_private(forward, text, sizeof(text)));
-	line->told = id;
-	fputc('\n', line->to);
+	if (line->first && forwardline_goes_on(line, forward, listening)) {
+		line->count++;
+		return;
+	}
+	forwardline_flush(line);
+	line->first = forward;
+	line->count = 1;
+	snprintf(line->listening, sizeof(line->listening), "%s", listening);
 }
 
 void forwardline_print(const json_t *forwards, FILE *to)
@@ -84,6 +152,7 @@ void forwardline_print(const json_t *forwards, FILE *to)
 	struct forwardline line = {.to = to, .told = -1};
 
 	forwardline_each(forwards, forwardline_on_line, &line);
+	forwardline_flush(&line);
 }
 
 static void forwardline_on_row(void *owner, const json_t *forward, const json_t *pair, const char *listening)

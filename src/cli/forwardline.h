@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* A line for each listening socket, and how to keep those to oneself that others can reach. */
+/* A line for each listening socket, ports in a row in one, and how to keep those to oneself that others can reach. */
 void forwardline_print(const json_t *forwards, FILE *to);
 void forwardline_print_table(const json_t *forwards);
 /* Of `passages`; nothing where there are none. */
 void forwardline_print_passages(const json_t *passages);
-/* How `-p` would have it for this machine alone: "127.0.0.1:2222:22". Returns `text`. */
-const char *forwardline_private(const json_t *forward, char *text, size_t room);
+/* How `-p` would have it, and `count` ports in a row, for this machine alone: "127.0.0.1:2222:22". Returns `text`. */
+const char *forwardline_private(const json_t *forward, long long count, char *text, size_t room);
 
 #endif

@@ -36,7 +36,7 @@ static void a_forward_is_made_private_with_the_port_that_was_taken(void **state)
 					    "guest_port", rows[i].guest_port);
 		char text[200], spec[PUBLISH_SPEC_BYTES];
 
-		assert_string_equal(forwardline_private(forward, text, sizeof(text)), rows[i].text);
+		assert_string_equal(forwardline_private(forward, 1, text, sizeof(text)), rows[i].text);
 		assert_int_equal(publish_spec(text, spec, NULL), 0);
 		assert_string_equal(spec, rows[i].back);
 		json_decref(forward);
@@ -72,10 +72,52 @@ static void the_two_families_of_a_port_are_one_line(void **state)
 	json_decref(list);
 }
 
+/* {listening, guest's port, everywhere} of TCP to 10.0.2.15, each a rule of its own. */
+static void ports_in_a_row_are_one_line(void **state)
+{
+	static const struct {
+		const char *listening;
+		int guest_port, everywhere;
+	} rows[] = {
+		{"0.0.0.0:8000", 80, 1},   {"[::]:8000", 80, 1},         {"0.0.0.0:8001", 81, 1},
+		{"[::]:8001", 81, 1},      {"0.0.0.0:8002", 90, 1},      {"[::]:8002", 90, 1},
+		{"127.0.0.1:8003", 91, 0}, {"127.0.0.1:8004", 92, 0},    {"0.0.0.0%eth0:8005", 93, 0},
+		{"[::]%eth0:8005", 93, 0}, {"0.0.0.0%eth0:8006", 94, 0}, {"[::]%eth0:8006", 94, 0},
+	};
+	json_t *list = json_array();
+	char *text = NULL;
+	size_t length;
+	FILE *to = open_memstream(&text, &length);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:b}", "id", (int)i / 2, "spec",
+						      "tcp::80-:80", "protocol", "tcp", "listening", rows[i].listening,
+						      "guest", "10.0.2.15", "guest_port", rows[i].guest_port,
+						      "everywhere", rows[i].everywhere));
+	for (int i = 0; i < 2; i++)
+		json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i}", "id", 7 + i, "spec",
+						      "unix:/s-:80", "protocol", "unix", "listening", i ? "/s:1" : "/s",
+						      "guest", "10.0.2.15", "guest_port", 80));
+	forwardline_print(list, to);
+	fclose(to);
+	assert_string_equal(text, "forward tcp *:8000-8001 -> 10.0.2.15:80-81 (others can reach it; -p "
+				  "127.0.0.1:8000-8001:80-81 keeps it to this machine)\n"
+				  "forward tcp *:8002 -> 10.0.2.15:90 (others can reach it; -p 127.0.0.1:8002:90 keeps "
+				  "it to this machine)\n"
+				  "forward tcp 127.0.0.1:8003-8004 -> 10.0.2.15:91-92\n"
+				  "forward tcp *%eth0:8005-8006 -> 10.0.2.15:93-94\n"
+				  "forward unix /s -> 10.0.2.15:80\n"
+				  "forward unix /s:1 -> 10.0.2.15:80\n");
+	free(text);
+	json_decref(list);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_two_families_of_a_port_are_one_line),
+		cmocka_unit_test(ports_in_a_row_are_one_line),
 		cmocka_unit_test(a_forward_is_made_private_with_the_port_that_was_taken),
 	};
 
