@@ -52,11 +52,12 @@ static bool args_is_mac(const char *word)
 	return !word[17] && !strchr("13579bBdDfF", word[1]);
 }
 
+/* Bare numbers are MiB to QEMU's -m, and bytes to the memory that is made of it here. */
 static bool args_is_memory(const char *word)
 {
 	size_t digits = strspn(word, "0123456789");
 
-	return digits > 0 && (!word[digits] || (strchr("KMGTkmgt", word[digits]) && !word[digits + 1]));
+	return digits > 0 && word[digits] && strchr("KMGTkmgt", word[digits]) && !word[digits + 1];
 }
 
 static const struct args_hypervisor *args_find_other(const char *name)
@@ -79,7 +80,8 @@ static int args_read(struct args *args, struct arguments *arguments, struct erro
 		if (found == ARGS_MAC && !args_is_mac(word))
 			return error_set(ret_error, -EINVAL, "args: --mac %.60s: as in 52:54:00:12:34:57", word);
 		if (found == ARGS_MEMORY && !args_is_memory(word))
-			return error_set(ret_error, -EINVAL, "args: --memory %.60s: as in 2G or 512M", word);
+			return error_set(ret_error, -EINVAL, "args: --memory %.60s: with its suffix, as in 2G or 512M",
+					 word);
 		if (found == ARGS_MAC)
 			snprintf(args->mac, sizeof(args->mac), "%s", word);
 		else if (found == ARGS_MEMORY)
@@ -97,6 +99,11 @@ static int args_read(struct args *args, struct arguments *arguments, struct erro
 		return error_set(ret_error, -EINVAL,
 				 "args: unknown hypervisor %.60s: qemu, cloud-hypervisor, crosvm, libkrun or vfkit",
 				 args->plain[0]);
+	if (args->other && args->memory)
+		return error_set(
+			ret_error, -EINVAL,
+			"args: --memory is QEMU's; %s is told its memory by words of its own, and that it is shared",
+			args->other->name);
 	if (!args->mac[0])
 		paste_mac(args->mac);
 	return 0;

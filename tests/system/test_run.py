@@ -126,7 +126,9 @@ def test_args_prints_words_for_each_hypervisor(tmp_path):
         for words, status, text in [(["args"], 2, "which hypervisor?"), (["args", "bhyve"], 2, "qemu, cloud-hypervisor"),
                                     (["args", "qemu", "nobody"], 1, "nobody"), (["args", "qemu", "--mac", "1"], 2, "52:54:00"),
                                     (["args", "qemu", "--mac", "01:54:00:00:00:01"], 2, "52:54:00"),
-                                    (["args", "qemu", "--memory", "2G,x=y"], 2, "2G or 512M")]:
+                                    (["args", "qemu", "--memory", "2G,x=y"], 2, "2G or 512M"),
+                                    (["args", "qemu", "--memory", "512"], 2, "with its suffix, as in 2G or 512M"),
+                                    (["args", "vfkit", "--memory", "2G"], 2, "--memory is QEMU's")]:
             done = lab.command(*words, check=False)
             assert done.returncode == status and text in done.stderr, done.stderr
         lab.command("guest", "rm", "dgram")
