@@ -12,6 +12,14 @@
 #include "daemon/log.h"
 #include "daemon/namespace.h"
 
+/* Elsewhere -u is --uplink. */
+static bool netports_is_uplink(const char *text)
+{
+	size_t length = strcspn(text, ",");
+
+	return (length == 4 && (strncmp(text, "user", 4) == 0 || strncmp(text, "none", 4) == 0));
+}
+
 int netports_add(struct netports *netports, enum portmap_way way, const char *text, struct error *ret_error)
 {
 	struct portspec *specs = realloc(netports->specs[way], (netports->counts[way] + 1) * sizeof(*specs));
@@ -20,7 +28,12 @@ int netports_add(struct netports *netports, enum portmap_way way, const char *te
 		return error_set(ret_error, -ENOMEM, "no memory");
 	netports->specs[way] = specs;
 	if (portspec_parse(portmap_option(way), text, &specs[netports->counts[way]], ret_error) < 0)
-		return ret_error->code;
+		return way == PORTMAP_UDP_IN && netports_is_uplink(text)
+			       ? error_set(ret_error, -EINVAL,
+					   "-u %.100s: -u is --udp-ports here, as with pasta; --uplink %.100s is "
+					   "written out",
+					   text, text)
+			       : ret_error->code;
 	netports->counts[way]++;
 	return 0;
 }

@@ -202,7 +202,8 @@ static int daemon_write_pid(struct running *running, struct error *ret_error)
 		return 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	if (fd < 0)
-		return error_set(ret_error, -errno, "pid file %s: %s", path, error_name(-errno));
+		return error_set(ret_error, -errno, "pid file %s: %s; give one where you may write", path,
+				 error_name(-errno));
 	/* /dev/null stays where and what it is. */
 	running->pidfile = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 	if (running->pidfile)

@@ -48,7 +48,8 @@ int log_open(struct log *log, const char *path, bool verbose, struct error *ret_
 		log->fd = log_open_file(path, 0);
 	log->stamped = true;
 	if (log->fd < 0)
-		return error_set(ret_error, -errno, "log file %s: %s", path, error_name(-errno));
+		return error_set(ret_error, -errno, "log file %s: %s; give one where you may write", path,
+				 error_name(-errno));
 	log->path = log_is_file(log->fd, &status) ? path : NULL;
 	return 0;
 }

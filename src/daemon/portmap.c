@@ -365,7 +365,9 @@ static void portmap_make_all(struct portmap *map, struct portmap_rule *rule, enu
 		if ((port >= first && port <= last) || procfile_has(&rule->spec.excluded, (uint16_t)port))
 			continue;
 		if (left < cost) {
-			portmap_tell(map, way, (uint16_t)port, "and those above it: too few open files are allowed");
+			portmap_tell(
+				map, way, (uint16_t)port,
+				"too few open files are allowed for it and those above; `ulimit -Hn` says how many");
 			return;
 		}
 		left -= cost;

@@ -470,6 +470,8 @@ def test_a_named_namespace_is_served_until_its_name_is_gone(machine, closing, tm
     (["--attach", "1", "--map-current-user"], "--map-current-user"),
     (["--ifname", "muchtoolongforakernel"], "15"),
     (["--wrong"], "--wrong"),
+    (["-u", "user,net=10.1.0.0/24"], "--uplink user,net=10.1.0.0/24 is written out"),
+    (["-t", "%nosuch/8080"], "there is no interface nosuch"),
 ])
 def test_a_mistake_is_one_line_and_2(person, words, text):
     done = person.guestwire("netns", *words, *(["--", "true"] if "--" not in words else []) if "--attach" not in words else [])
