@@ -49,6 +49,7 @@ static int guest_read_name(struct gw_guest *guest, struct spec *spec, struct err
 	const char *name = spec_string(spec, "name");
 	int error;
 
+	(void)spec_string(spec, "id"); /* QEMU's name for its own end */
 	if (!name) {
 		network_choose_name(guest->network, spec->kind, guest->name);
 		return 0;

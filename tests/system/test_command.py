@@ -120,6 +120,7 @@ MISTAKES = [
     (["up", "t", "--guest", "stream,mode=0600"], 2, r"give one of its addresses: path="),
     (["up", "t", "--guest", "stream,tcp=203.0.113.9:4000"], 1, r"203\.0\.113\.9:4000.*one of this machine's"),
     (["up", "t", "--dhcp-host", "52:54:00:00:00:01,10.0.2.20,a_b"], 2, r"'a_b' is no host name: letters, digits and '-'"),
+    (["up", "t", "--guest", "stream,id=n0,path=x.sock,path=/nonexistent/y"], 1, r"/nonexistent/y"),
     (["args", "qmu"], 2, r"unknown hypervisor qmu: qemu, cloud"),
 ]
 
