@@ -621,6 +621,18 @@ COMPLETED = [
     (["up", "--guest", "stream,path", "=", "/a,conn"], {"/a,connect=", "/a,connect-tcp="}),
     (["up", "--guest", "nothing,pa"], set()),
     (["up", "--uplink", "user,net", "="], set()),
+    (["up", "--uplink", "type", "=", "user,host-l"], {"user,host-loopback="}),
+    (["up", "--uplink", "user,restrict", "="], {"on", "off"}),
+    (["up", "--uplink", "=", "user,udp-filter", "=", "n"], {"none"}),
+    (["up", "--guest", "stream,path", "=", "/proc/self/statu"], {"/proc/self/status"}),
+    (["up", "-g", "stream,addr.ty"], {"stream,addr.type="}),
+    (["netns", "-t", "a"], {"auto", "all"}),
+    (["netns", "-u", "n"], {"none"}),
+    (["run", "-p", "8080", ":", "80", "cat", "/proc/self/statu"], {"/proc/self/status"}),
+    (["netns", "--uplink", "user,net", "=", "10.1.0.0/24", "--", "cat", "/proc/self/statu"], {"/proc/self/status"}),
+    (["netns", "--", "true", "--na"], set()),
+    (["netns", "--na"], {"--name"}),
+    (["help", "vhost"], {"vhost-user"}),
     (["up", "--publish", "127.0.0.1", ":", "80", ":"], set()),
     (["wait", "--for", "l"], {"lease"}),
     (["guest", "add", "vh"], {"vhost-user"}),
@@ -639,6 +651,21 @@ def test_a_shell_completes_keys_from_what_the_program_says(words, wanted):
     completions = os.path.join(os.path.dirname(__file__), "../../completions/guestwire.bash")
     done = subprocess.run(["bash", "-c", script, PROGRAM, completions, *words], capture_output=True, text=True, check=True, timeout=20)
     assert done.stderr == "" and set(done.stdout.split()) == wanted, done
+
+
+def test_a_shell_completes_guests_and_forwards_that_are_there(wire):
+    need("bash")
+    lab = wire("--uplink", "user", "--dhcp-host", "52:54:00:00:00:01,10.0.2.20,web", "-p", "127.0.0.1::22", "-p", "127.0.0.1::web:80")
+    environment = dict(lab.environment, PATH=os.path.dirname(os.path.abspath(PROGRAM)) + ":" + os.environ["PATH"])
+    made = {"stream", "dgram", "seqpacket", "vhost-user"}
+    script = """source "$0"; COMP_WORDS=(guestwire "$@"); COMP_CWORD=$#; _guestwire; printf '%s\\n' "${COMPREPLY[@]}" """
+    completions = os.path.join(os.path.dirname(__file__), "../../completions/guestwire.bash")
+    for words, wanted in ((["guest", "rm", ""], made | {"t"}), (["guest", "rm", "t", ""], made), (["guest", "rm", "t", "stream", ""], set()),
+                          (["wait", "t", ""], made | {"web"}), (["wait", "--timeout", "3", "t", "w"], {"web"}), (["capture", "t", "-g", "w"], {"web"}),
+                          (["forward", "rm", "t", ""], {"1", "2"}), (["forward", "rm", ""], {"1", "2", "t"}), (["show", ""], {"t"}),
+                          (["show", "t", ""], set()), (["args", "qemu", ""], {"t"}), (["guest", "add", "s"], {"stream", "seqpacket"})):
+        done = subprocess.run(["bash", "-c", script, completions, *words], env=environment, capture_output=True, text=True, check=True, timeout=20)
+        assert done.stderr == "" and set(done.stdout.split()) == wanted, (words, done)
 
 
 def test_each_kind_says_what_it_takes(guestwire, tmp_path):
