@@ -127,6 +127,77 @@ static void hypervisor_read_memory(struct hypervisor *hypervisor, const char *va
 		 isdigit((unsigned char)size[length - 1]) ? "M" : "");
 }
 
+/* The name of the word's option, without its dashes; NULL: it is none. */
+static const char *hypervisor_option_name(const char *word)
+{
+	return word[0] == '-' ? word + (word[1] == '-' ? 2 : 1) : NULL;
+}
+
+static bool hypervisor_is_machine(const char *option)
+{
+	return strcmp(option, "M") == 0 || strcmp(option, "machine") == 0;
+}
+
+/* ---- whose memory is shared ---- */
+
+/* An -object whose memory is in a file that another process may have: anonymous memory is in none, whatever it says. */
+static bool hypervisor_object_is_shared(const char *object)
+{
+	static const char *const truths[] = {"on", "yes", "true", "y"};
+	bool is_memfd = strncmp(object, "memory-backend-memfd,", 21) == 0;
+	bool is_shared = is_memfd && !hypervisor_option(object, "share");
+
+	if (!is_memfd && strncmp(object, "memory-backend-file,", 20) != 0 &&
+	    strncmp(object, "memory-backend-shm,", 19) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(truths) / sizeof(truths[0]); i++)
+		is_shared |= hypervisor_option_is(object, "share", truths[i]);
+	return is_shared;
+}
+
+/* Is there such an object of the name that stands here? */
+static bool hypervisor_shares(char *const *words, const char *name)
+{
+	char id[64];
+
+	snprintf(id, sizeof(id), "%.*s", (int)strcspn(name, ","), name);
+	for (char *const *word = words + 1; *word && word[1]; word++) {
+		const char *option = hypervisor_option_name(*word);
+
+		if (option && strcmp(option, "object") == 0 && hypervisor_object_is_shared(word[1]) &&
+		    hypervisor_option_is(word[1], "id", id))
+			return true;
+	}
+	return false;
+}
+
+/* All that the machine or its nodes name. Memory that is a device's is not asked for. */
+static bool hypervisor_memory_is_shared(char *const *words)
+{
+	unsigned named = 0, shared = 0;
+
+	for (char *const *word = words + 1; *word && word[1]; word++) {
+		const char *option = hypervisor_option_name(*word), *name = NULL;
+
+		if (option && hypervisor_is_machine(option))
+			name = hypervisor_option(word[1], "memory-backend");
+		else if (option && strcmp(option, "numa") == 0)
+			name = hypervisor_option(word[1], "memdev");
+		if (!name)
+			continue;
+		named++;
+		shared += hypervisor_shares(words, name);
+	}
+	return named > 0 && shared == named;
+}
+
+/* ---- what else they say ---- */
+
+static bool hypervisor_is_memory(const char *object)
+{
+	return strncmp(object, "memory-backend-", 15) == 0 || (object[0] == '{' && strstr(object, "memory-backend-"));
+}
+
 static void hypervisor_read_option(struct hypervisor *hypervisor, const char *option, const char *value)
 {
 	static const char *const network[] = {"net", "netdev", "nic"};
@@ -138,14 +209,15 @@ static void hypervisor_read_option(struct hypervisor *hypervisor, const char *op
 	if (strcmp(option, "m") == 0)
 		hypervisor_read_memory(hypervisor, value);
 	if (strcmp(option, "mem-path") == 0 || strcmp(option, "numa") == 0 || strcmp(option, "readconfig") == 0 ||
-	    (strcmp(option, "object") == 0 && strncmp(value, "memory-backend-", 15) == 0))
+	    (strcmp(option, "object") == 0 && hypervisor_is_memory(value)))
 		hypervisor->has_memory = true;
-	if (strcmp(option, "object") == 0 && strncmp(value, "memory-backend-", 15) == 0)
-		hypervisor->is_shared |= hypervisor_option_is(value, "share", "on");
-	if (strcmp(option, "M") == 0 || strcmp(option, "machine") == 0) {
+	if (hypervisor_is_machine(option)) {
 		hypervisor->has_memory |= hypervisor_option(value, "memory-backend") != NULL;
 		hypervisor->has_kvm |= hypervisor_option_is(value, "accel", "kvm");
+		hypervisor->has_no_pci |=
+			strncmp(value, "microvm", 7) == 0 || hypervisor_option_is(value, "type", "microvm");
 	}
+	hypervisor->leaves |= strcmp(option, "daemonize") == 0;
 	if (strcmp(option, "accel") == 0)
 		hypervisor->has_kvm |= strncmp(value, "kvm", 3) == 0;
 	hypervisor->has_kvm |= strcmp(option, "enable-kvm") == 0;
@@ -157,12 +229,13 @@ void hypervisor_read(char *const *words, struct hypervisor *ret_hypervisor)
 
 	snprintf(hypervisor.memory, sizeof(hypervisor.memory), "128M"); /* what it has without -m */
 	for (char *const *word = words + 1; *word; word++) {
+		const char *option = hypervisor_option_name(*word);
+
 		hypervisor_fill(*word, NULL, NULL, &hypervisor);
-		if (hypervisor.is_qemu && (*word)[0] == '-')
-			hypervisor_read_option(&hypervisor, *word + ((*word)[1] == '-' ? 2 : 1),
-					       word[1] ? word[1] : "");
+		if (hypervisor.is_qemu && option)
+			hypervisor_read_option(&hypervisor, option, word[1] ? word[1] : "");
 	}
-	hypervisor.is_shared &= hypervisor.has_memory;
+	hypervisor.is_shared = hypervisor.is_qemu && hypervisor_memory_is_shared(words);
 	*ret_hypervisor = hypervisor;
 }
 
@@ -185,6 +258,12 @@ int hypervisor_choose(const struct hypervisor *hypervisor, const char *program, 
 {
 	enum hypervisor_way place;
 
+	if (hypervisor->leaves)
+		return error_set(
+			ret_error, -EINVAL,
+			"run: -daemonize: %.100s would go on without its network, which ends with the program that "
+			"was started; leave it out, or start a network that stays with guestwire up --daemon",
+			program);
 	if (hypervisor_has_place(hypervisor, &place)) {
 		*ret_way = hypervisor->uses_fd && wanted == HYPERVISOR_DGRAM ? HYPERVISOR_DGRAM : place;
 		return 0;
@@ -230,9 +309,11 @@ static void hypervisor_add_fill(struct wordlist *list, const char *word, const s
 	free(filled);
 }
 
-static const char *hypervisor_device(const char *program)
+static const char *hypervisor_device(const struct hypervisor *hypervisor, const char *program)
 {
-	return strstr(program, "s390x") ? "virtio-net-ccw" : "virtio-net-pci";
+	if (strstr(program, "s390x"))
+		return "virtio-net-ccw";
+	return hypervisor->has_no_pci ? "virtio-net-device" : "virtio-net-pci";
 }
 
 /* QEMU 7.2 dies of vhost-user under TCG unless its device has no MSI-X, which is PCI's. */
@@ -262,7 +343,7 @@ static void hypervisor_add_vhost_user(const struct hypervisor *hypervisor, const
 void hypervisor_complete(const struct hypervisor *hypervisor, char *const *words, enum hypervisor_way way,
 			 const struct hypervisor_places *places, unsigned mtu_bytes, struct wordlist *list)
 {
-	const char *device = hypervisor_device(words[0]);
+	const char *device = hypervisor_device(hypervisor, words[0]);
 	enum hypervisor_way place;
 	char path[256];
 

@@ -35,8 +35,10 @@ struct hypervisor {
 	bool is_qemu;
 	bool has_network; /* QEMU: it says something of a network itself */
 	bool has_memory;  /* … of the memory's back end */
-	bool is_shared;   /* … which is shared memory in use */
+	bool is_shared;   /* … and all of the machine's is in files that may be handed over */
 	bool has_kvm;
+	bool has_no_pci;
+	bool leaves;                                   /* QEMU: it goes into the background */
 	char memory[32];                               /* its size as -object takes it */
 	bool uses[HYPERVISOR_WAYS], uses_fd, uses_mac; /* places that are there to be filled */
 };

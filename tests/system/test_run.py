@@ -50,6 +50,7 @@ def test_a_program_inherits_a_connected_socket(tmp_path, way, receive):
     ([], "which hypervisor?"),
     (["--", "bhyve", "vm"], "put {stream}"),
     (["--", "qemu-system-x86_64", "-nic", "user"], "network options of its own"),
+    (["--", "qemu-system-x86_64", "-m", "64", "-daemonize"], "-daemonize: "),
     (["--guest", "tap", "--", "qemu-system-x86_64"], "auto, vhost-user, stream or dgram"),
     (["--guest", "vhost-user", "--", "qemu-system-x86_64", "-mem-path", "/x"], "share=on"),
 ])

@@ -63,6 +63,49 @@ static const struct row rows[] = {
 	 HYPERVISOR_AUTO,
 	 "qemu-system-x86_64 -object memory-backend-file,id=m,size=1G,share=on,mem-path=/dev/shm/m -numa "
 	 "node,memdev=m" SOCKET DEVICE ",vectors=0"},
+	{"memory of its own that is shared unless it says otherwise",
+	 {"qemu-system-x86_64", "-object", "memory-backend-memfd,id=m,size=1G", "-M", "q35,memory-backend=m"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -object memory-backend-memfd,id=m,size=1G -M q35,memory-backend=m" SOCKET DEVICE
+	 ",vectors=0"},
+	{"and does",
+	 {"qemu-system-x86_64", "-object", "memory-backend-memfd,id=m,size=1G,share=off", "-M", "memory-backend=m"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -object memory-backend-memfd,id=m,size=1G,share=off -M memory-backend=m" STREAM DEVICE
+	 ",host_mtu=1500"},
+	{"memory that is shared with nobody, since it has no descriptor",
+	 {"qemu-system-x86_64", "-object", "memory-backend-ram,id=m,size=1G,share=on", "-M", "memory-backend=m"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -object memory-backend-ram,id=m,size=1G,share=on -M memory-backend=m" STREAM DEVICE
+	 ",host_mtu=1500"},
+	{"shared memory that is a device's and not the machine's",
+	 {"qemu-system-x86_64", "-object", "memory-backend-file,id=d,size=1M,share=on,mem-path=/dev/shm/d", "-device",
+	  "ivshmem-plain,memdev=d"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -object memory-backend-file,id=d,size=1M,share=on,mem-path=/dev/shm/d -device "
+	 "ivshmem-plain,memdev=d" STREAM DEVICE ",host_mtu=1500"},
+	{"a machine's memory in two parts, of which one is shared",
+	 {"qemu-system-x86_64", "-object", "memory-backend-memfd,id=a,size=1G", "-object",
+	  "memory-backend-ram,id=b,size=1G", "-numa", "node,memdev=a", "-numa", "node,memdev=b"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -object memory-backend-memfd,id=a,size=1G -object memory-backend-ram,id=b,size=1G -numa "
+	 "node,memdev=a -numa node,memdev=b" STREAM DEVICE ",host_mtu=1500"},
+	{"memory in QEMU's other way to write it",
+	 {"qemu-system-x86_64", "-object", "{'qom-type':'memory-backend-ram','id':'m'}", "-numa", "node,memdev=m"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -object '{'\\''qom-type'\\'':'\\''memory-backend-ram'\\'','\\''id'\\'':'\\''m'\\''}' "
+	 "-numa node,memdev=m" STREAM DEVICE ",host_mtu=1500"},
+	{"a machine without PCI",
+	 {"qemu-system-x86_64", "-M", "microvm,rtc=on"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -M microvm,rtc=on" MEMORY("128M") SOCKET
+	 " -device "
+	 "virtio-net-device,netdev=gw-net,mac=52:54:00:00:00:09"},
+	{"one that would leave its network", {"qemu-system-x86_64", "-daemonize"}, HYPERVISOR_AUTO, NULL},
+	{"and with a place in its words",
+	 {"qemu-system-x86_64", "--daemonize", "-nic", "stream,addr.type=unix,addr.path={stream}"},
+	 HYPERVISOR_AUTO,
+	 NULL},
 	{"a mainframe",
 	 {"qemu-system-s390x"},
 	 HYPERVISOR_STREAM,
