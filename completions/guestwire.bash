@@ -174,7 +174,7 @@ _guestwire_word() {
 	case $command:$value in
 	up:-*) _guestwire_offer --uplink --guest --dhcp-host --publish --state-dir --file --daemon --pidfile --log-file --verbose --json --help ;;
 	run:-*) _guestwire_offer --uplink --guest --publish --name --print --log-file --verbose --help ;;
-	netns:-*) _guestwire_offer --uplink --mtu --publish --tcp-ports --udp-ports --tcp-ns --udp-ns --name --ifname --attach --map-current-user --log-file --verbose --help ;;
+	netns:-*) _guestwire_offer --uplink --mtu --publish --tcp-ports --udp-ports --tcp-ns --udp-ns --name --ifname --attach --daemon --pidfile --map-current-user --log-file --verbose --help ;;
 	guest:-* | forward:-* | ls:-* | show:-* | flows:-*) _guestwire_offer --json --help ;;
 	args:-*) _guestwire_offer --mac --memory --help ;;
 	wait:-*) _guestwire_offer --timeout --for --json --help ;;

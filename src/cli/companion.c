@@ -12,11 +12,11 @@
 #include "cli/command.h"
 #include "cli/place.h"
 #include "daemon/daemon.h"
-#include "daemon/detach.h"
 
 void companion_init(struct companion *companion, const char *name)
 {
 	companion->name = name;
+	companion->detach.ready = -1;
 	if (!getcwd(companion->folder, sizeof(companion->folder)))
 		companion->folder[0] = '\0';
 	config_init(&companion->config);
@@ -67,27 +67,32 @@ int companion_name(struct companion *companion, struct error *ret_error)
 
 int companion_serve(struct companion *companion, struct daemon *daemon, struct error *ret_error)
 {
-	struct detach detach = {.ready = -1};
-	char *log_file = NULL;
+	char *log_file = NULL, *pidfile = NULL;
 	int result = place_path(companion->log_file, companion->folder, &log_file, ret_error);
 
+	if (result == 0)
+		result = place_path(companion->pidfile, companion->folder, &pidfile, ret_error);
 	if (result < 0)
-		return result;
+		goto out;
 	daemon->config = &companion->config;
 	daemon->name = companion->config.name;
 	daemon->base = companion->base;
-	daemon->detach = &detach;
+	daemon->detach = &companion->detach;
 	daemon->verbose = companion->verbose;
 	daemon->quiet = true;
 	daemon->log_file = log_file;
+	daemon->pidfile = pidfile;
 	result = daemon_run(daemon, ret_error);
+out:
 	free(log_file);
+	free(pidfile);
 	return result;
 }
 
-int companion_finish(const struct companion *companion, int result, const struct error *error)
+int companion_finish(struct companion *companion, int result, const struct error *error)
 {
 	int code = result < 0 ? command_complain(error) : EXIT_OK;
 
+	detach_fail(&companion->detach, code);
 	return companion->child.code ? companion->child.code : code;
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/child.h"
 #include "daemon/config.h"
+#include "daemon/detach.h"
 #include "daemon/runtime.h"
 
 struct arguments;
@@ -17,7 +18,9 @@ struct error;
 struct companion {
 	const char *name; /* of our command: "run" */
 	struct config config;
-	const char *log_file; /* as it was typed; NULL */
+	const char *log_file; /* these two as they were typed; NULL */
+	const char *pidfile;
+	struct detach detach; /* for who has no command */
 	bool verbose;
 	char *const *words; /* the command's as they were typed; NULL: none */
 	char folder[4096];  /* where relative paths begin */
@@ -39,6 +42,6 @@ int companion_name(struct companion *companion, struct error *ret_error);
 /* What the daemon needs to know of the above is filled in; `base` is known before. */
 int companion_serve(struct companion *companion, struct daemon *daemon, struct error *ret_error);
 /* The exit code: the command's, or ours. */
-int companion_finish(const struct companion *companion, int result, const struct error *error);
+int companion_finish(struct companion *companion, int result, const struct error *error);
 
 #endif

@@ -43,6 +43,8 @@ enum {
 	NETNS_IFNAME,
 	NETNS_ATTACH,
 	NETNS_OWN_IDS,
+	NETNS_DAEMON,
+	NETNS_PIDFILE,
 	NETNS_LOG_FILE,
 	NETNS_VERBOSE,
 };
@@ -59,6 +61,8 @@ static const struct argument netns_options[] = {
 	[NETNS_IFNAME] = {"ifname", 0, true},
 	[NETNS_ATTACH] = {"attach", 0, true},
 	[NETNS_OWN_IDS] = {"map-current-user", 0, false},
+	[NETNS_DAEMON] = {"daemon", 'd', false},
+	[NETNS_PIDFILE] = {"pidfile", 0, true},
 	[NETNS_LOG_FILE] = {"log-file", 0, true},
 	[NETNS_VERBOSE] = {"verbose", 'v', false},
 	{0},
@@ -67,6 +71,8 @@ static const struct argument netns_options[] = {
 struct netns {
 	struct companion companion;
 	const char *mtu; /* as it was typed; NULL */
+	bool background;
+	char *attach; /* the path of what is served, if that was relative */
 	struct namespace_request request;
 
 	struct namespace namespace;
@@ -107,6 +113,12 @@ static int netns_option(void *owner, int option, const char *value, struct error
 	case NETNS_OWN_IDS:
 		netns->request.own_ids = true;
 		break;
+	case NETNS_DAEMON:
+		netns->background = true;
+		break;
+	case NETNS_PIDFILE:
+		companion->pidfile = value;
+		break;
 	case NETNS_LOG_FILE:
 		companion->log_file = value;
 		break;
@@ -142,8 +154,22 @@ static int netns_complete_uplink(struct netns *netns, struct error *ret_error)
 	return 0;
 }
 
+/* In the background there is another folder. A name, or a number, has no slash. */
+static int netns_place(struct netns *netns, struct error *ret_error)
+{
+	const char *attach = netns->request.attach;
+	int result;
+
+	if (!attach || !strchr(attach, '/'))
+		return 0;
+	result = place_path(attach, netns->companion.folder, &netns->attach, ret_error);
+	netns->request.attach = netns->attach;
+	return result;
+}
+
 static int netns_check(struct netns *netns, struct error *ret_error)
 {
+	struct companion *companion = &netns->companion;
 	int result;
 
 	if (netns->request.attach && netns->companion.words)
@@ -156,8 +182,16 @@ static int netns_check(struct netns *netns, struct error *ret_error)
 		return error_set(ret_error, -EINVAL,
 				 "netns: --map-current-user is for a new namespace, not for --attach %.60s",
 				 netns->request.attach);
-	result = companion_name(&netns->companion, ret_error);
-	return result < 0 ? result : netns_complete_uplink(netns, ret_error);
+	if (!netns->request.attach && (netns->background || companion->pidfile))
+		return error_set(ret_error, -EINVAL,
+				 "netns: --daemon and --pidfile are for --attach; a command has the terminal, and is "
+				 "waited for");
+	result = netns_place(netns, ret_error);
+	if (result == 0)
+		result = netns_complete_uplink(netns, ret_error);
+	if (result == 0 && netns->background)
+		result = detach_start(&companion->detach, ret_error);
+	return result < 0 ? result : companion_name(companion, ret_error); /* its number is in it */
 }
 
 /* ---- when the network is there ---- */
@@ -303,7 +337,9 @@ static int netns_serve(struct netns *netns, struct error *ret_error)
 
 	if (result < 0)
 		return result;
-	if (!netns->request.attach)
+	if (netns->request.attach)
+		daemon.notify_socket = getenv("NOTIFY_SOCKET");
+	else
 		daemon.child = &companion->child;
 	result = namespace_start(&netns->namespace, &netns->request, ret_error);
 	if (result == 0)
@@ -342,6 +378,7 @@ static int netns_run(int count, char **words)
 		result = netns_serve(&netns, &error);
 	code = companion_finish(companion, result, &error);
 	free(netns.resolv_text);
+	free(netns.attach);
 	netports_done(&netns.netports);
 	companion_done(companion);
 	return code;
@@ -360,7 +397,8 @@ const struct command netns_command = {
 		"own 127.0.0.1\n"
 		"unless --uplink user,host-loopback=on. With --attach it serves a namespace that is there already.\n"
 		"\n"
-		"  --uplink KIND,…        how it reaches the world, and its addresses: user, none, as for up\n"
+		"  --uplink KIND,…        how it reaches the world, and its addresses: user, none, as for up; -u is "
+		"UDP here\n"
 		"  --mtu M, -m            of the namespace's interface; 65520\n"
 		"  --publish SPEC, -p     leads a port of this machine to it, may be given many times:\n"
 		"                           [ADDR:]HOST:PORT[/udp]; 2222:22 is at every interface, 127.0.0.1:2222:22 "
@@ -378,6 +416,9 @@ const struct command netns_command = {
 		"  --ifname I             of the interface in the namespace; eth0\n"
 		"  --attach PID|PATH|NAME serves this namespace until it is told to end, or the namespace's holder "
 		"is gone\n"
+		"  --daemon, -d           with --attach: goes into the background, and returns when the namespace is "
+		"served\n"
+		"  --pidfile FILE         with --attach: writes its process number there\n"
 		"  --map-current-user     the command keeps your user's number; else it is 0, root's\n"
 		"  --log-file FILE        writes its log there, with times, and not to standard error\n"
 		"  --verbose, -v          logs more\n",

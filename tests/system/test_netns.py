@@ -458,6 +458,18 @@ def test_a_named_namespace_is_served_until_its_name_is_gone(machine, closing, tm
     process.stderr.close()
 
 
+def test_in_the_background_it_returns_when_the_namespace_is_served(person, box):
+    pidfile = os.path.join(person.environment["XDG_RUNTIME_DIR"], "box.pid")
+    done = person.guestwire("netns", "-d", "--pidfile", pidfile, "--name", "box", "--attach", box.pid)
+    assert done.returncode == 0 and "serves" in done.stderr, done.stderr
+    assert inside(box, *fetch(f"http://{WORLD[4]}:8000/")).stdout.strip() == hashlib.sha256(PAGE).hexdigest()
+    with open(pidfile, encoding="ascii") as file:
+        assert json.loads(person.guestwire("ls", "--json").stdout)[0]["pid"] == int(file.read())
+    assert person.guestwire("netns", "-d", "--name", "box", "--attach", box.pid).returncode == 1
+    assert person.guestwire("down", "box").returncode == 0
+    assert "eth0" not in inside(box, "ip", "link").stdout and not os.path.exists(pidfile)
+
+
 # ---- what cannot be ----
 
 @pytest.mark.parametrize("words, text", [
@@ -470,6 +482,7 @@ def test_a_named_namespace_is_served_until_its_name_is_gone(machine, closing, tm
     (["--attach", "1", "--map-current-user"], "--map-current-user"),
     (["--ifname", "muchtoolongforakernel"], "15"),
     (["--wrong"], "--wrong"),
+    (["-d"], "--daemon and --pidfile are for --attach"),
     (["-u", "user,net=10.1.0.0/24"], "--uplink user,net=10.1.0.0/24 is written out"),
     (["-t", "%nosuch/8080"], "there is no interface nosuch"),
 ])
