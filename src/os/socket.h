@@ -22,6 +22,11 @@ enum socket_limits {
 };
 
 int socket_open(int domain, int type);
+/* AF_UNIX: whether descriptors may come along with what is sent here, and with what is sent to whom it accepts. To those that
+ * nobody asked for the last close() is the kernel's, in our turn, and may wait as long as their sender likes (SO_LINGER of a
+ * connection that does not move). So they may not at sockets that socket_open() made, until it is said here; of inherited ones
+ * it has to be said. Before Linux 6.16, and on Darwin, they always may. */
+void socket_take_rights(int fd, bool on);
 /* -EAGAIN: nobody waits. The caller that gets -EMFILE should stop watching the listener for a while. */
 int socket_accept(int listener);
 /* And who it is. */

@@ -31,6 +31,13 @@ static int socket_prepare(int fd)
 	return result;
 }
 
+/* Descriptors always come here; without a buffer for them they are let go at once. */
+void socket_take_rights(int fd, bool on)
+{
+	(void)fd;
+	(void)on;
+}
+
 int socket_open(int domain, int type)
 {
 	const int on = 1;

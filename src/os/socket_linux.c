@@ -13,6 +13,14 @@
 
 #include "base/error.h"
 
+void socket_take_rights(int fd, bool on)
+{
+	enum { PASS_RIGHTS = 83 }; /* newer than the headers we may be built with */
+	const int value = on;
+
+	(void)setsockopt(fd, SOL_SOCKET, PASS_RIGHTS, &value, sizeof(value));
+}
+
 int socket_open(int domain, int type)
 {
 	const int on = 1;
@@ -22,6 +30,8 @@ int socket_open(int domain, int type)
 		return -errno;
 	if (type == SOCK_STREAM && domain != AF_UNIX)
 		(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	if (domain == AF_UNIX)
+		socket_take_rights(fd, false);
 	return fd;
 }
 

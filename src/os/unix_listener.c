@@ -224,6 +224,8 @@ int unix_listener_open(const char *path, int type, const struct unix_access *acc
 	listener.fd = socket_open(AF_UNIX, type);
 	if (listener.fd < 0)
 		return error_set(ret_error, listener.fd, "%s: cannot open a socket: %s", path, error_name(listener.fd));
+	if (access && access->takes_rights)
+		socket_take_rights(listener.fd, true);
 	result = unix_listener_bind(listener.fd, &address, &temporary, ret_error);
 	if (result < 0)
 		goto close_socket;

@@ -21,6 +21,7 @@ struct unix_access {
 	bool has_mode; /* else 0600 */
 	uint32_t mode;
 	const char *group; /* a name or a number; NULL: the process's own */
+	bool takes_rights; /* descriptors may come along (socket.h) */
 };
 
 struct unix_listener {

@@ -90,6 +90,8 @@ static void connector_attempt(struct connector *connector)
 		connector_failed(connector, code);
 		return;
 	}
+	if (connector->takes_rights)
+		socket_take_rights(connector->fd, true);
 	watch_init(&connector->watch, connector->fd, connector_on_ready, connector);
 	if (connect(connector->fd, (const struct sockaddr *)&connector->address, connector->length) == 0) {
 		connector_succeeded(connector);

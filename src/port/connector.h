@@ -24,8 +24,9 @@ struct connector {
 	socklen_t length;                /* 0: there is nothing to connect to */
 	char where[ENDPOINT_TEXT_BYTES]; /* for a person */
 	int type;
-	int fd;    /* a connection in the making, or -1 */
-	bool told; /* that it fails */
+	bool takes_rights; /* the far end hands over descriptors */
+	int fd;            /* a connection in the making, or -1 */
+	bool told;         /* that it fails */
 	uint64_t wait_us;
 	uint64_t connected_us;
 	struct watch watch;

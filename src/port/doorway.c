@@ -98,6 +98,7 @@ static int doorway_open_connect(struct doorway *doorway, const struct doorway_wo
 		return code;
 	/* No path and no address: nobody is to be given where we connect to. */
 	snprintf(endpoint->describe, sizeof(endpoint->describe), "connects to %.128s", where);
+	doorway->connector.takes_rights = doorway->way.takes_rights;
 	connector_start(&doorway->connector, where, &address, length, doorway->way.type);
 	return 0;
 }
@@ -122,6 +123,7 @@ static int doorway_open_fd(struct doorway *doorway, int fd, struct error *ret_er
 	if (type != doorway->way.type)
 		return error_set(ret_error, -EINVAL, "fd=%d: another type of socket; use %s,fd=%d", fd,
 				 doorway_type_name(type), fd);
+	socket_take_rights(fd, doorway->way.takes_rights);
 	if (socket_is_listening(fd))
 		return listener_open_fd(&doorway->listener, fd, ret_error);
 	if (getpeername(fd, (struct sockaddr *)&address, &length) < 0)
@@ -147,7 +149,7 @@ static int doorway_read(struct doorway *doorway, const struct doorway_words *wor
 	bool unsaid = !words->path && !words->tcp && !words->connect && !words->connect_tcp && words->fd < 0;
 	int code = 0;
 
-	*ret_access = (struct unix_access){.has_mode = true, .mode = 0600};
+	*ret_access = (struct unix_access){.has_mode = true, .mode = 0600, .takes_rights = doorway->way.takes_rights};
 	/* Where the address is what is missing, no other word is wrong that would do beside one. */
 	if (unsaid || words->path || words->tcp || (words->fd >= 0 && socket_is_listening((int)words->fd))) {
 		endpoint->guests_max = ENDPOINT_GUESTS_MAX;

@@ -22,7 +22,8 @@ struct doorway_words {
 
 /* What the kind of an endpoint does with who comes. */
 struct doorway_way {
-	int type; /* SOCK_STREAM … */
+	int type;          /* SOCK_STREAM … */
+	bool takes_rights; /* guests hand over descriptors */
 	/* Whether an inherited socket can carry the network's frames; NULL: any can. */
 	int (*check)(struct endpoint *endpoint, int fd, struct error *ret_error);
 	/* The descriptor is the guest's when it returns 0. */

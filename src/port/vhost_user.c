@@ -350,7 +350,7 @@ static int vhost_user_open_words(struct vhost_user *user, struct spec *spec, str
 static int vhost_user_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
 			   struct error *ret_error)
 {
-	static const struct doorway_way way = {.type = SOCK_STREAM, .admit = vhost_user_admit};
+	static const struct doorway_way way = {.type = SOCK_STREAM, .takes_rights = true, .admit = vhost_user_admit};
 	struct vhost_user *user = calloc(1, sizeof(*user));
 	int code;
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Guests that lie, die and come in crowds: only the offender is affected, and each offence has its own drop reason."""
+import contextlib
 import os
 import socket
 import struct
@@ -13,6 +14,7 @@ from kit.frames import BROADCAST, PacketGuest, StreamGuest, ethernet
 
 pytestmark = pytest.mark.asan
 
+SO_PASSRIGHTS = 83
 FRAME = ethernet(BROADCAST, b"\x52\x54\x00\xaa\x00\x01", 0x88b5, b"x" * 100)
 
 # what, the bytes on the stream, the drop reason
@@ -112,6 +114,51 @@ def test_a_datagram_that_is_too_short_or_from_nobody_is_counted(wire, closing, t
     short.hello()
     short.send(b"x" * 13)
     eventually(lambda: drops(lab).get("frame-short", 0) == 1, what="frame-short")
+
+
+def lingering():
+    """A connection whose last close() waits for 20 s, if it is not its process's end that closes it."""
+    server = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(server.getsockname())
+    deaf = server.accept()[0]
+    client.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            client.send(b"x" * 65536)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 20))
+    return client, server, deaf
+
+
+@pytest.mark.parametrize("kind", ["stream", "seqpacket", "dgram", "inherited"])
+def test_descriptors_that_nobody_asked_for_hold_up_nobody(wire, closing, tmp_path, kind):
+    """What comes along unasked is closed by the kernel, in our turn: the last close() of this one waits."""
+    ours, theirs = socket.socketpair()
+    try:
+        theirs.getsockopt(socket.SOL_SOCKET, SO_PASSRIGHTS)
+    except OSError:
+        pytest.skip("descriptors cannot be refused before Linux 6.16")
+    with ours:
+        lab = wire("--guest", f"stream,path={tmp_path}/s", "--guest", f"stream,fd={ours.fileno()}", "--guest", f"seqpacket,path={tmp_path}/q",
+                   "--guest", f"dgram,path={tmp_path}/d", pass_fds=[ours.fileno()])
+    friend = closing(StreamGuest(f"{tmp_path}/s"))
+    friend.dhcp()
+    if kind == "stream":
+        liar, data = closing(StreamGuest(f"{tmp_path}/s")).socket, struct.pack("!I", len(FRAME)) + FRAME
+    elif kind == "inherited":
+        liar, data = closing(theirs), struct.pack("!I", len(FRAME)) + FRAME
+    elif kind == "seqpacket":
+        liar, data = closing(PacketGuest(f"{tmp_path}/q")).socket, FRAME
+    else:
+        liar, data = closing(PacketGuest(f"{tmp_path}/d", socket.SOCK_DGRAM, f"{tmp_path}/own")).socket, FRAME
+    client, server, deaf = lingering()
+    with server, deaf:
+        with pytest.raises(PermissionError):
+            socket.send_fds(liar, [data], [client.fileno()])
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    liar.send(data)  # without them it is a frame like any other
+    eventually(lambda: "52:54:00:aa:00:01" in str(lab.show()["ports"]), what="the frame's source")
+    assert friend.ping()
 
 
 def test_a_vfkt_greeting_joins_without_a_frame(wire, closing, tmp_path):

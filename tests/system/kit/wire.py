@@ -9,7 +9,7 @@ from kit import PROGRAM, eventually
 
 
 class Wire:
-    def __init__(self, folder, *options, name="t", inside=None, check=True):
+    def __init__(self, folder, *options, name="t", inside=None, check=True, pass_fds=()):
         """`inside`: a Namespace in which the program runs; `check=False`: it may fail to start, see .failed."""
         self.folder = str(folder)
         self.name = name
@@ -18,7 +18,7 @@ class Wire:
         self.environment.pop("NOTIFY_SOCKET", None)
         self.error_path = os.path.join(self.folder, name + ".err")
         self.out_path = os.path.join(self.folder, name + ".out")
-        self.process = self._start(["up", name, *map(str, options)])
+        self.process = self._start(["up", name, *map(str, options)], pass_fds)
         self.failed = None
         if check:
             self._wait_ready()
@@ -27,9 +27,10 @@ class Wire:
         command = [PROGRAM, *words]
         return self.inside.command(*command) if self.inside else command
 
-    def _start(self, words):
+    def _start(self, words, pass_fds=()):
         with open(self.error_path, "w", encoding="utf8") as error, open(self.out_path, "w", encoding="utf8") as out:
-            return subprocess.Popen(self._words(words), env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=error)
+            return subprocess.Popen(self._words(words), env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=error,
+                                    pass_fds=pass_fds)
 
     def _wait_ready(self):
         def ready():

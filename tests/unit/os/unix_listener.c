@@ -187,10 +187,13 @@ static void mode_and_group_are_what_was_asked_whatever_the_umask(void **state)
 		struct unix_access access;
 		mode_t mode;
 	} rows[] = {
-		{0, {false, 0, NULL}, 0600}, {0777, {false, 0, NULL}, 0600}, {077, {true, 0660, NULL}, 0660},
-		{0, {true, 0, NULL}, 0},     {0, {true, 0666, NULL}, 0666},
+		{0, {.has_mode = false}, 0600},
+		{0777, {.has_mode = false}, 0600},
+		{077, {.has_mode = true, .mode = 0660}, 0660},
+		{0, {.has_mode = true}, 0},
+		{0, {.has_mode = true, .mode = 0666}, 0666},
 	};
-	struct unix_access grouped = {true, 0640, NULL};
+	struct unix_access grouped = {.has_mode = true, .mode = 0640};
 	struct unix_listener listener;
 	struct stat made;
 	char group[24];
@@ -212,6 +215,72 @@ static void mode_and_group_are_what_was_asked_whatever_the_umask(void **state)
 	assert_int_equal(lstat(path, &made), 0);
 	assert_int_equal(made.st_gid, atoi(group));
 	unix_listener_close(&listener);
+}
+
+static bool descriptors_can_be_refused(void)
+{
+	enum { PASS_RIGHTS = 83 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), value = 1;
+	bool can = setsockopt(fd, SOL_SOCKET, PASS_RIGHTS, &value, sizeof(value)) == 0;
+
+	close(fd);
+	return can;
+}
+
+/* True: sent. The descriptor is one of ours, of nothing. */
+static bool send_descriptor(int fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	char byte = 0;
+	struct iovec piece = {&byte, sizeof(byte)};
+	struct msghdr message = {.msg_iov = &piece,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	int null = open("/dev/null", O_RDONLY);
+	bool sent;
+
+	memcpy(CMSG_DATA(&control.header), &null, sizeof(null));
+	sent = sendmsg(fd, &message, MSG_NOSIGNAL) == 1;
+	assert_true(sent || errno == EPERM);
+	close(null);
+	return sent;
+}
+
+static void descriptors_come_only_where_they_are_asked_for(void **state)
+{
+	struct unix_access asking = {.takes_rights = true};
+
+	(void)state;
+	if (!descriptors_can_be_refused()) {
+		print_message("skipped: before Linux 6.16 they come everywhere\n");
+		skip();
+	}
+	for (int i = 0; i < TYPES; i++) {
+		struct unix_listener listener;
+		int client, accepted;
+
+		assert_int_equal(unix_listener_open(path, types[i], &asking, &listener, NULL), 0);
+		client = connect_to(path, types[i]);
+		assert_true(send_descriptor(client));
+		close(client);
+		unix_listener_close(&listener);
+		assert_int_equal(unix_listener_open(path, types[i], NULL, &listener, NULL), 0);
+		client = connect_to(path, types[i]);
+		assert_false(send_descriptor(client));
+		if (types[i] != SOCK_DGRAM) {
+			accepted = socket_accept(listener.fd);
+			assert_false(send_descriptor(client));
+			/* nor where it was we who connected */
+			assert_false(send_descriptor(accepted));
+			close(accepted);
+		}
+		close(client);
+		unix_listener_close(&listener);
+	}
 }
 
 /* 2^32 is not the group 0, and 2^32 - 1 is the kernel's word for "leave it". */
@@ -395,6 +464,7 @@ int main(void)
 		IN_A_DIRECTORY(what_is_no_socket_is_not_touched),
 		IN_A_DIRECTORY(closing_leaves_a_socket_that_somebody_else_put_there),
 		IN_A_DIRECTORY(mode_and_group_are_what_was_asked_whatever_the_umask),
+		IN_A_DIRECTORY(descriptors_come_only_where_they_are_asked_for),
 		IN_A_DIRECTORY(a_number_that_is_no_groups_is_refused),
 		IN_A_DIRECTORY(a_group_of_many_members_is_found),
 		IN_A_DIRECTORY(a_link_in_the_place_of_a_socket_is_not_followed),
