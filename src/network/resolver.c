@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/tally.h"
 #include "network/dnsstream.h"
 #include "network/resolvfile.h"
 #include "os/entropy.h"
@@ -61,6 +62,8 @@ struct resolver {
 	size_t text_bytes;
 	struct list clients; /* the one that was silent for longest is first */
 	size_t client_count;
+	struct tally places; /* whose the clients are */
+	struct tally_holder holders[RESOLVER_STREAMS_MAX];
 	uint64_t last_stream;
 	char text[RESOLVFILE_BYTES]; /* of the file */
 	uint8_t message[RESOLVER_MESSAGE_BYTES];
@@ -407,6 +410,7 @@ static void client_free(struct resolver_client *client)
 {
 	list_remove(&client->link);
 	client->resolver->client_count--;
+	tally_remove(&client->resolver->places, client->asker.place);
 	dns_stream_gone(client->resolver->dns, client->asker.stream);
 	dnsstream_free(client->stream);
 	free(client);
@@ -440,24 +444,15 @@ static const struct dnsstream_ops client_ops = {.on_message = client_on_message,
 						.awaits = client_awaits,
 						.on_end = client_on_end};
 
-static size_t resolver_streams_of(const struct resolver *resolver, uint64_t place)
-{
-	size_t count = 0;
-
-	list_for_each (at, &resolver->clients)
-		count += container_of(at, struct resolver_client, link)->asker.place == place;
-	return count;
-}
-
 /* There is room for no more: of the place that has most the connection that was silent for longest goes. */
 static void resolver_make_place(struct resolver *resolver)
 {
 	struct resolver_client *spare = NULL;
-	size_t most = 0;
+	uint32_t most = 0;
 
 	list_for_each (at, &resolver->clients) {
 		struct resolver_client *client = container_of(at, struct resolver_client, link);
-		size_t count = resolver_streams_of(resolver, client->asker.place);
+		uint32_t count = tally_of(&resolver->places, client->asker.place);
 
 		if (count > most) {
 			most = count;
@@ -494,6 +489,7 @@ int resolver_connect(struct resolver *resolver, const struct asker *asker)
 	client->asker.stream = ++resolver->last_stream;
 	list_append(&resolver->clients, &client->link);
 	resolver->client_count++;
+	tally_add(&resolver->places, asker->place);
 	return fds[0];
 }
 
@@ -570,6 +566,7 @@ int resolver_new(const struct resolver_config *config, struct resolver **ret_res
 		return -ENOMEM;
 	resolver->config = *config;
 	list_init(&resolver->clients);
+	tally_init(&resolver->places, resolver->holders, RESOLVER_STREAMS_MAX);
 	timer_init(&resolver->timer, resolver_on_timer, resolver);
 	snprintf(resolver->domain, sizeof(resolver->domain), "%s.internal", config->network);
 	for (char *letter = resolver->domain; *letter; letter++)

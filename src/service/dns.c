@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tally.h"
 #include "base/timer.h"
 #include "wire/ipv4.h"
 #include "wire/udp.h"
@@ -33,7 +34,9 @@ struct dns {
 	unsigned resolvers;
 	unsigned answering; /* the resolver to begin with */
 	size_t count;
-	size_t looked;                 /* at so many, to make place */
+	size_t looked;       /* at so many, to make place */
+	struct tally places; /* whose the queries are */
+	struct tally_holder holders[DNS_QUERIES_MAX];
 	uint64_t due_us;               /* never later than the earliest of all */
 	uint16_t ids[DNS_QUERIES_MAX]; /* ours; meaningless where there is no query */
 	struct dns_query *queries;
@@ -54,6 +57,7 @@ int dns_new(const struct dns_config *config, struct dns **ret_dns)
 		free(dns);
 		return -ENOMEM;
 	}
+	tally_init(&dns->places, dns->holders, DNS_QUERIES_MAX);
 	dns->config = *config;
 	dns->due_us = TIMER_NEVER;
 	*ret_dns = dns;
@@ -112,6 +116,7 @@ static void dns_refuse(struct dns *dns, const struct asker *asker, const struct 
 static void dns_forget(struct dns *dns, struct dns_query *query)
 {
 	query->used = false;
+	tally_remove(&dns->places, query->asker.place);
 	dns->count--;
 	if (dns->count == 0)
 		dns->due_us = TIMER_NEVER;
@@ -207,24 +212,15 @@ static size_t dns_share(const struct dns *dns, const struct asker *asker)
 	return share;
 }
 
-static size_t dns_share_of_place(const struct dns *dns, uint64_t place)
-{
-	size_t share = 0;
-
-	for (size_t i = 0; i < DNS_QUERIES_MAX; i++)
-		share += dns->queries[i].used && dns->queries[i].asker.place == place;
-	return share;
-}
-
 /* There is none left: of the next that are looked at the one whose place has most ends, for one that has fewer. */
 static struct dns_query *dns_make_place(struct dns *dns, uint64_t place)
 {
 	struct dns_query *spare = NULL;
-	size_t most = dns_share_of_place(dns, place) + 1;
+	uint32_t most = tally_of(&dns->places, place) + 1;
 
 	for (int i = 0; i < DNS_LOOKS; i++) {
 		struct dns_query *query = &dns->queries[dns->looked++ % DNS_QUERIES_MAX];
-		size_t held = dns_share_of_place(dns, query->asker.place);
+		uint32_t held = tally_of(&dns->places, query->asker.place);
 
 		if (held > most) {
 			most = held;
@@ -275,6 +271,7 @@ static enum drop_reason dns_forward(struct dns *dns, const struct asker *asker, 
 	memcpy(query->message, bytes, count);
 	dns_message_set_id(query->message, id);
 	dns->ids[query - dns->queries] = id;
+	tally_add(&dns->places, asker->place);
 	dns->count++;
 	dns_ask_or_give_up(dns, query, now_us);
 	return DROP_NONE;

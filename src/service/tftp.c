@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tally.h"
 #include "base/timer.h"
 #include "wire/ipv4.h"
 #include "wire/udp.h"
@@ -47,8 +48,10 @@ struct tftp_transfer {
 struct tftp {
 	struct tftp_config config;
 	size_t count;
-	uint64_t due_us; /* never later than the earliest of all */
-	uint16_t ports;  /* given out so far */
+	uint64_t due_us;     /* never later than the earliest of all */
+	uint16_t ports;      /* given out so far */
+	struct tally places; /* whose the transfers are */
+	struct tally_holder holders[TFTP_TRANSFERS_MAX];
 	struct tftp_transfer transfers[TFTP_TRANSFERS_MAX];
 	uint8_t message[TFTP_HEADER_BYTES + TFTP_BLOCK_MAX];
 };
@@ -59,6 +62,7 @@ int tftp_new(const struct tftp_config *config, struct tftp **ret_tftp)
 
 	if (!tftp)
 		return -ENOMEM;
+	tally_init(&tftp->places, tftp->holders, TFTP_TRANSFERS_MAX);
 	tftp->config = *config;
 	tftp->due_us = TIMER_NEVER;
 	*ret_tftp = tftp;
@@ -69,6 +73,7 @@ static void transfer_end(struct tftp *tftp, struct tftp_transfer *transfer)
 {
 	tftp->config.close(tftp->config.owner, transfer->file);
 	transfer->used = false;
+	tally_remove(&tftp->places, transfer->asker.place);
 	tftp->count--;
 	if (tftp->count == 0)
 		tftp->due_us = TIMER_NEVER;
@@ -303,24 +308,15 @@ static bool tftp_is_repeated(struct tftp *tftp, const struct asker *asker)
 	return false;
 }
 
-static size_t tftp_share_of_place(const struct tftp *tftp, uint64_t place)
-{
-	size_t share = 0;
-
-	for (size_t i = 0; i < TFTP_TRANSFERS_MAX; i++)
-		share += tftp->transfers[i].used && tftp->transfers[i].asker.place == place;
-	return share;
-}
-
 /* All are used: of the place that has most the one that was sent to least recently ends, for a place that has fewer. */
 static struct tftp_transfer *tftp_make_room(struct tftp *tftp, uint64_t place)
 {
-	size_t most = tftp_share_of_place(tftp, place) + 1;
+	uint32_t most = tally_of(&tftp->places, place) + 1;
 	struct tftp_transfer *spare = NULL;
 
 	for (size_t i = 0; i < TFTP_TRANSFERS_MAX; i++) {
 		struct tftp_transfer *transfer = &tftp->transfers[i];
-		size_t held = tftp_share_of_place(tftp, transfer->asker.place);
+		uint32_t held = tally_of(&tftp->places, transfer->asker.place);
 		bool older = spare && transfer->due_us - transfer->wait_us < spare->due_us - spare->wait_us;
 
 		if (held > most || (held == most && older)) {
@@ -389,6 +385,7 @@ static enum drop_reason tftp_request(struct tftp *tftp, const struct asker *aske
 	*transfer = (struct tftp_transfer){.used = true, .file = file, .asker = *asker};
 	transfer->asker.asked_port = tftp_port(tftp);
 	transfer_agree(tftp, transfer, request, bytes);
+	tally_add(&tftp->places, asker->place);
 	tftp->count++;
 	transfer_send(tftp, transfer, now_us);
 	return DROP_NONE;
