@@ -13,82 +13,11 @@
 
 enum { BUCKETS = 8192 };
 
-/* ---- addresses as numbers ---- */
-
-uint64_t book_number6(struct ip6 address)
-{
-	uint64_t value = 0;
-
-	for (int i = 8; i < 16; i++)
-		value = value << 8 | address.byte[i];
-	return value;
-}
-
-static struct ip6 ip6_with_low(struct ip6 net, uint64_t low)
-{
-	for (int i = 15; i >= 8; i--, low >>= 8)
-		net.byte[i] = (uint8_t)low;
-	return net;
-}
-
-static bool number_is_ours4(const struct service_config *config, uint64_t number)
-{
-	uint32_t mask = ip4_mask(config->prefix4);
-
-	/* RFC 3021: a /31 has neither a network nor a broadcast address. */
-	if (config->prefix4 < 31 && (((uint32_t)number & ~mask) == 0 || ((uint32_t)number | mask) == UINT32_MAX))
-		return true;
-	if (number == ip4_value(config->host4))
-		return true;
-	for (size_t i = 0; i < config->dns4_count; i++)
-		if (number == ip4_value(config->dns4[i]))
-			return true;
-	for (size_t i = 0; i < config->also4_count; i++)
-		if (number == ip4_value(config->also4[i]))
-			return true;
-	for (size_t i = 0; i < config->route4_count; i++)
-		if (number == ip4_value(config->routes4[i].via))
-			return true;
-	return false;
-}
-
-static bool number_is_ours6(const struct service_config *config, uint64_t number)
-{
-	struct ip6 address = ip6_with_low(config->dhcp6_first, number);
-
-	/* RFC 4291 2.6.1: interface 0 is every router's. */
-	if (number == 0 || ip6_equal(address, config->host6))
-		return true;
-	for (size_t i = 0; i < config->also6_count; i++)
-		if (ip6_equal(address, config->also6[i]))
-			return true;
-	for (size_t i = 0; i < config->dns6_count; i++)
-		if (ip6_equal(address, config->dns6[i]))
-			return true;
-	return false;
-}
-
-/* Nobody's to lease: the gateway's own, a server's, or no host's address at all. */
-static bool number_is_ours(const struct book *book, uint64_t number)
-{
-	return book->is6 ? number_is_ours6(book->config, number) : number_is_ours4(book->config, number);
-}
-
-static bool number_in_pool(const struct book *book, uint64_t number)
-{
-	return number >= book->first && number <= book->last && !number_is_ours(book, number);
-}
-
-bool book_has_number6(const struct book *book, struct ip6 address)
-{
-	return ip6_equal(address, ip6_with_low(book->config->dhcp6_first, book_number6(address)));
-}
-
 /* ---- chains ---- */
 
 static uint16_t *bucket_of(const struct book *book, enum book_chain chain, const void *key, size_t bytes)
 {
-	uint64_t hash = hash_bytes(&book->config->hash_key, key, bytes);
+	uint64_t hash = hash_bytes(&book->range.config->hash_key, key, bytes);
 
 	return &book->buckets[chain][hash % BUCKETS];
 }
@@ -221,9 +150,9 @@ static struct book_entry *entry_make(struct book *book, uint64_t number)
 	entry = &book->entries[book->used++];
 	entry->book = book;
 	entry->number = number;
-	entry->lease.is6 = book->is6;
-	if (book->is6)
-		entry->lease.ip6 = ip6_with_low(book->config->dhcp6_first, number);
+	entry->lease.is6 = book->range.is6;
+	if (book->range.is6)
+		entry->lease.ip6 = range_ip6(&book->range, number);
 	else
 		entry->lease.ip4 = ip4_from((uint32_t)number);
 	timer_init(&entry->due, on_due, entry);
@@ -304,11 +233,11 @@ static struct book_entry *book_take_fresh(struct book *book)
 	while (!book->fresh_ended && book->used < LEASES_MAX) {
 		uint64_t number = book->fresh;
 
-		if (number == book->last)
+		if (number == book->range.last)
 			book->fresh_ended = true;
 		else
 			book->fresh++;
-		if (!number_is_ours(book, number) && !book_find_number(book, number))
+		if (!range_is_ours(&book->range, number) && !book_find_number(book, number))
 			return entry_make(book, number);
 	}
 	return NULL;
@@ -318,7 +247,7 @@ static struct book_entry *book_take_wanted(struct book *book, uint64_t number)
 {
 	struct book_entry *entry = book_find_number(book, number);
 
-	if (!number_in_pool(book, number))
+	if (!range_holds(&book->range, number))
 		return NULL;
 	if (!entry)
 		return entry_make(book, number);
@@ -339,7 +268,7 @@ static struct book_entry *book_find_reserved(const struct book *book, const stru
 	if (!entry || entry->lease.state == LEASE_DECLINED)
 		return NULL;
 	lease = &entry->lease;
-	if (book->is6 && lease->state != LEASE_FREE && lease->client_bytes == client->id_bytes &&
+	if (book->range.is6 && lease->state != LEASE_FREE && lease->client_bytes == client->id_bytes &&
 	    client->id_bytes > IAID_BYTES && memcmp(lease->client, client->id, IAID_BYTES) != 0 &&
 	    !memcmp(lease->client + IAID_BYTES, client->id + IAID_BYTES, (size_t)client->id_bytes - IAID_BYTES))
 		return NULL;
@@ -466,22 +395,19 @@ size_t book_label_bytes(const char *name, size_t bytes)
 	return count;
 }
 
-static void book_begin(struct book *book)
+static void book_begin(struct book *book, const struct service_config *config, bool is6)
 {
-	const struct service_config *config = book->config;
-
-	book->first = book->is6 ? book_number6(config->dhcp6_first) : ip4_value(config->dhcp4_first);
-	book->last = book->is6 ? book_number6(config->dhcp6_last) : ip4_value(config->dhcp4_last);
-	book->fresh = book->first;
-	book->fresh_ended = book->first > book->last || !(book->is6 ? config->dhcp6 : config->dhcp4);
+	range_init(&book->range, config, is6);
+	book->fresh = book->range.first;
+	book->fresh_ended = book->range.first > book->range.last || !(is6 ? config->dhcp6 : config->dhcp4);
 	list_init(&book->free);
 	timers_init(&book->timers);
 }
 
 int book_init(struct book *book, const struct service_config *config, bool is6)
 {
-	*book = (struct book){.config = config, .is6 = is6};
-	book_begin(book);
+	*book = (struct book){0};
+	book_begin(book, config, is6);
 	book->entries = calloc(LEASES_MAX, sizeof(*book->entries));
 	if (!book->entries)
 		return -ENOMEM;
@@ -507,7 +433,7 @@ int book_reserve(struct book *book, struct mac mac, uint64_t number, const char 
 
 	if (bytes > 0 && book_label_bytes(name, bytes) != bytes)
 		return -EINVAL;
-	if (number_is_ours(book, number) || book_find_number(book, number) || book_find_reservation(book, mac))
+	if (range_is_ours(&book->range, number) || book_find_number(book, number) || book_find_reservation(book, mac))
 		return -EEXIST;
 	entry = entry_make(book, number);
 	if (!entry)
@@ -559,17 +485,10 @@ static size_t book_keep(const struct book *book, struct book_kept *ret_kept)
 	return count;
 }
 
-static bool number_in_net(const struct book *book, uint64_t number)
-{
-	const struct service_config *config = book->config;
-
-	return book->is6 || ip4_in_net(ip4_from((uint32_t)number), config->net4, config->prefix4);
-}
-
 size_t book_restart(struct book *book)
 {
-	const uint64_t only = book->first;
-	const bool has_one = book->first == book->last;
+	const uint64_t only = book->range.first;
+	const bool has_one = book->range.first == book->range.last;
 	struct book_kept *kept = calloc(book->used + (size_t)1, sizeof(*kept));
 	size_t count = kept ? book_keep(book, kept) : 0, lost = 0;
 
@@ -577,11 +496,12 @@ size_t book_restart(struct book *book)
 	book->used = book->named = 0;
 	for (int i = 0; i < BOOK_CHAINS; i++)
 		memset(book->buckets[i], 0, BUCKETS * sizeof(*book->buckets[i]));
-	book_begin(book);
+	book_begin(book, book->range.config, book->range.is6);
 	for (size_t i = 0; i < count; i++) {
-		uint64_t number = has_one && kept[i].number == only ? book->first : kept[i].number;
+		uint64_t number = has_one && kept[i].number == only ? book->range.first : kept[i].number;
 
-		lost += !number_in_net(book, number) || book_reserve(book, kept[i].mac, number, kept[i].name) < 0;
+		lost += !range_in_net(&book->range, number) ||
+			book_reserve(book, kept[i].mac, number, kept[i].name) < 0;
 	}
 	free(kept);
 	return lost;
@@ -590,16 +510,16 @@ size_t book_restart(struct book *book)
 /* The entry that a saved lease belongs to, or NULL: not (any more) the table's to give to that client. */
 static struct book_entry *book_find_restored(struct book *book, const struct lease *saved)
 {
-	uint64_t number = book->is6 ? book_number6(saved->ip6) : ip4_value(saved->ip4);
+	uint64_t number = book->range.is6 ? range_number6(saved->ip6) : ip4_value(saved->ip4);
 	struct book_entry *entry = book_find_number(book, number);
 	struct book_entry *reserved = book_find_reservation(book, saved->mac);
 
-	if (book->is6 && !book_has_number6(book, saved->ip6))
+	if (book->range.is6 && !range_has6(&book->range, saved->ip6))
 		return NULL;
 	/* Its reservation is this address and no other; and what is reserved is nobody else's. */
 	if (reserved || (entry && entry->lease.reserved))
 		return entry == reserved && entry->lease.state == LEASE_FREE ? entry : NULL;
-	if (entry || !number_in_pool(book, number))
+	if (entry || !range_holds(&book->range, number))
 		return NULL;
 	return entry_make(book, number);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One family's book of leases: an array of entries that are found by client, by address and by MAC through hash chains
- * of indices. For lease.c alone, which knows of both families and of the outside.
- *
- * An address is a number within its book: the IPv4 address, or the low 64 bits of the IPv6 address. */
+ * of indices. For lease.c alone, which knows of both families and of the outside. */
 #ifndef SERVICE_BOOK_H
 #define SERVICE_BOOK_H
 
@@ -12,6 +10,7 @@
 #include "base/list.h"
 #include "base/timer.h"
 #include "service/lease.h"
+#include "service/range.h"
 
 enum book_chain {
 	BOOK_CHAIN_CLIENT,
@@ -26,8 +25,8 @@ struct book;
 struct book_entry {
 	struct lease lease;
 	struct book *book;
-	uint64_t number;
-	bool named; /* by dhcp-host=: the client cannot rename it */
+	uint64_t number; /* range.h */
+	bool named;      /* by dhcp-host=: the client cannot rename it */
 	bool chained[BOOK_CHAINS];
 	uint16_t next[BOOK_CHAINS]; /* index + 1 */
 	struct timer due;
@@ -35,10 +34,8 @@ struct book_entry {
 };
 
 struct book {
-	const struct service_config *config;
-	bool is6;
-	uint64_t first, last; /* the pool; first > last: none */
-	uint64_t fresh;       /* below it every address of the pool has an entry or is nobody's to lease */
+	struct range range; /* the pool */
+	uint64_t fresh;     /* below it every address of the pool has an entry or is nobody's to lease */
 	bool fresh_ended;
 	struct book_entry *entries; /* LEASES_MAX */
 	uint16_t used;
@@ -56,9 +53,6 @@ void book_done(struct book *book);
 /* With the configuration's addresses of now, and nothing leased. What was reserved stays so where the net has it, and the
  * address that was the only one is the only one of now. How many reservations are lost. */
 size_t book_restart(struct book *book);
-uint64_t book_number6(struct ip6 address);
-/* Is it one of the addresses that this book's numbers can name? */
-bool book_has_number6(const struct book *book, struct ip6 address);
 
 struct book_entry *book_find_number(const struct book *book, uint64_t number);
 /* Each entry of a MAC, the first with `after` NULL; NULL at the end. */

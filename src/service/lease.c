@@ -47,16 +47,16 @@ struct lease *lease_offer6(struct lease_table *leases, const struct lease_client
 {
 	lease_expire(leases, now_us);
 	return book_offer(&leases->book[1], client,
-			  book_has_number6(&leases->book[1], wanted) ? book_number6(wanted) : 0, now_us);
+			  range_has6(&leases->book[1].range, wanted) ? range_number6(wanted) : 0, now_us);
 }
 
 struct lease *lease_claim6(struct lease_table *leases, const struct lease_client *client, struct ip6 address,
 			   uint64_t now_us)
 {
-	if (!book_has_number6(&leases->book[1], address))
+	if (!range_has6(&leases->book[1].range, address))
 		return NULL;
 	lease_expire(leases, now_us);
-	return book_claim(&leases->book[1], client, book_number6(address), now_us);
+	return book_claim(&leases->book[1], client, range_number6(address), now_us);
 }
 
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us)
@@ -160,9 +160,9 @@ int lease_reserve4(struct lease_table *leases, struct mac mac, struct ip4 addres
 int lease_reserve6(struct lease_table *leases, struct mac mac, struct ip6 address, const char *name)
 {
 	if (!ip6_in_net(address, leases->config->net6, leases->config->prefix6) ||
-	    !book_has_number6(&leases->book[1], address))
+	    !range_has6(&leases->book[1].range, address))
 		return -ERANGE;
-	return book_reserve(&leases->book[1], mac, book_number6(address), name);
+	return book_reserve(&leases->book[1], mac, range_number6(address), name);
 }
 
 void lease_table_watch(struct lease_table *leases,
@@ -215,7 +215,7 @@ const struct lease *lease_find_ip4(const struct lease_table *leases, struct ip4 
 
 const struct lease *lease_find_ip6(const struct lease_table *leases, struct ip6 address, uint64_t now_us)
 {
-	const struct lease *lease = lease_if_bound(book_find_number(&leases->book[1], book_number6(address)), now_us);
+	const struct lease *lease = lease_if_bound(book_find_number(&leases->book[1], range_number6(address)), now_us);
 
 	return lease && ip6_equal(lease->ip6, address) ? lease : NULL;
 }

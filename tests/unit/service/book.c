@@ -66,17 +66,6 @@ static void a_pool_that_ends_where_the_numbers_end_has_an_end(void **state)
 	fixture_free(fixture);
 }
 
-static void an_address_is_the_books_when_its_high_half_is(void **state)
-{
-	struct fixture *fixture = fixture_new(true, "fd00:2::100", "fd00:2::1ff");
-
-	(void)state;
-	assert_true(book_has_number6(&fixture->book, ip6_of("fd00:2::ffff:0:0:1")));
-	assert_false(book_has_number6(&fixture->book, ip6_of("fd00:3::100")));
-	assert_int_equal(book_number6(ip6_of("fd00:2:0:0:1:2:3:4")), 0x0001000200030004);
-	fixture_free(fixture);
-}
-
 static void a_macs_entries_are_all_found_and_no_others(void **state)
 {
 	struct fixture *fixture = fixture_new(false, "10.0.2.10", "10.0.2.200");
@@ -161,7 +150,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pool_that_ends_where_the_numbers_end_has_an_end),
-		cmocka_unit_test(an_address_is_the_books_when_its_high_half_is),
 		cmocka_unit_test(a_macs_entries_are_all_found_and_no_others),
 		cmocka_unit_test(a_mac_is_full_by_what_it_holds_and_no_longer),
 		cmocka_unit_test(a_reservation_is_given_to_a_full_mac),
