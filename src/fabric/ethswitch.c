@@ -119,6 +119,11 @@ struct drops *ethswitch_drops(struct ethswitch *ethswitch)
 	return &ethswitch->drops;
 }
 
+struct port *ethswitch_source(const struct ethswitch *ethswitch)
+{
+	return ethswitch->source;
+}
+
 void ethswitch_observe(struct ethswitch *ethswitch, const struct observer *observer)
 {
 	ethswitch->observer = observer;

@@ -101,6 +101,8 @@ struct list *ethswitch_ports(struct ethswitch *ethswitch);
 /* A batch from a port's far end. The frames and their bytes are the caller's; they are not needed after the return, and
  * `layout` and `offload` are written to. */
 void ethswitch_input(struct port *from, struct frame *frames, size_t count);
+/* Whose frames are being delivered; NULL: nobody's, or the port has gone meanwhile. */
+struct port *ethswitch_source(const struct ethswitch *ethswitch);
 /* True while a delivery is under way: input must be kept for a round of its own. */
 bool ethswitch_busy(const struct ethswitch *ethswitch);
 /* One round of the scheduled ports; true when there is more. */

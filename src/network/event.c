@@ -81,6 +81,11 @@ void event_send_conflict(struct gw_network *network, const struct port *first, c
 
 void event_send_first_drop(struct gw_network *network, const struct port *port, enum drop_reason reason)
 {
-	event_send(network, GW_EVENT_FIRST_DROP, port->name, NULL, "%s: first drop for %s: %s", port->name,
-		   drop_name(reason), drop_text(reason));
+	/* What the gateway does not take, or a port has no room for, somebody else sent. */
+	const struct port *source = ethswitch_source(network->ethswitch);
+	bool sent = source && source != port;
+
+	event_send(network, GW_EVENT_FIRST_DROP, port->name, NULL, "%s: first drop for %s: %s%s%s%s", port->name,
+		   drop_name(reason), drop_text(reason), sent ? " (from " : "", sent ? source->name : "",
+		   sent ? ")" : "");
 }

@@ -367,6 +367,7 @@ static void one_line_tells_each_thing_that_happens(void **state)
 	assert_int_equal(kit_count(&kit, GW_EVENT_FIRST_DROP), 1);
 	assert_non_null(
 		strstr(kit_event(&kit, GW_EVENT_FIRST_DROP)->text, "vm1: first drop for frame-short: shorter than"));
+	assert_null(strstr(kit_event(&kit, GW_EVENT_FIRST_DROP)->text, "(from vm1)"));
 	gw_port_free(guest.port);
 	assert_string_equal(kit_event(&kit, GW_EVENT_GUEST_LEFT)->text, "vm1: left (freed)");
 	kit_done(&kit);
