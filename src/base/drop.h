@@ -125,6 +125,7 @@
 	X(DHCP4_SENDER,             "dhcp4-sender",             "DHCP for a hardware address other than the frame's source") \
 	X(DHCP4_RELAYED,            "dhcp4-relayed",            "DHCP by way of a relay (RFC 2131 4.1), which the gateway does not serve") \
 	X(DHCP4_TOO_MANY,           "dhcp4-too-many",           "from a guest that holds as many IPv4 leases as one may") \
+	X(DHCP4_PORT_SHARE,         "dhcp4-port-share",         "from a port that holds so many IPv4 leases that what is left is for others") \
 	X(DHCP4_POOL_EMPTY,         "dhcp4-pool-empty",         "no address left to lease") \
 	X(DHCP4_NO_LEASE,           "dhcp4-no-lease",           "about a lease that is not the sender's") \
 	/* DHCPv6, RFC 8415 */ \
@@ -135,6 +136,7 @@
 	X(DHCP6_SERVER_ID,          "dhcp6-server-id",          "a server identifier that is missing, or another server's (RFC 8415 16)") \
 	X(DHCP6_NO_LEASE,           "dhcp6-no-lease",           "about a lease that is not the sender's (RFC 8415 18.3)") \
 	X(DHCP6_TOO_MANY,           "dhcp6-too-many",           "from a guest that holds as many IPv6 leases as one may") \
+	X(DHCP6_PORT_SHARE,         "dhcp6-port-share",         "from a port that holds so many IPv6 leases that what is left is for others") \
 	X(DHCP6_POOL_EMPTY,         "dhcp6-pool-empty",         "no address left to lease") \
 	/* rings in guest memory, virtio 1.2 */ \
 	X(RING_DESCRIPTOR_INDEX,    "ring-descriptor-index",    "a descriptor number outside the table (virtio 2.7.5)") \

@@ -84,8 +84,9 @@ static bool gateway_may_refuse(struct gateway *gateway, const uint8_t *frame, ui
  * to the asker alone, are not counted. */
 static bool reason_is_limited(enum drop_reason reason)
 {
-	return reason != DROP_DHCP4_NO_LEASE && reason != DROP_DHCP4_TOO_MANY && reason != DROP_DHCP6_NO_LEASE &&
-	       reason != DROP_DHCP6_TOO_MANY && reason != DROP_DHCP6_POOL_EMPTY;
+	return reason != DROP_DHCP4_NO_LEASE && reason != DROP_DHCP4_TOO_MANY && reason != DROP_DHCP4_PORT_SHARE &&
+	       reason != DROP_DHCP6_NO_LEASE && reason != DROP_DHCP6_TOO_MANY && reason != DROP_DHCP6_PORT_SHARE &&
+	       reason != DROP_DHCP6_POOL_EMPTY;
 }
 
 /* Who is where by ARP: for the question whether an address' owner is alive. */
@@ -136,16 +137,37 @@ static bool gateway_is_ndp(const uint8_t *bytes, size_t length)
 	       (bytes[type] == ICMP6_NEIGHBOUR_SOLICIT || bytes[type] == ICMP6_NEIGHBOUR_ADVERT);
 }
 
+/* Ports of guests are not many, and the second ends the search. */
+static struct origin gateway_origin(const struct gateway *gateway)
+{
+	struct ethswitch *ethswitch = gateway->config.ethswitch;
+	const struct port *source = ethswitch_source(ethswitch);
+	struct origin origin = {.place = (uintptr_t)source, .alone = true};
+
+	list_for_each (at, ethswitch_ports(ethswitch)) {
+		const struct port *port = container_of(at, struct port, link);
+
+		if (port != source && !port->uplink) {
+			origin.alone = false;
+			break;
+		}
+	}
+	return origin;
+}
+
 /* What is ours to answer, and whether it may be sent. */
 static enum drop_reason gateway_serve(struct gateway *gateway, const uint8_t *bytes, size_t length, uint64_t now_us)
 {
+	struct origin origin;
 	enum drop_reason reason;
 
 	if (gateway->config.on_serve)
 		gateway->config.on_serve(gateway->config.owner);
 	if (gateway->user && user_ask(gateway->user, bytes, length, &reason))
 		return reason;
-	reason = service_input(gateway->config.service, gateway->config.leases, bytes, length, now_us, &gateway->reply);
+	origin = gateway_origin(gateway);
+	reason = service_input(gateway->config.service, gateway->config.leases, &origin, bytes, length, now_us,
+			       &gateway->reply);
 	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, bytes, now_us))
 		gateway_send(gateway);
 	return reason;

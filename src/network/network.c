@@ -245,6 +245,7 @@ void network_on_left(struct gw_network *network, struct port *port, const char *
 	gateway_port_gone(network->gateway, port);
 	if (network->user)
 		user_port_gone(network->user, port);
+	lease_table_forget_place(network->leases, (uintptr_t)port);
 	event_send(network, GW_EVENT_GUEST_LEFT, port->name, NULL, "%s: left (%s)", port->name, reason);
 	record_leave(&network->records, port);
 	forward_table_forget(&network->forwards);

@@ -186,12 +186,35 @@ static void entry_give_to(struct book_entry *entry, const struct lease_client *c
 	}
 }
 
+/* Reservations are nobody's quota. */
+static bool entry_is_counted(const struct book_entry *entry)
+{
+	return entry->lease.state != LEASE_FREE && !entry->lease.reserved;
+}
+
+static void entry_set_place(struct book_entry *entry, uint64_t place, bool lent)
+{
+	struct quota *quota = &entry->book->quota;
+
+	if (entry_is_counted(entry)) {
+		quota_remove(quota, entry->lease.place, entry->lease.lent);
+		quota_add(quota, place, lent);
+	}
+	entry->lease.place = place;
+	entry->lease.lent = lent;
+}
+
 void book_entry_set(struct book_entry *entry, enum lease_state state, uint64_t due_us)
 {
 	struct timers *timers = &entry->book->timers;
+	bool was_counted = entry_is_counted(entry);
 
 	list_remove(&entry->free);
 	entry->lease.state = state;
+	if (was_counted && !entry_is_counted(entry))
+		quota_remove(&entry->book->quota, entry->lease.place, entry->lease.lent);
+	else if (!was_counted && entry_is_counted(entry))
+		quota_add(&entry->book->quota, entry->lease.place, entry->lease.lent);
 	entry->lease.due_us = due_us;
 	if (due_us == UINT64_MAX)
 		timer_clear(timers, &entry->due);
@@ -316,12 +339,43 @@ static bool book_make_room(struct book *book, struct mac mac)
 	return true;
 }
 
-/* `entry`, or NULL for a new one, is about to be the client's. */
-static bool book_may_have(struct book *book, const struct book_entry *entry, const struct lease_client *client)
+/* What the client's port may have: `entry`, which is the client's, or NULL for one more. */
+static enum quota_verdict book_ask_quota(struct book *book, struct book_entry *entry, const struct lease_client *client)
 {
-	if (entry && (entry->lease.reserved || mac_equal(entry->lease.mac, client->mac)))
-		return true;
-	return book_make_room(book, client->mac);
+	uint64_t place = client->origin.place;
+	enum quota_verdict verdict;
+
+	if (entry && entry->lease.reserved)
+		return QUOTA_OWN;
+	if (!entry || !entry_is_counted(entry))
+		return quota_ask(&book->quota, place, client->origin.alone);
+	entry_set_place(entry, place, entry->lease.lent);
+	if (!entry->lease.lent)
+		return QUOTA_OWN;
+	verdict = quota_ask_again(&book->quota, place);
+	/* Until it runs out it is its client's to use, but not to have again. */
+	if (verdict == QUOTA_NONE)
+		book_entry_forget_client(entry);
+	return verdict;
+}
+
+/* `entry`, or NULL for a new one, is about to be the client's. */
+static enum quota_verdict book_may_have(struct book *book, struct book_entry *entry, const struct lease_client *client)
+{
+	bool is_its = entry && (entry->lease.reserved || mac_equal(entry->lease.mac, client->mac));
+	enum quota_verdict verdict = book_ask_quota(book, entry, client);
+
+	return verdict != QUOTA_NONE && (is_its || book_make_room(book, client->mac)) ? verdict : QUOTA_NONE;
+}
+
+void book_forget_place(struct book *book, uint64_t place)
+{
+	for (uint16_t i = 0; i < book->used && quota_held(&book->quota, place) > 0; i++) {
+		struct book_entry *entry = &book->entries[i];
+
+		if (entry_is_counted(entry) && entry->lease.place == place)
+			entry_set_place(entry, 0, entry->lease.lent);
+	}
 }
 
 /* The first to be taken, if nobody is remembered there. */
@@ -336,7 +390,8 @@ static struct book_entry *book_take_nobodys(const struct book *book)
 }
 
 /* One client, one address: what it had before its reservation goes. */
-static struct lease *entry_hold(struct book_entry *entry, const struct lease_client *client, uint64_t now_us)
+static struct lease *entry_hold(struct book_entry *entry, const struct lease_client *client, enum quota_verdict verdict,
+				uint64_t now_us)
 {
 	struct book_entry *had = entry_by_client(entry->book, client);
 
@@ -344,6 +399,7 @@ static struct lease *entry_hold(struct book_entry *entry, const struct lease_cli
 	if (had && had != entry)
 		book_entry_forget_client(had);
 	entry_give_to(entry, client);
+	entry_set_place(entry, client->origin.place, verdict == QUOTA_LENT);
 	if (entry->lease.state != LEASE_BOUND)
 		book_entry_set(entry, LEASE_OFFERED, now_us + LEASE_OFFER_US);
 	return &entry->lease;
@@ -352,8 +408,9 @@ static struct lease *entry_hold(struct book_entry *entry, const struct lease_cli
 struct lease *book_offer(struct book *book, const struct lease_client *client, uint64_t wanted, uint64_t now_us)
 {
 	struct book_entry *entry = book_find(book, client);
+	enum quota_verdict verdict = book_may_have(book, entry, client);
 
-	if (!book_may_have(book, entry, client))
+	if (verdict == QUOTA_NONE)
 		return NULL;
 	if (!entry && wanted)
 		entry = book_take_wanted(book, wanted);
@@ -363,18 +420,22 @@ struct lease *book_offer(struct book *book, const struct lease_client *client, u
 		entry = book_take_fresh(book);
 	if (!entry && !list_empty(&book->free))
 		entry = container_of(book->free.next, struct book_entry, free);
-	return entry ? entry_hold(entry, client, now_us) : NULL;
+	return entry ? entry_hold(entry, client, verdict, now_us) : NULL;
 }
 
 struct lease *book_claim(struct book *book, const struct lease_client *client, uint64_t number, uint64_t now_us)
 {
 	struct book_entry *entry = book_find(book, client);
+	enum quota_verdict verdict;
 
-	if ((entry && entry->number != number) || !book_may_have(book, entry, client))
+	if (entry && entry->number != number)
+		return NULL;
+	verdict = book_may_have(book, entry, client);
+	if (verdict == QUOTA_NONE)
 		return NULL;
 	if (!entry)
 		entry = book_take_wanted(book, number);
-	return entry ? entry_hold(entry, client, now_us) : NULL;
+	return entry ? entry_hold(entry, client, verdict, now_us) : NULL;
 }
 
 /* ---- the book ---- */
@@ -395,6 +456,14 @@ size_t book_label_bytes(const char *name, size_t bytes)
 	return count;
 }
 
+/* What there is for everybody: so many addresses, and room for so many. */
+static void book_set_most(struct book *book)
+{
+	uint32_t addresses = book->pool - book->reserved_in_pool, room = LEASES_MAX - book->reserved;
+
+	book->quota.most = addresses < room ? addresses : room;
+}
+
 static void book_begin(struct book *book, const struct service_config *config, bool is6)
 {
 	range_init(&book->range, config, is6);
@@ -402,11 +471,17 @@ static void book_begin(struct book *book, const struct service_config *config, b
 	book->fresh_ended = book->range.first > book->range.last || !(is6 ? config->dhcp6 : config->dhcp4);
 	list_init(&book->free);
 	timers_init(&book->timers);
+	book->pool = range_count(&book->range, LEASES_MAX);
+	book->reserved = book->reserved_in_pool = 0;
+	quota_restart(&book->quota);
+	book_set_most(book);
 }
 
 int book_init(struct book *book, const struct service_config *config, bool is6)
 {
 	*book = (struct book){0};
+	if (quota_init(&book->quota, LEASES_MAX) < 0)
+		return -ENOMEM;
 	book_begin(book, config, is6);
 	book->entries = calloc(LEASES_MAX, sizeof(*book->entries));
 	if (!book->entries)
@@ -421,6 +496,7 @@ int book_init(struct book *book, const struct service_config *config, bool is6)
 
 void book_done(struct book *book)
 {
+	quota_done(&book->quota);
 	free(book->entries);
 	for (int i = 0; i < BOOK_CHAINS; i++)
 		free(book->buckets[i]);
@@ -445,6 +521,9 @@ int book_reserve(struct book *book, struct mac mac, uint64_t number, const char 
 		memcpy(entry->lease.name, name, bytes + 1);
 	entry->named = bytes > 0;
 	book->named += entry->named;
+	book->reserved++;
+	book->reserved_in_pool += range_holds(&book->range, number);
+	book_set_most(book);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/timer.h"
 #include "service/lease.h"
 #include "service/range.h"
+#include "service/quota.h"
 
 enum book_chain {
 	BOOK_CHAIN_CLIENT,
@@ -35,11 +36,15 @@ struct book_entry {
 
 struct book {
 	struct range range; /* the pool */
+	uint32_t pool;      /* addresses in it, as far as LEASES_MAX */
 	uint64_t fresh;     /* below it every address of the pool has an entry or is nobody's to lease */
 	bool fresh_ended;
 	struct book_entry *entries; /* LEASES_MAX */
 	uint16_t used;
+	uint16_t reserved;              /* of them by dhcp-host=; their addresses are for nobody else */
+	uint16_t reserved_in_pool;      /* so many would be everybody's otherwise */
 	uint16_t named;                 /* how many of them dhcp-host= has given a name */
+	struct quota quota;             /* who holds how many of the rest */
 	uint16_t *buckets[BOOK_CHAINS]; /* index + 1 of the first */
 	struct list free;               /* the one free for longest is first */
 	struct timers timers;
@@ -59,6 +64,8 @@ struct book_entry *book_find_number(const struct book *book, uint64_t number);
 const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after);
 /* LEASES_PER_MAC of its entries are not free. */
 bool book_mac_is_full(const struct book *book, struct mac mac);
+/* The port is gone: what it holds is no port's, until its clients are heard of at another. */
+void book_forget_place(struct book *book, uint64_t place);
 /* The client's: its reservation, or what it has or had; not what was declined. */
 struct book_entry *book_find(const struct book *book, const struct lease_client *client);
 /* lease_offer4() and lease_claim4(); number 0: none is wanted. */

@@ -23,6 +23,7 @@ enum {
 struct dhcp4_talk {
 	const struct service_config *config;
 	struct lease_table *leases;
+	const struct origin *origin;
 	const struct packet *packet;
 	uint64_t now_us;
 	struct reply *reply;
@@ -31,8 +32,10 @@ struct dhcp4_talk {
 	struct lease_client client;
 };
 
-static void client_from(struct lease_client *client, const struct dhcp4 *message, const struct dhcp4_request *request)
+static void client_from(struct lease_client *client, const struct origin *origin, const struct dhcp4 *message,
+			const struct dhcp4_request *request)
 {
+	client->origin = *origin;
 	client->mac = message->mac;
 	if (request->client_id_bytes) {
 		client->id_bytes = request->client_id_bytes;
@@ -50,9 +53,9 @@ static bool talk_wants(const struct dhcp4_talk *talk, uint8_t code)
 	return talk->request.parameter_count == 0 || dhcp4_request_wants(&talk->request, code);
 }
 
-static uint32_t talk_lease_s(const struct dhcp4_talk *talk)
+static uint32_t talk_lease_s(const struct dhcp4_talk *talk, const struct lease *lease)
 {
-	uint32_t most = talk->config->lease_s, asked = talk->request.lease_s;
+	uint32_t most = lease_seconds(lease, talk->config->lease_s), asked = talk->request.lease_s;
 
 	if (asked == 0 || asked >= most)
 		return most;
@@ -68,9 +71,9 @@ static void option_settle(struct writer *writer, struct writer before)
 		*writer = before;
 }
 
-static void write_times(struct writer *writer, const struct dhcp4_talk *talk)
+static void write_times(struct writer *writer, const struct dhcp4_talk *talk, const struct lease *lease)
 {
-	uint32_t lease_s = talk_lease_s(talk);
+	uint32_t lease_s = talk_lease_s(talk, lease);
 	bool for_ever = lease_s == LEASE_FOR_EVER_S;
 	struct writer before;
 
@@ -260,7 +263,7 @@ static void talk_write(struct writer *writer, const struct dhcp4_talk *talk, uin
 		dhcp4_text_write(writer, DHCP4_OPTION_MESSAGE, "this address is not yours here");
 	} else {
 		if (lease)
-			write_times(writer, talk);
+			write_times(writer, talk, lease);
 		write_wanted_options(writer, talk, lease);
 	}
 	dhcp4_end_write(writer);
@@ -288,7 +291,9 @@ static void talk_reply(const struct dhcp4_talk *talk, uint8_t type, const struct
 /* Why the client gets no lease, if `otherwise` is why others would get none. */
 static enum drop_reason talk_reason(const struct dhcp4_talk *talk, enum drop_reason otherwise)
 {
-	return lease_mac_is_full(talk->leases, false, &talk->client) ? DROP_DHCP4_TOO_MANY : otherwise;
+	if (lease_mac_is_full(talk->leases, false, &talk->client))
+		return DROP_DHCP4_TOO_MANY;
+	return lease_port_is_full(talk->leases, false, &talk->client) ? DROP_DHCP4_PORT_SHARE : otherwise;
 }
 
 static enum drop_reason talk_refuse(const struct dhcp4_talk *talk)
@@ -334,7 +339,7 @@ static enum drop_reason on_request(struct dhcp4_talk *talk)
 	if (!lease)
 		return talk_refuse(talk);
 	lease_set_name(talk->leases, lease, talk->request.hostname, sizeof(talk->request.hostname));
-	lease_bind(talk->leases, lease, talk_lease_s(talk), talk->now_us);
+	lease_bind(talk->leases, lease, talk_lease_s(talk, lease), talk->now_us);
 	talk_reply(talk, DHCP4_ACK, lease);
 	return DROP_NONE;
 }
@@ -396,22 +401,24 @@ static enum drop_reason talk_read(struct dhcp4_talk *talk, const uint8_t *messag
 		return DROP_DHCP4_RELAYED;
 	if (!mac_equal(talk->message.mac, talk->packet->ethernet.from))
 		return DROP_DHCP4_SENDER;
-	client_from(&talk->client, &talk->message, &talk->request);
+	client_from(&talk->client, talk->origin, &talk->message, &talk->request);
 	return DROP_NONE;
 }
 
-enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases,
-			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
-			     struct reply *ret_reply)
+enum drop_reason dhcp4_input(const struct visit *visit, const uint8_t *message, size_t bytes)
 {
-	struct dhcp4_talk talk = {
-		.config = config, .leases = leases, .packet = packet, .now_us = now_us, .reply = ret_reply};
+	struct dhcp4_talk talk = {.config = visit->config,
+				  .leases = visit->leases,
+				  .origin = visit->origin,
+				  .packet = visit->packet,
+				  .now_us = visit->now_us,
+				  .reply = visit->reply};
 	enum drop_reason verdict = talk_read(&talk, message, bytes);
 
-	ret_reply->length = 0;
+	visit->reply->length = 0;
 	if (verdict != DROP_NONE)
 		return verdict;
-	lease_expire(leases, now_us);
+	lease_expire(visit->leases, visit->now_us);
 	switch (talk.request.type) {
 	case DHCP4_DISCOVER:
 		return on_discover(&talk);

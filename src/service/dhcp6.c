@@ -23,6 +23,7 @@ enum {
 struct dhcp6_talk {
 	const struct service_config *config;
 	struct lease_table *leases;
+	const struct origin *origin;
 	const struct packet *packet;
 	uint64_t now_us;
 	struct reply *reply;
@@ -35,7 +36,7 @@ struct dhcp6_talk {
 static struct lease_client talk_client(const struct dhcp6_talk *talk, uint32_t iaid)
 {
 	const struct dhcp6_duid *duid = &talk->request.client_id;
-	struct lease_client client = {.mac = talk->packet->ethernet.from};
+	struct lease_client client = {.mac = talk->packet->ethernet.from, .origin = *talk->origin};
 	struct be32 number = be32_from(iaid);
 
 	memcpy(client.id, number.byte, sizeof(number.byte));
@@ -72,7 +73,7 @@ static void ia_add(struct dhcp6_ia *ia, struct ip6 address, uint32_t lifetime_s)
 /* RFC 8415 21.4: a half and four fifths of the preferred lifetime. */
 static void ia_set_lease(struct dhcp6_ia *ia, const struct dhcp6_talk *talk, const struct lease *lease)
 {
-	uint32_t lease_s = talk->config->lease_s;
+	uint32_t lease_s = lease_seconds(lease, talk->config->lease_s);
 	bool for_ever = lease_s == LEASE_FOR_EVER_S;
 
 	ia->t1_s = for_ever ? lease_s : lease_s / 2;
@@ -96,12 +97,14 @@ static bool ia_has(const struct dhcp6_ia *ia, struct ip6 address)
 static void talk_bind(struct dhcp6_talk *talk, struct lease *lease)
 {
 	lease_set_name(talk->leases, lease, talk->request.hostname, sizeof(talk->request.hostname));
-	lease_bind(talk->leases, lease, talk->config->lease_s, talk->now_us);
+	lease_bind(talk->leases, lease, lease_seconds(lease, talk->config->lease_s), talk->now_us);
 }
 
 static void ia_refuse(struct dhcp6_talk *talk, const struct lease_client *client, struct dhcp6_ia *answer)
 {
-	talk->verdict = lease_mac_is_full(talk->leases, true, client) ? DROP_DHCP6_TOO_MANY : DROP_DHCP6_POOL_EMPTY;
+	talk->verdict = lease_mac_is_full(talk->leases, true, client)    ? DROP_DHCP6_TOO_MANY
+			: lease_port_is_full(talk->leases, true, client) ? DROP_DHCP6_PORT_SHARE
+									 : DROP_DHCP6_POOL_EMPTY;
 	ia_set_status(answer, DHCP6_STATUS_NO_ADDRESSES);
 }
 
@@ -398,22 +401,24 @@ static enum drop_reason on_unicast(const struct dhcp6_talk *talk)
 	return DROP_DHCP6_TYPE;
 }
 
-enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases,
-			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
-			     struct reply *ret_reply)
+enum drop_reason dhcp6_input(const struct visit *visit, const uint8_t *message, size_t bytes)
 {
-	struct dhcp6_talk talk = {
-		.config = config, .leases = leases, .packet = packet, .now_us = now_us, .reply = ret_reply};
+	struct dhcp6_talk talk = {.config = visit->config,
+				  .leases = visit->leases,
+				  .origin = visit->origin,
+				  .packet = visit->packet,
+				  .now_us = visit->now_us,
+				  .reply = visit->reply};
 	enum drop_reason verdict;
 
-	ret_reply->length = 0;
-	dhcp6_duid_from_mac(config->mac, talk.server_id);
+	visit->reply->length = 0;
+	dhcp6_duid_from_mac(visit->config->mac, talk.server_id);
 	verdict = talk_read(&talk, message, bytes);
 	if (verdict != DROP_NONE)
 		return verdict;
-	if (!ip6_is_multicast(packet->ip6.to))
+	if (!ip6_is_multicast(visit->packet->ip6.to))
 		return on_unicast(&talk);
-	lease_expire(leases, now_us);
+	lease_expire(visit->leases, visit->now_us);
 	switch (talk.message.type) {
 	case DHCP6_SOLICIT:
 		return on_solicit(&talk);

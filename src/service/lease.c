@@ -28,6 +28,11 @@ bool lease_mac_is_full(const struct lease_table *leases, bool is6, const struct 
 	return book_mac_is_full(&leases->book[is6], client->mac);
 }
 
+bool lease_port_is_full(const struct lease_table *leases, bool is6, const struct lease_client *client)
+{
+	return quota_is_full(&leases->book[is6].quota, client->origin.place, client->origin.alone);
+}
+
 struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted,
 			   uint64_t now_us)
 {
@@ -57,6 +62,11 @@ struct lease *lease_claim6(struct lease_table *leases, const struct lease_client
 		return NULL;
 	lease_expire(leases, now_us);
 	return book_claim(&leases->book[1], client, range_number6(address), now_us);
+}
+
+uint32_t lease_seconds(const struct lease *lease, uint32_t network_s)
+{
+	return lease->lent && network_s > LEASE_LENT_S ? LEASE_LENT_S : network_s;
 }
 
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us)
@@ -135,6 +145,12 @@ int lease_table_new(const struct service_config *config, struct lease_table **re
 size_t lease_table_restart(struct lease_table *leases)
 {
 	return book_restart(&leases->book[0]) + book_restart(&leases->book[1]);
+}
+
+void lease_table_forget_place(struct lease_table *leases, uint64_t place)
+{
+	book_forget_place(&leases->book[0], place);
+	book_forget_place(&leases->book[1], place);
 }
 
 void lease_table_free(struct lease_table *leases)

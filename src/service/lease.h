@@ -15,6 +15,7 @@
 enum lease_limits {
 	LEASES_MAX = 4096,        /* of each family */
 	LEASES_PER_MAC = 8,       /* of each family: whoever makes up identifiers does not get the whole pool */
+	LEASE_LENT_S = 60,        /* what a port holds beyond its share (quota.h) is leased for so long at a time */
 	LEASE_NAME_BYTES = 64,    /* one label, RFC 1035 2.3.4 */
 	LEASE_CLIENT_BYTES = 255, /* option 61 (RFC 2132 9.14), or an IAID and a DUID (RFC 8415 11.1: 134) */
 	LEASE_OFFER_US = 10 * 1000 * 1000,
@@ -44,11 +45,14 @@ struct lease {
 	uint8_t client[LEASE_CLIENT_BYTES];
 	uint8_t client_bytes;
 	uint64_t due_us;
+	uint64_t place; /* the port where its client was last heard of; 0: it is gone, or the lease was restored */
+	bool lent;      /* beyond that port's share */
 };
 
 /* Who asks. `id` is what tells one client from another: option 61 or hardware type and address; IAID and DUID. The MAC
  * is the one that a reservation speaks of. */
 struct lease_client {
+	struct origin origin;
 	struct mac mac;
 	uint8_t id[LEASE_CLIENT_BYTES];
 	uint8_t id_bytes; /* at least 1 */
@@ -67,6 +71,8 @@ size_t lease_table_restart(struct lease_table *leases);
  * `name` may be NULL. Before lease_restore(). */
 int lease_reserve4(struct lease_table *leases, struct mac mac, struct ip4 address, const char *name);
 int lease_reserve6(struct lease_table *leases, struct mac mac, struct ip6 address, const char *name);
+/* A port is gone: what its clients have they keep, and it is no port's. */
+void lease_table_forget_place(struct lease_table *leases, uint64_t place);
 /* Told of every change that show, the log and the state file want to know: bound, renewed, released, declined, expired. */
 void lease_table_watch(struct lease_table *leases,
 		       void (*on_lease)(void *owner, const struct lease *lease, enum lease_state was), void *owner);
@@ -91,18 +97,22 @@ int lease_restore(struct lease_table *leases, const char *line, uint64_t now_us,
 struct lease *lease_find_client(struct lease_table *leases, bool is6, const struct lease_client *client);
 /* An address for the client: the one it has or had, else the wanted one if nobody has it, else the next that was never
  * leased, else the one free for longest. Offered for LEASE_OFFER_US unless it is bound already. A `wanted` of zero is
- * none. NULL: the pool is empty, or the MAC has enough (lease_mac_is_full). */
+ * none. NULL: the pool is empty, or the MAC (lease_mac_is_full) or its port (lease_port_is_full) has enough. */
 struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted,
 			   uint64_t now_us);
 struct lease *lease_offer6(struct lease_table *leases, const struct lease_client *client, struct ip6 wanted,
 			   uint64_t now_us);
 /* Does the client's MAC hold LEASES_PER_MAC addresses, offered and declined ones too? Then it gets no other. */
 bool lease_mac_is_full(const struct lease_table *leases, bool is6, const struct lease_client *client);
+/* Does the client's port hold its share of the addresses, so that it gets no other while others may need one? */
+bool lease_port_is_full(const struct lease_table *leases, bool is6, const struct lease_client *client);
 /* Exactly this address: the one the client has or had, or one that nobody has; held like an offer. NULL: it may not. */
 struct lease *lease_claim4(struct lease_table *leases, const struct lease_client *client, struct ip4 address,
 			   uint64_t now_us);
 struct lease *lease_claim6(struct lease_table *leases, const struct lease_client *client, struct ip6 address,
 			   uint64_t now_us);
+/* For how long it may be leased, of the network's time. */
+uint32_t lease_seconds(const struct lease *lease, uint32_t network_s);
 /* Leased, or renewed, for so long from now. */
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us);
 void lease_release(struct lease_table *leases, struct lease *lease);

@@ -80,6 +80,18 @@ bool range_holds(const struct range *range, uint64_t number)
 	return number >= range->first && number <= range->last && !range_is_ours(range, number);
 }
 
+uint32_t range_count(const struct range *range, uint32_t most)
+{
+	uint32_t count = 0;
+
+	for (uint64_t number = range->first; number <= range->last && count < most; number++) {
+		count += !range_is_ours(range, number);
+		if (number == UINT64_MAX)
+			break;
+	}
+	return count;
+}
+
 bool range_in_net(const struct range *range, uint64_t number)
 {
 	const struct service_config *config = range->config;

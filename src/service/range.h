@@ -25,6 +25,8 @@ struct ip6 range_ip6(const struct range *range, uint64_t number);
 bool range_is_ours(const struct range *range, uint64_t number);
 /* May it be leased to anybody? */
 bool range_holds(const struct range *range, uint64_t number);
+/* How many it holds, if they are fewer than `most`. */
+uint32_t range_count(const struct range *range, uint32_t most);
 /* Is it an address of the network at all? */
 bool range_in_net(const struct range *range, uint64_t number);
 

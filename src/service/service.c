@@ -16,15 +16,6 @@
 #include "wire/domain.h"
 #include "wire/udp.h"
 
-/* One frame's visit. */
-struct visit {
-	const struct service_config *config;
-	struct lease_table *leases;
-	const struct packet *packet;
-	uint64_t now_us;
-	struct reply *reply;
-};
-
 void service_search(const struct service_config *config, size_t room, struct domain_list *ret_search)
 {
 	size_t count = config->search_count ? config->search_count : 1;
@@ -110,8 +101,7 @@ static enum drop_reason visit_udp4(const struct visit *visit, bool unicast)
 	if (!source4_may_be(visit->config, visit->packet->ip4.from, dhcp))
 		return DROP_IP4_SOURCE;
 	if (dhcp)
-		return dhcp4_input(visit->config, visit->leases, visit->packet, payload.next, payload.left,
-				   visit->now_us, visit->reply);
+		return dhcp4_input(visit, payload.next, payload.left);
 	refusal_unreachable4(visit->config, visit->packet, ICMP4_UNREACHABLE_PORT, visit->reply);
 	return DROP_UDP_PORT_CLOSED;
 }
@@ -244,8 +234,7 @@ static enum drop_reason visit_udp6(const struct visit *visit)
 	if (verdict != DROP_NONE)
 		return verdict;
 	if (dhcp)
-		return dhcp6_input(visit->config, visit->leases, visit->packet, payload.next, payload.left,
-				   visit->now_us, visit->reply);
+		return dhcp6_input(visit, payload.next, payload.left);
 	refusal_unreachable6(visit->config, visit->packet, ICMP6_UNREACHABLE_PORT, visit->reply);
 	return DROP_UDP_PORT_CLOSED;
 }
@@ -345,10 +334,12 @@ static enum drop_reason visit_ip(const struct visit *guest, const uint8_t *frame
 	return packet.is6 ? visit_ip6(&visit) : visit_ip4(&visit);
 }
 
-enum drop_reason service_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
-			       size_t length, uint64_t now_us, struct reply *ret_reply)
+enum drop_reason service_input(const struct service_config *config, struct lease_table *leases,
+			       const struct origin *origin, const uint8_t *frame, size_t length, uint64_t now_us,
+			       struct reply *ret_reply)
 {
-	struct visit visit = {.config = config, .leases = leases, .now_us = now_us, .reply = ret_reply};
+	struct visit visit = {
+		.config = config, .leases = leases, .origin = origin, .now_us = now_us, .reply = ret_reply};
 	struct ethernet_header ethernet;
 	struct reader reader;
 	enum drop_reason verdict;

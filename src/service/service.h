@@ -82,6 +82,12 @@ struct service_config {
 	struct hash_key hash_key; /* random, so that no guest can choose where its lease stands; 0 in tests */
 };
 
+/* Where a frame came from. */
+struct origin {
+	uint64_t place; /* its port of the network, a number like any other here; 0: none */
+	bool alone;     /* no other guest has a port */
+};
+
 /* One answer, a whole packet in an Ethernet frame. An echo's may be larger than the network's MTU: whoever sends it cuts it
  * into fragments, as the request came. length 0: nothing to say. 64 KiB, of which mostly the
  * first page is touched: keep it where it may stay, and do not clear it. */
@@ -98,8 +104,9 @@ struct lease_table;
  * DROP_NONE: taken, answered or not; also what is nobody's or everybody's business, such as multicast of groups that the
  * gateway is no member of. Otherwise why it was refused; a reply beside a refusal is an ICMP error, a TCP reset or a
  * DHCP no, and whoever sends may limit how many of them. */
-enum drop_reason service_input(const struct service_config *config, struct lease_table *leases, const uint8_t *frame,
-			       size_t length, uint64_t now_us, struct reply *ret_reply);
+enum drop_reason service_input(const struct service_config *config, struct lease_table *leases,
+			       const struct origin *origin, const uint8_t *frame, size_t length, uint64_t now_us,
+			       struct reply *ret_reply);
 
 /* The rest of a packet did not come in time: its beginning in a frame, as if that were a packet. Whoever sends the reply,
  * an ICMP error, may limit how many. Sets ret_reply->length in every case. */
@@ -129,6 +136,16 @@ void ndp_ask(const struct service_config *config, struct ip6 address, struct rep
 struct packet;
 struct domain_list;
 
+/* One frame's visit to the gateway. */
+struct visit {
+	const struct service_config *config;
+	struct lease_table *leases;
+	const struct origin *origin;
+	const struct packet *packet;
+	uint64_t now_us;
+	struct reply *reply;
+};
+
 /* search=, or else the domain alone; as many names as fit `room` bytes on the wire. */
 void service_search(const struct service_config *config, size_t room, struct domain_list *ret_search);
 
@@ -141,11 +158,7 @@ enum drop_reason ndp_input(const struct service_config *config, const struct pac
 enum drop_reason echo4_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
 enum drop_reason echo6_input(const struct service_config *config, const struct packet *packet, struct reply *ret_reply);
 /* Behind the UDP header; the checksum has been verified. */
-enum drop_reason dhcp4_input(const struct service_config *config, struct lease_table *leases,
-			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
-			     struct reply *ret_reply);
-enum drop_reason dhcp6_input(const struct service_config *config, struct lease_table *leases,
-			     const struct packet *packet, const uint8_t *message, size_t bytes, uint64_t now_us,
-			     struct reply *ret_reply);
+enum drop_reason dhcp4_input(const struct visit *visit, const uint8_t *message, size_t bytes);
+enum drop_reason dhcp6_input(const struct visit *visit, const uint8_t *message, size_t bytes);
 
 #endif

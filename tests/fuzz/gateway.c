@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* covers: src/service/service.c */
 /* A sequence of frames for the gateway of a small network with a lease table that stays: each chunk is a byte of flags
- * (1: make the checksums right, 2: ten minutes pass before it), two bytes of length and a frame. Every reply must be a
+ * (1: make the checksums right, 2: ten minutes pass before it, 4 and 8: the port, 16: it is the only one), two bytes of length and a frame. Every reply must be a
  * whole frame of the gateway, with right lengths and checksums, within the MTU. */
 #include <assert.h>
 
@@ -12,6 +12,8 @@
 enum {
 	FLAG_CHECKSUMS = 1,
 	FLAG_TIME = 2,
+	FLAG_PORT = 4 | 8,
+	FLAG_ALONE = 16,
 	FRAMES_MAX = 32,
 };
 
@@ -92,7 +94,9 @@ static void one_frame(struct guest *guest, const uint8_t *bytes, size_t count, u
 		put_checksums(frame, count);
 	if (flags & FLAG_TIME)
 		guest->now_us += 600ull * 1000 * 1000;
-	verdict = service_input(&guest->config, guest->leases, frame, count, guest->now_us, &guest->reply);
+	guest->origin = (struct origin){.place = flags & FLAG_PORT, .alone = flags & FLAG_ALONE};
+	verdict = service_input(&guest->config, guest->leases, &guest->origin, frame, count, guest->now_us,
+				&guest->reply);
 	assert((unsigned)verdict < DROP_REASONS);
 	assert(guest_flaw(&guest->config, &guest->reply) == NULL);
 	/* An answer is for who asked and for nobody else. */

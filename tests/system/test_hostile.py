@@ -2,6 +2,7 @@
 """Guests that lie, die and come in crowds: only the offender is affected, and each offence has its own drop reason."""
 import contextlib
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -182,6 +183,23 @@ def test_two_hundred_guests_on_one_socket(wire, closing):
     assert all(guest.ping() for guest in crowd)
     assert time.monotonic() - began < 10
     assert SANITIZED or (private_bytes(lab) - before) / 200 < 64 * 1024
+
+
+def test_made_up_machines_at_one_port_leave_addresses_for_the_other_ports(wire, closing):
+    """100 addresses, and a guest with 120 MAC addresses: it gets 80 of them, and the next guest's is there at once."""
+    lab = wire("--uplink", "none,dhcpend=10.0.2.114")
+    greedy, modest = closing(StreamGuest(lab.runtime("stream"))), closing(StreamGuest(lab.runtime("stream")))
+    eventually(lambda: len(lab.show()["ports"]) == 3, what="the gateway and two guests")
+    for number in range(120):
+        greedy.mac = struct.pack("!HI", 0x0200, number)
+        if number < 80:
+            greedy.dhcp()
+        else:
+            assert not greedy._dhcp(number, 1, b"", 2, 0)
+    eventually(lambda: drops(lab).get("dhcp4-port-share") == 40, what=lambda: drops(lab))
+    assert modest.dhcp(seconds=2) == "10.0.2.95"
+    assert sum(lease["state"] == "bound" for lease in lab.show()["leases"]) == 81
+    assert len(re.findall(r"first drop for dhcp4-port-share: .* \(from stream\.1\)", lab.errors())) == 1
 
 
 def private_bytes(wire):

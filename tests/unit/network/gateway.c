@@ -335,6 +335,7 @@ static void refusals_are_limited_and_come_back(void **state)
 		kit_settle(&fixture->kit);
 	}
 	assert_int_equal(kit_drops(&fixture->kit, "gateway", "ip4-no-route"), 150);
+	assert_non_null(strstr(kit_event(&fixture->kit, GW_EVENT_FIRST_DROP)->text, "(from vm1)"));
 	assert_int_equal(fixture->first.frame_count, 100);
 	kit_pass(&fixture->kit, 100 * 1000);
 	for (int i = 0; i < 20; i++) {
@@ -368,6 +369,48 @@ static void a_client_is_told_no_however_many_errors_were_sent(void **state)
 	}
 	assert_int_equal(kit_drops(&fixture->kit, "gateway", "dhcp4-no-lease"), 150);
 	assert_int_equal(fixture->first.frame_count, 150);
+	end(fixture);
+}
+
+/* One question from each of many made-up machines at this port: how many are offered an address. */
+static unsigned count_offers(struct fixture *fixture, struct kit_guest *guest, uint8_t series, unsigned machines)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < machines; i++) {
+		struct mac mac = {{0x52, 0x54, 0, series, (uint8_t)(i >> 8), (uint8_t)i}};
+		size_t bytes =
+			kit_dhcp(fixture->bytes, 700, mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE, KIT_NOWHERE);
+		struct ip4 address;
+
+		kit_guest_forget(guest);
+		kit_guest_send(guest, fixture->bytes, bytes);
+		kit_settle(&fixture->kit);
+		count += kit_guest_answer(guest, &address) == DHCP4_OFFER;
+	}
+	return count;
+}
+
+static void a_port_is_offered_no_more_addresses_than_leave_some_to_others(void **state)
+{
+	struct fixture *fixture = fixture_new("none,dhcpend=10.0.2.34"); /* 20 */
+	const struct kit_event *event;
+
+	(void)state;
+	assert_int_equal(count_offers(fixture, &fixture->first, 1, 30), 20); /* nobody else is there */
+	kit_pass(&fixture->kit, 11 * 1000 * 1000);
+	kit_guest_new(&fixture->second, &fixture->kit, 2);
+	assert_int_equal(count_offers(fixture, &fixture->first, 2, 30), 16);
+	assert_int_equal(kit_drops(&fixture->kit, "gateway", "dhcp4-port-share"), 14);
+	event = kit_event(&fixture->kit, GW_EVENT_FIRST_DROP);
+	assert_non_null(strstr(event->text, "gateway: first drop for dhcp4-port-share: "));
+	assert_non_null(strstr(event->text, "(from vm1)"));
+	assert_int_equal(count_offers(fixture, &fixture->second, 3, 1), 1);
+	/* Who comes to a port that is new holds nothing, whatever was leased at another. */
+	gw_port_free(fixture->first.port);
+	kit_guest_forget(&fixture->first);
+	kit_guest_new(&fixture->first, &fixture->kit, 1);
+	assert_int_equal(count_offers(fixture, &fixture->first, 4, 30), 3);
 	end(fixture);
 }
 
@@ -569,6 +612,7 @@ int main(void)
 		cmocka_unit_test(a_partial_checksum_is_completed_before_a_service_sees_it),
 		cmocka_unit_test(refusals_are_limited_and_come_back),
 		cmocka_unit_test(a_client_is_told_no_however_many_errors_were_sent),
+		cmocka_unit_test(a_port_is_offered_no_more_addresses_than_leave_some_to_others),
 		cmocka_unit_test(the_queue_of_answers_is_bounded),
 		cmocka_unit_test(a_guest_without_room_does_not_hold_up_the_answers_of_others),
 		cmocka_unit_test(a_second_guest_with_the_same_address_is_told_of_by_name),

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "unit/service/guest.h"
 
 struct fixture {
@@ -123,6 +124,78 @@ static void a_reservation_is_given_to_a_full_mac(void **state)
 	fixture_free(fixture);
 }
 
+static void assert_quota_agrees(const struct book *book, uint64_t places)
+{
+	uint32_t held = 0, lent = 0, at_places = 0;
+
+	for (uint16_t i = 0; i < book->used; i++) {
+		const struct lease *lease = &book->entries[i].lease;
+
+		held += lease->state != LEASE_FREE && !lease->reserved;
+		lent += lease->state != LEASE_FREE && !lease->reserved && lease->lent;
+	}
+	for (uint64_t place = 0; place <= places; place++)
+		at_places += quota_held(&book->quota, place);
+	assert_int_equal(book->quota.held, held);
+	assert_int_equal(book->quota.lent, lent);
+	assert_int_equal(at_places, held);
+	assert_true(held <= book->quota.most);
+}
+
+/* Whatever clients do, and wherever they do it. */
+static void what_ports_hold_is_what_is_not_free(void **state)
+{
+	enum { PLACES = 4, TURNS = 20000 };
+	struct fixture *fixture = fixture_new(false, "10.0.2.10", "10.0.2.40");
+	struct book *book = &fixture->book;
+	struct random random;
+	uint64_t now_us = 1000;
+	unsigned given = 0;
+
+	(void)state;
+	random_init(&random, 7);
+	for (unsigned mac = 90; mac < 93; mac++)
+		assert_int_equal(book_reserve(book, guest_mac(mac), 0x0a000200 + (mac == 90 ? 200 : mac - 70), NULL),
+				 0);
+	for (int i = 0; i < TURNS; i++) {
+		struct lease_client client =
+			client_of(random_below(&random, 10) ? random_below(&random, 60) : 90 + random_below(&random, 3),
+				  1);
+		struct lease *lease;
+
+		client.origin.place = random_below(&random, PLACES + 1);
+		client.origin.alone = random_below(&random, 2);
+		now_us += random_below(&random, 2 * 1000 * 1000);
+		timers_run(&book->timers, now_us);
+		lease = random_below(&random, 4)
+				? book_offer(book, &client, 0, now_us)
+				: book_claim(book, &client, 0x0a000200 + random_below(&random, 50), now_us);
+		if (lease) {
+			given++;
+			switch (random_below(&random, 6)) {
+			case 0:
+				book_entry_set_free(book_entry_of(lease));
+				break;
+			case 1:
+				book_entry_forget_client(book_entry_of(lease));
+				book_entry_set(book_entry_of(lease), LEASE_DECLINED, now_us + 20 * 1000 * 1000);
+				break;
+			case 2:
+				break;
+			default:
+				book_entry_set(book_entry_of(lease), LEASE_BOUND, now_us + 60 * 1000 * 1000);
+			}
+		}
+		if (random_below(&random, 200) == 0)
+			book_forget_place(book, 1 + random_below(&random, PLACES));
+		if (random_below(&random, 5000) == 0)
+			book_restart(book);
+		assert_quota_agrees(book, PLACES);
+	}
+	assert_in_range(given, TURNS / 4, TURNS - TURNS / 8); /* many are, many are refused */
+	fixture_free(fixture);
+}
+
 static void a_label_is_letters_digits_and_hyphens_within(void **state)
 {
 	static const struct {
@@ -153,6 +226,7 @@ int main(void)
 		cmocka_unit_test(a_macs_entries_are_all_found_and_no_others),
 		cmocka_unit_test(a_mac_is_full_by_what_it_holds_and_no_longer),
 		cmocka_unit_test(a_reservation_is_given_to_a_full_mac),
+		cmocka_unit_test(what_ports_hold_is_what_is_not_free),
 		cmocka_unit_test(a_label_is_letters_digits_and_hyphens_within),
 	};
 

@@ -351,6 +351,69 @@ static void one_mac_cannot_take_the_whole_pool(void **state)
 	guest_free(guest);
 }
 
+static void made_up_machines_at_one_port_leave_addresses_for_others(void **state)
+{
+	struct service_config config = guest_config();
+	struct guest *guest;
+
+	(void)state;
+	config.dhcp6_last = ip6_of("fd00:2::113"); /* 20 */
+	guest = guest_new(&config);
+	guest->origin.place = 1;
+	assert_int_equal(lease_reserve6(guest->leases, guest_mac(99), ip6_of("fd00:2::999"), NULL), 0);
+	for (unsigned machine = 1; machine <= 30; machine++) {
+		guest->mac = guest_mac(machine);
+		assert_int_equal(say(guest, (struct say){.type = DHCP6_SOLICIT, .ias = 1, .rapid = true}),
+				 machine <= 16 ? DROP_NONE : DROP_DHCP6_PORT_SHARE);
+	}
+	assert_string_equal(ia_text(0), "status 2");
+	guest->mac = guest_mac(99);
+	get(guest, "fd00:2::999 3600");
+	guest->origin.place = 2;
+	guest->mac = guest_mac(41);
+	get(guest, "fd00:2::110 3600");
+	guest_free(guest);
+}
+
+static void the_only_ports_last_addresses_are_lent_until_another_needs_them(void **state)
+{
+	struct service_config config = guest_config();
+	struct guest *guest;
+
+	(void)state;
+	config.dhcp6_last = ip6_of("fd00:2::109"); /* 10 */
+	guest = guest_new(&config);
+	guest->origin = (struct origin){.place = 1, .alone = true};
+	for (unsigned machine = 1; machine <= 10; machine++) {
+		char expected[64];
+
+		guest->mac = guest_mac(machine);
+		snprintf(expected, sizeof(expected), "fd00:2::10%u %u", machine - 1, machine <= 8 ? 3600 : 60);
+		get(guest, expected);
+	}
+	assert_int_equal(heard.options.ias[0].t1_s, 30);
+	guest->origin = (struct origin){.place = 2, .alone = false};
+	guest->mac = guest_mac(41);
+	assert_int_equal(say(guest, (struct say){.type = DHCP6_SOLICIT, .ias = 1}), DROP_DHCP6_POOL_EMPTY);
+	guest->now_us += MINUTE_US / 2;
+	guest->origin.place = 1;
+	guest->mac = guest_mac(10);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::109"}),
+			 DROP_DHCP6_NO_LEASE);
+	assert_string_equal(ia_text(0), "status 3");
+	guest->mac = guest_mac(9);
+	assert_int_equal(say(guest,
+			     (struct say){.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::108"}),
+			 DROP_NONE);
+	assert_string_equal(ia_text(0), "fd00:2::108 60");
+	guest->now_us += MINUTE_US / 2;
+	guest->origin.place = 2;
+	guest->mac = guest_mac(41);
+	get(guest, "fd00:2::109 3600");
+	guest_free(guest);
+}
+
 static void a_guest_asks_whether_it_is_still_on_this_link(void **state)
 {
 	struct guest *guest = *state;
@@ -527,6 +590,8 @@ int main(void)
 		test(ending_what_is_not_ones_own_changes_nothing),
 		test(nobody_renews_releases_or_declines_with_anothers_identifiers),
 		test(one_mac_cannot_take_the_whole_pool),
+		test(made_up_machines_at_one_port_leave_addresses_for_others),
+		test(the_only_ports_last_addresses_are_lent_until_another_needs_them),
 		test(a_guest_asks_whether_it_is_still_on_this_link),
 		test(information_is_given_without_an_address),
 		test(a_boot_file_of_the_gateways_own_is_a_url),

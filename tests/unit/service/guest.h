@@ -18,6 +18,7 @@
 struct guest {
 	struct service_config config;
 	struct lease_table *leases;
+	struct origin origin; /* of no port, unless a test says otherwise */
 	uint64_t now_us;
 	struct reply reply;
 	struct mac mac;
@@ -211,7 +212,8 @@ static UNUSED enum drop_reason guest_send(struct guest *guest)
 	if (!exact)
 		abort();
 	memcpy(exact, guest->frame, guest->length);
-	verdict = service_input(&guest->config, guest->leases, exact, guest->length, guest->now_us, &guest->reply);
+	verdict = service_input(&guest->config, guest->leases, &guest->origin, exact, guest->length, guest->now_us,
+				&guest->reply);
 	free(exact);
 	return verdict;
 }

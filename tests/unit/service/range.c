@@ -50,6 +50,26 @@ static void what_is_the_gateways_or_a_servers_is_nobodys(void **state)
 	assert_false(range_holds(&range, ip4_value(ip4_of("10.0.3.1"))));
 	assert_true(range_in_net(&range, ip4_value(ip4_of("10.0.2.2"))));
 	assert_false(range_in_net(&range, ip4_value(ip4_of("10.0.3.1"))));
+	assert_int_equal(range_count(&range, 4096), 256 - 6);
+	assert_int_equal(range_count(&range, 100), 100);
+}
+
+static void a_range_is_counted_to_its_end_and_no_further(void **state)
+{
+	struct service_config config = guest_config();
+	struct range range = range4(&config, "10.0.2.15", "10.0.2.15");
+
+	(void)state;
+	assert_int_equal(range_count(&range, 4096), 1);
+	range = range4(&config, "10.0.2.15", "10.0.2.14");
+	assert_int_equal(range_count(&range, 4096), 0);
+	config.dhcp6_first = ip6_of("fd00:2::ffff:ffff:ffff:fffe");
+	config.dhcp6_last = ip6_of("fd00:2::ffff:ffff:ffff:ffff");
+	range_init(&range, &config, true);
+	assert_int_equal(range_count(&range, 4096), 2);
+	config.dhcp6_first = ip6_of("fd00:2::100");
+	range_init(&range, &config, true);
+	assert_int_equal(range_count(&range, 4096), 4096);
 }
 
 int main(void)
@@ -57,6 +77,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_is_the_ranges_when_its_high_half_is),
 		cmocka_unit_test(what_is_the_gateways_or_a_servers_is_nobodys),
+		cmocka_unit_test(a_range_is_counted_to_its_end_and_no_further),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
