@@ -7,9 +7,12 @@ void allowance_init(struct allowance *allowance, const struct hash_key *key, uin
 	*allowance = (struct allowance){.key = *key, .most = most, .pause_us = pause_us};
 }
 
-bool allowance_take(struct allowance *allowance, const void *name, size_t bytes, uint64_t now_us)
+bool allowance_take(struct allowance *allowance, const void *place, size_t place_bytes, const void *name,
+		    size_t name_bytes, uint64_t now_us)
 {
-	uint64_t *whole_us = &allowance->whole_us[hash_bytes(&allowance->key, name, bytes) % ALLOWANCE_BUCKETS];
+	size_t row = hash_bytes(&allowance->key, place, place_bytes) % ALLOWANCE_PLACES;
+	size_t column = hash_bytes(&allowance->key, name, name_bytes) % ALLOWANCE_NAMES;
+	uint64_t *whole_us = &allowance->whole_us[row][column];
 	uint64_t empty_us = (uint64_t)allowance->most * allowance->pause_us;
 
 	if (*whole_us < now_us)

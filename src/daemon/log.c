@@ -196,7 +196,7 @@ static bool log_is_allowed(struct log *log, const struct gw_event *event)
 {
 	const char *port = event->port ? event->port : "";
 
-	return log->fd < 0 || allowance_take(&log->allowance, port, strlen(port), clock_now_us(NULL));
+	return log->fd < 0 || allowance_take(&log->allowance, port, strlen(port), "", 0, clock_now_us(NULL));
 }
 
 void log_event(struct log *log, const struct gw_event *event)

@@ -109,6 +109,8 @@ void nat_refuse(struct nat *nat, struct mac mac, uint16_t vlan, bool is6, const 
 				.vlan = vlan,
 				.is6 = is6,
 				.protocol = is6 ? IP_PROTOCOL_ICMP6 : IP_PROTOCOL_ICMP};
+	/* Where it would go, and where the guest is that has to do with it, whatever MAC addresses it uses. */
+	const struct port *port = ethswitch_find(nat->config.ethswitch, mac, vlan);
 	struct reader reader;
 
 	/* The field has a meaning in these three only. */
@@ -117,7 +119,7 @@ void nat_refuse(struct nat *nat, struct mac mac, uint16_t vlan, bool is6, const 
 	reader_init(&reader, packet, bytes);
 	if (is6 ? !nat_may_refuse6(&reader, &head) : !nat_may_refuse4(&reader, &head))
 		return;
-	if (!allowance_take(&nat->refusals, &mac, sizeof(mac), nat_now_us(nat)))
+	if (!allowance_take(&nat->refusals, &port, sizeof(port), &mac, sizeof(mac), nat_now_us(nat)))
 		return;
 	head.from = nat_refusal_source(nat, &head, from);
 	nat_refusal_send(nat, &head, &icmp, packet, bytes);

@@ -25,7 +25,7 @@ enum nat_state_limits {
 	NAT_HEAD_MAX = 14 + 4 + 40 + 60,  /* Ethernet, a tag, IPv6, TCP with all options */
 	NAT_REPLY_MAX = 14 + 4 + 1280,    /* RFC 4443 3.1 */
 	NAT_REPLIES_BYTES = 256 * 1024,   /* resets and ICMP errors that wait for the next round */
-	NAT_REFUSALS = 100,               /* ICMP errors to one guest at once, RFC 4443 2.4 f … */
+	NAT_REFUSALS = 100,               /* ICMP errors to one machine at once, RFC 4443 2.4 f … */
 	NAT_REFUSAL_PAUSE_US = 10 * 1000, /* … and one more each pause */
 };
 
@@ -94,7 +94,7 @@ struct nat {
 	struct tcp_socket_chores chores;
 	size_t udp_peers;          /* clients of forwards: with none of them nobody looks for one */
 	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
-	struct allowance refusals; /* by MAC */
+	struct allowance refusals; /* by port and MAC */
 	struct flow *running;      /* whose run() is on the stack: it may be freed by itself alone */
 	bool doomed;               /* and its port went meanwhile */
 	bool starved;              /* the switch's frames are all out: nothing can be sent before a flush */
@@ -170,7 +170,7 @@ enum nat_refusal {
 };
 
 /* An ICMP error about a packet, from its IP header on, to whoever sent it; `from`: whose address it comes from, NULL: the
- * gateway's. What may not be refused (RFC 1122 3.2.2, RFC 4443 2.4) is not, and each guest has its allowance. */
+ * gateway's. What may not be refused (RFC 1122 3.2.2, RFC 4443 2.4) is not, and each port, and each MAC at it, has its allowance. */
 void nat_refuse(struct nat *nat, struct mac mac, uint16_t vlan, bool is6, const void *packet, size_t bytes,
 		enum nat_refusal refusal, uint32_t rest, const struct nat_address *from);
 /* About a packet that is just coming in: its headers and as much of its payload as may be quoted. */

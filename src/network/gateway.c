@@ -26,7 +26,7 @@
 
 enum gateway_limits {
 	GATEWAY_QUEUE_BYTES = 512 * 1024,
-	/* Refusals that one guest is told (ICMP errors, RFC 4443 2.4 f): so many at once, and one more each pause. */
+	/* Refusals that one machine is told (ICMP errors, RFC 4443 2.4 f): so many at once, and one more each pause. */
 	GATEWAY_REFUSALS = 100,
 	GATEWAY_REFUSAL_PAUSE_US = 10 * 1000,
 	GATEWAY_HOP_LIMIT = 64,
@@ -39,7 +39,7 @@ struct gateway {
 	struct fragments *fragments;
 	uint32_t id;               /* of what is cut */
 	struct user *user;         /* NULL: no way out */
-	struct allowance refusals; /* by MAC */
+	struct allowance refusals; /* by port and MAC */
 	bool expiring;
 	struct reply reply;
 	uint8_t frame[FRAME_ROOM_BYTES]; /* one that came in pieces */
@@ -75,9 +75,10 @@ static void gateway_send(struct gateway *gateway)
 		gateway_put(gateway, gateway->fragment, count);
 }
 
-static bool gateway_may_refuse(struct gateway *gateway, const uint8_t *frame, uint64_t now_us)
+static bool gateway_may_refuse(struct gateway *gateway, const struct port *port, const uint8_t *frame, uint64_t now_us)
 {
-	return allowance_take(&gateway->refusals, frame + sizeof(struct mac), sizeof(struct mac), now_us);
+	return allowance_take(&gateway->refusals, &port, sizeof(port), frame + sizeof(struct mac), sizeof(struct mac),
+			      now_us);
 }
 
 /* A client that is told no asks for another lease at once; one that is not told waits. So DHCP's refusals, each an answer
@@ -138,13 +139,11 @@ static bool gateway_is_ndp(const uint8_t *bytes, size_t length)
 }
 
 /* Ports of guests are not many, and the second ends the search. */
-static struct origin gateway_origin(const struct gateway *gateway)
+static struct origin gateway_origin(const struct gateway *gateway, const struct port *source)
 {
-	struct ethswitch *ethswitch = gateway->config.ethswitch;
-	const struct port *source = ethswitch_source(ethswitch);
 	struct origin origin = {.place = (uintptr_t)source, .alone = true};
 
-	list_for_each (at, ethswitch_ports(ethswitch)) {
+	list_for_each (at, ethswitch_ports(gateway->config.ethswitch)) {
 		const struct port *port = container_of(at, struct port, link);
 
 		if (port != source && !port->uplink) {
@@ -158,6 +157,7 @@ static struct origin gateway_origin(const struct gateway *gateway)
 /* What is ours to answer, and whether it may be sent. */
 static enum drop_reason gateway_serve(struct gateway *gateway, const uint8_t *bytes, size_t length, uint64_t now_us)
 {
+	const struct port *source = ethswitch_source(gateway->config.ethswitch);
 	struct origin origin;
 	enum drop_reason reason;
 
@@ -165,10 +165,10 @@ static enum drop_reason gateway_serve(struct gateway *gateway, const uint8_t *by
 		gateway->config.on_serve(gateway->config.owner);
 	if (gateway->user && user_ask(gateway->user, bytes, length, &reason))
 		return reason;
-	origin = gateway_origin(gateway);
+	origin = gateway_origin(gateway, source);
 	reason = service_input(gateway->config.service, gateway->config.leases, &origin, bytes, length, now_us,
 			       &gateway->reply);
-	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, bytes, now_us))
+	if (reason == DROP_NONE || !reason_is_limited(reason) || gateway_may_refuse(gateway, source, bytes, now_us))
 		gateway_send(gateway);
 	return reason;
 }
@@ -262,7 +262,7 @@ static void gateway_on_late(void *owner, struct port *port, const uint8_t *frame
 	if (!frame)
 		return;
 	service_late(gateway->config.service, frame, bytes, &gateway->reply);
-	if (gateway_may_refuse(gateway, frame, ethswitch_now_us(gateway->config.ethswitch)))
+	if (gateway_may_refuse(gateway, port, frame, ethswitch_now_us(gateway->config.ethswitch)))
 		gateway_send(gateway);
 }
 

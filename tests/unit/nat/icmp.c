@@ -241,6 +241,37 @@ static void who_is_refused_much_leaves_others_their_errors(void **state)
 	assert_memory_equal(guest_got(world, NAT_REFUSALS).to, packet.from, strlen(packet.from) + 1);
 }
 
+/* Nor by addresses that it makes up. */
+static void who_is_refused_under_many_addresses_leaves_other_ports_their_errors(void **state)
+{
+	struct world *world = *state;
+	struct guest_packet packet = packet_to(FAR);
+	struct record_port *other = malloc(sizeof(*other));
+	struct record_port *first = world->guest;
+
+	record_port_init(other, "vm2");
+	ethswitch_attach(world->ethswitch, &other->port);
+	packet.hop_limit = 1;
+	for (uint8_t machine = 1; machine <= 100; machine++) {
+		world->guest_mac.byte[4] = machine;
+		for (uint16_t i = 0; i < NAT_REFUSALS; i++)
+			guest_pings(world, packet, 1, i, 0);
+		assert_true(world->guest->count <= NAT_REFUSALS);
+		record_port_clear(world->guest);
+	}
+	record_port_clear(other); /* of what was flooded */
+	world->guest = other;
+	world->guest_mac = (struct mac){{0x52, 0x54, 0, 0, 0, 77}};
+	packet.from = "10.0.2.16";
+	for (uint16_t i = 0; i < NAT_REFUSALS + 20; i++)
+		guest_pings(world, packet, 1, i, 0);
+	assert_int_equal(other->count, NAT_REFUSALS);
+	ethswitch_detach(&other->port);
+	record_port_clear(other);
+	free(other);
+	world->guest = first;
+}
+
 static void what_the_host_refuses_is_told(void **state)
 {
 	struct world *world = *state;
@@ -381,6 +412,7 @@ int main(void)
 		scripted(hops_and_service_are_carried),
 		scripted(a_router_that_gave_up_is_seen_by_the_guest),
 		scripted(who_is_refused_much_leaves_others_their_errors),
+		scripted(who_is_refused_under_many_addresses_leaves_other_ports_their_errors),
 		scripted(what_the_host_refuses_is_told),
 		scripted(a_large_reply_comes_in_fragments),
 		scripted(other_messages_are_nobodys),

@@ -343,15 +343,53 @@ static void refusals_are_limited_and_come_back(void **state)
 		kit_settle(&fixture->kit);
 	}
 	assert_int_equal(fixture->first.frame_count, 110);
-	/* Another guest has an allowance of its own. Two may share one by chance: four of them do not. */
-	kit_guest_new(&fixture->second, &fixture->kit, 2);
-	for (uint8_t i = 0; i < 4; i++) {
+	/* Another machine has an allowance of its own. Two may share one by chance: eight of them do not. */
+	kit_guest_forget(&fixture->first);
+	for (uint8_t i = 0; i < 8; i++) {
 		fixture->bytes[11] = (uint8_t)(0x40 + i);
-		gw_port_send(fixture->second.port, &frame, 1);
+		gw_port_send(fixture->first.port, &frame, 1);
 		kit_settle(&fixture->kit);
 	}
-	assert_in_range(fixture->second.frame_count, 1, 4);
+	assert_in_range(fixture->first.frame_count, 1, 8);
 	end(fixture);
+}
+
+static void refusals_to_made_up_machines_leave_other_ports_theirs(void **state)
+{
+	struct fixture *fixture = fixture_new("none");
+	struct iovec piece;
+	struct gw_frame frame = echo(fixture, &piece, 56);
+	struct kit_guest others[4];
+	unsigned told = 0;
+
+	(void)state;
+	memcpy(fixture->bytes + 30, "\x08\x08\x08\x08", 4);
+	ip4_header_patch(fixture->bytes + 14, 84, 1);
+	icmp_checksum_fill(NULL, fixture->bytes + 34, 64);
+	for (int machine = 0; machine < 300; machine++) {
+		fixture->bytes[10] = (uint8_t)(1 + machine / 100);
+		fixture->bytes[11] = (uint8_t)machine;
+		for (int i = 0; i < 100; i++) {
+			kit_guest_forget(&fixture->first);
+			gw_port_send(fixture->first.port, &frame, 1);
+			kit_settle(&fixture->kit);
+		}
+	}
+	assert_int_equal(fixture->first.frame_count, 0); /* none is left to it */
+	/* Two ports may share one by chance: four of them do not. */
+	for (uint8_t i = 0; i < 4; i++) {
+		kit_guest_new(&others[i], &fixture->kit, (uint8_t)(2 + i));
+		memcpy(fixture->bytes + 6, others[i].mac.byte, 6);
+		for (int j = 0; j < 50; j++) {
+			gw_port_send(others[i].port, &frame, 1);
+			kit_settle(&fixture->kit);
+		}
+		told += others[i].frame_count == 50;
+	}
+	assert_true(told > 0);
+	end(fixture);
+	for (int i = 0; i < 4; i++)
+		kit_guest_forget(&others[i]);
 }
 
 /* A client that heard nothing would wait, because of another's flood. */
@@ -611,6 +649,7 @@ int main(void)
 		cmocka_unit_test(a_ping_as_large_as_the_mtu_is_answered_whole),
 		cmocka_unit_test(a_partial_checksum_is_completed_before_a_service_sees_it),
 		cmocka_unit_test(refusals_are_limited_and_come_back),
+		cmocka_unit_test(refusals_to_made_up_machines_leave_other_ports_theirs),
 		cmocka_unit_test(a_client_is_told_no_however_many_errors_were_sent),
 		cmocka_unit_test(a_port_is_offered_no_more_addresses_than_leave_some_to_others),
 		cmocka_unit_test(the_queue_of_answers_is_bounded),
