@@ -63,6 +63,7 @@ struct capture {
 	size_t filled;
 	uint64_t kept, lost, lost_at_end;
 	bool stopping;
+	bool over; /* the network has said all */
 };
 
 /* What a signal handler can reach. */
@@ -240,7 +241,6 @@ static int capture_blocks(struct capture *capture, struct error *ret_error)
 	return 0;
 }
 
-/* 1: the network has said all. */
 static int capture_receive(struct capture *capture, struct error *ret_error)
 {
 	ssize_t count =
@@ -248,8 +248,10 @@ static int capture_receive(struct capture *capture, struct error *ret_error)
 
 	if (count < 0 && errno == EINTR)
 		return 0;
-	if (count <= 0)
-		return 1;
+	if (count <= 0) {
+		capture->over = true;
+		return 0;
+	}
 	capture->filled += (size_t)count;
 	return capture_blocks(capture, ret_error);
 }
@@ -259,8 +261,10 @@ static int capture_run_until(struct capture *capture, struct error *ret_error)
 	int64_t until_ms = capture->time_ms ? command_now_ms() + capture->time_ms : INT64_MAX;
 	int result = capture_blocks(capture, ret_error);
 
-	while (result == 0) {
-		struct pollfd poller = {.fd = capture->connection.fd, .events = POLLIN};
+	while (result == 0 && !capture->over) {
+		/* Of our output only that nobody reads it any more: on a quiet network no write would tell. */
+		struct pollfd pollers[] = {{.fd = capture->connection.fd, .events = POLLIN},
+					   {.fd = fileno(capture->to ? capture->to : stdout)}};
 		int64_t left_ms = until_ms - command_now_ms();
 		int ready;
 
@@ -269,13 +273,15 @@ static int capture_run_until(struct capture *capture, struct error *ret_error)
 		/* Then the rest of what was captured comes, however much that is; but no silence is longer than this. */
 		if (capture->stopping)
 			left_ms = CAPTURE_LAST_MS;
-		ready = poll(&poller, 1, until_ms == INT64_MAX && !capture->stopping ? -1 : (int)left_ms);
+		ready = poll(pollers, 2, until_ms == INT64_MAX && !capture->stopping ? -1 : (int)left_ms);
 		if (ready == 0 && capture->stopping)
 			break;
+		if (ready > 0 && pollers[1].revents)
+			return error_set(ret_error, -EPIPE, "nobody reads");
 		if (ready > 0)
 			result = capture_receive(capture, ret_error);
 	}
-	return result < 0 ? result : 0;
+	return result;
 }
 
 /* ---- the life of a capture ---- */
@@ -354,7 +360,10 @@ static void capture_report(const struct capture *capture)
 {
 	uint64_t lost = capture->lost > capture->lost_at_end ? capture->lost : capture->lost_at_end;
 
-	fprintf(stderr, "guestwire: %llu frames captured", (unsigned long long)capture->kept);
+	if (capture->over && !capture->stopping)
+		fprintf(stderr, "guestwire: network %s has ended\n", capture->connection.name);
+	fprintf(stderr, "guestwire: %llu frame%s captured", (unsigned long long)capture->kept,
+		capture->kept == 1 ? "" : "s");
 	if (lost)
 		fprintf(stderr, ", %llu more were not: they came faster than they were written",
 			(unsigned long long)lost);
@@ -378,8 +387,10 @@ static int capture_main(struct capture *capture, struct error *ret_error)
 	if (result == 0) {
 		result = capture_run_until(capture, ret_error);
 		/* Who read our output has had enough. */
-		if (result == -EPIPE)
+		if (result == -EPIPE) {
 			result = 0;
+			clearerr(stdout);
+		}
 		capture_report(capture);
 	}
 	if (capture->to && capture->to != stdout && fclose(capture->to) != 0 && result == 0)

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import time
 
 import pytest
 
-from kit import PROGRAM, SANITIZED, eventually, missing
+from kit import PROGRAM, eventually, missing, need
 from kit.frames import StreamGuest
 
 NOBODY = 65534
@@ -209,3 +210,59 @@ def test_wait_without_patience_tells_what_is_so(guestwire, tmp_path, closing):
     closing(StandIn(tmp_path, "silent")).listen()
     done = guestwire("wait", "silent", "vm1", "--timeout", "0")
     assert done.returncode == 1 and "no guest vm1 on network silent" in done.stderr and done.seconds < 2
+
+
+@contextlib.contextmanager
+def capture(lab, *words, **more):
+    """One that is at work: the network logs what it is asked."""
+    asked = lab.errors().count("control: capture")
+    with subprocess.Popen([PROGRAM, "capture", "t", *map(str, words)], env=lab.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          **more) as process:
+        try:
+            eventually(lambda: lab.errors().count("control: capture") > asked, what="the capture")
+            time.sleep(0.2)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_capture_ends_when_nobody_reads_it_although_nothing_happens(wire):
+    """On a quiet network there is no next frame whose write would tell."""
+    lab = wire("-v")
+    for words in (["-w", "-"], []):
+        reader, writer = os.pipe()
+        with capture(lab, *words, stdout=writer) as process:
+            os.close(writer)
+            assert process.poll() is None
+            os.close(reader)
+            said = process.communicate(timeout=5)[1]
+        assert process.returncode == 0 and said == "guestwire: 0 frames captured\n", said
+
+
+def test_a_capture_says_that_its_network_has_ended_and_its_file_is_whole(wire, tmp_path, closing):
+    need("tshark")
+    lab = wire("-v")
+    guest = closing(StreamGuest(lab.runtime("stream")))
+    with capture(lab, "-w", tmp_path / "c.pcapng", "-g", "stream", "ether", "proto", "0x88b5") as process:
+        guest.hello()
+        time.sleep(0.2)
+        assert lab.command("down", "t").returncode == 0
+        said = process.communicate(timeout=5)[1]
+    assert process.returncode == 0 and said == "guestwire: network t has ended\nguestwire: 1 frame captured\n", said
+    # the statistics of each interface stand at the end: block type 5
+    blocks, at, data = [], 0, (tmp_path / "c.pcapng").read_bytes()
+    while at < len(data):
+        kind, length = struct.unpack_from("=II", data, at)
+        blocks.append(kind)
+        at += length
+    assert at == len(data) and blocks.count(5) == blocks.count(1) and blocks[-1] == 5, blocks
+    assert subprocess.run(["tshark", "-r", tmp_path / "c.pcapng"], capture_output=True, text=True, check=True).stdout.count("\n") == 1
+
+
+def test_a_capture_that_finds_no_room_on_its_disk_fails(wire, closing):
+    lab = wire("-v")
+    guest = closing(StreamGuest(lab.runtime("stream")))
+    with capture(lab, "-w", "/dev/full") as process:
+        guest.hello()
+        said = process.communicate(timeout=5)[1]
+    assert process.returncode == 1 and "/dev/full: No space left" in said, said
