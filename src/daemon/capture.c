@@ -260,7 +260,8 @@ void capture_stop(struct capture *capture)
 		const struct capture_interface *interface = &capture->interfaces[i];
 
 		to = capture_room(capture, CAPTURE_STATISTICS_BYTES, &room);
-		capture->end += pcapng_write_statistics(to, room, (uint32_t)i, now_us, interface->kept, interface->lost);
+		capture->end +=
+			pcapng_write_statistics(to, room, (uint32_t)i, now_us, interface->kept, interface->lost);
 	}
 }
 

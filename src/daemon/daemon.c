@@ -214,6 +214,20 @@ static int daemon_write_pid(struct running *running, struct error *ret_error)
 	return length < 0 ? error_set(ret_error, length, "pid file %s: %s", path, error_name(length)) : 0;
 }
 
+/* Another network may have been given the same file since. */
+static void daemon_remove_pid(const struct running *running)
+{
+	const char *path = running->daemon->pidfile;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char text[32] = "";
+
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) < 0 || strtol(text, NULL, 10) == (long)getpid())
+		unlink(path);
+	close(fd);
+}
+
 static void daemon_notify(struct running *running, const char *text)
 {
 	int result = notify_send(running->daemon->notify_socket, text);
@@ -312,7 +326,7 @@ static void daemon_stop(struct running *running)
 	if (running->server)
 		daemon_notify(running, "STOPPING=1\n");
 	if (running->pidfile)
-		unlink(running->daemon->pidfile);
+		daemon_remove_pid(running);
 	server_free(running->server);
 	running->server = NULL;
 	signals_wake(NULL);

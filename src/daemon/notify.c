@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Readiness for service managers, without their library: it is one sendto. */
+/* Readiness for service managers, without their library: it is one sendto. Where many start at once the manager's queue may be
+ * full; a start that is never told as ready is undone after its time, so a moment's wait is the smaller harm. */
 #include "daemon/notify.h"
 
 #include <errno.h>
@@ -7,8 +8,13 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum {
+	NOTIFY_PATIENCE_MS = 500,
+};
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* SIGPIPE is ignored by the program anyway */
@@ -16,6 +22,7 @@
 
 int notify_send(const char *address, const char *text)
 {
+	const struct timeval patience = {.tv_usec = NOTIFY_PATIENCE_MS * 1000};
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t length = address ? strlen(address) : 0;
 	int fd, result = 0;
@@ -31,7 +38,7 @@ int notify_send(const char *address, const char *text)
 	if (fd < 0)
 		return -errno;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
 		result = -errno;

@@ -116,6 +116,27 @@ def test_a_network_whose_folder_was_removed_harms_no_other_of_its_name(wire, tmp
     StreamGuest(second.runtime("stream")).close()
 
 
+def test_a_pid_file_that_another_network_has_by_now_is_left_to_it(guestwire, tmp_path):
+    for name in ("a", "b"):
+        assert guestwire("up", name, "-d", "--pidfile", tmp_path / "p").returncode == 0
+    second = (tmp_path / "p").read_text()
+    assert guestwire("down", "a").returncode == 0
+    assert (tmp_path / "p").read_text() == second
+    assert guestwire("down", "b").returncode == 0
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file of groups of one's own needs root")
+def test_a_group_of_thousands_is_found(guestwire, tmp_path):
+    (tmp_path / "group").write_text("root:x:0:\nwheel:x:4321:" + ",".join(f"member{i}" for i in range(20000)) + "\n")
+    script = 'mount --bind "$0" /etc/group && exec "$@"'
+    done = guestwire("up", "t", "-d", "--guest", f"stream,path={tmp_path}/s,group=wheel,mode=0660",
+                     before=["unshare", "-m", "--propagation", "private", "sh", "-c", script, tmp_path / "group"])
+    assert done.returncode == 0, done.stderr
+    assert os.stat(tmp_path / "s").st_gid == 4321
+    assert guestwire("down", "t").returncode == 0
+
+
 def test_a_folder_that_may_not_be_looked_into_is_named(open_folder):
     if os.geteuid() != 0:
         missing("root")
