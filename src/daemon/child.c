@@ -57,6 +57,7 @@ static void child_restore(const struct child *child)
 	for (int i = 0; i < CHILD_LEFT; i++)
 		signal(child_left[i], sigismember(&child->ignored, child_left[i]) ? SIG_IGN : SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

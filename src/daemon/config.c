@@ -23,6 +23,12 @@ struct config_reader {
 	struct error *error;
 };
 
+/* What a file is. */
+struct config_source {
+	const char *path, *bytes;
+	size_t count;
+};
+
 struct config_text {
 	char bytes[SPEC_BYTES_MAX];
 	size_t count;
@@ -421,27 +427,45 @@ static int config_read_root(struct config_reader *reader)
 	return 0;
 }
 
-static int config_refuse_yaml(const yaml_parser_t *parser, const char *path, struct error *ret_error)
+/* Where a byte stands; YAML's own marks count what was understood, and here nothing was. */
+static yaml_mark_t config_mark_at(const char *bytes, size_t offset)
+{
+	yaml_mark_t mark = {.index = offset};
+
+	for (size_t i = 0; i < offset; i++) {
+		mark.column = bytes[i] == '\n' ? 0 : mark.column + 1;
+		mark.line += bytes[i] == '\n';
+	}
+	return mark;
+}
+
+static int config_refuse_yaml(const yaml_parser_t *parser, const struct config_source *source, struct error *ret_error)
 {
 	const yaml_mark_t *mark = parser->problem_mark.line || parser->problem_mark.column ? &parser->problem_mark
 											   : &parser->context_mark;
+	const char *path = source->path;
+	yaml_mark_t byte;
 
+	if (parser->error == YAML_READER_ERROR && parser->problem_offset < source->count) {
+		byte = config_mark_at(source->bytes, parser->problem_offset);
+		mark = &byte;
+	}
 	return error_set(ret_error, -EINVAL, "%s:%zu:%zu: not YAML: %s", path, mark->line + 1, mark->column + 1,
 			 parser->problem ? parser->problem : "out of memory");
 }
 
 /* Behind the first document nothing may stand: it would be without effect, unnoticed. */
-static int config_check_end(yaml_parser_t *parser, const char *path, struct error *ret_error)
+static int config_check_end(yaml_parser_t *parser, const struct config_source *source, struct error *ret_error)
 {
 	yaml_document_t document;
 	const yaml_node_t *root;
 	int result = 0;
 
 	if (!yaml_parser_load(parser, &document))
-		return config_refuse_yaml(parser, path, ret_error);
+		return config_refuse_yaml(parser, source, ret_error);
 	root = yaml_document_get_root_node(&document);
 	if (root)
-		result = error_set(ret_error, -EINVAL, "%s:%zu:%zu: a second document; a file has one", path,
+		result = error_set(ret_error, -EINVAL, "%s:%zu:%zu: a second document; a file has one", source->path,
 				   root->start_mark.line + 1, root->start_mark.column + 1);
 	yaml_document_delete(&document);
 	return result;
@@ -490,6 +514,7 @@ static int config_merge(struct config *config, struct config *file, struct error
 
 int config_parse(struct config *config, const char *bytes, size_t count, const char *path, struct error *ret_error)
 {
+	const struct config_source source = {.path = path, .bytes = bytes, .count = count};
 	struct config file;
 	struct config_reader reader = {.path = path, .config = &file, .error = ret_error};
 	yaml_parser_t parser;
@@ -502,12 +527,12 @@ int config_parse(struct config *config, const char *bytes, size_t count, const c
 	config_init(&file);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, count);
 	if (!yaml_parser_load(&parser, &reader.document)) {
-		result = config_refuse_yaml(&parser, path, ret_error);
+		result = config_refuse_yaml(&parser, &source, ret_error);
 		goto out;
 	}
 	result = config_read_root(&reader);
 	if (result == 0)
-		result = config_check_end(&parser, path, ret_error);
+		result = config_check_end(&parser, &source, ret_error);
 	if (result == 0)
 		result = config_merge(config, &file, ret_error);
 	yaml_document_delete(&reader.document);

@@ -51,6 +51,8 @@ static void daemon_prepare(struct running *running)
 	signals_catch(SIGHUP, true);
 	signals_catch(SIGCHLD, false);
 	signal(SIGPIPE, SIG_IGN);
+	/* A log that has reached the limit of a file's size is one that cannot be written. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* Sockets are private from the moment they exist; mode= opens them afterwards. */
 	umask(077);
 	running->files = files_raise();
@@ -214,16 +216,18 @@ static int daemon_write_pid(struct running *running, struct error *ret_error)
 	return length < 0 ? error_set(ret_error, length, "pid file %s: %s", path, error_name(length)) : 0;
 }
 
-/* Another network may have been given the same file since. */
+/* Another network may have been given the same file since. Without a number it is what a full disk made of ours. */
 static void daemon_remove_pid(const struct running *running)
 {
 	const char *path = running->daemon->pidfile;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char text[32] = "";
+	long there;
 
 	if (fd < 0)
 		return;
-	if (read(fd, text, sizeof(text) - 1) < 0 || strtol(text, NULL, 10) == (long)getpid())
+	there = read(fd, text, sizeof(text) - 1) > 0 ? strtol(text, NULL, 10) : 0;
+	if (there <= 0 || there == (long)getpid())
 		unlink(path);
 	close(fd);
 }

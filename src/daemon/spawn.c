@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-/* The program ignores SIGPIPE, which a shell's pipes need. */
+/* The program ignores SIGPIPE, which a shell's pipes need, and SIGXFSZ, which a command's own limits do. */
 static int spawn_attributes(posix_spawnattr_t *attributes)
 {
 	sigset_t defaults, none;
@@ -24,6 +24,7 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	sigemptyset(&none);
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGXFSZ);
 	sigaddset(&defaults, SIGHUP);
 	error = posix_spawnattr_setsigdefault(attributes, &defaults);
 	if (!error)

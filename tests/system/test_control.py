@@ -126,6 +126,22 @@ def test_a_pid_file_that_another_network_has_by_now_is_left_to_it(guestwire, tmp
     assert not (tmp_path / "p").exists()
 
 
+def test_a_pid_file_without_room_leaves_nothing_behind(guestwire, tmp_path):
+    done = guestwire("up", "t", "--pidfile", tmp_path / "p", before=["sh", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "sh"])
+    assert done.returncode == 1 and f"pid file {tmp_path}/p: File too large" in done.stderr, done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_log_that_is_as_long_as_it_may_be_ends_no_network(guestwire, tmp_path):
+    """By the limit of a file's size, whose signal ends whoever does not expect it."""
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]
+    assert guestwire("up", "t", "-d", "-v", "--log-file", tmp_path / "log", before=limited).returncode == 0
+    for _ in range(30):
+        assert guestwire("show", "t").returncode == 0
+    assert 400 < os.stat(tmp_path / "log").st_size <= 1024
+    assert guestwire("down", "t").returncode == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file of groups of one's own needs root")
 def test_a_group_of_thousands_is_found(guestwire, tmp_path):
     (tmp_path / "group").write_text("root:x:0:\nwheel:x:4321:" + ",".join(f"member{i}" for i in range(20000)) + "\n")

@@ -108,6 +108,8 @@ static const struct {
 	{"name: lab\n---\nname: other\n", "f.yaml:3:1: a second document; a file has one"},
 	{"name: lab\n...\n]\n", "f.yaml:3:1: not YAML: did not find expected <document start>"},
 	{"name: [", "f.yaml:2:1: not YAML: did not find expected node content"},
+	{"name: lab\n# caf\xe9 x\n", "f.yaml:2:7: not YAML: invalid trailing UTF-8 octet"},
+	{"name: lab\n\nuplink: \033[2J", "f.yaml:3:9: not YAML: control characters are not allowed"},
 };
 
 static void each_good_file_becomes_what_the_command_line_would_be(void **state)
