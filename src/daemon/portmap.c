@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "daemon/inside.h"
+#include "daemon/portleads.h"
 #include "daemon/procfile.h"
 #include "daemon/ticker.h"
 #include "os/socket.h"
@@ -65,6 +66,7 @@ struct portmap {
 	struct portmap_round round;
 	struct gw_watch *watch; /* of the ticker */
 	int ticker;
+	struct portleads *leads; /* while a rule is made; `auto` never takes what is ours */
 };
 
 static const char *const portmap_options[] = {"-t", "-u", "-T", "-U"};
@@ -292,6 +294,24 @@ static int portmap_make_in(struct portmap_entry *entry, const struct portspec *s
 
 /* ---- what was said by number, and all ---- */
 
+static int portmap_check_range(const struct portmap *map, const struct portspec *spec, enum portmap_way way,
+			       const struct portspec_range *range, struct error *ret_error)
+{
+	enum portleads_side side = portmap_is_in(way) ? PORTLEADS_HERE : PORTLEADS_INSIDE;
+
+	for (unsigned port = range->first; port <= range->last; port++) {
+		unsigned to = range->to + (port - range->first);
+
+		if (!portleads_add(map->leads, side, spec, (uint16_t)port, (uint16_t)to))
+			return error_set(
+				ret_error, -ELOOP,
+				"netns: %s %u: leads to port %u %s, which leads back to it, in circles without "
+				"end; leave one of the two out",
+				portmap_options[way], port, to, portmap_is_in(way) ? "inside" : "of this machine");
+	}
+	return 0;
+}
+
 /* `last` beyond `port`: a range of TCP's in. The entry is the rule's, or gone. */
 static int portmap_make(struct portmap *map, struct portmap_rule *rule, enum portmap_way way, uint16_t port,
 			uint16_t last, uint16_t to, struct error *ret_error)
@@ -317,7 +337,7 @@ static int portmap_make_range(struct portmap *map, struct portmap_rule *rule, en
 			      const struct portspec_range *range, struct error *ret_error)
 {
 	const unsigned most = way == PORTMAP_TCP_IN ? PORTMAP_RANGE_MAX : 1;
-	int error = 0;
+	int error = portmap_check_range(map, &rule->spec, way, range, ret_error);
 
 	for (unsigned first = range->first; first <= range->last && error == 0; first += most) {
 		unsigned last = first + most - 1 < range->last ? first + most - 1 : range->last;
@@ -370,8 +390,8 @@ static void portmap_make_all(struct portmap *map, struct portmap_rule *rule, enu
 				"too few open files are allowed for it and those above; `ulimit -Hn` says how many");
 			return;
 		}
-		left -= cost;
 		error.code = portmap_make_range(map, rule, way, &range, &error);
+		left -= error.code == -ELOOP ? 0 : cost;
 	}
 }
 
@@ -586,15 +606,25 @@ static int portmap_fulfil(struct portmap *map, struct portmap_rule *rule, enum p
 int portmap_add(struct portmap *map, enum portmap_way way, const struct portspec *spec, struct error *ret_error)
 {
 	struct portmap_rule *rule;
+	int error;
 
 	if (map->counts[way] == PORTMAP_SPECS_MAX)
 		return error_set(ret_error, -EINVAL, "netns: more than %d times %s", PORTMAP_SPECS_MAX,
 				 portmap_options[way]);
 	rule = calloc(1, sizeof(*rule));
-	if (!rule)
+	map->leads = calloc(1, sizeof(*map->leads));
+	if (!rule || !map->leads) {
+		free(rule);
+		free(map->leads);
+		map->leads = NULL;
 		return error_set(ret_error, -ENOMEM, "out of memory");
+	}
+	portleads_learn(map->leads, map->config.network, portmap_type(way));
 	map->rules[way][map->counts[way]++] = rule;
 	rule->spec = *spec;
 	list_init(&rule->entries);
-	return portmap_fulfil(map, rule, way, ret_error);
+	error = portmap_fulfil(map, rule, way, ret_error);
+	free(map->leads);
+	map->leads = NULL;
+	return error;
 }

@@ -69,6 +69,15 @@ bool dialler_is_loopback(const struct sockaddr *address)
 	       (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && in6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
 }
 
+bool dialler_reaches(struct ip6 listening)
+{
+	static const struct ip6 any, loopback = {{[15] = 1}};
+	const struct ip4 any4 = {{0}}, loopback4 = {{127, 0, 0, 1}};
+
+	return ip6_equal(listening, any) || ip6_equal(listening, loopback) ||
+	       ip6_equal(listening, nat_address4(any4, 0).ip) || ip6_equal(listening, nat_address4(loopback4, 0).ip);
+}
+
 static bool dialler_is4(const struct sockaddr *client)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)client;

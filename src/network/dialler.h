@@ -34,6 +34,8 @@ const struct dialler *dialler_find(const struct gw_network *network, struct ip6 
 const struct dialler *dialler_of(const struct gw_dialler *dialler);
 /* 127/8, ::1, and what is mapped of it. */
 bool dialler_is_loopback(const struct sockaddr *address);
+/* Does what is dialled (dialler_loopback()) arrive at a socket that listens at this address? */
+bool dialler_reaches(struct ip6 listening);
 /* The loopback address of the client's family with this port. */
 socklen_t dialler_loopback(const struct sockaddr *client, uint16_t port, struct sockaddr_storage *ret_to);
 /* Takes an accepted connection from this machine's loopback to a port of the guest's. `fd` is ours when this returns 0. */

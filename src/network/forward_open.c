@@ -11,6 +11,7 @@
 #include "network/dialler.h"
 #include "network/forward.h"
 #include "network/network.h"
+#include "network/passage.h"
 #include "os/socket.h"
 
 enum {
@@ -210,15 +211,39 @@ static void forward_socket_add(struct forward *forward, int fd, struct ip6 ip, b
 	forward_write(forward, ip, forward_port_of(fd), is6, socket->listening);
 }
 
+/* A passage at the guest's port leads to this one: whoever connects from this machine's loopback would be led in circles
+ * until no descriptor is left. */
+static int forward_check_circle(const struct forward *forward, int fd, struct ip6 ip, bool is6, uint16_t guest_port,
+				struct error *ret_error)
+{
+	uint16_t port = forward_port_of(fd);
+	struct ip6 guest;
+
+	if (forward->spec.protocol != FORWARD_TCP || !dialler_reaches(ip) ||
+	    !passage_leads(forward->network, is6, guest_port, port) ||
+	    addressee_find(forward->network, &forward->spec.guest, &guest) < 0 ||
+	    !dialler_find(forward->network, guest))
+		return 0;
+	return error_set(ret_error, -ELOOP,
+			 "forward '%.200s': the namespace's port %u leads back to port %u of this machine, in circles "
+			 "without end; leave one of the two out",
+			 forward->text, guest_port, port);
+}
+
 static int forward_open_one(struct forward *forward, struct ip6 ip, uint16_t port, bool is6, uint16_t guest_port,
 			    struct error *ret_error)
 {
-	int fd = forward_socket_bind(forward, ip, port, is6);
+	int fd = forward_socket_bind(forward, ip, port, is6), error;
 	char where[FORWARD_TEXT_BYTES];
 
 	forward_write(forward, ip, port, is6, where);
 	if (fd < 0)
 		return forward_refuse(forward, where, port, fd, ret_error);
+	error = forward_check_circle(forward, fd, ip, is6, guest_port, ret_error);
+	if (error < 0) {
+		close(fd);
+		return error;
+	}
 	forward_socket_add(forward, fd, ip, is6, guest_port);
 	return 0;
 }

@@ -23,6 +23,7 @@ struct gw_passage {
 	struct gw_network *network;
 	const struct dialler *dialler;
 	int fd;
+	struct sockaddr_storage here; /* where it listens */
 	struct sockaddr_storage to;
 	socklen_t to_bytes;
 	uint64_t connections;
@@ -177,19 +178,18 @@ static int passage_make_relay(struct gw_passage *passage)
 
 static int passage_start(struct gw_passage *passage)
 {
-	struct sockaddr_storage address = {0};
-	socklen_t length = sizeof(address);
+	socklen_t length = sizeof(passage->here);
 	int type, error = socket_type(passage->fd, &type);
 
 	if (error >= 0)
 		error = socket_set_nonblocking(passage->fd);
-	if (error >= 0 && getsockname(passage->fd, (struct sockaddr *)&address, &length) < 0)
+	if (error >= 0 && getsockname(passage->fd, (struct sockaddr *)&passage->here, &length) < 0)
 		error = -errno;
 	if (error < 0)
 		return error;
-	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+	if (passage->here.ss_family != AF_INET && passage->here.ss_family != AF_INET6)
 		return -EAFNOSUPPORT;
-	passage_format(&address, passage->listening);
+	passage_format(&passage->here, passage->listening);
 	passage_format(&passage->to, passage->text);
 	watch_init(&passage->watch, passage->fd, passage_on_ready, passage);
 	if (type == SOCK_DGRAM)
@@ -241,6 +241,20 @@ void gw_passage_free(struct gw_passage *passage)
 	list_remove(&passage->link);
 	close(passage->fd);
 	free(passage);
+}
+
+bool passage_leads(const struct gw_network *network, bool is6, uint16_t port, uint16_t to)
+{
+	list_for_each (at, &network->passages) {
+		const struct gw_passage *passage = container_of(at, struct gw_passage, link);
+		struct nat_address here = nat_address_read((const struct sockaddr *)&passage->here);
+
+		if (passage->dialler == &dialler_here && !passage->relay &&
+		    (passage->here.ss_family == AF_INET6) == is6 && here.port == port && dialler_reaches(here.ip) &&
+		    nat_address_read((const struct sockaddr *)&passage->to).port == to)
+			return true;
+	}
+	return false;
 }
 
 void passage_forget(struct gw_network *network, const struct dialler *dialler)

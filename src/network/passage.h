@@ -4,6 +4,8 @@
 #ifndef NETWORK_PASSAGE_H
 #define NETWORK_PASSAGE_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "network/dialler.h"
@@ -22,6 +24,8 @@ int passage_parse(const char *text, struct sockaddr_storage *ret_address, sockle
 		  struct error *ret_error);
 /* The same, the other way. `text` has PASSAGE_TEXT_BYTES. */
 void passage_format(const struct sockaddr_storage *address, char *text);
+/* Does what is connected to this port of a guest's loopback, of this family, come to that port of this machine's? */
+bool passage_leads(const struct gw_network *network, bool is6, uint16_t port, uint16_t to);
 /* Those that lead through it lead nowhere from now on. */
 void passage_forget(struct gw_network *network, const struct dialler *dialler);
 /* Ends all of them. */

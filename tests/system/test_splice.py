@@ -280,6 +280,21 @@ def test_wrong_words_are_a_usage_error(person, words):
     assert done.returncode == 2 and " ".join(words) in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("there,back,text", [
+    ("-t 7001", "-T 7001", "-T 7001: leads to port 7001 of this machine, which leads back to it"),
+    ("-u 7001:7002", "-U 7002:7001", "-U 7002: leads to port 7001 of this machine, which leads back to it"),
+    ("-p 7001:7002", "-T 7002:7001", "the namespace's port 7002 leads back to port 7001 of this machine")])
+def test_ports_that_lead_to_each_other_are_one_line(person, there, back, text):
+    done = person.guestwire("netns", *there.split(), *back.split(), "--", "true")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and text in done.stderr, done.stderr
+
+
+def test_what_leads_somewhere_else_is_not_left_out(inside, outside):
+    peer = inside("-t", "7001:7002", "-T", "7001:7002", "-t", "127.0.0.1/7003", "-T", "::1/7003")
+    assert peer("serve", "tcp", 7002) == outside("serve", "tcp", 7002) == "serving"
+    assert peer("move", 4, 7001, 1000) == outside("move", 4, 7001, 1000) == "right"
+
+
 def test_an_address_and_an_interface_are_kept_to(inside, outside):
     peer = inside("-t", "127.0.0.1/7001", "-t", "%lo/7002", "-T", "127.0.0.5/7003:7004")
     for port in (7001, 7002):
