@@ -317,11 +317,17 @@ static enum drop_reason icmp_refuse_route(struct icmp *icmp, const struct nat_pa
 	return reason;
 }
 
-static bool icmp_is_unreachable(bool is6, const struct icmp_header *header)
+/* An error about something that came from us. Of TCP there is somebody to tell, of all else there is not. */
+static void icmp_error_taken(struct icmp *icmp, const struct nat_packet *packet, const struct icmp_header *header)
 {
-	if (is6)
-		return header->type == ICMP6_UNREACHABLE;
-	return header->type == ICMP4_UNREACHABLE && header->code != ICMP4_UNREACHABLE_FRAGMENT;
+	bool is4_unreachable = !packet->is6 && header->type == ICMP4_UNREACHABLE;
+
+	if (packet->is6 && header->type == ICMP6_TOO_BIG)
+		tcp_too_big(icmp->nat, packet, header->rest);
+	else if (is4_unreachable && header->code == ICMP4_UNREACHABLE_FRAGMENT)
+		tcp_too_big(icmp->nat, packet, header->rest & UINT16_MAX);
+	else if (is4_unreachable || (packet->is6 && header->type == ICMP6_UNREACHABLE))
+		tcp_unreachable(icmp->nat, packet);
 }
 
 static enum drop_reason icmp_input(void *state, const struct nat_packet *packet)
@@ -339,11 +345,10 @@ static enum drop_reason icmp_input(void *state, const struct nat_packet *packet)
 
 	if (reason)
 		return reason;
-	if (icmp_is_unreachable(packet->is6, &header))
-		tcp_unreachable(icmp->nat, packet);
-	/* For other errors about something that came from us there is nobody to tell. */
-	if (packet->is6 ? icmp6_is_error(header.type) : icmp4_is_error(header.type))
+	if (packet->is6 ? icmp6_is_error(header.type) : icmp4_is_error(header.type)) {
+		icmp_error_taken(icmp, packet, &header);
 		return DROP_NONE;
+	}
 	if (header.type != icmp_request(packet->is6) || header.code != 0)
 		return DROP_ICMP_TYPE;
 	reason = nat_host_address(icmp->nat, &packet->far, &to, &to_bytes);

@@ -74,6 +74,9 @@ struct nat_protocol {
 /* In a delivery: a guest's ICMP error that says "unreachable", its checksum right. A connection that just calls this guest
  * is refused by it. */
 void tcp_unreachable(struct nat *nat, const struct nat_packet *packet);
+/* In a delivery: a router behind the guest's port, or the guest itself, says that a packet was too large for the next link,
+ * whose MTU is this; 0: it does not say. The checksum is right. */
+void tcp_too_big(struct nat *nat, const struct nat_packet *packet, uint32_t mtu);
 
 extern const struct nat_protocol tcp_protocol;
 extern const struct nat_protocol udp_protocol;

@@ -30,6 +30,7 @@ enum tcp_limits {
 	TCP_SEND_BYTES = 65535 - 40 - 20, /* payload of the largest frame */
 	TCP_SACKED_MAX = 8,               /* ranges remembered; the farthest are forgotten first */
 	TCP_SENDS_SETTLED = 2,            /* the second to a socket is the first that the kernel could hold back */
+	TCP_MSS_LEAST = 64,               /* what is less is a way to make us send headers */
 	TCP_DUPLICATES = 3,               /* RFC 5681 3.2 */
 	TCP_RETRIES = 10,                 /* without a sign of life: about 100 s */
 	TCP_SYN_RETRIES = 5,
@@ -370,6 +371,8 @@ enum drop_reason tcp_handover_input(struct tcp_flow *flow, const struct tcp_segm
 void tcp_on_due(struct flow *flow, uint64_t now_us);
 /* Sets the timer for what the flow waits for by now. */
 void tcp_set_timer(struct tcp_flow *flow);
+/* All from the oldest on again: what the guest was sent did not arrive. */
+void tcp_resend(struct tcp_flow *flow);
 /* Starts anew: something was acknowledged. */
 void tcp_restart_timer(struct tcp_flow *flow);
 /* A sign of life that acknowledges nothing. */

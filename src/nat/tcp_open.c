@@ -2,10 +2,8 @@
 /* How a flow begins: a guest's SYN and the connect() that it makes, a connection that a forward accepted, and what the
  * socket's events do. */
 #include <errno.h>
-#include <string.h>
 
 #include "nat/tcp.h"
-#include "wire/icmp.h"
 
 uint16_t tcp_mss_here(const struct tcp_flow *flow)
 {
@@ -17,14 +15,13 @@ uint16_t tcp_mss_here(const struct tcp_flow *flow)
 
 void tcp_learn_options(struct tcp_flow *flow, const struct tcp_segment *segment)
 {
-	enum { MSS_LEAST = 64 }; /* what is less is a way to make us send headers */
 	const struct tcp_options *options = &segment->options;
 	struct tcp_to_guest *to = &flow->to_guest;
 	uint16_t here = tcp_mss_here(flow), guest;
 
 	guest = flow->flow.key.is6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT4;
 	if (options->has_mss)
-		guest = options->mss > MSS_LEAST ? options->mss : MSS_LEAST;
+		guest = options->mss > TCP_MSS_LEAST ? options->mss : TCP_MSS_LEAST;
 	to->mss = guest < here ? guest : here;
 	to->scaled = options->has_window_scale;
 	to->window_scale = options->window_scale;
@@ -262,62 +259,6 @@ int nat_tcp_accepted(struct nat *nat, int fd, const struct nat_accepted *accepte
 	flow->syn_owed = true;
 	flow_schedule(&flow->flow);
 	return 0;
-}
-
-/* The TCP header that an ICMP error quotes, of which there are eight bytes at least (RFC 792, RFC 4443 3.1); and whom the
- * packet was from. False: it quotes something else. */
-static bool tcp_quoted(const struct nat_packet *packet, struct nat_address *ret_far, struct nat_address *ret_guest,
-		       uint32_t *ret_sequence)
-{
-	enum { QUOTED = 8, PORTS = 4 };
-	uint8_t bytes[ICMP_HEADER_BYTES + IP6_HEADER_BYTES + IP4_HEADER_MAX + QUOTED] = {0};
-	const uint8_t *ip = bytes + ICMP_HEADER_BYTES, *tcp;
-	struct be16 ports[2];
-	struct be32 sequence;
-	struct ip6 from;
-	struct ip4 from4;
-	size_t count = packet->transport_bytes < sizeof(bytes) ? packet->transport_bytes : sizeof(bytes);
-	size_t header = packet->is6 ? IP6_HEADER_BYTES : IP4_HEADER_BYTES;
-
-	if (count < ICMP_HEADER_BYTES + header + QUOTED)
-		return false;
-	frame_copy(packet->frame, packet->l4, bytes, count);
-	if (!packet->is6)
-		header = (size_t)(ip[0] & 0x0f) * 4;
-	if (header < IP4_HEADER_BYTES || count < ICMP_HEADER_BYTES + header + QUOTED ||
-	    ip[packet->is6 ? IP6_NEXT_HEADER_AT : IP4_PROTOCOL_AT] != IP_PROTOCOL_TCP)
-		return false;
-	tcp = ip + header;
-	memcpy(ports, tcp, sizeof(ports));
-	memcpy(&sequence, tcp + PORTS, sizeof(sequence));
-	memcpy(&from4, ip + IP4_FROM_AT, sizeof(from4));
-	memcpy(&from, ip + IP6_FROM_AT, sizeof(from));
-	*ret_far = packet->is6 ? nat_address6(from, be16_value(ports[0])) : nat_address4(from4, be16_value(ports[0]));
-	*ret_guest = (struct nat_address){.ip = packet->guest.ip, .port = be16_value(ports[1])};
-	*ret_sequence = be32_value(sequence);
-	return true;
-}
-
-/* A firewall's way to refuse. Who is open does not believe it (RFC 5927 4.1, 5.2). */
-void tcp_unreachable(struct nat *nat, const struct nat_packet *packet)
-{
-	struct nat_address far, guest;
-	struct tcp_flow *flow;
-	struct flow_key key;
-	struct flow *found;
-	uint32_t sequence;
-
-	if (!tcp_quoted(packet, &far, &guest, &sequence))
-		return;
-	key = flow_key(IP_PROTOCOL_TCP, packet->is6, &guest, &far);
-	found = flow_find(&nat->flows, &key);
-	if (!found || !flow_is_owner(found, packet->from, packet->mac, packet->vlan))
-		return;
-	flow = tcp_of(found);
-	if (flow->state != TCP_CALLING || sequence != flow->to_guest.first)
-		return;
-	tcp_tell_caller(flow, -ECONNREFUSED);
-	tcp_drop(flow, true);
 }
 
 /* ---- events of the socket ---- */

@@ -126,21 +126,26 @@ static void tcp_probe(struct tcp_flow *flow)
 	tcp_restart_timer(flow);
 }
 
-/* RFC 6298 5.4 … 5.6, RFC 5681 3.1: all from the oldest on again, slowly at first. */
-static void tcp_rewind(struct tcp_flow *flow)
+void tcp_resend(struct tcp_flow *flow)
 {
 	struct tcp_to_guest *to = &flow->to_guest;
 
-	tcp_counters(flow)->tcp_timer_retransmissions++;
 	to->next = to->una;
 	to->recovering = false;
 	to->recover = to->max;
 	to->duplicates = 0;
 	to->timing = false;
-	to->flight = 2U * to->mss;
 	tcp_forget_sacks(flow);
 	flow_schedule(&flow->flow);
 	tcp_restart_timer(flow);
+}
+
+/* RFC 6298 5.4 … 5.6, RFC 5681 3.1: slowly at first. */
+static void tcp_rewind(struct tcp_flow *flow)
+{
+	tcp_counters(flow)->tcp_timer_retransmissions++;
+	flow->to_guest.flight = 2U * flow->to_guest.mss;
+	tcp_resend(flow);
 }
 
 /* A guest that does not read may have lost nothing; but what is not open yet ends even so, for its far end waits. */

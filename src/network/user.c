@@ -69,9 +69,10 @@ static uint16_t user_port(const struct frame *frame)
 	return be16_value(port);
 }
 
-static bool user_is_echo(const struct frame *frame, uint8_t request)
+/* Of an ICMP message to the gateway's address; -1: it is too short to have one. */
+static int user_icmp_type(const struct frame *frame)
 {
-	return frame->layout.l4 && frame->layout.l4 < frame->head_bytes && frame->head[frame->layout.l4] == request;
+	return frame->layout.l4 && frame->layout.l4 < frame->head_bytes ? frame->head[frame->layout.l4] : -1;
 }
 
 /* Does what is sent there go on? Under address=host the gateway's address is a router's of the host's, too. */
@@ -105,6 +106,7 @@ static bool user_is_nats(const struct user *user, const struct frame *frame, str
 static bool user_wants4(const struct user *user, const struct frame *frame)
 {
 	const struct service_config *service = user->service;
+	int type = user_icmp_type(frame);
 	struct ip4 to;
 
 	if (frame->head_bytes < (uint32_t)ETHERNET_HEADER_BYTES + IP4_HEADER_BYTES)
@@ -115,14 +117,18 @@ static bool user_wants4(const struct user *user, const struct frame *frame)
 		return false;
 	if (!service_is_ours4(service, to))
 		return true;
-	if (frame->layout.protocol == IP_PROTOCOL_ICMP && user_is_echo(frame, ICMP4_ECHO_REQUEST))
+	if (frame->layout.protocol == IP_PROTOCOL_ICMP && type == ICMP4_ECHO_REQUEST)
 		return false;
+	/* about what came from the host itself by a forward, wherever the gateway's address leads */
+	if (frame->layout.protocol == IP_PROTOCOL_ICMP && type >= 0 && icmp4_is_error((uint8_t)type))
+		return true;
 	return user_is_nats(user, frame, nat_address4(to, 0), false);
 }
 
 static bool user_wants6(const struct user *user, const struct frame *frame)
 {
 	const struct service_config *service = user->service;
+	int type = user_icmp_type(frame);
 	struct ip6 to;
 
 	if (frame->head_bytes < (uint32_t)ETHERNET_HEADER_BYTES + IP6_HEADER_BYTES)
@@ -132,9 +138,9 @@ static bool user_wants6(const struct user *user, const struct frame *frame)
 		return false;
 	if (!service_is_ours6(service, to))
 		return true;
-	/* neighbour discovery among it */
+	/* neighbour discovery is not, nor are echoes */
 	if (frame->layout.protocol == IP_PROTOCOL_ICMP6)
-		return false;
+		return type >= 0 && icmp6_is_error((uint8_t)type);
 	return user_is_nats(user, frame, nat_address6(to, 0), true);
 }
 

@@ -386,8 +386,9 @@ def test_a_guest_that_leaves_ends_its_connections(far):
     assert time.monotonic() - start < 2
 
 
-def test_a_guests_firewall_refuses_at_once(far):
-    far = far(",dhcpstart=10.0.2.40,hostfwd=tcp:127.0.0.1:2222-10.0.2.40:80")
+@pytest.mark.parametrize("option", ["", ",host-loopback=off"])
+def test_a_guests_firewall_refuses_at_once(far, option):
+    far = far(",dhcpstart=10.0.2.40,hostfwd=tcp:127.0.0.1:2222-10.0.2.40:80" + option)
     guest = far.closing(StreamGuest(os.path.join(str(far.folder), "s.sock")))
     assert guest.dhcp() == "10.0.2.40"
     client = far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", "2222", stdout=subprocess.PIPE, text=True)

@@ -86,6 +86,32 @@ def test_64_flows_at_once_are_kept_apart(far, move):
     moved(far, move, far.world, far.box, WORLD[4], 9000, count=64, size=1 << 20)
 
 
+# Two networks, of which the second begins behind the first: (address of the near end, of the far end, the net).
+BEHIND = {4: [("172.16.1.1", "172.16.1.2", "24"), ("172.16.2.1", "172.16.2.2", "24")],
+          6: [("fd01::1", "fd01::2", "64"), ("fd02::1", "fd02::2", "64")]}
+
+
+# What reaches the guest whole goes on by a link with a smaller MTU, and the end behind that does not know.
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_guest_may_lead_on_by_a_smaller_link(far, namespace, family):
+    far = far()
+    spaces = [far.box, namespace(), namespace()]
+    for i, (mtu, ends) in enumerate(zip((1300, 1500), BEHIND[family])):
+        for space, name, address in zip(spaces[i:], (f"near{i}", f"far{i}"), ends):
+            if name == f"near{i}":
+                space.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"far{i}", "netns",
+                          str(spaces[i + 1].holder.pid))
+            space.run("ip", "addr", "add", f"{address}/{ends[2]}", "dev", name, *(["nodad"] if family == 6 else []))
+            space.run("ip", "link", "set", name, "mtu", str(mtu), "up")
+    for space in spaces[:2]:
+        space.run("sysctl", "-qw", {4: "net.ipv4.ip_forward=1", 6: "net.ipv6.conf.all.forwarding=1"}[family])
+    for space, (near, _, _) in zip(spaces[1:], BEHIND[family]):
+        space.run("ip", f"-{family}", "route", "add", "default", "via", near)
+    far.box.run("ip", f"-{family}", "route", "add", {4: "172.16.2.0/24", 6: "fd02::/64"}[family], "via", BEHIND[family][0][1])
+    far.server(far.world, PULL, WORLD[family], 9000, 8 << 20)
+    assert far.python(spaces[2], TAKE, WORLD[family], 9000) == str(8 << 20), far.drops()
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_refused_connection_is_refused_at_once(far, family):
     far = far()

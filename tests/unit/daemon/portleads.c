@@ -49,8 +49,10 @@ static void so_do_ports_that_lead_there_over_others(void **state)
 /* What leads somewhere arrives at the loopback's addresses, of the family that it began with. */
 static void other_addresses_do_not(void **state)
 {
-	static const struct portspec rows[] = {
-		{.address = "192.0.2.1"}, {.address = "127.0.0.5"}, {.ifname = "eth0"}, {.address = "::1", .is6 = true}};
+	static const struct portspec rows[] = {{.address = "192.0.2.1"},
+					       {.address = "127.0.0.5"},
+					       {.ifname = "eth0"},
+					       {.address = "::1", .is6 = true}};
 	static const struct portspec home = {.address = "127.0.0.1"};
 	struct portleads *leads = *state;
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -246,6 +247,81 @@ static void what_comes_to_the_gateway_in_ipv6_fragments_is_put_together(void **s
 	}
 }
 
+/* ---- a guest that speaks IPv6 and refuses calls as a firewall does ---- */
+
+static const struct ip6 refuser = {{0xfd, [15] = 0x20}};
+
+static void refuser_send(struct kit_guest *guest, struct ip6 to, uint8_t hop_limit, uint8_t *message, size_t bytes)
+{
+	struct ethernet_header header = {.to = {{0x52, 0x55, 0x0a, 0, 2, 2}},
+					 .from = guest->mac,
+					 .type = be16_from(ETHERTYPE_IPV6)};
+	struct ip6_header ip = {.from = refuser,
+				.to = to,
+				.payload_bytes = (uint16_t)bytes,
+				.next_header = IP_PROTOCOL_ICMP6,
+				.hop_limit = hop_limit};
+	struct checksum pseudo;
+	uint8_t frame[256];
+	struct writer writer;
+
+	checksum_init(&pseudo);
+	ip6_pseudo(&pseudo, refuser, to, IP_PROTOCOL_ICMP6, (uint32_t)bytes);
+	icmp_checksum_fill(&pseudo, message, bytes);
+	writer_init(&writer, frame, sizeof(frame));
+	writer_copy(&writer, &header, sizeof(header));
+	ip6_header_write(&writer, &ip);
+	writer_copy(&writer, message, bytes);
+	assert_false(writer.failed);
+	kit_guest_send(guest, frame, writer_used(&writer));
+}
+
+static void refuser_on_frame(struct kit_guest *guest, const struct kit_frame *frame)
+{
+	enum { L4 = 54, QUOTED = 48 };
+	uint8_t advert[24] = {136, 0, 0, 0, 0x60}, error[8 + QUOTED] = {ICMP6_UNREACHABLE, 1};
+	struct ip6 asker;
+
+	if (frame->length < L4 + 8 || frame->bytes[12] != 0x86)
+		return;
+	memcpy(&asker, frame->bytes + 22, sizeof(asker));
+	if (frame->bytes[20] == IP_PROTOCOL_ICMP6 && frame->bytes[L4] == 135) {
+		memcpy(advert + 8, &refuser, sizeof(refuser));
+		refuser_send(guest, asker, 255, advert, sizeof(advert));
+	} else if (frame->bytes[20] == IP_PROTOCOL_TCP) {
+		memcpy(error + 8, frame->bytes + 14, QUOTED);
+		refuser_send(guest, asker, 64, error, sizeof(error));
+	}
+}
+
+static void on_refused(void *owner, int error)
+{
+	*(int *)owner = error;
+}
+
+/* What the host itself begins is seen from the gateway's address, and an error about it comes there, wherever that leads. */
+static void an_error_about_a_call_of_the_hosts_is_heard(void **state)
+{
+	static const char *const uplinks[] = {"user", "user,host-loopback=off", "user,restrict=on"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(uplinks) / sizeof(*uplinks); i++) {
+		struct fixture *fixture = begin(uplinks[i]);
+		struct gw_dial *dial = NULL;
+		int outcome = 1;
+
+		fixture->guest.on_frame = refuser_on_frame;
+		assert_int_equal(gw_dial_new(fixture->kit.network, "fd00::20", 22, 500 * 1000, on_refused, &outcome,
+					     &dial),
+				 0);
+		for (int steps = 0; steps < 100 && outcome == 1; steps++)
+			kit_pass(&fixture->kit, 10 * 1000);
+		assert_int_equal(outcome, -ECONNREFUSED);
+		gw_dial_free(dial);
+		end(fixture);
+	}
+}
+
 /* "host.guestwire.internal", A, IN; the name is 25 bytes on the wire. */
 static const uint8_t question[] = {
 	0x12, 0x34, 1,   0,   0,   1,   0, 0,   0,   0,   0,   0,   4,   'h', 'o', 's', 't', 9, 'g', 'u', 'e',
@@ -419,6 +495,7 @@ int main(void)
 		cmocka_unit_test(without_a_way_home_the_gateways_services_refuse),
 		cmocka_unit_test(what_may_not_go_out_is_dropped_at_the_guests_port),
 		cmocka_unit_test(what_comes_to_the_gateway_in_ipv6_fragments_is_put_together),
+		cmocka_unit_test(an_error_about_a_call_of_the_hosts_is_heard),
 		cmocka_unit_test(the_resolver_answers_for_names_of_our_own),
 		cmocka_unit_test(a_question_with_a_wrong_sum_or_from_elsewhere_is_none),
 		cmocka_unit_test(dhcp_tells_of_the_router_and_the_resolver),
