@@ -2,7 +2,7 @@
 /* Echoes through ping sockets, which need no privilege where net.ipv4.ping_group_range allows them. One flow is one
  * identifier of one guest's address, whoever is asked. The kernel chooses the identifier that the network sees; the
  * sequence number is the guest's. Hop limits are carried, and what routers answer comes back from the socket's queue of
- * errors, so that traceroute works. Other messages from guests are nobody's. */
+ * errors, so that traceroute works. Errors of guests about TCP are TCP's (tcp_error.c); other messages are nobody's. */
 #ifndef NAT_ICMP_H
 #define NAT_ICMP_H
 
