@@ -94,7 +94,8 @@ int description_read_mac(struct service_config *service, struct spec *spec, stru
 
 static int description_check_kind(const char *kind, struct error *ret_error)
 {
-	static const char *const later[] = {"tap", "shared", "host", "bridged", "vmnet"};
+	static const char *const later[] = {"tap",   "bridge",       "shared",     "host",         "bridged",
+					    "vmnet", "vmnet-shared", "vmnet-host", "vmnet-bridged"};
 
 	if (strcmp(kind, "none") == 0 || strcmp(kind, "user") == 0)
 		return 0;

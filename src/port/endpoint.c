@@ -16,9 +16,32 @@ static void endpoint_kind_names(char *text, size_t size)
 		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", endpoint_kinds[i]->name);
 }
 
+/* What else a person may call it: kinds of --uplink, and of QEMU's -netdev. */
+static const char *endpoint_kind_advice(const char *kind)
+{
+	static const struct {
+		const char *kind, *advice;
+	} others[] = {
+		{"user", "is an uplink, as in --uplink user"},
+		{"none", "is an uplink, as in --uplink none"},
+		{"passt", "is what --uplink user,address=host does for a stream or vhost-user guest"},
+		{"socket", "is stream here: stream,tcp=[ADDRESS:]PORT, or connect-tcp=ADDRESS:PORT"},
+		{"hubport", "is what every network is; give its guests stream, or another socket"},
+		{"bridge", "is no guest; tap is an interface of this machine, which a bridge may have"},
+		{"vde", "is not in this version; QEMU speaks stream, dgram and vhost-user, too"},
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		if (strcmp(kind, others[i].kind) == 0)
+			return others[i].advice;
+	}
+	return NULL;
+}
+
 int endpoint_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
 		  struct error *ret_error)
 {
+	const char *advice = endpoint_kind_advice(spec->kind);
 	char names[128];
 
 	for (size_t i = 0; endpoint_kinds[i]; i++) {
@@ -26,6 +49,8 @@ int endpoint_open(struct spec *spec, const struct endpoint_setup *setup, struct 
 			return endpoint_kinds[i]->open(spec, setup, ret_endpoint, ret_error);
 	}
 	endpoint_kind_names(names, sizeof(names));
+	if (advice)
+		return error_set(ret_error, -EINVAL, "%s: %s; the kinds of guests are %s", spec->kind, advice, names);
 	return error_set(ret_error, -EINVAL, "%s: no such kind of guest; there are %s", spec->kind, names);
 }
 

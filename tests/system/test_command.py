@@ -121,6 +121,9 @@ MISTAKES = [
     (["up", "t", "--guest", "stream,tcp=203.0.113.9:4000"], 1, r"203\.0\.113\.9:4000.*one of this machine's"),
     (["up", "t", "--dhcp-host", "52:54:00:00:00:01,10.0.2.20,a_b"], 2, r"'a_b' is no host name: letters, digits and '-'"),
     (["up", "t", "--guest", "stream,id=n0,path=x.sock,path=/nonexistent/y"], 1, r"/nonexistent/y"),
+    (["up", "t", "--guest", "user,id=n0"], 2, r"user: is an uplink, as in --uplink user; the kinds of guests are stream, "),
+    (["up", "t", "--guest", "socket,listen=:1234"], 2, r"socket: is stream here: stream,tcp="),
+    (["up", "t", "--uplink", "bridge,br=br0"], 1, r"uplink=bridge: not available in this version, user and none are"),
     (["args", "qmu"], 2, r"unknown hypervisor qmu: qemu, cloud"),
 ]
 

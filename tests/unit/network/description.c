@@ -317,6 +317,8 @@ static const struct {
 	{"host", -EOPNOTSUPP, {"uplink=host", "user and none"}},
 	{"bridged", -EOPNOTSUPP, {"uplink=bridged", "user and none"}},
 	{"vmnet", -EOPNOTSUPP, {"uplink=vmnet", "user and none"}},
+	{"vmnet-shared,id=n0", -EOPNOTSUPP, {"uplink=vmnet-shared", "user and none"}},
+	{"bridge,br=br0", -EOPNOTSUPP, {"uplink=bridge:", "user and none"}},
 	{"slirp", -EINVAL, {"uplink=slirp: no such uplink", "none"}},
 	{"", -EINVAL, {"kind", "KIND"}},
 	{"none,frobnicate=1", -EINVAL, {"frobnicate", "dhcpstart"}},
