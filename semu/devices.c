@@ -128,6 +128,7 @@ void devices_done(struct devices *devices)
 		virtio_net_free(devices->nets[i]);
 		netdev_free(devices->netdevs[i]);
 	}
+	spawn_done(&devices->spawn);
 	virtio_blk_free(devices->blk);
 	virtio_rng_free(devices->rng);
 	*devices = (struct devices){0};

@@ -9,11 +9,14 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/socket.h"
 
 extern char **environ;
+
+enum { SPAWN_LOOK_MS = 5 };
 
 /* The program ignores SIGPIPE, which a shell's pipes need, and SIGXFSZ, which a command's own limits do. */
 static int spawn_attributes(posix_spawnattr_t *attributes)
@@ -30,13 +33,15 @@ static int spawn_attributes(posix_spawnattr_t *attributes)
 	if (!error)
 		error = posix_spawnattr_setsigmask(attributes, &none);
 	if (!error)
-		error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+		error = posix_spawnattr_setpgroup(attributes, 0);
+	if (!error)
+		error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+								     POSIX_SPAWN_SETPGROUP);
 	return error;
 }
 
-static int spawn_shell(pid_t *ret_pid, int fd, const char *command)
+static int spawn_process(pid_t *ret_pid, int fd, char *const words[])
 {
-	char *const words[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)command, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int error = posix_spawn_file_actions_init(&actions);
@@ -54,27 +59,18 @@ static int spawn_shell(pid_t *ret_pid, int fd, const char *command)
 	if (!error)
 		error = posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
 	if (!error)
-		error = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, words, environ);
+		error = posix_spawn(ret_pid, words[0], &actions, &attributes, words, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return -error;
 }
 
-/* The command's end is an ordinary one: programs do not expect to be told EAGAIN on standard input. */
-static int spawn_pair(int fds[2])
+/* The program's end is an ordinary one: programs do not expect to be told EAGAIN on standard input. */
+static int spawn_make_ordinary(int fd)
 {
-	int error;
+	int flags = fcntl(fd, F_GETFL);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
-		return -errno;
-	error = socket_set_nonblocking(fds[0]);
-	for (int i = 0; i < 2 && error >= 0; i++)
-		error = fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
-	if (error < 0) {
-		close(fds[0]);
-		close(fds[1]);
-	}
-	return error;
+	return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 void spawn_init(struct spawn *spawn)
@@ -83,38 +79,111 @@ void spawn_init(struct spawn *spawn)
 	heritage_keep(&spawn->heritage);
 }
 
-int spawn_command(struct spawn *spawn, const char *command)
+/* Closes `fd`, the program's end. */
+static int spawn_start(struct spawn *spawn, int fd, char *const words[], struct spawn_tally *tally)
 {
 	struct heritage ours;
-	int fds[2], error;
+	int error = spawn_make_ordinary(fd);
 	pid_t pid;
+
+	/* a new process has these two from the one that makes it, and posix_spawn() has no words for them */
+	heritage_keep(&ours);
+	heritage_give(&spawn->heritage);
+	if (error >= 0)
+		error = spawn_process(&pid, fd, words);
+	heritage_give(&ours);
+	close(fd);
+	if (error < 0)
+		return error;
+	spawn->running[spawn->count++] = (struct spawn_job){pid, tally};
+	if (tally)
+		tally->running++;
+	return 0;
+}
+
+static int spawn_run(struct spawn *spawn, int (*pair)(int ret_fds[2]), char *const words[], struct spawn_tally *tally)
+{
+	int fds[2], error;
 
 	spawn_reap(spawn);
 	if (spawn->count == SPAWN_MAX)
 		return -ECONNREFUSED;
-	error = spawn_pair(fds);
+	error = pair(fds);
 	if (error < 0)
 		return error;
-	/* a new process has these two from the one that makes it, and posix_spawn() has no words for them */
-	heritage_keep(&ours);
-	heritage_give(&spawn->heritage);
-	error = spawn_shell(&pid, fds[1], command);
-	heritage_give(&ours);
-	close(fds[1]);
-	if (error < 0) {
+	error = spawn_start(spawn, fds[1], words, tally);
+	if (error < 0)
 		close(fds[0]);
-		return error;
+	return error < 0 ? error : fds[0];
+}
+
+static int spawn_pair(int ret_fds[2])
+{
+	return socket_pair(SOCK_STREAM, ret_fds);
+}
+
+int spawn_command(struct spawn *spawn, const char *command)
+{
+	char *const words[] = {(char *)"/bin/sh", (char *)"-c", (char *)(uintptr_t)command, NULL};
+
+	return spawn_run(spawn, spawn_pair, words, NULL);
+}
+
+int spawn_program(struct spawn *spawn, char *const words[], struct spawn_tally *tally)
+{
+	return spawn_run(spawn, socket_pair_tcp, words, tally);
+}
+
+/* SIGTERM is how some end their own group, and themselves with it: smbd does. */
+static bool spawn_is_failure(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) != 0 : WTERMSIG(status) != SIGTERM;
+}
+
+static bool spawn_has_ended(const struct spawn_job *job)
+{
+	int status = 0;
+	pid_t pid = waitpid(job->pid, &status, WNOHANG);
+
+	if (pid != job->pid && (pid >= 0 || errno != ECHILD))
+		return false;
+	if (job->tally) {
+		job->tally->running--;
+		job->tally->failed = job->tally->failed || (pid == job->pid && spawn_is_failure(status));
 	}
-	spawn->running[spawn->count++] = pid;
-	return fds[0];
+	return true;
 }
 
 void spawn_reap(struct spawn *spawn)
 {
 	for (size_t i = spawn->count; i > 0; i--) {
-		pid_t pid = waitpid(spawn->running[i - 1], NULL, WNOHANG);
-
-		if (pid == spawn->running[i - 1] || (pid < 0 && errno == ECHILD))
+		if (spawn_has_ended(&spawn->running[i - 1]))
 			spawn->running[i - 1] = spawn->running[--spawn->count];
 	}
+}
+
+static void spawn_signal(const struct spawn *spawn, int number)
+{
+	for (size_t i = 0; i < spawn->count; i++)
+		kill(-spawn->running[i].pid, number);
+}
+
+void spawn_done(struct spawn *spawn)
+{
+	static const struct timespec pause = {.tv_nsec = SPAWN_LOOK_MS * 1000 * 1000};
+
+	for (int waited = 0; waited < SPAWN_END_MS; waited += SPAWN_LOOK_MS) {
+		spawn_reap(spawn);
+		if (spawn->count == 0)
+			return;
+		if (waited == SPAWN_TERM_MS)
+			spawn_signal(spawn, SIGTERM);
+		nanosleep(&pause, NULL);
+	}
+	spawn_signal(spawn, SIGKILL);
+	for (size_t i = 0; i < spawn->count; i++) {
+		while (waitpid(spawn->running[i].pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	spawn->count = 0;
 }

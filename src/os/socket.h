@@ -33,6 +33,9 @@ int socket_accept(int listener);
 int socket_accept_from(int listener, struct sockaddr_storage *ret_from);
 /* Two ends, AF_UNIX. */
 int socket_pair(int type, int ret_fds[2]);
+/* Two ends of a TCP connection over 127.0.0.1, for a program that asks who is at the far end of a socket and knows no
+ * other answer. Nobody else's are taken for them. */
+int socket_pair_tcp(int ret_fds[2]);
 /* For inherited descriptors. 0 or negative errno. */
 int socket_set_nonblocking(int fd);
 /* 0, or -ENOTSOCK for what is no socket. The type is SOCK_STREAM and so on. */

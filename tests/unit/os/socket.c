@@ -46,6 +46,32 @@ static void sockets_never_block_and_close_on_exec(void **state)
 	close(fds[1]);
 }
 
+static void a_pair_over_tcp_is_two_ends_of_one_connection(void **state)
+{
+	struct sockaddr_in ends[2];
+	socklen_t bytes = sizeof(ends[0]);
+	struct pollfd far = {.events = POLLIN};
+	char text[8] = "";
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socket_pair_tcp(fds), 0);
+	assert_ours(fds[0]);
+	assert_ours(fds[1]);
+	assert_int_equal(getsockname(fds[0], (struct sockaddr *)&ends[0], &bytes), 0);
+	assert_int_equal(getpeername(fds[1], (struct sockaddr *)&ends[1], &bytes), 0);
+	assert_int_equal(ends[0].sin_family, AF_INET);
+	assert_int_equal(ends[0].sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	assert_memory_equal(&ends[0], &ends[1], sizeof(ends[0]));
+	assert_int_equal(write(fds[0], "words", 5), 5);
+	far.fd = fds[1];
+	assert_int_equal(poll(&far, 1, 1000), 1);
+	assert_int_equal(read(fds[1], text, sizeof(text)), 5);
+	assert_string_equal(text, "words");
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void an_inherited_descriptor_is_made_like_ours(void **state)
 {
 	int fds[2];
@@ -247,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sockets_never_block_and_close_on_exec),
+		cmocka_unit_test(a_pair_over_tcp_is_two_ends_of_one_connection),
 		cmocka_unit_test(an_inherited_descriptor_is_made_like_ours),
 		cmocka_unit_test(an_accepted_socket_is_like_ours_and_tells_its_peer),
 		cmocka_unit_test(buffers_are_raised_and_never_lowered),
