@@ -104,21 +104,42 @@ static int runtime_try(struct runtime *runtime, const char *name, struct error *
 	return 0;
 }
 
+/* All that is in a folder but one name, and closes it. A symbolic link goes, and never what it leads to. */
+static void runtime_clear_folder(int fd, const char *but)
+{
+	DIR *folder = fdopendir(fd);
+	struct dirent *entry;
+
+	if (!folder) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(folder))) {
+		if (strcmp(entry->d_name, but) == 0 || strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0 || unlinkat(fd, entry->d_name, 0) == 0)
+			continue;
+		int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (inner < 0)
+			continue;
+		runtime_clear_folder(inner, "");
+		unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+	}
+	closedir(folder);
+}
+
 /* Everything in the folder, the lock last or not at all. */
 static void runtime_clear(const struct runtime *runtime, bool lock)
 {
-	DIR *folder = opendir(runtime->folder);
-	struct dirent *entry;
+	int fd = open(runtime->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char path[RUNDIR_PATH_BYTES + sizeof("/lock")];
 
-	if (!folder)
+	if (fd < 0)
 		return;
-	while ((entry = readdir(folder))) {
-		if (strcmp(entry->d_name, "lock") != 0)
-			unlinkat(dirfd(folder), entry->d_name, 0);
-	}
+	runtime_clear_folder(fd, "lock");
+	snprintf(path, sizeof(path), "%s/lock", runtime->folder);
 	if (lock)
-		unlinkat(dirfd(folder), "lock", 0);
-	closedir(folder);
+		unlink(path);
 }
 
 int runtime_claim(struct runtime *runtime, const char *base, const char *name, struct error *ret_error)

@@ -129,6 +129,43 @@ static void a_name_in_use_is_refused_with_the_process_and_cleared_when_that_was_
 	runtime_release(&runtime);
 }
 
+static void make(const char *path)
+{
+	int fd = open(path, O_CREAT | O_WRONLY | O_EXCL, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Samba's, for one. */
+static void folders_in_it_go_with_all_that_is_in_them_and_links_alone(void **state)
+{
+	char path[RUNDIR_PATH_BYTES + 64], kept[RUNDIR_PATH_BYTES + 64], away[RUNDIR_PATH_BYTES];
+	struct runtime runtime;
+
+	(void)state;
+	assert_int_equal(rundir_path(base, "away", NULL, away, NULL), 0);
+	assert_int_equal(runtime_claim(&runtime, base, "lab", NULL), 0);
+	assert_int_equal(mkdir(away, 0700), 0);
+	snprintf(kept, sizeof(kept), "%s/kept", away);
+	make(kept);
+	snprintf(path, sizeof(path), "%s/smb", runtime.folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/smb/inner", runtime.folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/smb/inner/lock", runtime.folder);
+	make(path);
+	snprintf(path, sizeof(path), "%s/smb/folder", runtime.folder);
+	assert_int_equal(symlink(away, path), 0);
+	snprintf(path, sizeof(path), "%s/folder", runtime.folder);
+	assert_int_equal(symlink(away, path), 0);
+	runtime_release(&runtime);
+	assert_int_equal(access(runtime.folder, F_OK), -1);
+	assert_int_equal(unlink(kept), 0);
+	assert_int_equal(rmdir(away), 0);
+	assert_int_equal(rmdir(base), 0);
+}
+
 static void a_network_that_never_was_has_no_process(void **state)
 {
 	struct seen seen = {.names = ""};
@@ -228,6 +265,7 @@ int main(void)
 		cmocka_unit_test(what_a_killed_process_named_after_itself_is_tidied_and_nothing_else),
 		cmocka_unit_test(a_folder_that_is_anothers_by_now_is_left_alone),
 		cmocka_unit_test(what_clears_old_files_away_is_kept_out),
+		cmocka_unit_test(folders_in_it_go_with_all_that_is_in_them_and_links_alone),
 		cmocka_unit_test(a_network_that_never_was_has_no_process),
 		cmocka_unit_test(a_folder_that_others_may_write_is_refused),
 	};
