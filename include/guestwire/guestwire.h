@@ -88,7 +88,7 @@ struct gw_network_config {
 	size_t size;
 	const char *name; /* NULL: "default" */
 	/* "user" (out through this machine's own sockets) or "none", "[,key=value…]": restrict= host-loopback= udp-filter=
-	 * splice= flows= guestfwd= tftp= address= map-host= hostfwd= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
+	 * splice= flows= guestfwd= smb= smbserver= tftp= address= map-host= hostfwd= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
 	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= dhcp6= bootfile= tftp-server-name=
 	 * mac-move= isolated=; guestwire(1) has them all. NULL: "user". */
 	const char *uplink;
@@ -111,6 +111,9 @@ struct gw_network_config {
 	 * limit of those is the program's. At the limit guests share what there is; without one that fits, the first who
 	 * comes takes all, sockets that the program itself would open among them. 0: as flows= says. */
 	size_t flows_max;
+	/* smb=FOLDER: a guest has connected to port 139 or 445 of smbserver=, and the program runs a file server for that
+	 * folder and this one connection. All else as open_command. */
+	int (*open_share)(void *owner, const char *folder);
 };
 
 GW_API int gw_network_new(const struct gw_network_config *config, struct gw_network **ret_network,
@@ -389,9 +392,10 @@ struct gw_network_info {
 	bool host_loopback;    /* host4 and host6 lead guests to what listens on this machine's loopback */
 	/* uplink=user; 0 and NULL otherwise */
 	size_t flows, flows_max;
-	const uint64_t *nat;     /* [gw_nat_counters()]: what the way out has done */
-	size_t splices;          /* connections that are taken past the network now */
-	const uint64_t *spliced; /* [gw_splice_counters()]: what became of them */
+	const uint64_t *nat;         /* [gw_nat_counters()]: what the way out has done */
+	size_t splices;              /* connections that are taken past the network now */
+	const uint64_t *spliced;     /* [gw_splice_counters()]: what became of them */
+	const char *smb, *smbserver; /* smb=: the folder as it was given, and the IPv4 address; "" without */
 };
 
 /* One conversation between a guest and a host socket: uplink=user. */

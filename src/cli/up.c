@@ -188,6 +188,8 @@ static void up_on_network(void *owner, const struct gw_network_info *info)
 		printf(", %s, gateway %s", info->net6, info->host6);
 	putchar('\n');
 	up_print_way_out(info);
+	if (*info->smb)
+		printf("guests find %s as \\\\%s\\qemu, by SMB\n", info->smb, info->smbserver);
 }
 
 static void up_on_guest(void *owner, const struct gw_guest_info *info)

@@ -25,6 +25,7 @@
 #include "daemon/runtime.h"
 #include "daemon/served.h"
 #include "daemon/server.h"
+#include "daemon/share.h"
 #include "daemon/signals.h"
 #include "daemon/spawn.h"
 #include "os/clock.h"
@@ -37,8 +38,9 @@ struct running {
 	struct gw_network *network;
 	struct server *server;
 	struct spawn spawn;
-	bool pidfile;   /* it is ours to remove */
-	uint64_t files; /* how many may be open */
+	struct share *share; /* NULL: without smb= */
+	bool pidfile;        /* it is ours to remove */
+	uint64_t files;      /* how many may be open */
 };
 
 static void daemon_prepare(struct running *running)
@@ -72,6 +74,14 @@ static int daemon_on_command(void *owner, const char *command)
 	struct running *running = owner;
 
 	return spawn_command(&running->spawn, command);
+}
+
+static int daemon_on_share(void *owner, const char *folder)
+{
+	struct running *running = owner;
+
+	(void)folder; /* there is one */
+	return running->share ? share_open(running->share) : -ECONNREFUSED;
 }
 
 static int daemon_refuse(struct error *ret_error, const struct gw_error *error, const char *origin)
@@ -116,6 +126,7 @@ static int daemon_start_network(struct running *running, struct error *ret_error
 	given.state_dir = config->state_dir;
 	given.on_event = daemon_on_event;
 	given.open_command = daemon_on_command;
+	given.open_share = daemon_on_share;
 	given.owner = running;
 	given.flows_max = files_flows(running->files);
 	result = gw_network_new(&given, &running->network, &error);
@@ -125,6 +136,35 @@ static int daemon_start_network(struct running *running, struct error *ret_error
 	signals_wake(running->network);
 	signals_catch_faults(running->network);
 	return 0;
+}
+
+static void daemon_on_smb(void *owner, const struct gw_network_info *info)
+{
+	char **ret_folder = owner;
+
+	*ret_folder = *info->smb ? strdup(info->smb) : NULL;
+}
+
+/* What smb= needs is there before a guest asks for it. */
+static int daemon_start_share(struct running *running, struct error *ret_error)
+{
+	const struct config_item *uplink = &running->daemon->config->uplink;
+	char place[RUNDIR_PATH_BYTES], *folder = NULL;
+	struct share_config config = {.place = place, .spawn = &running->spawn, .log = &running->log};
+	struct error error = {0};
+
+	gw_network_describe(running->network, daemon_on_smb, &folder);
+	if (!folder)
+		return 0;
+	config.folder = folder;
+	error.code = rundir_path(running->daemon->base, running->daemon->name, "smb", place, &error);
+	if (error.code == 0)
+		error.code = share_new(&config, &running->share, &error);
+	free(folder);
+	if (error.code == 0)
+		return 0;
+	return error_set(ret_error, error.code, "%.100s%s%.390s", uplink->origin ? uplink->origin : "",
+			 uplink->origin ? ": " : "", error.text);
 }
 
 static int daemon_add_guest(struct running *running, const char *text, const char *origin, struct error *ret_error)
@@ -261,6 +301,7 @@ static int daemon_start(struct running *running, struct error *ret_error)
 	runtime_tidy(daemon->base);
 	if ((result = runtime_claim(&running->runtime, daemon->base, daemon->name, ret_error)) < 0 ||
 	    (result = daemon_start_network(running, ret_error)) < 0 ||
+	    (result = daemon_start_share(running, ret_error)) < 0 ||
 	    (result = daemon_add_guests(running, ret_error)) < 0 ||
 	    (result = daemon_add_forwards(running, ret_error)) < 0 ||
 	    (result = rundir_path(daemon->base, daemon->name, "control", path, ret_error)) < 0 ||
@@ -286,6 +327,7 @@ static bool daemon_take_signals(struct running *running)
 		return false;
 	if (signals_take(SIGCHLD) != SIGNALS_NONE)
 		spawn_reap(&running->spawn);
+	share_look(running->share);
 	if (running->daemon->child) {
 		child_take_signals(running->daemon->child);
 		return false;
@@ -338,6 +380,8 @@ static void daemon_stop(struct running *running)
 		running->daemon->on_down(running->daemon->owner);
 	gw_network_free(running->network);
 	signals_catch_faults(NULL);
+	spawn_done(&running->spawn);
+	share_free(running->share);
 	runtime_release(&running->runtime);
 	log_close(&running->log);
 }

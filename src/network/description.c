@@ -119,21 +119,6 @@ static int description_read_udp_filter(struct description *description, struct s
 	return 0;
 }
 
-/* QEMU starts Samba for these two. They are not asked for, or they were said to be among the words that would do. */
-static int description_refuse_smb(const struct spec *spec, struct error *ret_error)
-{
-	for (size_t i = 0; i < spec->count; i++) {
-		const struct spec_option *option = &spec->options[i];
-
-		if (strcmp(option->key, "smb") == 0 || strcmp(option->key, "smbserver") == 0)
-			return error_set(ret_error, -EOPNOTSUPP,
-					 "%s,%s=%s: not offered; run a file server on this machine, which guests "
-					 "reach at the gateway's address, or give the guest virtiofs or 9p",
-					 spec->kind, option->key, option->value);
-	}
-	return 0;
-}
-
 /* Kept as they are: they are read when the network is there. All of a spec's words fit by definition. */
 static int description_read_forwards(struct description *description, struct spec *spec, struct error *ret_error)
 {
@@ -158,8 +143,6 @@ static int description_read_user(struct description *description, struct spec *s
 	const char *address;
 	int error;
 
-	if ((error = description_refuse_smb(spec, ret_error)) < 0)
-		return error;
 	address = spec_string(spec, "address");
 	description->wears_host = address && strcmp(address, "host") == 0;
 	if (address && !description->wears_host)
@@ -204,6 +187,7 @@ static int description_read(struct description *description, struct spec *spec, 
 	    (error = description_read_addresses(description, spec, ret_error)) < 0 ||
 	    (description->user && (error = description_read_map(description, spec, ret_error)) < 0) ||
 	    (description->user && (error = description_read_guestfwds(description, spec, ret_error)) < 0) ||
+	    (description->user && (error = description_read_smb(description, spec, ret_error)) < 0) ||
 	    (error = description_read_names(service, spec, ret_error)) < 0 ||
 	    (error = description_read_mac(service, spec, ret_error)) < 0)
 		return error;

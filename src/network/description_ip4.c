@@ -13,8 +13,7 @@ enum description_ip4_limits {
 	DHCP4_FIRST = 15,
 };
 
-/* Leaves `*address` as it is without the word. */
-static int description_ip4(struct spec *spec, const char *key, struct ip4 *address, struct error *ret_error)
+int description_ip4(struct spec *spec, const char *key, struct ip4 *address, struct error *ret_error)
 {
 	const char *given = spec_string(spec, key);
 
@@ -40,8 +39,8 @@ static unsigned description_class4(struct ip4 net)
 	return 28;
 }
 
-/* As QEMU's user network numbers its own: 2.2, 2.3, 2.15 in a net of 16 bits and more, .2, .3, .15 in smaller ones. */
-static uint32_t description_usual4(const struct service_config *service, uint8_t number)
+/* 2.2, 2.3, 2.15 in a net of 16 bits and more, .2, .3, .15 in smaller ones. */
+uint32_t description_usual4(const struct service_config *service, uint8_t number)
 {
 	return ip4_value(service->net4) | ((0x0200u | number) & ~ip4_mask(service->prefix4));
 }

@@ -31,6 +31,13 @@ int description_read_names(struct service_config *service, struct spec *spec, st
 
 /* guestfwd=, and the addresses that are the gateway's for it. */
 int description_read_guestfwds(struct description *description, struct spec *spec, struct error *ret_error);
+/* smb= smbserver=, after guestfwd=. */
+int description_read_smb(struct description *description, struct spec *spec, struct error *ret_error);
+
+/* Leaves `*address` as it is without the word. */
+int description_ip4(struct spec *spec, const char *key, struct ip4 *address, struct error *ret_error);
+/* The address that QEMU's user network gives this number. */
+uint32_t description_usual4(const struct service_config *service, uint8_t number);
 
 /* Text that goes into an option as it is. */
 int description_text(struct spec *spec, const char *key, char *text, size_t room, struct error *ret_error);

@@ -99,6 +99,36 @@ int guestfwd_add(struct guestfwd_list *list, const char *text, struct error *ret
 	return 0;
 }
 
+int guestfwd_add_share(struct guestfwd_list *list, struct ip4 address, const char *folder, struct error *ret_error)
+{
+	static const uint16_t ports[GUESTFWD_SHARE_PORTS] = {139, 445};
+	char text[IP4_TEXT_BYTES];
+
+	if (strlen(folder) >= sizeof(list->items[0].folder))
+		return error_set(ret_error, -EINVAL, "smb=%.60s…: a path of more than %d bytes", folder,
+				 GUESTFWD_COMMAND_BYTES - 1);
+	for (size_t i = 0; i < GUESTFWD_SHARE_PORTS; i++) {
+		struct guestfwd share = {.address = nat_address4(address, ports[i]), .kind = GUESTFWD_SHARE};
+
+		if (guestfwd_find(list, &share.address))
+			return error_set(ret_error, -EINVAL,
+					 "smb=%s: %s port %u has a guestfwd= already; choose another smbserver=",
+					 folder, ip4_format(address, text), ports[i]);
+		memcpy(share.folder, folder, strlen(folder) + 1);
+		list->items[list->count++] = share;
+	}
+	return 0;
+}
+
+const struct guestfwd *guestfwd_share(const struct guestfwd_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].kind == GUESTFWD_SHARE)
+			return &list->items[i];
+	}
+	return NULL;
+}
+
 const struct guestfwd *guestfwd_find(const struct guestfwd_list *list, const struct nat_address *address)
 {
 	for (size_t i = 0; i < list->count; i++) {

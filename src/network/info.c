@@ -106,8 +106,12 @@ void gw_network_describe(struct gw_network *network,
 	char mac[MAC_TEXT_BYTES], net4[IP4_TEXT_BYTES + 3] = "", host4[IP4_TEXT_BYTES] = "";
 	char first[IP4_TEXT_BYTES] = "", last[IP4_TEXT_BYTES] = "";
 	char net6[IP6_TEXT_BYTES + 4] = "", host6[IP6_TEXT_BYTES] = "";
+	char smbserver[IP4_TEXT_BYTES] = "";
+	const struct guestfwd *share = guestfwd_share(&network->description.guestfwds);
 	struct gw_network_info info = GW_INIT(struct gw_network_info);
 
+	if (share)
+		ip4_format(nat_address_ip4(&share->address), smbserver);
 	if (service->ip4) {
 		snprintf(net4, sizeof(net4), "%s/%u", ip4_format(service->net4, host4), service->prefix4);
 		ip4_format(service->host4, host4);
@@ -140,6 +144,8 @@ void gw_network_describe(struct gw_network *network,
 	info.splices = splice_table_count(network->splices);
 	info.spliced = (const uint64_t *)splice_table_counters(network->splices);
 	info.host_loopback = network->description.host_loopback && !info.restricted;
+	info.smb = share ? share->folder : "";
+	info.smbserver = smbserver;
 	network->calling++;
 	on_network(owner, &info);
 	network->calling--;

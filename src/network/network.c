@@ -337,6 +337,17 @@ static int network_on_command(void *owner, const char *command)
 	return fd;
 }
 
+static int network_on_share(void *owner, const char *folder)
+{
+	struct gw_network *network = owner;
+	int fd;
+
+	network->calling++;
+	fd = network->open_share(network->owner, folder);
+	network->calling--;
+	return fd;
+}
+
 static int network_may_hand_over(void *owner, const struct nat_address *guest)
 {
 	return handover_is_wanted(((struct gw_network *)owner)->handovers, guest->ip);
@@ -434,6 +445,7 @@ static int network_make_user(struct gw_network *network, struct error *ret_error
 				     .loop = network->loop,
 				     .network = network->name,
 				     .open_command = network->open_command ? network_on_command : NULL,
+				     .open_share = network->open_share ? network_on_share : NULL,
 				     .may_hand_over = network->description.splice ? network_may_hand_over : NULL,
 				     .hand_over = network->description.splice ? network_on_hand_over : NULL,
 				     .on_notice = network_on_notice,
@@ -556,6 +568,7 @@ int gw_network_new(const struct gw_network_config *config, struct gw_network **r
 	network->now_us = known.now_us ? known.now_us : clock_now_us;
 	network->on_event = known.on_event;
 	network->open_command = known.open_command;
+	network->open_share = known.open_share;
 	network->owner = known.owner;
 	list_init(&network->captures.captures);
 	list_init(&network->guests);

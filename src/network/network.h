@@ -41,6 +41,7 @@ struct gw_network {
 	uint64_t (*now_us)(void *owner);
 	void (*on_event)(void *owner, const struct gw_event *event);
 	int (*open_command)(void *owner, const char *command);
+	int (*open_share)(void *owner, const char *folder);
 	void *owner;
 
 	struct loop *loop;

@@ -300,15 +300,18 @@ static void user_on_drop(void *owner, enum drop_reason reason)
 
 static int user_open_guestfwd(struct user *user, const struct guestfwd *guestfwd)
 {
-	int fd;
+	int fd = -ECONNREFUSED;
 
 	switch (guestfwd->kind) {
 	case GUESTFWD_SOCKET:
 		return guestfwd_connect(guestfwd);
 	case GUESTFWD_COMMAND:
+		fd = user->config.open_command(user->config.owner, guestfwd->command);
+		break;
+	case GUESTFWD_SHARE:
+		fd = user->config.open_share(user->config.owner, guestfwd->folder);
 		break;
 	}
-	fd = user->config.open_command(user->config.owner, guestfwd->command);
 	return fd == -ENOENT ? -ECONNREFUSED : fd;
 }
 
@@ -441,7 +444,10 @@ static int user_make_fileserver(struct user *user, struct error *ret_error)
 static int user_check_commands(const struct user_config *config, struct error *ret_error)
 {
 	const struct guestfwd_list *list = &config->description->guestfwds;
+	const struct guestfwd *share = guestfwd_share(list);
 
+	if (share && !config->open_share)
+		return error_set(ret_error, -EOPNOTSUPP, "smb=%.100s: this program runs no file server", share->folder);
 	for (size_t i = 0; i < list->count && !config->open_command; i++) {
 		if (list->items[i].kind == GUESTFWD_COMMAND)
 			return error_set(ret_error, -EOPNOTSUPP, "guestfwd=…-cmd:%.100s: this program runs no commands",

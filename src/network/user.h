@@ -31,6 +31,8 @@ struct user_config {
 	/* guestfwd=…-cmd:COMMAND: a stream socket that is the command's input and output, or negative errno; NULL: the
 	 * program runs none. */
 	int (*open_command)(void *owner, const char *command);
+	/* smb=: the same of a file server for the folder. */
+	int (*open_share)(void *owner, const char *folder);
 	/* Those of nat_config. */
 	int (*may_hand_over)(void *owner, const struct nat_address *guest);
 	int (*hand_over)(void *owner, int fd, const struct tcp_repair *state, struct nat_carrier **ret_carrier);

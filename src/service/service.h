@@ -20,7 +20,7 @@ enum service_limits {
 	SERVICE_DNS_MAX = 4,
 	SERVICE_SEARCH_MAX = 8,
 	SERVICE_ROUTES_MAX = 8,
-	SERVICE_ALSO_MAX = 17,    /* each guestfwd= and map-host= */
+	SERVICE_ALSO_MAX = 18,    /* each guestfwd=, map-host= and smbserver= */
 	SERVICE_NAME_BYTES = 254, /* RFC 1035 2.3.4 */
 	/* The largest packet of IPv6: an echo is as large as its request; all else fits 576 or 1280 or the MTU. */
 	SERVICE_REPLY_BYTES = 14 + 40 + 65535,

@@ -13,8 +13,8 @@ NOBODY = 65534
 # In a mount namespace: the device, resolv.conf, and then the user.
 SETTING = """
 set -e
-folder=$0 tun=$1
-shift
+folder=$0 tun=$1 uid=$2
+shift 2
 mount -t tmpfs none "$folder/dev"
 if [ "$tun" = yes ]; then
 	mknod "$folder/dev/tun" c 10 200
@@ -25,16 +25,16 @@ elif [ "$tun" = missing ]; then
 fi
 mount --bind "$folder/resolv.conf" /etc/resolv.conf
 """
-AS_USER = SETTING + f'exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --inh-caps=-all "$@"'
+AS_USER = SETTING + 'exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --inh-caps=-all "$@"'
 AS_ROOT = SETTING + 'exec "$@"'
 
 
 class Person:
-    def __init__(self, space, ordinary=True, tun="yes", resolver="192.0.2.2"):
+    def __init__(self, space, ordinary=True, tun="yes", resolver="192.0.2.2", uid=NOBODY):
         """`tun`: yes, no (the machine's own, 0600), missing."""
         self.space, self.ordinary, self.tun = space, ordinary, tun
         self.dropped = ordinary and os.geteuid() == 0
-        self.uid = NOBODY if self.dropped else os.geteuid()
+        self.uid = uid if self.dropped else os.geteuid()
         self.folder = tempfile.mkdtemp(prefix="guestwire-person-")
         os.chmod(self.folder, 0o755)
         for name in ("dev", "run"):
@@ -45,7 +45,7 @@ class Person:
         self.program = self.path("guestwire")
         shutil.copy(PROGRAM, self.program)
         if self.dropped:
-            os.chown(self.path("run"), NOBODY, NOBODY)
+            os.chown(self.path("run"), self.uid, self.uid)
         self.environment = dict(os.environ, XDG_RUNTIME_DIR=self.path("run"), PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         if SANITIZED:
             self.environment["ASAN_OPTIONS"] = "detect_leaks=0"  # its tracer may not look at a process of another user namespace
@@ -58,7 +58,7 @@ class Person:
         script = AS_USER if self.dropped else AS_ROOT
         if os.geteuid() != 0:
             return self.space.command(*words)
-        return self.space.command("unshare", "-m", "--propagation", "private", "sh", "-c", script, self.folder, self.tun, *words)
+        return self.space.command("unshare", "-m", "--propagation", "private", "sh", "-c", script, self.folder, self.tun, str(self.uid), *words)
 
     def guestwire(self, *words, check=False, timeout=30, **more):
         more.setdefault("stdin", subprocess.DEVNULL)

@@ -280,7 +280,40 @@ static void the_words_of_a_way_out_land_in_their_fields(void **state)
 	assert_false(describe("user,udp-filter=address").udp_filter_none);
 }
 
-static void help_names_nothing_that_is_refused(void **state)
+static void smb_is_at_qemus_fourth_address_or_where_it_is_said_to_be(void **state)
+{
+	static const struct {
+		const char *uplink, *address;
+		size_t also;
+	} rows[] = {
+		{"user,smb=/srv", "10.0.2.4", 1},
+		{"user,net=10.0.0.0/8,smb=/srv", "10.0.2.4", 1},
+		{"user,net=192.168.7.0/24,smb=/srv,restrict=on", "192.168.7.4", 1},
+		{"user,smb=/srv,smbserver=10.0.2.9", "10.0.2.9", 1},
+		/* with another service of the gateway's, and beyond the net */
+		{"user,smb=/srv,smbserver=10.0.2.2", "10.0.2.2", 0},
+		{"user,smb=/srv,dns=10.0.2.4", "10.0.2.4", 0},
+		{"user,smb=/srv,host=10.0.2.4", "10.0.2.4", 0},
+		{"user,smb=/srv,guestfwd=tcp:10.0.2.4:80-unix:/s", "10.0.2.4", 1},
+		{"user,smb=/srv,smbserver=198.51.100.9", "198.51.100.9", 0},
+		{"user,smb=/srv,net=192.168.7.4/30", "192.168.7.6", 0},
+		/* QEMU takes the address alone */
+		{"user,smbserver=10.0.2.9", NULL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct description description = describe(rows[i].uplink);
+		const struct guestfwd *share = guestfwd_share(&description.guestfwds);
+
+		assert_int_equal(description.service.also4_count, rows[i].also);
+		assert_int_equal(!share, !rows[i].address);
+		if (share)
+			assert_ip4(nat_address_ip4(&share->address), rows[i].address);
+	}
+}
+
+static void help_names_the_words_of_a_way_out(void **state)
 {
 	struct description description;
 	struct error error = {0};
@@ -289,7 +322,8 @@ static void help_names_nothing_that_is_refused(void **state)
 	assert_int_equal(description_parse(&description, "user,help", &error), -EINVAL);
 	assert_non_null(strstr(error.text, "user takes "));
 	assert_non_null(strstr(error.text, "hostfwd"));
-	assert_null(strstr(error.text, "smb"));
+	assert_non_null(strstr(error.text, "smb, smbserver"));
+	assert_null(strstr(error.text, "and more"));
 }
 
 static const struct {
@@ -298,8 +332,18 @@ static const struct {
 	const char *says[2];
 } contradictions[] = {
 	{"none,tftp=/srv", -EINVAL, {"tftp=/srv", "unknown option 'tftp'"}},
-	{"user,smb=/srv", -EOPNOTSUPP, {"smb=/srv: not offered", "virtiofs"}},
-	{"user,smbserver=10.0.2.4", -EOPNOTSUPP, {"smbserver=10.0.2.4: not offered", "file server"}},
+	{"none,smb=/srv", -EINVAL, {"smb=/srv", "unknown option 'smb'"}},
+	{"user,smb=", -EINVAL, {"user,smb=: is empty", "folder"}},
+	{"user,smbserver=here", -EINVAL, {"user,smbserver=here", "not an IPv4 address"}},
+	{"user,smb=/srv,smbserver=fd00::4", -EINVAL, {"user,smbserver=fd00::4", "not an IPv4 address"}},
+	{"user,smb=/srv,smbserver=10.0.2.0", -EINVAL, {"user,smbserver=10.0.2.0", "choose another"}},
+	{"user,smb=/srv,smbserver=10.0.2.255", -EINVAL, {"user,smbserver=10.0.2.255", "choose another"}},
+	{"user,smb=/srv,dhcpstart=10.0.2.4", -EINVAL, {"user,smb=/srv: 10.0.2.4 is the first", "smbserver="}},
+	{"user,smb=/srv,smbserver=10.0.2.15", -EINVAL, {"10.0.2.15 is the first", "dhcpstart="}},
+	{"user,smb=/srv,dns=10.0.2.3,dns=10.0.2.4", -EINVAL, {"10.0.2.4 is another name server's", "smbserver="}},
+	{"user,smb=/srv,route=10.9.0.0/16@10.0.2.4", -EINVAL, {"10.0.2.4 is another router's", "smbserver="}},
+	{"user,smb=/srv,guestfwd=tcp:10.0.2.4:139-unix:/s", -EINVAL, {"smb=/srv: 10.0.2.4 port 139", "smbserver="}},
+	{"user,smb=/srv,ipv4=off", -EINVAL, {"user,smb=/srv: contradicts ipv4=off", "leave one"}},
 	{"user,guestfwd=tcp:10.0.2.3:53-tcp:127.0.0.1:1", -EINVAL, {"guestfwd=tcp:10.0.2.3:53", "another port"}},
 	{"user,guestfwd=tcp:10.0.2.255:80-tcp:127.0.0.1:1", -EINVAL, {"guestfwd=tcp:10.0.2.255:80", "another"}},
 	{"user,guestfwd=tcp:[ff02::1]:80-tcp:127.0.0.1:1", -EINVAL, {"guestfwd=tcp:[ff02::1]:80", "another"}},
@@ -415,7 +459,8 @@ int main(void)
 		cmocka_unit_test(a_way_out_has_a_router_a_resolver_and_the_hosts_loopback),
 		cmocka_unit_test(the_resolver_is_where_qemu_has_it_or_where_it_is_said_to_be),
 		cmocka_unit_test(the_words_of_a_way_out_land_in_their_fields),
-		cmocka_unit_test(help_names_nothing_that_is_refused),
+		cmocka_unit_test(smb_is_at_qemus_fourth_address_or_where_it_is_said_to_be),
+		cmocka_unit_test(help_names_the_words_of_a_way_out),
 		cmocka_unit_test(every_contradiction_names_its_word_and_what_would_do),
 	};
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -83,11 +84,42 @@ static void a_target_that_is_not_there_is_a_refusal(void **state)
 	free(list);
 }
 
+static void a_share_is_at_both_of_its_ports_beside_all_others(void **state)
+{
+	struct guestfwd_list *list = calloc(1, sizeof(*list));
+	struct nat_address address = nat_address4((struct ip4){{10, 0, 2, 4}}, 445);
+	char text[64], folder[GUESTFWD_COMMAND_BYTES + 1];
+	struct error error;
+
+	(void)state;
+	for (int i = 0; i < GUESTFWD_MAX; i++) {
+		snprintf(text, sizeof(text), "tcp:10.0.2.4:%d-unix:/s", 430 + i);
+		assert_int_equal(guestfwd_add(list, text, &error), 0);
+	}
+	assert_null(guestfwd_share(list));
+	assert_int_equal(guestfwd_add_share(list, (struct ip4){{10, 0, 2, 4}}, "/srv", &error), -EINVAL);
+	assert_string_equal(error.text,
+			    "smb=/srv: 10.0.2.4 port 445 has a guestfwd= already; choose another smbserver=");
+	list->count = GUESTFWD_MAX;
+	list->items[445 - 430].address.port = 1;
+	assert_int_equal(guestfwd_add_share(list, (struct ip4){{10, 0, 2, 4}}, "/srv", &error), 0);
+	assert_string_equal(guestfwd_find(list, &address)->folder, "/srv");
+	address.port = 139;
+	assert_int_equal(guestfwd_find(list, &address)->kind, GUESTFWD_SHARE);
+	assert_ptr_equal(guestfwd_share(list), guestfwd_find(list, &address));
+	memset(folder, 'f', sizeof(folder) - 1);
+	folder[sizeof(folder) - 1] = '\0';
+	assert_int_equal(guestfwd_add_share(list, (struct ip4){{10, 0, 2, 5}}, folder, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "more than 1023 bytes"));
+	free(list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_form_of_target_is_read),
 		cmocka_unit_test(what_is_no_guestfwd_is_refused_in_words),
+		cmocka_unit_test(a_share_is_at_both_of_its_ports_beside_all_others),
 		cmocka_unit_test(a_target_that_is_not_there_is_a_refusal),
 	};
 

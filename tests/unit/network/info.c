@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "unit/network/kit.h"
@@ -40,6 +41,41 @@ static void a_network_tells_its_addresses(void **state)
 		assert_string_equal(text, rows[i].expected);
 		kit_done(&kit);
 	}
+}
+
+static int open_share(void *owner, const char *folder)
+{
+	(void)owner;
+	(void)folder;
+	return -ECONNREFUSED;
+}
+
+static void on_share(void *owner, const struct gw_network_info *info)
+{
+	snprintf(owner, 64, "%s at %s", info->smb, info->smbserver);
+}
+
+static void a_folder_for_guests_is_told_where_the_program_can_serve_it(void **state)
+{
+	struct gw_network_config config = GW_INIT(struct gw_network_config);
+	struct gw_network *network;
+	struct gw_error error;
+	char text[64];
+
+	(void)state;
+	config.uplink = "user,smb=files";
+	assert_int_equal(gw_network_new(&config, &network, &error), -EOPNOTSUPP);
+	assert_string_equal(error.text, "smb=files: this program runs no file server");
+	config.open_share = open_share;
+	assert_int_equal(gw_network_new(&config, &network, &error), 0);
+	gw_network_describe(network, on_share, text);
+	assert_string_equal(text, "files at 10.0.2.4");
+	gw_network_free(network);
+	config.uplink = "user";
+	assert_int_equal(gw_network_new(&config, &network, &error), 0);
+	gw_network_describe(network, on_share, text);
+	assert_string_equal(text, " at ");
+	gw_network_free(network);
 }
 
 struct lease_call {
@@ -150,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_network_tells_its_addresses),
+		cmocka_unit_test(a_folder_for_guests_is_told_where_the_program_can_serve_it),
 		cmocka_unit_test(leases_are_told_with_their_state),
 		cmocka_unit_test(a_lease_for_ever_has_no_end),
 		cmocka_unit_test(a_port_tells_its_first_eight_addresses_and_counts_all),
