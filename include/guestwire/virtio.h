@@ -108,8 +108,8 @@ GW_API void gw_virtio_free(struct gw_virtio *virtio);
 /* ---- memory ---- */
 
 /* `bytes` bytes at `host` are the guest's, at its address `address`; also while queues run. The network reads and writes
- * them as the guest's processors do, at any time during its turns. -EINVAL: empty, beyond 2^64, or over another region;
- * -ENOSPC. */
+ * them as the guest's processors do, at any time during its turns. -EINVAL: empty, nowhere, beyond 2^64, or over another
+ * region; -ENOSPC. */
 GW_API int gw_virtio_memory_add(struct gw_virtio *virtio, uint64_t address, void *host, uint64_t bytes);
 /* The region that begins there; it is not touched after the return. Queues that stand in it are stopped, and
  * on_needs_reset tells it. -ENOENT. */

@@ -25,6 +25,7 @@ enum virtio_limits {
 	VIRTIO_QUEUES_MAX = VIRTNET_RINGS_ALL,
 	VIRTIO_QUEUE_BYTES = ENDPOINT_QUEUE_BYTES, /* what waits for the driver's buffers */
 	VIRTIO_LINK_UP = 1,
+	VIRTIO_MTU_LEAST = 68, /* virtio 1.2, 5.1.4.1 */
 };
 
 /* Packed rings begin with both wrap counters at 1 (virtio 1.2, 2.8.1); shown to the program as 0, like a split one. */
@@ -234,6 +235,8 @@ int gw_virtio_memory_add(struct gw_virtio *virtio, uint64_t address, void *host,
 {
 	if (network_is_busy(virtio->network))
 		return -EBUSY;
+	if (!host || bytes > UINTPTR_MAX - (uintptr_t)host)
+		return -EINVAL;
 	return memory_add(&virtio->virtnet.memory, address, bytes, host);
 }
 
@@ -347,6 +350,9 @@ static int virtio_check_config(struct gw_network *network, const struct gw_virti
 	if (config->mtu > mtu)
 		return error_set(ret_error, -EMSGSIZE, "virtio %s: mtu=%u, the network's is %u; make it smaller",
 				 config->name, config->mtu, mtu);
+	if (config->mtu < VIRTIO_MTU_LEAST)
+		return error_set(ret_error, -EINVAL, "virtio %s: mtu=%u: no driver takes less than %d", config->name,
+				 config->mtu, VIRTIO_MTU_LEAST);
 	if (config->without & VIRTNET_FEATURE(VERSION_1))
 		return error_set(ret_error, -EINVAL, "virtio %s: VERSION_1 must be offered", config->name);
 	if (config->also & VIRTIO_RESERVED_FEATURES)

@@ -82,6 +82,21 @@ def test_a_guestwire_that_begins_anew_goes_on(wire, tmp_path, closing, end, pack
     assert not any(reason.startswith(("ring-", "vhost-")) and reason != "ring-off" for port in lab.show()["ports"] for reason in port.get("drops") or {})
 
 
+def test_a_guest_keeps_its_network_when_memory_is_added_and_when_it_is_refused(wire, tmp_path, closing):
+    """A DIMM of memory that may be shared, and one of a file that is on a disk, of which the back end takes none."""
+    lab = wire("--guest", f"vhost-user,path={tmp_path}/v.sock")
+    guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0],
+                                      more=["-m", "256,slots=2,maxmem=1G", *Qmp.words(f"{tmp_path}/qmp")]))
+    guest.ready(90)
+    guest.dhcp()
+    monitor = closing(Qmp(f"{tmp_path}/qmp"))
+    for kind, more in (("memfd", {}), ("file", {"mem-path": f"{tmp_path}/memory"})):
+        monitor("object-add", **{"qom-type": f"memory-backend-{kind}", "id": kind, "size": 128 << 20, "share": True}, **more)
+        monitor("device_add", driver="pc-dimm", id=f"dimm-{kind}", memdev=kind)
+        assert reached(guest)
+    assert "left (" not in lab.errors(), lab.errors()
+
+
 def test_a_packed_ring_whose_guestwire_was_killed_is_lost_by_name_until_the_guest_resets_it(wire, tmp_path, closing):
     words = ["--guest", f"vhost-user,path={tmp_path}/v.sock"]
     lab = wire(*words)

@@ -214,6 +214,7 @@ static void what_cannot_be_is_refused_in_words(void **state)
 		{{0}, -EINVAL, "on_interrupt"},
 		{{.on_interrupt = on_interrupt, .pairs = 9}, -EINVAL, "there can be 8"},
 		{{.on_interrupt = on_interrupt, .mtu = 9000}, -EMSGSIZE, "the network's is 1500"},
+		{{.on_interrupt = on_interrupt, .mtu = 67}, -EINVAL, "less than 68"},
 		{{.on_interrupt = on_interrupt, .mac = "ff:ff:ff:ff:ff:ff"}, -EINVAL, "not the MAC address"},
 		{{.on_interrupt = on_interrupt, .mac_only = true}, -EINVAL, "mac_only needs mac"},
 		{{.on_interrupt = on_interrupt, .without = GW_VIRTIO_FEATURE(VERSION_1)}, -EINVAL, "VERSION_1"},
