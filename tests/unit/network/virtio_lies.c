@@ -196,9 +196,9 @@ static void memory_may_go_while_queues_stand_in_it(void **state)
 	assert_int_equal(mprotect(machine->space[1], SPACE_BYTES, PROT_READ | PROT_WRITE), 0);
 	/* memory that is nowhere */
 	assert_int_equal(gw_virtio_memory_add(machine->virtio, space_address(1), NULL, SPACE_BYTES), -EINVAL);
-	assert_int_equal(
-		gw_virtio_memory_add(machine->virtio, space_address(1), (void *)(UINTPTR_MAX - 4095), SPACE_BYTES),
-		-EINVAL);
+	assert_int_equal(gw_virtio_memory_add(machine->virtio, space_address(1), (void *)(UINTPTR_MAX - 4095),
+					      SPACE_BYTES),
+			 -EINVAL);
 	assert_int_equal(gw_virtio_memory_add(machine->virtio, space_address(1), machine->space[1], SPACE_BYTES), 0);
 	machine_start_queue(machine, 1);
 	machine_send(machine, fixture->bytes, kit_frame(fixture->bytes, fixture->peer.mac, machine->mac, 8));
