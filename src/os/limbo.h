@@ -25,6 +25,10 @@ struct limbo {
 /* Closed where that cannot wait, else kept. */
 void limbo_close(struct limbo *limbo, int fd);
 
+/* The same of a connection of ours, AF_UNIX, over which descriptors come, with those that wait in it: to close it closes them.
+ * While there is place: who fills the limbo first can still have a close() wait for a connection's far end. */
+void limbo_close_connection(struct limbo *limbo, int fd);
+
 static inline bool limbo_is_full(const struct limbo *limbo)
 {
 	return limbo->kept >= LIMBO_MAX;

@@ -24,7 +24,7 @@
 
 enum vhost_user_limits {
 	VHOST_MESSAGES_PER_TURN = 32,
-	VHOST_DESCRIPTORS_TAKEN = 16, /* more than any message has, so that a lie is seen as one */
+	VHOST_DESCRIPTORS_TAKEN = 253, /* SCM_MAX_FD: what did not come to us the kernel would close, in our turn */
 };
 
 struct vhost_user {
@@ -99,7 +99,7 @@ static void vhost_guest_leave(struct vhost_guest *guest, const char *reason)
 		setup->on_left(setup->owner, &user->endpoint, &guest->device.virtnet.port, reason);
 	ethswitch_detach(&guest->device.virtnet.port);
 	vhost_guest_close_descriptors(guest);
-	close(guest->fd);
+	limbo_close_connection(setup->limbo, guest->fd);
 	list_remove(&guest->link);
 	free(guest);
 	doorway_left(&user->doorway);
