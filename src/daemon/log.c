@@ -142,11 +142,12 @@ static bool log_settle(struct log *log)
 {
 	if (!log_is_ready(log->fd))
 		return false;
-	if (log->left_out > 0)
-		log_say(log,
-			"%llu lines were left out here: a guest caused more than %d at once and one each %d s, or "
-			"nobody read",
-			(unsigned long long)log->left_out, LOG_LINES, LOG_PAUSE_US / 1000000);
+	if (log->left_out == 0)
+		return true;
+	log_say(log,
+		"%llu lines were left out here: a guest caused more than %d at once and one each %d s, or "
+		"nobody read",
+		(unsigned long long)log->left_out, LOG_LINES, LOG_PAUSE_US / 1000000);
 	log->left_out = 0;
 	return log_is_ready(log->fd);
 }

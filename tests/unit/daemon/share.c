@@ -24,7 +24,7 @@
 #include "kit/bystander.h"
 
 struct fixture {
-	char folder[40], files[80], place[80], program[80];
+	char folder[40], files[80], place[80], program[80], log_path[80];
 	struct spawn spawn;
 	struct log log;
 	struct share *share;
@@ -54,7 +54,7 @@ static size_t read_file(const char *path, char *text, size_t room)
 static int begin(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	char path[120], log[80];
+	char path[120];
 	struct error error;
 
 	strcpy(fixture->folder, "/tmp/guestwire-test-XXXXXX");
@@ -63,13 +63,14 @@ static int begin(void **state)
 	snprintf(fixture->files, sizeof(fixture->files), "%s/100%% \"mine\"\nhere\\", fixture->folder);
 	snprintf(fixture->place, sizeof(fixture->place), "%s/smb", fixture->folder);
 	snprintf(fixture->program, sizeof(fixture->program), "%s/smbd", fixture->folder);
-	snprintf(log, sizeof(log), "%s/log", fixture->folder);
+	snprintf(fixture->log_path, sizeof(fixture->log_path), "%s/log", fixture->folder);
 	snprintf(path, sizeof(path), "%s:/usr/bin:/bin", fixture->folder);
 	setenv("PATH", path, 1);
 	write_file(fixture->program, "#!/bin/sh\necho \"$@\"\ncat\n", 0700);
 	spawn_init(&fixture->spawn);
 	*state = fixture;
-	return mkdir(fixture->files, 0700) < 0 || log_open(&fixture->log, log, false, &error) < 0 ? -1 : 0;
+	return mkdir(fixture->files, 0700) < 0 || log_open(&fixture->log, fixture->log_path, false, &error) < 0 ? -1
+														: 0;
 }
 
 static int end(void **state)
@@ -181,7 +182,7 @@ static void as_many_as_there_may_be_are_served_and_no_more(void **state)
 static void a_server_that_fails_is_told_of_once(void **state)
 {
 	struct fixture *fixture = *state;
-	char path[80], text[1024], *line;
+	char text[1024], *line;
 
 	write_file(fixture->program, "#!/bin/sh\nexit 1\n", 0700);
 	make(fixture);
@@ -193,8 +194,7 @@ static void a_server_that_fails_is_told_of_once(void **state)
 		}
 		share_look(fixture->share);
 	}
-	snprintf(path, sizeof(path), "%s/log", fixture->folder);
-	read_file(path, text, sizeof(text));
+	read_file(fixture->log_path, text, sizeof(text));
 	line = strstr(text, "/smbd failed; ");
 	assert_non_null(line);
 	assert_non_null(strstr(line, "/smb/log.smbd says why"));
