@@ -300,6 +300,10 @@ static void a_descriptor_that_is_not_what_it_is_said_to_be_is_refused(void **sta
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		for (enum kind kind = 0; kind < KINDS; kind++) {
 			const struct role *role = &roles[i];
+			/* A file of a system that is on no disk, and a socket in which others' descriptors may wait: for all
+			 * that one knows, closing it takes for ever. The back end's channel is closed as ours. */
+			bool kept = kind == KIND_PROC ||
+				    (kind == KIND_DATAGRAM && role->request != VHOST_SET_BACKEND_REQ_FD);
 			int other, fd = kind_open(kind, &other);
 			struct bed bed;
 
@@ -310,8 +314,7 @@ static void a_descriptor_that_is_not_what_it_is_said_to_be_is_refused(void **sta
 			check_verdict(&bed, vhost_request_name(role->request), kind_names[kind],
 				      role->takes & 1u << kind ? DROP_NONE : role->refusal);
 			check_rest(&bed);
-			/* a file of a system that is on no disk: for all that one knows, closing it takes for ever */
-			assert_int_equal(bed.fixture->limbo.kept, kind == KIND_PROC);
+			assert_int_equal(bed.fixture->limbo.kept, kept);
 			descriptors += bed.fixture->limbo.kept;
 			bed_done(&bed);
 			close(fd);
