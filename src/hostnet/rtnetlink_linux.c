@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "os/socket.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
 
@@ -152,7 +153,7 @@ int rtnetlink_add_link_local(int fd, const char *ifname)
 /* What TCP sends this way stays on this machine, as of socket_stay_here(). */
 static void rtnetlink_add_stay_here(struct rtnetlink_message *message)
 {
-	static const char plain[] = "reno";
+	static const char plain[] = SOCKET_CONGESTION_HERE;
 	struct {
 		struct rtattr attribute;
 		char name[RTA_ALIGN(sizeof(plain))];

@@ -11,10 +11,7 @@
 
 #include "os/socket.h"
 
-enum {
-	LIMBO_RIGHTS_MOST = 253, /* of one message: the kernel's SCM_MAX_FD */
-	LIMBO_DRAIN_BYTES = 4096,
-};
+enum { LIMBO_DRAIN_BYTES = 4096 };
 
 static bool limbo_is(int fd, int option, int wanted)
 {
@@ -76,7 +73,7 @@ static ssize_t limbo_drain(struct limbo *limbo, int fd)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(LIMBO_RIGHTS_MOST * sizeof(int))];
+		char bytes[CMSG_SPACE(SOCKET_RIGHTS_MOST * sizeof(int))];
 	} control;
 	char bytes[LIMBO_DRAIN_BYTES];
 	struct iovec piece = {bytes, sizeof(bytes)};

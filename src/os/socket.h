@@ -19,6 +19,7 @@ enum socket_limits {
 	SOCKET_ALIVE_IDLE_S = 30, /* silent for so long: the far end's system is asked, */
 	SOCKET_ALIVE_EACH_S = 10, /* as often as this, */
 	SOCKET_ALIVE_TIMES = 3,   /* and so many times in vain */
+	SOCKET_RIGHTS_MOST = 253, /* descriptors of one message: Linux's SCM_MAX_FD */
 };
 
 int socket_open(int domain, int type);
@@ -55,6 +56,8 @@ void socket_keep_alive(int fd);
 /* TCP: what it sends stays on this machine, where nothing is congested and to wait only costs: it goes as soon as the far end
  * has room. Best before it is connected: a pace once kept goes on, if at a faster rate. */
 void socket_stay_here(int fd);
+/* … the same of Linux's routes, by name: every kernel has it, and everybody may choose it. */
+#define SOCKET_CONGESTION_HERE "reno"
 
 /* While it is on at both, two sockets may have one port, the one with the more precise address first; of datagrams. */
 void socket_share_address(int fd, bool on);

@@ -91,11 +91,11 @@ void socket_keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
 }
 
-/* Every kernel has reno, and everybody may choose it. Where BBR is the usual one its pace, kept by timers, takes a third of
- * the speed over the loopback interface, and as much of the processor's time as all the rest. */
+/* Where BBR is the usual one its pace, kept by timers, takes a third of the speed over the loopback interface, and as much of
+ * the processor's time as all the rest. */
 void socket_stay_here(int fd)
 {
-	static const char plain[] = "reno";
+	static const char plain[] = SOCKET_CONGESTION_HERE;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, plain, sizeof(plain) - 1);
 }

@@ -24,7 +24,7 @@
 
 enum vhost_user_limits {
 	VHOST_MESSAGES_PER_TURN = 32,
-	VHOST_DESCRIPTORS_TAKEN = 253, /* SCM_MAX_FD: what did not come to us the kernel would close, in our turn */
+	VHOST_DESCRIPTORS_TAKEN = SOCKET_RIGHTS_MOST, /* what did not come to us the kernel would close, in our turn */
 };
 
 struct vhost_user {
