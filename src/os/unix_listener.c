@@ -244,14 +244,19 @@ close_socket:
 	return result;
 }
 
-void unix_listener_close(struct unix_listener *listener)
+void unix_listener_remove(const struct unix_listener *listener)
 {
 	struct stat there;
 
-	if (listener->fd < 0)
-		return;
 	if (lstat(listener->path, &there) == 0 && there.st_dev == listener->device && there.st_ino == listener->inode)
 		unlink(listener->path);
+}
+
+void unix_listener_close(struct unix_listener *listener)
+{
+	if (listener->fd < 0)
+		return;
+	unix_listener_remove(listener);
 	close(listener->fd);
 	listener->fd = -1;
 }

@@ -35,7 +35,9 @@ struct unix_listener {
  * behind: -EADDRINUSE (served, or not a socket), -ENOENT (no such directory), -EINVAL (group), … */
 int unix_listener_open(const char *path, int type, const struct unix_access *access, struct unix_listener *ret_listener,
 		       struct error *ret_error);
-/* Removes the file if it is still ours, then closes. May be called twice. */
+/* Removes the file if it is still ours. The descriptor is the caller's then. */
+void unix_listener_remove(const struct unix_listener *listener);
+/* … and closes. May be called twice. */
 void unix_listener_close(struct unix_listener *listener);
 
 #endif

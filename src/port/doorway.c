@@ -42,20 +42,41 @@ static int doorway_admit(struct doorway *doorway, int fd)
 	return doorway->way.admit(doorway->endpoint, fd, name, far_end);
 }
 
+static void doorway_turn_away(struct doorway *doorway, int fd)
+{
+	struct limbo *limbo = doorway->endpoint->setup->limbo;
+
+	if (!doorway->way.takes_rights) {
+		close(fd);
+		return;
+	}
+	limbo_close_connection(limbo, fd);
+	if (limbo_overflows(limbo)) {
+		listener_stop(&doorway->listener);
+		connector_close(&doorway->connector);
+	}
+}
+
 static void doorway_on_socket(struct doorway *doorway, int fd)
 {
 	struct endpoint *endpoint = doorway->endpoint;
 	int code;
 
+	if (doorway->way.takes_rights && limbo_is_full(endpoint->setup->limbo)) {
+		endpoint_drop(endpoint, DROP_VHOST_LIMBO);
+		doorway_turn_away(doorway, fd);
+		connector_lost(&doorway->connector);
+		return;
+	}
 	if (endpoint->guests >= endpoint->guests_max) {
 		endpoint_refuse_guest(endpoint);
-		close(fd);
+		doorway_turn_away(doorway, fd);
 		return;
 	}
 	code = doorway_admit(doorway, fd);
 	if (code == 0)
 		return;
-	close(fd);
+	doorway_turn_away(doorway, fd);
 	endpoint_notice(endpoint, "%s: a guest could not be admitted: %s", endpoint->setup->name, error_name(code));
 	connector_lost(&doorway->connector);
 }
@@ -189,6 +210,7 @@ void doorway_init(struct doorway *doorway, struct endpoint *endpoint, const stru
 {
 	*doorway = (struct doorway){.endpoint = endpoint, .way = *way};
 	listener_init(&doorway->listener, endpoint, doorway_on_accepted);
+	doorway->listener.takes_rights = way->takes_rights;
 	connector_init(&doorway->connector, endpoint, doorway_on_connected);
 }
 

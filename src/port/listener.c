@@ -35,7 +35,8 @@ static void listener_on_pause_over(void *owner, uint64_t now_us)
 	struct listener *listener = owner;
 
 	(void)now_us;
-	loop_watch(listener_loop(listener), &listener->watch, LOOP_READ);
+	if (!listener->stopped)
+		loop_watch(listener_loop(listener), &listener->watch, LOOP_READ);
 }
 
 static void listener_on_ready(void *owner, unsigned events)
@@ -43,7 +44,7 @@ static void listener_on_ready(void *owner, unsigned events)
 	struct listener *listener = owner;
 
 	(void)events;
-	for (int i = 0; i < LISTENER_ACCEPTS_PER_TURN; i++) {
+	for (int i = 0; i < LISTENER_ACCEPTS_PER_TURN && !listener->stopped; i++) {
 		int fd = socket_accept(listener->fd);
 
 		if (fd == -EAGAIN)
@@ -167,6 +168,24 @@ int listener_open_fd(struct listener *listener, int fd, struct error *ret_error)
 	return 0;
 }
 
+void listener_stop(struct listener *listener)
+{
+	listener->stopped = true;
+	if (listener->fd >= 0)
+		loop_watch(listener_loop(listener), &listener->watch, 0);
+}
+
+/* The socket's file goes before those who came by it are turned away. Whom an inherited one still has others may accept. */
+static void listener_close_path(struct listener *listener)
+{
+	unix_listener_remove(&listener->unix_listener);
+	if (listener->takes_rights)
+		limbo_close_listener(listener->endpoint->setup->limbo, listener->fd);
+	else
+		close(listener->fd);
+	listener->unix_listener.fd = -1;
+}
+
 void listener_close(struct listener *listener)
 {
 	struct loop *loop = listener_loop(listener);
@@ -176,7 +195,7 @@ void listener_close(struct listener *listener)
 		return;
 	loop_unwatch(loop, &listener->watch);
 	if (listener->has_path)
-		unix_listener_close(&listener->unix_listener);
+		listener_close_path(listener);
 	else
 		close(listener->fd);
 	listener->fd = -1;

@@ -24,6 +24,8 @@ struct listener {
 	int fd;                             /* -1: closed */
 	struct unix_listener unix_listener; /* when it has a path */
 	bool has_path;
+	bool takes_rights; /* descriptors may wait in who was not accepted yet */
+	bool stopped;
 	bool told; /* of a want of descriptors, until an accept goes well */
 	struct watch watch;
 	struct timer pause;
@@ -38,6 +40,8 @@ int listener_open_path(struct listener *listener, const char *path, int type, co
 int listener_open_tcp(struct listener *listener, const char *text, struct error *ret_error);
 /* One that listens already, and is the listener's when it returns 0. */
 int listener_open_fd(struct listener *listener, int fd, struct error *ret_error);
+/* Nobody is accepted any more. */
+void listener_stop(struct listener *listener);
 void listener_close(struct listener *listener);
 
 #endif

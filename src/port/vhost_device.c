@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "fabric/ethswitch.h"
@@ -27,13 +26,6 @@ enum { VHOST_ADDRESS_LOG = 1 };
 static struct vhost_device *vhost_device_of(const struct virtnet *virtnet)
 {
 	return container_of((uintptr_t)virtnet, struct vhost_device, virtnet);
-}
-
-static void vhost_close(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 /* The message's only descriptor, or -1. */
@@ -456,7 +448,7 @@ static enum drop_reason vhost_net_set_mtu(struct vhost_device *device, struct vh
 
 static enum drop_reason vhost_set_backend_req_fd(struct vhost_device *device, struct vhost_exchange *exchange)
 {
-	vhost_close(&device->backend);
+	limbo_close_one(device->limbo, &device->backend);
 	/* kept for the front end's sake alone, and not what could not be closed again */
 	if (!handed_is_local(vhost_only(exchange)))
 		return DROP_NONE;
@@ -534,16 +526,17 @@ enum drop_reason vhost_device_request(struct vhost_device *device, struct vhost_
 	return vhost_requests[exchange->header.request](device, exchange);
 }
 
-void vhost_device_init(struct vhost_device *device, struct loop *loop, struct bell *bell, uint32_t mtu_bytes,
-		       uint32_t pairs_max, void (*on_lost)(struct vhost_device *device, enum drop_reason reason))
+void vhost_device_init(struct vhost_device *device, const struct endpoint_setup *setup, uint32_t pairs_max,
+		       void (*on_lost)(struct vhost_device *device, enum drop_reason reason))
 {
-	device->mtu_bytes = mtu_bytes;
+	device->mtu_bytes = ethswitch_mtu(setup->ethswitch);
+	device->limbo = setup->limbo;
 	device->virtnet.pairs_max = pairs_max;
 	device->on_lost = on_lost;
 	device->backend = -1;
 	for (uint32_t i = 0; i < VIRTNET_RINGS_ALL; i++)
-		vhost_ring_init(&device->rings[i], i, &device->virtnet, &device->memory, loop, bell, vhost_on_lost);
-	virtnet_set_features(&device->virtnet, 0, mtu_bytes);
+		vhost_ring_init(&device->rings[i], i, &device->virtnet, &device->memory, setup, vhost_on_lost);
+	virtnet_set_features(&device->virtnet, 0, device->mtu_bytes);
 }
 
 void vhost_device_done(struct vhost_device *device)
@@ -552,5 +545,5 @@ void vhost_device_done(struct vhost_device *device)
 		vhost_ring_done(&device->rings[i]);
 	vhost_memory_clear(&device->memory, &device->virtnet.memory);
 	vhost_log_clear(&device->log);
-	vhost_close(&device->backend);
+	limbo_close_one(device->limbo, &device->backend);
 }

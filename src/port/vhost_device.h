@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "loop/loop.h"
+#include "os/limbo.h"
+#include "port/endpoint.h"
 #include "port/vhost_log.h"
 #include "port/vhost_memory.h"
 #include "port/vhost_ring.h"
@@ -22,6 +23,7 @@
 struct vhost_device {
 	struct virtnet virtnet;
 	uint32_t mtu_bytes;
+	struct limbo *limbo;
 	/* The kick of a guest whose event is none, or a call that cannot be made: it is to go. Not during a delivery. */
 	void (*on_lost)(struct vhost_device *device, enum drop_reason reason);
 	bool owned;        /* the front end has said so, */
@@ -45,8 +47,8 @@ struct vhost_exchange {
 };
 
 /* The virtnet is initialised by the caller, who attaches its port. */
-void vhost_device_init(struct vhost_device *device, struct loop *loop, struct bell *bell, uint32_t mtu_bytes,
-		       uint32_t pairs_max, void (*on_lost)(struct vhost_device *device, enum drop_reason reason));
+void vhost_device_init(struct vhost_device *device, const struct endpoint_setup *setup, uint32_t pairs_max,
+		       void (*on_lost)(struct vhost_device *device, enum drop_reason reason));
 /* Everything is unmapped and closed. The port is detached behind it. */
 void vhost_device_done(struct vhost_device *device);
 /* A checked message. DROP_NONE: done, and the payload is the answer if there is one. Else it was not done. */

@@ -4,14 +4,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
-
-static void vhost_ring_close(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
 
 static bool vhost_ring_is_packed(const struct vhost_ring *ring)
 {
@@ -150,7 +142,7 @@ static void vhost_ring_forget_kick(struct vhost_ring *ring)
 {
 	if (ring->kick >= 0)
 		loop_unwatch(ring->loop, &ring->watch);
-	vhost_ring_close(&ring->kick);
+	limbo_close_one(ring->limbo, &ring->kick);
 }
 
 /* A kick that is under way would start it anew: its memory may be another's by then, or its guest's copy of it run
@@ -190,7 +182,7 @@ static enum drop_reason vhost_ring_set_event(const struct vhost_ring *ring, stru
 
 	if (fd >= 0 && handed_event_out(ring->bell, fd, &event) < 0)
 		return DROP_VHOST_EVENT;
-	vhost_ring_close(&to->fd);
+	limbo_close_one(ring->limbo, &to->fd);
 	*to = event;
 	return DROP_NONE;
 }
@@ -213,14 +205,15 @@ enum drop_reason vhost_ring_set_err(struct vhost_ring *ring, int fd)
 /* ---- life ---- */
 
 void vhost_ring_init(struct vhost_ring *ring, uint32_t number, struct virtnet *virtnet,
-		     const struct vhost_memory *memory, struct loop *loop, struct bell *bell,
+		     const struct vhost_memory *memory, const struct endpoint_setup *setup,
 		     void (*on_lost)(struct virtnet *virtnet, enum drop_reason reason))
 {
 	*ring = (struct vhost_ring){.number = number,
 				    .virtnet = virtnet,
 				    .memory = memory,
-				    .loop = loop,
-				    .bell = bell,
+				    .loop = setup->loop,
+				    .bell = setup->bell,
+				    .limbo = setup->limbo,
 				    .on_lost = on_lost,
 				    .kick = -1,
 				    .call.fd = -1,
@@ -233,6 +226,6 @@ void vhost_ring_done(struct vhost_ring *ring)
 	if (vhost_ring_runs(ring))
 		ring_leave(&ring->virtnet->rings[ring->number].ring);
 	vhost_ring_end(ring);
-	vhost_ring_close(&ring->call.fd);
-	vhost_ring_close(&ring->err.fd);
+	limbo_close_one(ring->limbo, &ring->call.fd);
+	limbo_close_one(ring->limbo, &ring->err.fd);
 }

@@ -11,6 +11,8 @@
 #include "loop/loop.h"
 #include "os/bell.h"
 #include "os/handed.h"
+#include "os/limbo.h"
+#include "port/endpoint.h"
 #include "port/vhost_memory.h"
 #include "port/virtnet.h"
 #include "wire/vhost.h"
@@ -21,6 +23,7 @@ struct vhost_ring {
 	const struct vhost_memory *memory;
 	struct loop *loop;
 	struct bell *bell;
+	struct limbo *limbo;
 	/* The kick of a guest whose event is none, or a ring that cannot be started: the guest is to go. */
 	void (*on_lost)(struct virtnet *virtnet, enum drop_reason reason);
 
@@ -37,7 +40,7 @@ struct vhost_ring {
 
 /* The caller's memory; what it is given outlives it. */
 void vhost_ring_init(struct vhost_ring *ring, uint32_t number, struct virtnet *virtnet,
-		     const struct vhost_memory *memory, struct loop *loop, struct bell *bell,
+		     const struct vhost_memory *memory, const struct endpoint_setup *setup,
 		     void (*on_lost)(struct virtnet *virtnet, enum drop_reason reason));
 void vhost_ring_done(struct vhost_ring *ring);
 

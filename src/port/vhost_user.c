@@ -59,16 +59,20 @@ static struct vhost_guest *vhost_guest_of(struct vhost_device *device)
 
 /* ---- leaving ---- */
 
-/* One that may be anything. */
-static void vhost_guest_close(struct vhost_guest *guest, int fd)
+static struct limbo *vhost_guest_limbo(const struct vhost_guest *guest)
 {
-	const struct endpoint_setup *setup = guest->user->endpoint.setup;
-	bool full = limbo_is_full(setup->limbo);
+	return guest->user->endpoint.setup->limbo;
+}
 
-	limbo_close(setup->limbo, fd);
-	if (!full && limbo_is_full(setup->limbo) && setup->on_notice)
-		setup->on_notice(
-			setup->owner, &guest->user->endpoint,
+/* Behind whatever may have filled it. */
+static void vhost_user_look_at_limbo(struct vhost_user *user)
+{
+	struct limbo *limbo = user->endpoint.setup->limbo;
+
+	if (limbo->told || !limbo_is_full(limbo))
+		return;
+	limbo->told = true;
+	endpoint_notice(&user->endpoint,
 			"so many descriptors came that may never close, and are kept therefore, that no more are "
 			"taken: vhost-user guests cannot join any more before a restart");
 }
@@ -79,9 +83,10 @@ static void vhost_guest_close_descriptors(struct vhost_guest *guest)
 
 	for (uint32_t i = 0; i < exchange->descriptor_count; i++) {
 		if (exchange->descriptors[i] >= 0)
-			vhost_guest_close(guest, exchange->descriptors[i]);
+			limbo_close(vhost_guest_limbo(guest), exchange->descriptors[i]);
 	}
 	exchange->descriptor_count = 0;
+	vhost_user_look_at_limbo(guest->user);
 }
 
 static void vhost_guest_leave(struct vhost_guest *guest, const char *reason)
@@ -100,6 +105,7 @@ static void vhost_guest_leave(struct vhost_guest *guest, const char *reason)
 	ethswitch_detach(&guest->device.virtnet.port);
 	vhost_guest_close_descriptors(guest);
 	limbo_close_connection(setup->limbo, guest->fd);
+	vhost_user_look_at_limbo(user);
 	list_remove(&guest->link);
 	free(guest);
 	doorway_left(&user->doorway);
@@ -185,38 +191,38 @@ static bool vhost_guest_keep(struct vhost_guest *guest, const struct msghdr *mes
 				exchange->descriptors[exchange->descriptor_count++] = fd;
 				continue;
 			}
-			vhost_guest_close(guest, fd);
+			limbo_close(vhost_guest_limbo(guest), fd);
 			fits = false;
 		}
 	}
 	return fits;
 }
 
-/* As many bytes as the message still lacks. 0: the far end closed; -EAGAIN. Descriptors without room to come to are let go
- * by the kernel. */
+/* As many bytes as the message still lacks. 0: the far end closed; -EAGAIN; -EMFILE: no descriptors are taken any more. */
 static ssize_t vhost_guest_receive(struct vhost_guest *guest, void *to, size_t bytes, bool *ret_fits)
 {
 	union {
 		struct cmsghdr align;
 		uint8_t bytes[CMSG_SPACE(VHOST_DESCRIPTORS_TAKEN * sizeof(int))];
 	} control;
-	const struct limbo *limbo = guest->user->endpoint.setup->limbo;
 	struct iovec piece = {to, bytes};
 	struct msghdr message = {.msg_iov = &piece,
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
-				 .msg_controllen = limbo_is_full(limbo) ? 0 : sizeof(control)};
-	ssize_t got = socket_receive(guest->fd, &message, MSG_DONTWAIT);
+				 .msg_controllen = sizeof(control)};
+	ssize_t got = limbo_receive(vhost_guest_limbo(guest), guest->fd, &message);
 
-	*ret_fits = got < 0 || vhost_guest_keep(guest, &message);
-	return got < 0 ? -errno : got;
+	if (got < 0)
+		return -errno;
+	*ret_fits = vhost_guest_keep(guest, &message);
+	return got;
 }
 
 /* One step: 1 when there may be more, 0 when not; else the guest leaves, for the reason. */
 static int vhost_guest_step(struct vhost_guest *guest, const char **ret_reason)
 {
 	struct vhost_exchange *exchange = &guest->exchange;
-	bool in_header = guest->have < VHOST_HEADER_BYTES, fits;
+	bool in_header = guest->have < VHOST_HEADER_BYTES, fits = true;
 	uint32_t whole = VHOST_HEADER_BYTES + (in_header ? 0 : exchange->header.bytes);
 	uint8_t *to = in_header ? (uint8_t *)&exchange->header + guest->have
 				: exchange->payload.bytes + (guest->have - VHOST_HEADER_BYTES);
@@ -225,13 +231,15 @@ static int vhost_guest_step(struct vhost_guest *guest, const char **ret_reason)
 
 	if (got == -EAGAIN || got == -EINTR)
 		return 0;
-	if (got <= 0) {
+	if (got <= 0 && got != -EMFILE) {
 		*ret_reason = got == 0 ? "closed the connection" : error_name((int)got);
 		return -1;
 	}
-	guest->have += (uint32_t)got;
-	if (!fits)
-		reason = limbo_is_full(guest->user->endpoint.setup->limbo) ? DROP_VHOST_LIMBO : DROP_VHOST_DESCRIPTORS;
+	guest->have += got > 0 ? (uint32_t)got : 0;
+	if (got < 0)
+		reason = DROP_VHOST_LIMBO;
+	else if (!fits)
+		reason = DROP_VHOST_DESCRIPTORS;
 	else if (guest->have == VHOST_HEADER_BYTES)
 		reason = vhost_header_check(&exchange->header);
 	if (reason == DROP_NONE && guest->have >= VHOST_HEADER_BYTES &&
@@ -281,8 +289,8 @@ static int vhost_user_admit(struct endpoint *endpoint, int fd, const char *name,
 	virtnet_init(virtnet, &vhost_device_owner, user->scratch, name, ethswitch_blocks(setup->ethswitch),
 		     options->queue_bytes);
 	(void)bell_open(setup->bell);
-	vhost_device_init(&guest->device, setup->loop, setup->bell, ethswitch_mtu(setup->ethswitch), user->pairs_max,
-			  vhost_guest_on_lost);
+	limbo_open_connection(fd);
+	vhost_device_init(&guest->device, setup, user->pairs_max, vhost_guest_on_lost);
 	virtnet->port.isolated = options->isolated;
 	virtnet->port.adopt_csum = options->adopt_csum;
 	virtnet->port.locked = options->locked;

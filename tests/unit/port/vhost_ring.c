@@ -300,10 +300,8 @@ static void a_descriptor_that_is_not_what_it_is_said_to_be_is_refused(void **sta
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		for (enum kind kind = 0; kind < KINDS; kind++) {
 			const struct role *role = &roles[i];
-			/* A file of a system that is on no disk, and a socket in which others' descriptors may wait: for all
-			 * that one knows, closing it takes for ever. The back end's channel is closed as ours. */
-			bool kept = kind == KIND_PROC ||
-				    (kind == KIND_DATAGRAM && role->request != VHOST_SET_BACKEND_REQ_FD);
+			/* A file of a system that is on no disk: for all that one knows, closing it takes for ever. */
+			bool kept = kind == KIND_PROC;
 			int other, fd = kind_open(kind, &other);
 			struct bed bed;
 
