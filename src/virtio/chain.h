@@ -20,6 +20,7 @@ struct chain {
 	bool full; /* it needs more pieces than there are: not the guest's fault when others took some */
 	uint64_t readable_bytes, writable_bytes;
 	uint32_t readable_pieces, writable_pieces;
+	uint32_t descriptors; /* of the ring itself, that it took so far */
 };
 
 /* A descriptor's private copy. */

@@ -147,6 +147,8 @@ static enum room_end room_add(struct ring *ring, struct ring_room *room)
 	ring->layout->step(ring, found.slots);
 	room->chains[room->chain_count++] = (struct ring_lent){found.id, found.slots, found.writable_bytes};
 	room->piece_count += found.writable_pieces;
+	room->descriptors += chain.descriptors;
+	room->last_descriptors = chain.descriptors;
 	/* 1024 chains of 4 GiB do not fit the number; what is beyond any frame does not count. */
 	room->bytes = found.writable_bytes > UINT32_MAX - room->bytes ? UINT32_MAX : room->bytes + found.writable_bytes;
 	return ROOM_ADDED;
@@ -159,23 +161,15 @@ static void room_put_back(struct ring *ring, const struct ring_room *room, uint3
 		ring->layout->step_back(ring, room->chains[i - 1].slots);
 }
 
-static uint32_t room_slots(const struct ring_room *room)
-{
-	uint32_t slots = 0;
-
-	for (uint32_t i = 0; i < room->chain_count; i++)
-		slots += room->chains[i].slots;
-	return slots;
-}
-
 static int room_refusal(const struct ring *ring, const struct ring_room *room, enum room_end end)
 {
 	if (ring->broken != DROP_NONE)
 		return -EPIPE;
-	/* More room comes only with more chains: of one there is nothing to wait for, and of a full ring neither. */
+	/* More room comes only with more chains: of one there is nothing to wait for, and neither of a ring in which there
+	 * is no place for another like the last. */
 	if (room->chain_count > 0 && !ring->mergeable)
 		return -EMSGSIZE;
-	return end == ROOM_NO_CHAIN && room_slots(room) < ring->size ? -EAGAIN : -EMSGSIZE;
+	return end == ROOM_NO_CHAIN && room->descriptors + room->last_descriptors <= ring->size ? -EAGAIN : -EMSGSIZE;
 }
 
 /* There is as much as there must be, and what is missing would fill less than a quarter of a chain like the last. A frame
@@ -195,6 +189,7 @@ int ring_reserve(struct ring *ring, uint32_t least, uint32_t wanted, struct ring
 	int result;
 
 	ret_room->bytes = ret_room->piece_count = ret_room->chain_count = 0;
+	ret_room->descriptors = ret_room->last_descriptors = 0;
 	while (end == ROOM_ADDED && !room_is_enough(ret_room, least, wanted) && ret_room->chain_count < most)
 		end = room_add(ring, ret_room);
 	if (end == ROOM_BROKEN || ret_room->bytes < least) {

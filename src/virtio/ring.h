@@ -143,6 +143,7 @@ struct ring_room {
 	uint32_t bytes;
 	uint32_t piece_count;
 	uint32_t chain_count;
+	uint32_t descriptors, last_descriptors; /* of the ring, that all chains take, and the last */
 	struct iovec pieces[RING_PIECES_MAX];
 	struct ring_lent chains[RING_PIECES_MAX];
 };

@@ -150,6 +150,7 @@ static enum drop_reason packed_walk(struct ring *ring, struct chain *chain, uint
 
 		if (steps++ == ring->size)
 			return DROP_RING_CHAIN_LONG;
+		chain->descriptors++;
 		entry = packed_copy(&ring->packed.desc[slot], ret_id, &flags);
 		if (flags & DESC_INDIRECT) {
 			*ret_slots = steps;

@@ -100,6 +100,7 @@ static enum drop_reason split_walk_from(struct ring *ring, struct chain *chain, 
 #endif
 		if (place->steps-- == 0)
 			return DROP_RING_CHAIN_LONG;
+		chain->descriptors += !place->inside;
 		copy = split_copy(place);
 		flags = le16_value(copy.flags);
 		entry = (struct chain_entry){le64_value(copy.address), le32_value(copy.bytes), flags & DESC_WRITE};

@@ -326,6 +326,27 @@ static void without_mergeable_buffers_a_frame_takes_one_chain(void **state)
 	guest_done(&guest);
 }
 
+/* Nobody waits for room that cannot come: three of the eight descriptors for each, and two are left. */
+static void a_ring_without_place_for_another_buffer_is_full(void **state)
+{
+	static struct ring_room room;
+	static const struct guest_setup kind = {8, 64, 0, true, false, true, 18};
+	struct ring_driver_piece three[3] = {{NULL, 100, true}, {NULL, 100, true}, {NULL, 100, true}};
+	struct guest guest;
+
+	guest_init(&guest, &kind, state);
+	assert_true(ring_driver_offer(&guest.driver, three, 3, false) >= 0);
+	ring_driver_publish(&guest.driver);
+	assert_int_equal(ring_reserve(&guest.ring, 700, 700, &room), -EAGAIN);
+	assert_true(ring_driver_offer(&guest.driver, three, 3, false) >= 0);
+	ring_driver_publish(&guest.driver);
+	assert_int_equal(ring_reserve(&guest.ring, 700, 700, &room), -EMSGSIZE);
+	assert_int_equal(ring_driver_offer(&guest.driver, three, 3, false), -ENOSPC);
+	assert_int_equal(ring_reserve(&guest.ring, 600, 600, &room), 0);
+	ring_cancel(&guest.ring, &room);
+	guest_done(&guest);
+}
+
 /* One buffer from the guest, returned and flushed: whether the guest wants to be told. */
 static bool one_goes_round(struct guest *guest, bool *ret_kick)
 {
@@ -575,6 +596,7 @@ int main(void)
 		IN_BOTH(room_that_is_not_there_is_refused_and_nothing_is_taken),
 		IN_BOTH(used_entries_say_how_much_was_written_and_the_header_how_many),
 		IN_BOTH(without_mergeable_buffers_a_frame_takes_one_chain),
+		IN_BOTH(a_ring_without_place_for_another_buffer_is_full),
 		IN_BOTH(each_side_tells_the_other_only_when_it_asked),
 		IN_BOTH(arming_tells_of_what_came_since_the_last_look),
 		IN_BOTH(a_room_that_was_too_small_is_armed_for_what_is_still_to_come),
