@@ -323,6 +323,12 @@ void ring_driver_want_interrupt(struct ring_driver *driver, bool wanted)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
+void ring_driver_want_interrupt_after(struct ring_driver *driver, uint16_t slots)
+{
+	driver->layout->want_interrupt_after(driver, slots);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
 uint32_t ring_driver_out(const struct ring_driver *driver)
 {
 	return (uint32_t)(driver->published_count - driver->harvested);

@@ -110,6 +110,8 @@ void ring_driver_release(struct ring_driver *driver, uint16_t id);
 size_t ring_driver_receive(struct ring_driver *driver, void *to, size_t most);
 /* Whether the device should tell when it returns the next buffer. */
 void ring_driver_want_interrupt(struct ring_driver *driver, bool wanted);
+/* With event indexes: not before it has returned more than so many slots beyond what was harvested, fewer than the ring's. */
+void ring_driver_want_interrupt_after(struct ring_driver *driver, uint16_t slots);
 /* How many buffers the device has. */
 uint32_t ring_driver_out(const struct ring_driver *driver);
 

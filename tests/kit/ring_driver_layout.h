@@ -17,6 +17,7 @@ struct ring_driver_layout {
 	bool (*harvest)(struct ring_driver *driver, struct ring_driver_used *ret_used);
 	void (*harvested)(struct ring_driver *driver, const struct ring_driver_buffer *buffer);
 	void (*want_interrupt)(struct ring_driver *driver, bool wanted);
+	void (*want_interrupt_after)(struct ring_driver *driver, uint16_t slots);
 };
 
 extern const struct ring_driver_layout ring_driver_split;

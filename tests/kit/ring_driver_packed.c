@@ -159,6 +159,16 @@ static void packed_want_interrupt(struct ring_driver *driver, bool wanted)
 		       memory_order_release);
 }
 
+static void packed_want_interrupt_after(struct ring_driver *driver, uint16_t slots)
+{
+	uint16_t slot = driver->next_used;
+	bool wrap = driver->used_wrap;
+
+	packed_forward(driver, &slot, &wrap, slots);
+	shared16_store(&driver->own->place, packed_place(slot, wrap), memory_order_relaxed);
+	shared16_store(&driver->own->flags, PACKED_EVENT_DESC, memory_order_release);
+}
+
 const struct ring_driver_layout ring_driver_packed = {
 	.ring_bytes = packed_ring_bytes,
 	.init = packed_init,
@@ -168,4 +178,5 @@ const struct ring_driver_layout ring_driver_packed = {
 	.harvest = packed_harvest,
 	.harvested = packed_harvested,
 	.want_interrupt = packed_want_interrupt,
+	.want_interrupt_after = packed_want_interrupt_after,
 };

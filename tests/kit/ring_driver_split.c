@@ -147,6 +147,12 @@ static void split_want_interrupt(struct ring_driver *driver, bool wanted)
 		shared16_store(&driver->avail->flags, wanted ? 0 : SPLIT_AVAIL_NO_INTERRUPT, memory_order_relaxed);
 }
 
+static void split_want_interrupt_after(struct ring_driver *driver, uint16_t slots)
+{
+	shared16_store(split_used_event(driver->avail, driver->setup.size), (uint16_t)(driver->next_used + slots),
+		       memory_order_relaxed);
+}
+
 const struct ring_driver_layout ring_driver_split = {
 	.ring_bytes = split_ring_bytes,
 	.init = split_init,
@@ -156,4 +162,5 @@ const struct ring_driver_layout ring_driver_split = {
 	.harvest = split_harvest,
 	.harvested = split_harvested,
 	.want_interrupt = split_want_interrupt,
+	.want_interrupt_after = split_want_interrupt_after,
 };
