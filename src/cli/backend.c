@@ -15,7 +15,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/connection.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/detach.h"

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 #include "daemon/daemon.h"
 
 void companion_init(struct companion *companion, const char *name)

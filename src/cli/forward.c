@@ -14,7 +14,7 @@
 #include "cli/connection.h"
 #include "cli/forwardline.h"
 #include "cli/member.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 #include "daemon/publish.h"
 
 static void forward_print(const json_t *forwards, const json_t *passages)

@@ -13,7 +13,7 @@
 #include "cli/connection.h"
 #include "cli/member.h"
 #include "cli/paste.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 
 static int guest_check(const struct argument_words *given, struct error *ret_error)
 {

@@ -21,7 +21,7 @@
 #include "cli/connection.h"
 #include "cli/forwardline.h"
 #include "cli/netports.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 #include "daemon/daemon.h"
 #include "daemon/describe.h"
 #include "daemon/holder.h"

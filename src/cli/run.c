@@ -18,7 +18,7 @@
 #include "cli/connection.h"
 #include "cli/forwardline.h"
 #include "cli/hypervisor.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 #include "daemon/daemon.h"
 #include "daemon/describe.h"
 #include "guestwire/guestwire.h"

@@ -14,7 +14,7 @@
 #include "cli/forwardline.h"
 #include "cli/member.h"
 #include "cli/paste.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/describe.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "cli/place.h"
+#include "daemon/place.h"
 
 static void paths_of_sockets_become_absolute(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Paths of a guest's, an uplink's or a forward's words made absolute: the process that serves them has another working folder than the person who
  * typed them, and the lines to paste are used elsewhere too. What the words mean beyond that is the library's. */
-#ifndef CLI_PLACE_H
-#define CLI_PLACE_H
+#ifndef DAEMON_PLACE_H
+#define DAEMON_PLACE_H
 
 struct config;
 struct error;

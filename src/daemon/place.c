@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A spec is taken apart by base/spec.h and put together again, so that commas mean the same on both ways. */
-#include "cli/place.h"
+#include "daemon/place.h"
 
 #include <errno.h>
 #include <stdbool.h>
