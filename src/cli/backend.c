@@ -65,6 +65,18 @@ static int backend_set(char **field, const char *option, const char *value, stru
 	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
 }
 
+static int backend_set_uplink(struct backend *backend, const char *value, struct error *ret_error)
+{
+	char *placed;
+	int result = place_spec(value, backend->folder, &placed, ret_error);
+
+	if (result < 0)
+		return result;
+	result = backend_set(&backend->config.uplink.text, "--uplink", placed, ret_error);
+	free(placed);
+	return result;
+}
+
 static int backend_option(struct backend *backend, int option, const char *value, struct error *ret_error)
 {
 	switch (option) {
@@ -75,7 +87,7 @@ static int backend_option(struct backend *backend, int option, const char *value
 	case BACKEND_FD:
 		return backend_once(&backend->fd, "--fd", value, ret_error);
 	case BACKEND_UPLINK:
-		return backend_set(&backend->config.uplink.text, "--uplink", value, ret_error);
+		return backend_set_uplink(backend, value, ret_error);
 	case BACKEND_PUBLISH:
 		return place_add_forward(&backend->config, value, backend->folder, ret_error);
 	case BACKEND_NAME:

@@ -36,6 +36,18 @@ int companion_set(const struct companion *companion, char **field, const char *o
 	return config_set(field, value) < 0 ? error_set(ret_error, -ENOMEM, "no memory") : 0;
 }
 
+int companion_set_uplink(struct companion *companion, const char *value, struct error *ret_error)
+{
+	char *placed;
+	int result = place_spec(value, companion->folder, &placed, ret_error);
+
+	if (result < 0)
+		return result;
+	result = companion_set(companion, &companion->config.uplink.text, "--uplink", placed, ret_error);
+	free(placed);
+	return result;
+}
+
 int companion_read(struct companion *companion, struct arguments *arguments,
 		   int (*on_option)(void *owner, int option, const char *value, struct error *ret_error), void *owner,
 		   struct error *ret_error)

@@ -33,6 +33,8 @@ void companion_done(struct companion *companion);
 /* An option that may be given once. */
 int companion_set(const struct companion *companion, char **field, const char *option, const char *value,
 		  struct error *ret_error);
+/* --uplink, with its relative paths made absolute: they count from where it was typed, in the background too. */
+int companion_set_uplink(struct companion *companion, const char *value, struct error *ret_error);
 /* Options up to the command's first word; 0, ARGUMENT_HELP, ARGUMENT_WRONG or what on_option() returned. */
 int companion_read(struct companion *companion, struct arguments *arguments,
 		   int (*on_option)(void *owner, int option, const char *value, struct error *ret_error), void *owner,

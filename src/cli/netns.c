@@ -91,7 +91,7 @@ static int netns_option(void *owner, int option, const char *value, struct error
 
 	switch (option) {
 	case NETNS_UPLINK:
-		return companion_set(companion, &companion->config.uplink.text, "--uplink", value, ret_error);
+		return companion_set_uplink(companion, value, ret_error);
 	case NETNS_MTU_BYTES:
 		netns->mtu = value;
 		break;

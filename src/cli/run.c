@@ -65,7 +65,7 @@ static int run_option(void *owner, int option, const char *value, struct error *
 
 	switch (option) {
 	case RUN_UPLINK:
-		return companion_set(companion, &companion->config.uplink.text, "--uplink", value, ret_error);
+		return companion_set_uplink(companion, value, ret_error);
 	case RUN_GUEST:
 		return hypervisor_way_parse(value, &run->way)
 			       ? 0

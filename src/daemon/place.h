@@ -8,7 +8,8 @@ struct config;
 struct error;
 
 /* "stream,path=vm.sock" as "stream,path=/home/me/vm.sock", "user,guestfwd=tcp:10.0.2.100:80-unix:web.sock" likewise, for
- * free(). 0, -EINVAL and a text, -ENOMEM. */
+ * free(). 0, -EINVAL and a text, -ENOMEM. A path that begins with ~ is refused, here and below: it is one that a shell was
+ * thought to replace. */
 int place_spec(const char *text, const char *folder, char **ret_text, struct error *ret_error);
 /* The same for a forward: "unix:web.sock-vm1:80" has a path, others have none. */
 int place_forward(const char *text, const char *folder, char **ret_text, struct error *ret_error);
@@ -16,5 +17,9 @@ int place_forward(const char *text, const char *folder, char **ret_text, struct 
 int place_add_forward(struct config *config, const char *text, const char *folder, struct error *ret_error);
 /* The same for one path; "-", and NULL, stay what they are (a copy, or NULL). */
 int place_path(const char *path, const char *folder, char **ret_path, struct error *ret_error);
+
+/* 0, or -EINVAL and a text: has a path that is relative, where nobody's folder is known that it could count from. */
+int place_check_spec(const char *text, struct error *ret_error);
+int place_check_forward(const char *text, struct error *ret_error);
 
 #endif

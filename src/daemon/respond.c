@@ -13,6 +13,7 @@
 #include "control/answer.h"
 #include "control/request.h"
 #include "daemon/describe.h"
+#include "daemon/place.h"
 #include "daemon/target.h"
 #include "guestwire/guestwire.h"
 
@@ -74,7 +75,8 @@ static json_t *guest_named(json_t *list, const char *name)
 	return found;
 }
 
-/* A number of a descriptor means one of the process that is told it, and here that is us, not who asks. */
+/* A number of a descriptor means one of the process that is told it, and here that is us, not who asks; a relative path
+ * would count from a folder of ours. */
 static int guest_check(const char *text, struct error *ret_error)
 {
 	static const char *const words[] = {"fd", "addr.str", "local.str"};
@@ -87,7 +89,7 @@ static int guest_check(const char *text, struct error *ret_error)
 					 "%s: %s= names a descriptor of guestwire up itself; give it there", text,
 					 words[i]);
 	}
-	return result;
+	return result == 0 ? place_check_spec(text, ret_error) : result;
 }
 
 static char *respond_guest_add(struct gw_network *network, const struct request *request)
@@ -119,9 +121,12 @@ static bool forward_leads_somewhere(struct gw_network *network, const json_t *fo
 static char *respond_forward_add(struct gw_network *network, const struct request *request)
 {
 	struct gw_error error = {0};
+	struct error wrong = {0};
 	json_t *forwards;
 	unsigned id;
 
+	if (place_check_forward(request->spec, &wrong) < 0)
+		return answer_encode_error(ANSWER_USAGE, wrong.text);
 	if (gw_forward_add(network, request->spec, &id, &error) < 0)
 		return answer_encode_error(error_is_usage(error.code) ? ANSWER_USAGE : ANSWER_FAILED, error.text);
 	forwards = describe_forwards(network, id);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "daemon/place.h"
@@ -39,6 +40,9 @@ static void paths_of_sockets_become_absolute(void **state)
 		{"user,net=10.1.0.0/24", "user,net=10.1.0.0/24"},
 		{"user,hostfwd=unix:web.sock-vm1:80,hostfwd=tcp::80-:80",
 		 "user,hostfwd=unix:/home/me/web.sock-vm1:80,hostfwd=tcp::80-:80"},
+		{"user,tftp=boot,smb=a~b", "user,tftp=/home/me/boot,smb=/home/me/a~b"},
+		{"stream,path=~a/x", "stream,path=/home/me/~a/x"},
+		{"stream,path=./~/x", "stream,path=/home/me/./~/x"},
 		{"user,hostfwd=unix:/run/web.sock-:80", "user,hostfwd=unix:/run/web.sock-:80"},
 		{"user,guestfwd=tcp:10.0.2.100:80-unix:a-b,,c.sock",
 		 "user,guestfwd=tcp:10.0.2.100:80-unix:/home/me/a-b,,c.sock"},
@@ -105,6 +109,45 @@ static void a_path_alone_becomes_absolute(void **state)
 	assert_null(path);
 }
 
+/* What a shell leaves alone behind a '='. */
+static void a_tilde_is_told_with_the_path_that_was_meant(void **state)
+{
+	static const char *const specs[] = {"stream,path=~/vm.sock",
+					    "dgram,remote=/run/a,remote=~",
+					    "user,tftp=~/boot",
+					    "tap,netns=~/box",
+					    "user,hostfwd=unix:~/web.sock-vm1:80",
+					    "user,guestfwd=tcp:10.0.2.100:80-unix:~/web.sock"};
+	struct error error = {0};
+	char *text;
+
+	(void)state;
+	setenv("HOME", "/home/me", 1);
+	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++)
+		assert_int_equal(place_spec(specs[i], "/work", &text, &error), -EINVAL);
+	assert_int_equal(place_forward("unix:~/web.sock-vm1:80", "/work", &text, &error), -EINVAL);
+	assert_int_equal(place_path("~/log", "/work", &text, &error), -EINVAL);
+	assert_string_equal(error.text, "~/log: a shell replaces ~ only where a word begins; write /home/me/log, or "
+					"./~/log for a folder of that name");
+	unsetenv("HOME");
+	assert_int_equal(place_path("~", "/work", &text, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "write the whole path"));
+}
+
+static void where_no_folder_is_known_a_path_is_whole(void **state)
+{
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(place_check_spec("dgram,path=/run/a,remote=/run/b", &error), 0);
+	assert_int_equal(place_check_spec("stream,tcp=4000", &error), 0);
+	assert_int_equal(place_check_spec("dgram,path=/run/a,remote=b", &error), -EINVAL);
+	assert_string_equal(error.text, "b: not a whole path, which begins with /");
+	assert_int_equal(place_check_forward("unix:/run/web.sock-:80", &error), 0);
+	assert_int_equal(place_check_forward("tcp::80-:80", &error), 0);
+	assert_int_equal(place_check_forward("unix:web.sock-:80", &error), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +155,8 @@ int main(void)
 		cmocka_unit_test(a_spec_that_is_none_is_refused),
 		cmocka_unit_test(a_forwards_socket_becomes_absolute),
 		cmocka_unit_test(a_path_alone_becomes_absolute),
+		cmocka_unit_test(a_tilde_is_told_with_the_path_that_was_meant),
+		cmocka_unit_test(where_no_folder_is_known_a_path_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

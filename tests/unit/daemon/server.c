@@ -192,6 +192,23 @@ static void a_descriptor_cannot_be_named_from_outside(void **state)
 	close(fd);
 }
 
+/* It would count from the folder where guestwire is, which who asks does not know. */
+static void a_relative_path_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[4096];
+	int fd = enter(fixture);
+
+	say(fixture, fd, "{\"command\":\"guest-add\",\"spec\":\"stream,path=vm.sock\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "vm.sock: not a whole path"));
+	assert_non_null(strstr(text, "\"code\":\"usage\""));
+	say(fixture, fd, "{\"command\":\"forward-add\",\"spec\":\"unix:web.sock-:80\"}\n");
+	assert_true(hear(fd, text, sizeof(text)) > 0);
+	assert_non_null(strstr(text, "web.sock-:80: not a whole path"));
+	close(fd);
+}
+
 static void a_line_without_end_ends_the_connection(void **state)
 {
 	struct fixture *fixture = *state;
@@ -654,6 +671,7 @@ int main(void)
 		TEST(a_request_in_pieces_is_answered_when_its_line_is_whole),
 		TEST(a_request_that_makes_no_sense_is_told_so_and_the_next_is_answered),
 		TEST(a_descriptor_cannot_be_named_from_outside),
+		TEST(a_relative_path_is_refused),
 		TEST(a_line_without_end_ends_the_connection),
 		TEST(one_that_shuts_its_side_still_gets_its_answers),
 		TEST(one_that_never_reads_keeps_nobody_from_an_answer),
