@@ -107,7 +107,9 @@ int config_check_name(const char *name, struct error *ret_error)
 		if (c < 128 && (isalnum(c) || (i > 0 && c == '-') || c == '_'))
 			continue;
 		return error_set(ret_error, -EINVAL,
-				 "network name %s: letters, digits, '_' and '-' only, and no '-' in front", name);
+				 "network name %.200s: letters, digits, '_' and '-' only, and no '-' in front%s", name,
+				 strpbrk(name, ",=") ? "; with --uplink or --guest before them these words are no name"
+						     : "");
 	}
 	return 0;
 }
@@ -550,7 +552,8 @@ int config_load(struct config *config, const char *path, struct error *ret_error
 	int result;
 
 	if (!file)
-		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+		return error_set(ret_error, -errno, "%s: %s; give a configuration that can be read", path,
+				 error_name(-errno));
 	bytes = malloc(CONFIG_FILE_BYTES + 1);
 	if (!bytes) {
 		result = error_set(ret_error, -ENOMEM, "no memory");

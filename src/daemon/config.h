@@ -43,7 +43,7 @@ int config_set(char **field, const char *text);
 int config_load(struct config *config, const char *path, struct error *ret_error);
 /* The same from memory; `path` is for the texts. */
 int config_parse(struct config *config, const char *bytes, size_t count, const char *path, struct error *ret_error);
-/* 0 or -EINVAL: 1 to 32 letters, digits, '.', '_' and '-', not beginning with '.' or '-'. */
+/* 0 or -EINVAL: 1 to 32 letters, digits, '_' and '-', which does not stand in front. */
 int config_check_name(const char *name, struct error *ret_error);
 
 #endif

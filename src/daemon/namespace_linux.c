@@ -190,7 +190,10 @@ static int namespace_attach(const char *attach, bool *ret_user, struct error *re
 	/* EPERM: it is no descendant of ours, and so entering it will fail, too, and say so. */
 	user = ioctl(net, NS_GET_USERNS);
 	if (user < 0 && errno == ENOTTY)
-		code = error_set(ret_error, -EINVAL, "netns: --attach %s: is no namespace", attach);
+		code = error_set(ret_error, -EINVAL,
+				 "netns: --attach %s: is no namespace; give a process's number, a path, or a name that "
+				 "`ip netns` lists",
+				 attach);
 	if (user >= 0 && !namespace_is_ours(user, "user")) {
 		*ret_user = true;
 		if (setns(user, CLONE_NEWUSER) < 0)

@@ -24,7 +24,7 @@ static int elsewhere_find(const char *session, const char *name, const char *soc
 	int error;
 
 	if (!elsewhere_is_word(name) || !elsewhere_is_word(socket))
-		return error_set(ret_error, -EINVAL, "network %.40s: letters, digits, '_' and '-' only", name);
+		return error_set(ret_error, -EINVAL, "network '%.40s': letters, digits, '_' and '-' only", name);
 	error = rundir_base(session, geteuid(), base, ret_error);
 	if (error == 0)
 		error = rundir_check(base, true, ret_error);

@@ -45,8 +45,12 @@ int rundir_check(const char *path, bool root, struct error *ret_error)
 {
 	struct stat status;
 
-	if (lstat(path, &status) < 0)
-		return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
+	if (lstat(path, &status) < 0) {
+		int code = -errno;
+
+		return error_set(ret_error, code, "%s: %s%s", path, error_name(code),
+				 code == -EACCES ? "; set XDG_RUNTIME_DIR to a folder that is yours" : "");
+	}
 	if (!S_ISDIR(status.st_mode))
 		return error_set(ret_error, -ENOTDIR, "%s: not a folder; remove it", path);
 	if (status.st_uid != geteuid() && !(root && geteuid() == 0))

@@ -61,6 +61,12 @@ static int unix_listener_probe(const struct sockaddr_un *address, socklen_t leng
 	return result;
 }
 
+static int unix_listener_refuse(const char *path, int code, struct error *ret_error)
+{
+	return error_set(ret_error, code, "%s: cannot make a socket there: %s%s", path, error_name(code),
+			 code == -EACCES || code == -EROFS ? "; choose a folder where you may write" : "");
+}
+
 /* 0 when the path is free or holds a socket file that nobody serves. */
 static int unix_listener_check(const struct sockaddr_un *address, socklen_t length, struct error *ret_error)
 {
@@ -69,11 +75,8 @@ static int unix_listener_check(const struct sockaddr_un *address, socklen_t leng
 	struct stat there;
 	int result = 0;
 
-	if (lstat(path, &there) < 0) {
-		if (errno != ENOENT)
-			return error_set(ret_error, -errno, "%s: %s", path, error_name(-errno));
-		return 0;
-	}
+	if (lstat(path, &there) < 0)
+		return errno == ENOENT ? 0 : unix_listener_refuse(path, -errno, ret_error);
 	if (!S_ISSOCK(there.st_mode))
 		return error_set(ret_error, -EEXIST,
 				 "%s: something that is not a socket is there; remove it or choose another path", path);
@@ -125,11 +128,7 @@ static int unix_listener_bind(int fd, const struct sockaddr_un *address, struct 
 	if (result == -ENOENT)
 		return error_set(ret_error, result, "%s: its directory does not exist; make it or choose another path",
 				 address->sun_path);
-	if (result < 0)
-		return error_set(ret_error, result, "%s: cannot make a socket there: %s%s", address->sun_path,
-				 error_name(result),
-				 result == -EACCES || result == -EROFS ? "; choose a folder where you may write" : "");
-	return 0;
+	return result < 0 ? unix_listener_refuse(address->sun_path, result, ret_error) : 0;
 }
 
 /* A number that is one of the system's: the last means none. */

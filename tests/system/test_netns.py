@@ -470,7 +470,31 @@ def test_in_the_background_it_returns_when_the_namespace_is_served(person, box):
     assert "eth0" not in inside(box, "ip", "link").stdout and not os.path.exists(pidfile)
 
 
+def test_in_the_background_a_relative_path_still_counts_from_where_it_was_typed(person, box):
+    run = person.environment["XDG_RUNTIME_DIR"]
+    os.mkdir(os.path.join(run, "boot"))
+    os.chmod(os.path.join(run, "boot"), 0o755)
+    done = person.guestwire("netns", "-d", "--name", "box", "--uplink", "user,tftp=boot,hostfwd=unix:web.sock-:80", "--attach", box.pid, cwd=run)
+    assert done.returncode == 0, done.stderr
+    listening = [one["listening"] for one in json.loads(person.guestwire("forward", "ls", "--json").stdout)]
+    assert person.guestwire("down", "box").returncode == 0
+    os.rmdir(os.path.join(run, "boot"))
+    assert listening == [os.path.join(run, "web.sock")] and not os.path.exists(listening[0])
+
+
 # ---- what cannot be ----
+
+def test_a_folder_where_one_may_not_look_is_named_with_what_to_do(person):
+    if not person.dropped:
+        pytest.skip("needs root, whose folder is not to be looked into")
+    done = person.guestwire("up", "--guest", "stream,path=/root/x.sock")
+    assert (done.returncode, done.stderr) == (1, "guestwire: /root/x.sock: cannot make a socket there: Permission denied; "
+                                                 "choose a folder where you may write\n")
+    person.environment["XDG_RUNTIME_DIR"] = "/root"
+    done = person.guestwire("up")
+    assert (done.returncode, done.stderr) == (1, "guestwire: /root/guestwire: Permission denied; set XDG_RUNTIME_DIR to a folder "
+                                                 "that is yours\n")
+
 
 @pytest.mark.parametrize("words, text", [
     (["--mtu", "12"], "mtu=12"),

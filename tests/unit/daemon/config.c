@@ -216,7 +216,8 @@ static void a_file_that_is_not_there_is_named(void **state)
 	(void)state;
 	config_init(&config);
 	assert_int_equal(config_load(&config, "/nonexistent/f.yaml", &error), -ENOENT);
-	assert_string_equal(error.text, "/nonexistent/f.yaml: No such file or directory");
+	assert_string_equal(error.text, "/nonexistent/f.yaml: No such file or directory; "
+					"give a configuration that can be read");
 	assert_true(config_load(&config, "/", &error) < 0);
 	config_done(&config);
 }
