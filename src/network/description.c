@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "network/description_parts.h"
+#include "port/endpoint.h"
 
 enum description_limits {
 	MTU_DEFAULT = 1500,
@@ -92,6 +93,15 @@ int description_read_mac(struct service_config *service, struct spec *spec, stru
 	return 0;
 }
 
+static bool description_is_guest(const char *kind)
+{
+	for (size_t i = 0; endpoint_kinds[i]; i++) {
+		if (strcmp(endpoint_kinds[i]->name, kind) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int description_check_kind(const char *kind, struct error *ret_error)
 {
 	static const char *const later[] = {"tap",   "bridge",       "shared",     "host",         "bridged",
@@ -104,6 +114,9 @@ static int description_check_kind(const char *kind, struct error *ret_error)
 			return error_set(ret_error, -EOPNOTSUPP,
 					 "uplink=%s: not available in this version, user and none are", kind);
 	}
+	if (description_is_guest(kind))
+		return error_set(ret_error, -EINVAL,
+				 "uplink=%s: is a kind of guest, as in --guest %s; user or none would do", kind, kind);
 	return error_set(ret_error, -EINVAL, "uplink=%s: no such uplink; user or none would do", kind);
 }
 

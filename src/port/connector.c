@@ -38,8 +38,11 @@ static void connector_failed(struct connector *connector, int code)
 {
 	connector_drop_attempt(connector);
 	if (!connector->told)
-		endpoint_notice(connector->endpoint, "%s: cannot connect to %s: %s; trying again and again",
-				connector->endpoint->setup->name, connector->where, error_name(code));
+		endpoint_notice(connector->endpoint, "%s: cannot connect to %s: %s; trying again and again%s",
+				connector->endpoint->setup->name, connector->where, error_name(code),
+				code == -ENOENT && !connector->connected_us
+					? " (to listen there oneself it is path=, or server=on)"
+					: "");
 	connector->told = true;
 	connector_wait(connector);
 }

@@ -27,7 +27,10 @@ static int dgram_read_qemu_words(struct spec *spec, struct shared_dgram_words *w
 	const char *local = spec_string(spec, "local.type"), *remote = spec_string(spec, "remote.type");
 
 	if (remote && strcmp(remote, "unix") != 0)
-		return error_set(ret_error, -EINVAL, "dgram: remote.type=%s: only unix", remote);
+		return error_set(
+			ret_error, -EINVAL,
+			"dgram: remote.type=%s: unix alone; over IP guests connect to stream,tcp=[ADDRESS:]PORT",
+			remote);
 	if (remote)
 		words->remote = spec_string(spec, "remote.path");
 	if (!local)
@@ -35,7 +38,9 @@ static int dgram_read_qemu_words(struct spec *spec, struct shared_dgram_words *w
 	if (strcmp(local, "fd") == 0)
 		return endpoint_read_fd(spec, "local.str", fd, ret_error);
 	if (strcmp(local, "unix") != 0)
-		return error_set(ret_error, -EINVAL, "dgram: local.type=%s: unix or fd", local);
+		return error_set(
+			ret_error, -EINVAL,
+			"dgram: local.type=%s: unix or fd; over IP guests connect to stream,tcp=[ADDRESS:]PORT", local);
 	words->path = spec_string(spec, "local.path");
 	return 0;
 }

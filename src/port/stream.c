@@ -237,7 +237,7 @@ static const struct connected_way stream_way = {
 	.read = stream_read,
 };
 
-/* QEMU's own words for the same: server=on,addr.type=unix,addr.path=P. */
+/* QEMU's own words for the same: server=on,addr.type=unix,addr.path=P. A connection that ends is made again in any case. */
 static int stream_read_qemu_words(struct spec *spec, struct doorway_words *words, char *inet, size_t size,
 				  struct error *ret_error)
 {
@@ -246,6 +246,8 @@ static int stream_read_qemu_words(struct spec *spec, struct doorway_words *words
 
 	if (!type)
 		return 0;
+	(void)spec_string(spec, "reconnect");
+	(void)spec_string(spec, "reconnect-ms");
 	if (spec_bool(spec, "server", &server, ret_error) < 0)
 		return -EINVAL;
 	if (strcmp(type, "unix") == 0) {

@@ -320,6 +320,16 @@ static int tap_end_start(struct tap_end *end, struct error *ret_error)
 	return 0;
 }
 
+/* QEMU's words for what is done to the interface once it is there. */
+static int tap_read_script(const char *key, const char *value, struct error *ret_error)
+{
+	if (!value || !*value || strcmp(value, "no") == 0)
+		return 0;
+	return error_set(ret_error, -EINVAL,
+			 "tap,%s=%.200s: no script is run here; give %s=no, and do yourself what it does", key, value,
+			 key);
+}
+
 static int tap_end_open(struct spec *spec, const struct endpoint_setup *setup, struct endpoint **ret_endpoint,
 			struct error *ret_error)
 {
@@ -338,6 +348,10 @@ static int tap_end_open(struct spec *spec, const struct endpoint_setup *setup, s
 	end->tap.fd = -1;
 	end->hope.frames = 1;
 	code = endpoint_read_fd(spec, "fd", &fd, ret_error);
+	if (code == 0)
+		code = tap_read_script("script", spec_string(spec, "script"), ret_error);
+	if (code == 0)
+		code = tap_read_script("downscript", spec_string(spec, "downscript"), ret_error);
 	if (code == 0)
 		code = endpoint_read_options(&end->endpoint, spec, ret_error);
 	if (code == 0 && fd >= 0 && (request.name || request.netns))
