@@ -202,10 +202,12 @@ static void hypervisor_read_option(struct hypervisor *hypervisor, const char *op
 {
 	static const char *const network[] = {"net", "netdev", "nic"};
 
-	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++)
-		hypervisor->has_network |= strcmp(option, network[i]) == 0;
-	if (strcmp(option, "device") == 0)
-		hypervisor->has_network |= hypervisor_option(value, "netdev") != NULL;
+	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++) {
+		if (strcmp(option, network[i]) == 0)
+			hypervisor->network = network[i];
+	}
+	if (strcmp(option, "device") == 0 && hypervisor_option(value, "netdev") && !hypervisor->network)
+		hypervisor->network = "device";
 	if (strcmp(option, "m") == 0)
 		hypervisor_read_memory(hypervisor, value);
 	if (strcmp(option, "mem-path") == 0 || strcmp(option, "numa") == 0 || strcmp(option, "readconfig") == 0 ||
@@ -273,11 +275,12 @@ int hypervisor_choose(const struct hypervisor *hypervisor, const char *program, 
 				 "run: %.100s is not a program whose network options are known; put {stream}, {dgram}, "
 				 "{vhost-user} or {fd} (and {mac}) where it takes a socket",
 				 program);
-	if (hypervisor->has_network)
-		return error_set(ret_error, -EINVAL,
-				 "run: %.100s has network options of its own; leave them out, or put {stream}, "
-				 "{dgram} or {vhost-user} into them",
-				 program);
+	if (hypervisor->network)
+		return error_set(
+			ret_error, -EINVAL,
+			"run: %.100s has network options of its own (-%s); leave them out (--uplink takes the words "
+			"of -netdev user), or put {stream}, {dgram}, {vhost-user} or {fd} into them",
+			program, hypervisor->network);
 	if (wanted == HYPERVISOR_VHOST_USER && hypervisor->has_memory && !hypervisor->is_shared)
 		return error_set(ret_error, -EINVAL,
 				 "run: --guest vhost-user needs shared memory: give the memory-backend share=on, or "

@@ -33,9 +33,9 @@ struct hypervisor_places {
 /* What a command line says before anything is added to it. */
 struct hypervisor {
 	bool is_qemu;
-	bool has_network; /* QEMU: it says something of a network itself */
-	bool has_memory;  /* … of the memory's back end */
-	bool is_shared;   /* … and all of the machine's is in files that may be handed over */
+	const char *network; /* QEMU: the option by which it says something of a network itself; NULL: none */
+	bool has_memory;     /* … of the memory's back end */
+	bool is_shared;      /* … and all of the machine's is in files that may be handed over */
 	bool has_kvm;
 	bool has_no_pci;
 	bool leaves;                                   /* QEMU: it goes into the background */

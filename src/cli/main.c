@@ -41,18 +41,58 @@ int command_complain(const struct error *error)
 	return error_is_usage(error->code) ? EXIT_USAGE : EXIT_FAILED;
 }
 
+/* What other programs call it. */
+static const char *command_elsewhere(const char *name)
+{
+	static const struct {
+		const char *name, *here;
+	} others[] = {
+		{"start", "up"},
+		{"create", "up"},
+		{"stop", "down"},
+		{"delete", "down"},
+		{"rm", "down"},
+		{"list", "ls"},
+		{"status", "show"},
+		{"info", "show"},
+		{"version", "--version"},
+		{"drops", "help drops"},
+		{"counters", "help counters"},
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strcmp(others[i].name, name) == 0)
+			return others[i].here;
+	}
+	return NULL;
+}
+
 int command_complain_unknown(const char *name)
 {
+	const char *here = command_elsewhere(name);
 	struct nearest nearest;
 	struct error error;
 
 	nearest_init(&nearest, name, strlen(name));
 	for (size_t i = 0; commands[i]; i++)
 		nearest_offer(&nearest, commands[i]->name, strlen(commands[i]->name));
-	if (nearest.found)
-		error_set(&error, -EINVAL, "unknown command %.60s; did you mean %s?", name, nearest.found);
+	if (here || nearest.found)
+		error_set(&error, -EINVAL, "unknown command %.60s; did you mean %s?", name,
+			  here ? here : nearest.found);
 	else
 		error_set(&error, -EINVAL, "unknown command %.60s; guestwire help lists the commands", name);
+	return command_complain(&error);
+}
+
+/* "guestwire -d up", "guestwire lab show". */
+static int main_complain(char *const *words)
+{
+	struct error error;
+
+	if (!words[1] || !command_find(words[1]) || command_elsewhere(words[0]))
+		return command_complain_unknown(words[0]);
+	error_set(&error, -EINVAL, "unknown command %.60s; the command stands first: guestwire %s %.60s", words[0],
+		  words[1], words[0]);
 	return command_complain(&error);
 }
 
@@ -131,6 +171,6 @@ int main(int count, char **words)
 	command =
 		strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0 ? &help_command : command_find(words[1]);
 	if (!command)
-		return command_complain_unknown(words[1]);
+		return main_complain(words + 1);
 	return main_finish(command->run(count - 1, words + 1));
 }

@@ -124,6 +124,21 @@ MISTAKES = [
     (["up", "t", "--guest", "user,id=n0"], 2, r"user: is an uplink, as in --uplink user; the kinds of guests are stream, "),
     (["up", "t", "--guest", "socket,listen=:1234"], 2, r"socket: is stream here: stream,tcp="),
     (["up", "t", "--uplink", "bridge,br=br0"], 1, r"uplink=bridge: not available in this version, user and none are"),
+    (["-d", "up"], 2, r"unknown command -d; the command stands first: guestwire up -d"),
+    (["lab", "show", "--json"], 2, r"unknown command lab; the command stands first: guestwire show lab"),
+    (["start"], 2, r"unknown command start; did you mean up\?"),
+    (["drops"], 2, r"unknown command drops; did you mean help drops\?"),
+    (["up", "stream,path=x.sock"], 2, r"network name stream,path=x\.sock: .*with --uplink or --guest before them"),
+    (["up", "t", "--uplink", "vhost-user,path=x.sock"], 2, r"uplink=vhost-user: is a kind of guest, as in --guest vhost-user"),
+    (["up", "t", "--guest", "stream,path=~/x.sock"], 2, r"~/x\.sock: a shell replaces ~ only where a word begins; write /.*/x\.sock, or \./~/x\.sock"),
+    (["up", "t", "--log-file=~/log"], 2, r"~/log: a shell replaces ~ only"),
+    (["run", "--uplink", "user,tftp=~/boot", "--", "true", "{stream}"], 2, r"~/boot: a shell replaces ~ only"),
+    (["backend", "--socket-path", "x", "--uplink", "user,tftp=~/boot"], 2, r"~/boot: a shell replaces ~ only"),
+    (["netns", "--attach", "/proc/self/fd"], 2, r"--attach /proc/self/fd: is no namespace; give a process's number"),
+    (["up", "t", "--guest", "dgram,path=x.sock,remote.type=inet"], 2, r"remote\.type=inet: unix alone; over IP"),
+    (["up", "t", "--guest", "tap,script=/etc/qemu-ifup"], 2, r"tap,script=/etc/qemu-ifup: no script is run here; give script=no"),
+    (["up", "t", "--guest", "stream,path=/dev/null/x"], 1, r"/dev/null/x: cannot make a socket there: Not a directory"),
+    (["up", "-f", "/nonexistent.yaml"], 1, r"No such file.*; give a configuration that can be read"),
     (["args", "qmu"], 2, r"unknown hypervisor qmu: qemu, cloud"),
 ]
 
@@ -217,6 +232,19 @@ def test_what_was_made_but_could_not_be_told_stands_and_is_no_failure(wire, tmp_
                               stderr=subprocess.PIPE, text=True, timeout=10)
     assert done.returncode == 0 and "standard output: No space" in done.stderr and "guestwire show says" in done.stderr, done.stderr
     assert "extra" in [guest["name"] for guest in lab.show()["guests"]]
+
+
+def test_qemus_words_for_a_guest_are_taken_as_they_are(wire, namespace):
+    """As `-netdev stream` and `-netdev tap` have them."""
+    space = namespace()
+    lab = wire("--guest", "tap,id=n0,ifname=tap7,script=no,downscript=no,netns=" + space.path)
+    assert [guest["address"] for guest in lab.show()["guests"]] == ["tap7"]
+    socket_path = lab.runtime("q")
+    lab.command("guest", "add", f"stream,id=n1,server=on,addr.type=unix,addr.path={socket_path},reconnect-ms=1000,name=q")
+    StreamGuest(socket_path).close()
+    lab.command("guest", "add", f"stream,id=n2,server=off,addr.type=unix,addr.path={lab.runtime('nobody')},reconnect=1")
+    eventually(lambda: "nobody: No such file or directory; trying again and again (to listen there oneself it is path=, or server=on)" in lab.errors(),
+               5, what="the line that says so")
 
 
 def crowd(path):

@@ -49,7 +49,8 @@ def test_a_program_inherits_a_connected_socket(tmp_path, way, receive):
 @pytest.mark.parametrize("words, text", [
     ([], "which hypervisor?"),
     (["--", "bhyve", "vm"], "put {stream}"),
-    (["--", "qemu-system-x86_64", "-nic", "user"], "network options of its own"),
+    (["--", "qemu-system-x86_64", "-nic", "user"], "network options of its own (-nic); leave them out"),
+    (["--", "qemu-system-x86_64", "-device", "e1000,netdev=n0"], "network options of its own (-device)"),
     (["--", "qemu-system-x86_64", "-m", "64", "-daemonize"], "-daemonize: "),
     (["--guest", "tap", "--", "qemu-system-x86_64"], "auto, vhost-user, stream or dgram"),
     (["--guest", "vhost-user", "--", "qemu-system-x86_64", "-mem-path", "/x"], "share=on"),
