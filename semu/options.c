@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 enum { OPTION_VERSION = 256 };
 
@@ -164,10 +165,22 @@ static int read_one(int which, struct options *options, struct error *ret_error)
 	}
 }
 
+/* "--kernl=x" may have been meant as "--kernel"; NULL: as nothing. */
+static const char *nearest_option(const char *word)
+{
+	struct nearest nearest;
+
+	nearest_init(&nearest, word + 2, strcspn(word + 2, "="));
+	for (const struct option *option = LONG; option->name; option++)
+		nearest_offer(&nearest, option->name, strlen(option->name));
+	return nearest.found;
+}
+
 /* getopt tells the letter of a short option, and of a long one only where it was. */
 static int refuse_option(int how, char **words, struct error *ret_error)
 {
 	const char *word = words[optind - 1];
+	const char *near = !optopt && !strncmp(word, "--", 2) ? nearest_option(word) : NULL;
 
 	if (how == ':')
 		return error_set(ret_error, -EINVAL, "%s: needs a value; semu --help shows which", word);
@@ -175,6 +188,8 @@ static int refuse_option(int how, char **words, struct error *ret_error)
 		return error_set(ret_error, -EINVAL, "%s: takes no value; semu --help shows which", word);
 	if (optopt && optopt < 256)
 		return error_set(ret_error, -EINVAL, "unknown option -%c; semu --help lists them", optopt);
+	if (near)
+		return error_set(ret_error, -EINVAL, "unknown option %s; did you mean --%s?", word, near);
 	return error_set(ret_error, -EINVAL, "unknown option %s; semu --help lists them", word);
 }
 

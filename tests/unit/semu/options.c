@@ -112,6 +112,7 @@ static void wrong_words_get_one_line(void **state)
 		{"-k Image --initrd", "--initrd: needs a value; semu --help shows which"},
 		{"-k Image -z", "unknown option -z; semu --help lists them"},
 		{"-k Image --bogus", "unknown option --bogus; semu --help lists them"},
+		{"-k Image --memry=1G", "unknown option --memry=1G; did you mean --memory?"},
 		{"-k Image --headless=1", "--headless=1: takes no value; semu --help shows which"},
 		{"-k Image rootfs.cpio", "rootfs.cpio: not an option; semu --help lists them"},
 		{"-k Image -c 0", "-c 0: harts are a number from 1 to 32"},
