@@ -156,6 +156,7 @@ struct tcp_to_guest {
 	bool hangup;       /* told that the end is near: read until it is there */
 	bool ended;        /* the socket's stream ends at `end`, which is the FIN's number */
 	bool reset;        /* by the host: a reset instead of the FIN */
+	bool reset_late;   /* by the host, after its end: a reset behind the FIN */
 	bool closed_first; /* our FIN was sent before the guest's came: TIME_WAIT is ours */
 	uint32_t end;
 	uint32_t base;      /* of the socket's first unread byte, or the ring's */
@@ -389,6 +390,8 @@ ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct i
 /* All before `una` was acknowledged and goes: before the next read, and before the socket is closed, which would else say
  * to its far end that bytes were not read. */
 void tcp_source_consume(struct tcp_flow *flow);
+/* The socket's far end has reset it. */
+void tcp_source_was_reset(struct tcp_flow *flow);
 /* What the socket has no more and the guest has not acknowledged: in the ring. */
 uint32_t tcp_source_kept(const struct tcp_flow *flow);
 void tcp_source_stop(struct tcp_flow *flow);

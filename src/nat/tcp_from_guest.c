@@ -135,7 +135,7 @@ void tcp_break(struct tcp_flow *flow)
 	if (flow->from_guest.broken)
 		return;
 	flow->from_guest.broken = true;
-	flow->to_guest.reset = true;
+	tcp_source_was_reset(flow);
 	flow->to_guest.readable = true;
 	tcp_counters(flow)->tcp_resets_from_host++;
 	tcp_chain_clear(&flow->from_guest.tail, &tcp->pool);

@@ -286,6 +286,10 @@ static void tcp_on_ready(void *owner, unsigned events)
 		flow->to_guest.hangup |= (events & LOOP_HANGUP) != 0;
 		flow_schedule(&flow->flow);
 	}
+	/* Behind its end nothing is read that would tell of a reset. */
+	if (events & LOOP_HANGUP && flow->to_guest.ended && !flow->from_guest.shut &&
+	    tcp->sockets->error(tcp->sockets_owner, flow->fd) < 0)
+		tcp_break(flow);
 	if (events & LOOP_WRITE && flow->from_guest.tail.bytes > 0)
 		tcp_drain(flow);
 }

@@ -128,6 +128,16 @@ ssize_t tcp_source_read(struct tcp_flow *flow, uint32_t sequence, const struct i
 	return tcp_source_ring(flow, sequence, pieces, count, bytes);
 }
 
+void tcp_source_was_reset(struct tcp_flow *flow)
+{
+	struct tcp_to_guest *to = &flow->to_guest;
+
+	if (to->ended && !to->reset)
+		to->reset_late = true;
+	else
+		to->reset = true;
+}
+
 /* What cannot be consumed now stays; it is tried again with the next acknowledgement. */
 void tcp_source_consume(struct tcp_flow *flow)
 {
@@ -148,9 +158,9 @@ void tcp_source_consume(struct tcp_flow *flow)
 	while (to->base != sequence) {
 		ssize_t got = tcp->sockets->consume(tcp->sockets_owner, flow->fd, sequence - to->base);
 
-		if (got == -ECONNRESET && !to->reset) {
+		if (got == -ECONNRESET && !to->reset && !to->reset_late) {
 			/* told once, and the bytes are there still */
-			to->reset = true;
+			tcp_source_was_reset(flow);
 			continue;
 		}
 		if (got <= 0)

@@ -265,10 +265,12 @@ bool tcp_has_pending(const struct tcp_flow *flow)
 {
 	const struct tcp_to_guest *to = &flow->to_guest;
 
+	if (!to->ended)
+		return to->readable || tcp_before(to->next, to->max);
 	/* A reset comes when all that was before it is acknowledged. */
-	if (to->ended)
-		return tcp_before(to->next, to->end) || (to->next == to->end && (!to->reset || to->una == to->end));
-	return to->readable || tcp_before(to->next, to->max);
+	if (to->next == to->end)
+		return !to->reset || to->una == to->end;
+	return tcp_before(to->next, to->end) || (to->reset_late && to->una == to->next);
 }
 
 /* How much may be sent at `next`, of `left` that there may be. Less than a segment is not, while more is on its way
@@ -290,11 +292,12 @@ static enum tcp_sent tcp_send_end(struct tcp_flow *flow, struct flow_budget *bud
 	struct tcp_to_guest *to = &flow->to_guest;
 	enum tcp_sent sent;
 
-	if (to->reset) {
+	if (to->reset || to->next != to->end) {
 		tcp_abort(flow);
 		return TCP_GONE;
 	}
-	if (to->window == 0 && to->una == to->end)
+	/* It takes a number of the window. */
+	if (to->window <= to->end - to->una)
 		return TCP_NOTHING;
 	sent = tcp_send_control(flow, TCP_FIN | TCP_ACK, to->end, NULL, budget);
 	if (sent != TCP_SENT)
@@ -329,7 +332,7 @@ static enum tcp_sent tcp_send_next(struct tcp_flow *flow, struct flow_budget *bu
 		return tcp_send_hole(flow, &hole, budget);
 	if (!tcp_has_pending(flow) || (flow->handing && left == 0))
 		return TCP_NOTHING;
-	if (to->ended && to->next == to->end)
+	if (to->ended && !tcp_before(to->next, to->end))
 		return tcp_send_end(flow, budget);
 	bytes = tcp_usable(to, left);
 	if (bytes == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets as Linux was seen to behave: a peek at the end of the stream is 0 although bytes before it are unread; a reset is
- * told once, when no byte is at the place that is asked for, and what had arrived can be read before and after. */
+ * told once, when no byte is at the place that is asked for, and what had arrived can be read before and after; behind an end it is
+ * told by the pending error and by sends alone. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -114,9 +115,11 @@ static void socket_on_remote(void *owner, uint64_t now_us)
 	uint64_t chunk;
 
 	(void)now_us;
-	if (socket->closed || socket->reset || socket->ended)
+	if (socket->closed || socket->reset)
 		return;
-	if (socket->arrived >= script->reset_after) {
+	if (socket->ended && socket->shut)
+		return; /* both have said all: nothing is left that could be reset */
+	if (socket->ended || socket->arrived >= script->reset_after) {
 		socket_reset(socket);
 		return;
 	}
@@ -131,6 +134,9 @@ static void socket_on_remote(void *owner, uint64_t now_us)
 	if (socket->arrived == script->down && script->reset_after == MODEL_NEVER) {
 		socket->ended = true;
 		socket_tell(socket, LOOP_READ | LOOP_HANGUP);
+		if (script->late_us)
+			timer_set(loop_timers(socket->host->loop), &socket->remote,
+				  loop_now_us(socket->host->loop) + script->late_us);
 		return;
 	}
 	/* with the buffer full the program waits for it, here by looking again */
@@ -289,12 +295,14 @@ static ssize_t socket_get(struct model_socket *socket, uint64_t at, const struct
 
 	if (socket->closed)
 		host_wrong(socket->host, "a read of a closed socket");
+	if (at == socket->arrived && socket->ended)
+		return 0;
 	if (at == socket->arrived) {
 		if (socket->error) {
 			socket->error = 0;
 			return -ECONNRESET;
 		}
-		return socket->ended || socket->reset ? 0 : -EAGAIN;
+		return socket->reset ? 0 : -EAGAIN;
 	}
 	for (int i = 0; i < count && at < socket->arrived; i++) {
 		uint64_t left = socket->arrived - at, here = pieces[i].iov_len < left ? pieces[i].iov_len : left;

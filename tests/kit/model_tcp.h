@@ -33,6 +33,7 @@ bool model_pattern_is(uint32_t stream, uint64_t offset, const void *bytes, size_
 struct model_script {
 	uint64_t down;         /* bytes that it sends, then it ends its sending */
 	uint64_t reset_after;  /* so many of them, then it resets; MODEL_NEVER: never */
+	uint32_t late_us;      /* so much after its end it resets; 0: never */
 	uint32_t chunk_bytes;  /* at once, at most */
 	uint32_t pause_us;     /* between chunks, at most */
 	uint32_t buffer_bytes; /* of the socket, each way */

@@ -40,7 +40,7 @@ struct network {
 struct scenario {
 	enum model_port_kind kind;
 	struct network network;
-	bool is6, accepted, reset_guest, reset_host, ideal;
+	bool is6, accepted, reset_guest, reset_host, reset_late, ideal;
 	uint32_t guests;
 	size_t tail_bytes;
 	enum nat_peek peek;
@@ -65,7 +65,7 @@ struct sim {
 	const char *wrong;
 
 	struct nat_counters all;
-	uint64_t virtual_us, intact, drops, sleeps;
+	uint64_t virtual_us, intact, drops, sleeps, late_resets;
 };
 
 static struct sim sim;
@@ -177,6 +177,7 @@ static void draw_scenario(struct scenario *scenario)
 		scenario->wake_us = scenario->sleep_us + SLEEP_US;
 		sim.sleeps++;
 	}
+	scenario->reset_late = !scenario->reset_host && !scenario->reset_guest && chance(25);
 	scenario->ideal = chance(30);
 	scenario->network.delay_us = chance(60) ? 20 : below(3000);
 	if (scenario->ideal)
@@ -204,6 +205,8 @@ static void draw_script(const struct scenario *scenario, struct model_script *sc
 		script->chunk_bytes = (uint32_t)(script->down / 500) + 1;
 	if (scenario->reset_host)
 		script->reset_after = below((uint32_t)script->down + 1);
+	if (scenario->reset_late)
+		script->late_us = 1 + below(chance(50) ? 1000 : 1000 * 1000);
 	if (!scenario->accepted && chance(5))
 		script->connect_error = chance(50) ? ECONNREFUSED : EHOSTUNREACH;
 }
@@ -387,7 +390,8 @@ static void check_guest(uint32_t number)
 {
 	const struct model_guest *guest = &sim.guests[number];
 	const struct model_socket *socket = socket_of(number);
-	bool ideal = sim.scenario.ideal, quiet = !sim.scenario.reset_guest && !sim.scenario.reset_host;
+	bool ideal = sim.scenario.ideal,
+	     quiet = !sim.scenario.reset_guest && !sim.scenario.reset_host && !sim.scenario.reset_late;
 
 	if (!socket) {
 		CHECK(guest->gave_up);
@@ -406,7 +410,8 @@ static void check_guest(uint32_t number)
 	if (socket->reset && guest->got_reset)
 		CHECK(guest->received == socket->arrived);
 	if (ideal && socket->reset && !guest->sent_reset && socket->closed && guest->opened_us)
-		CHECK(guest->got_reset);
+		CHECK(guest->got_reset || (guest->got_fin && guest->fin_acked));
+	sim.late_resets += socket->reset && socket->ended;
 	if (ideal && guest->sent_reset && !socket->shut)
 		CHECK(socket->closed_by_reset);
 }
@@ -596,6 +601,7 @@ static int tell_events(bool must)
 	few += tell_event("data on FIN", all->tcp_data_on_fin, must);
 	few += tell_event("out of order from guest", all->tcp_out_of_order, must);
 	few += tell_event("time-waits", all->tcp_time_waits, must);
+	few += tell_event("resets behind the end", sim.late_resets, must);
 	few += tell_event("stopped for a minute", sim.sleeps, must);
 	tell_event("ports reused", all->tcp_reused, false);
 	tell_event("refused connects", all->tcp_refused, false);

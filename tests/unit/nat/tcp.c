@@ -215,6 +215,41 @@ static void data_before_a_reset_reaches_the_guest_first(void **state)
 	assert_true(the_socket()->closed);
 }
 
+/* A far end that reads no more ends its sending, and is reset by what comes even so: the guest has its end, and hears of it. */
+static void a_reset_behind_the_end_reaches_the_guest_when_it_has_the_end(void **state)
+{
+	(void)state;
+	world->host.scripts[0].holds = false;
+	world->host.scripts[0].down = 100;
+	world->host.scripts[0].late_us = 5000;
+	open_flow(10, 60000);
+	pass(1000);
+	expect(TCP_ACK, 0, 100);
+	expect(TCP_ACK | TCP_FIN, 100, 0);
+	pass(10 * 1000);
+	expect_nothing();
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1 + 100, .window = 60000});
+	expect_nothing();
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1 + 101, .window = 60000});
+	expect(TCP_RST | TCP_ACK, 101, 0);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+	assert_true(the_socket()->closed);
+}
+
+static void a_reset_that_a_send_is_told_of_behind_the_end_reaches_the_guest(void **state)
+{
+	(void)state;
+	world->host.scripts[0].holds = false;
+	open_flow(10, 60000);
+	pass(1000);
+	expect(TCP_ACK | TCP_FIN, 0, 0);
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 2, .window = 60000});
+	the_socket()->reset = true;
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 2, .bytes = 100, .window = 60000});
+	expect(TCP_RST | TCP_ACK, 1, 0);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+}
+
 static uint8_t lent[FRAME_BYTES_MAX];
 static const struct iovec lent_piece = {lent, sizeof(lent)};
 static uint32_t lent_most;
@@ -549,6 +584,8 @@ int main(void)
 		TEST(a_port_that_goes_resets_its_sockets),
 		TEST(the_end_stands_behind_data_that_is_not_acknowledged),
 		TEST(data_before_a_reset_reaches_the_guest_first),
+		TEST(a_reset_behind_the_end_reaches_the_guest_when_it_has_the_end),
+		TEST(a_reset_that_a_send_is_told_of_behind_the_end_reaches_the_guest),
 		TEST(much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room),
 		TEST(of_a_segment_that_is_large_what_the_lent_room_holds_is_sent),
 		TEST(a_hole_that_sack_tells_of_is_sent_again_alone),
