@@ -180,6 +180,10 @@ static bool tcp_window_take(struct tcp_flow *flow, const struct tcp_segment *seg
 		to->window_max = window;
 	if (window > 0)
 		to->shut_window = false;
+	if (window > 0 && to->probes > 0) {
+		to->probes = 0;
+		tcp_restart_timer(flow); /* it may be far away by now */
+	}
 	return window != was;
 }
 

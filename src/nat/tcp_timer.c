@@ -28,7 +28,10 @@ void tcp_sample(struct tcp_flow *flow, uint64_t rtt_us)
 static uint64_t tcp_rto(const struct tcp_flow *flow)
 {
 	const struct tcp_to_guest *to = &flow->to_guest;
-	uint32_t shift = to->retries < TCP_RTO_FIRST_SHIFT_MAX ? to->retries : TCP_RTO_FIRST_SHIFT_MAX;
+	/* A guest that answers is not given up, but asked less and less (RFC 9293 3.8.6.1). */
+	bool shut = flow->state == TCP_OPEN && to->window == 0;
+	uint32_t again = shut ? to->probes : to->retries;
+	uint32_t shift = again < TCP_RTO_FIRST_SHIFT_MAX ? again : TCP_RTO_FIRST_SHIFT_MAX;
 	uint64_t rto = (uint64_t)to->rto_us << shift;
 
 	return rto > TCP_RTO_MOST_US ? TCP_RTO_MOST_US : rto;
@@ -121,6 +124,8 @@ static bool tcp_give_up(struct tcp_flow *flow, int most)
 
 static void tcp_probe(struct tcp_flow *flow)
 {
+	if (flow->to_guest.window == 0 && flow->to_guest.probes < TCP_RTO_FIRST_SHIFT_MAX)
+		flow->to_guest.probes++;
 	flow->to_guest.probe_owed = true;
 	flow_schedule(&flow->flow);
 	tcp_restart_timer(flow);

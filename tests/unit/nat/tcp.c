@@ -384,6 +384,37 @@ static void a_shut_window_is_probed_until_it_opens(void **state)
 	expect(TCP_ACK | TCP_FIN, 3000, 0);
 }
 
+/* A guest that says each time that its window is shut is asked less and less, and is not given up. */
+static void a_window_that_stays_shut_is_probed_less_and_less(void **state)
+{
+	size_t probes = 0;
+
+	(void)state;
+	world->host.scripts[0].holds = false;
+	world->host.scripts[0].down = 3000;
+	open_flow(10, 1000);
+	pass(1000);
+	expect(TCP_ACK, 0, 1000);
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1 + 1000, .window = 0});
+	for (int i = 0; i < 30 * 60; i++) {
+		pass(100 * 1000);
+		if (world->seen == world->guest.count)
+			continue;
+		expect(TCP_ACK, 999, 0);
+		expect_nothing();
+		probes++;
+		world->seen = world->guest.count = 0;
+		give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1 + 1000, .window = 0});
+	}
+	/* of three minutes: seven that are each twice as late, then one in 13 s */
+	assert_in_range(probes, 15, 22);
+	give((struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1 + 1000, .window = 5000});
+	expect(TCP_ACK, 1000, 2000);
+	expect(TCP_ACK | TCP_FIN, 3000, 0);
+	pass(2000 * 1000);
+	expect(TCP_ACK, 1000, 1460);
+}
+
 static void an_acknowledgement_of_what_was_never_sent_is_refused(void **state)
 {
 	(void)state;
@@ -590,6 +621,7 @@ int main(void)
 		TEST(of_a_segment_that_is_large_what_the_lent_room_holds_is_sent),
 		TEST(a_hole_that_sack_tells_of_is_sent_again_alone),
 		TEST(a_shut_window_is_probed_until_it_opens),
+		TEST(a_window_that_stays_shut_is_probed_less_and_less),
 		TEST(an_acknowledgement_of_what_was_never_sent_is_refused),
 		TEST(a_port_is_used_again_during_time_wait),
 		TEST(both_may_end_at_once),
