@@ -202,7 +202,7 @@ bool tcp_acknowledged(struct tcp_flow *flow, const struct tcp_segment *segment)
 	to->consume_owed |= ack != to->una && segment->bytes == 0;
 	if (ack != to->una)
 		tcp_advance(flow, ack);
-	else if (outstanding && segment->bytes == 0 && !segment->fin && (told || !changed))
+	else if (outstanding && (told || (segment->bytes == 0 && !segment->fin && !changed)))
 		tcp_duplicate(flow);
 	if (to->recovering || tcp_has_pending(flow))
 		flow_schedule(&flow->flow);

@@ -365,6 +365,28 @@ static void a_hole_that_sack_tells_of_is_sent_again_alone(void **state)
 	assert_int_equal(nat_counters(world->nat)->tcp_timer_retransmissions, 0);
 }
 
+static void data_may_tell_of_a_hole_as_well(void **state)
+{
+	struct hand hand = {.flags = TCP_ACK, .sequence = 11, .window = 60000, .bytes = 10};
+
+	(void)state;
+	world->host.scripts[0].down = 10 * MSS;
+	open_flow(10, 60000);
+	pass(1000);
+	expect(TCP_ACK, 0, 10 * MSS);
+	hand.ack = world->far + 1 + 2 * MSS;
+	hand.options.sack_count = 1;
+	hand.options.sacks[0] = (struct tcp_sack){world->far + 1 + 3 * MSS, world->far + 1 + 7 * MSS};
+	give(hand);
+	expect(TCP_ACK, 10 * MSS, 0);
+	hand.sequence += 10;
+	hand.offset += 10;
+	hand.options.sacks[0].right += MSS;
+	give(hand);
+	expect(TCP_ACK, 2 * MSS, MSS);
+	assert_int_equal(nat_counters(world->nat)->tcp_fast_retransmissions, 1);
+}
+
 static void a_shut_window_is_probed_until_it_opens(void **state)
 {
 	(void)state;
@@ -620,6 +642,7 @@ int main(void)
 		TEST(much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room),
 		TEST(of_a_segment_that_is_large_what_the_lent_room_holds_is_sent),
 		TEST(a_hole_that_sack_tells_of_is_sent_again_alone),
+		TEST(data_may_tell_of_a_hole_as_well),
 		TEST(a_shut_window_is_probed_until_it_opens),
 		TEST(a_window_that_stays_shut_is_probed_less_and_less),
 		TEST(an_acknowledgement_of_what_was_never_sent_is_refused),
