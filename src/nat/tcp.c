@@ -285,8 +285,10 @@ static enum drop_reason tcp_input_calling(struct tcp *tcp, struct tcp_flow *flow
 		tcp_drop(flow, true);
 		return DROP_NONE;
 	}
+	/* What the guest has there is of an earlier life, and ends by our reset. */
 	if (flags & TCP_ACK && !right) {
 		tcp_reset_segment(tcp->nat, segment);
+		tcp_call_again(flow);
 		return DROP_TCP_ACKNOWLEDGEMENT;
 	}
 	if ((flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK))

@@ -54,6 +54,7 @@ enum tcp_limits {
 /* The guest's FIN may come a few times more; the way is short. When it came the guest waits twice as long before it sends
  * it again (RFC 6298 5.5), and that may be lost: then it is four times as long. */
 #define TCP_TIME_WAIT_US (2 * 1000 * 1000)
+#define TCP_CALL_AGAIN_US 2000
 #define TCP_HANDOVER_US 500
 #define TCP_KEEPALIVE_US ((uint64_t)2 * 3600 * 1000 * 1000) /* RFC 9293 3.8.4 */
 #define TCP_KEEPALIVE_PAUSE_US (75 * 1000 * 1000)
@@ -375,6 +376,8 @@ void tcp_on_due(struct flow *flow, uint64_t now_us);
 void tcp_set_timer(struct tcp_flow *flow);
 /* All from the oldest on again: what the guest was sent did not arrive. */
 void tcp_resend(struct tcp_flow *flow);
+/* CALLING: once the SYN goes again before its time. */
+void tcp_call_again(struct tcp_flow *flow);
 /* Starts anew: something was acknowledged. */
 void tcp_restart_timer(struct tcp_flow *flow);
 /* A sign of life that acknowledges nothing. */

@@ -167,6 +167,14 @@ static void tcp_on_syn_retransmit(struct tcp_flow *flow)
 	tcp_restart_timer(flow);
 }
 
+void tcp_call_again(struct tcp_flow *flow)
+{
+	if (flow->to_guest.retries > 0)
+		return;
+	flow->due_us = nat_now_us(flow->flow.nat) + TCP_CALL_AGAIN_US;
+	flow_set_timer(&flow->flow, flow->due_us);
+}
+
 static void tcp_on_retransmit(struct tcp_flow *flow)
 {
 	if (flow->state == TCP_ANSWERING || flow->state == TCP_CALLING) {

@@ -49,6 +49,32 @@ static void a_call_that_a_guest_does_not_answer_is_given_up_within_a_minute(void
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+/* RFC 9293 3.5.1: what the guest has there is of a call before it, and is told that nobody is there any more. */
+static void a_guest_that_thinks_it_is_connected_is_called_again_at_once(void **state)
+{
+	struct tcp_options options;
+	struct tcp_header header;
+	uint32_t bytes, first;
+
+	(void)state;
+	assert_int_equal(call(), 0);
+	assert_true(take(&header, &bytes, &options));
+	first = header.sequence;
+	give((struct hand){.flags = TCP_ACK, .sequence = 70, .ack = first - 1000, .window = 1000});
+	assert_true(take(&header, &bytes, &options));
+	assert_int_equal(header.flags, TCP_RST);
+	assert_int_equal(header.sequence, first - 1000);
+	pass(10 * 1000);
+	assert_true(take(&header, &bytes, &options));
+	assert_int_equal(header.flags, TCP_SYN);
+	assert_int_equal(header.sequence, first);
+	/* but once: another time it is answered, and called when that is due */
+	give((struct hand){.flags = TCP_ACK, .sequence = 70, .ack = first - 1000, .window = 1000});
+	pass(100 * 1000);
+	assert_int_equal(count_segments(TCP_RST), 1);
+	assert_int_equal(count_segments(TCP_SYN), 0);
+}
+
 static void full_look(const struct port *port, struct port_status *ret_status)
 {
 	(void)port;
@@ -115,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_call_that_a_guest_does_not_answer_is_given_up_within_a_minute),
+		TEST(a_guest_that_thinks_it_is_connected_is_called_again_at_once),
 		TEST(nor_is_a_guest_waited_for_that_does_not_read),
 		TEST(a_connection_that_cannot_be_watched_is_a_named_drop),
 		TEST(a_connection_that_cannot_be_watched_later_is_reset_at_both_ends),
