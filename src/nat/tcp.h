@@ -179,8 +179,8 @@ struct tcp_to_guest {
 	bool probe_owed;
 	bool shut_window; /* counted */
 	uint8_t retries;
-	uint32_t timed; /* acknowledged: a sample */
 	uint8_t probes; /* of this shut window; stops at its most */
+	uint32_t timed; /* acknowledged: a sample */
 	uint64_t timed_us;
 	uint32_t srtt_us, rttvar_us, rto_us;
 	uint64_t bytes;

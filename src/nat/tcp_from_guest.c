@@ -349,6 +349,8 @@ enum drop_reason tcp_take_reset(struct tcp_flow *flow, const struct tcp_segment 
 
 	if (segment->header.sequence == from->next) {
 		tcp_counters(flow)->tcp_resets_from_guest++;
+		if (from->gathered > 0)
+			tcp_gather_send(tcp_state_of(flow), flow); /* it was said before, if in the same batch */
 		tcp_drop(flow, true);
 		return DROP_NONE;
 	}

@@ -137,6 +137,18 @@ static void a_reset_of_the_guests_resets_the_socket(void **state)
 	expect_nothing();
 }
 
+static void what_was_said_before_a_reset_goes_before_it(void **state)
+{
+	(void)state;
+	open_flow(10, 60000);
+	put(&(struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1, .window = 60000, .bytes = 100});
+	put(&(struct hand){.flags = TCP_RST, .sequence = 111});
+	go();
+	assert_int_equal(the_socket()->taken, 100);
+	assert_true(the_socket()->closed_by_reset);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+}
+
 static void a_connection_whose_own_address_the_host_has_lost_is_reset(void **state)
 {
 	(void)state;
@@ -633,6 +645,7 @@ int main(void)
 		TEST(a_segment_of_no_flow_is_reset),
 		TEST(another_port_may_not_speak_for_a_flow),
 		TEST(a_reset_of_the_guests_resets_the_socket),
+		TEST(what_was_said_before_a_reset_goes_before_it),
 		TEST(a_connection_whose_own_address_the_host_has_lost_is_reset),
 		TEST(a_port_that_goes_resets_its_sockets),
 		TEST(the_end_stands_behind_data_that_is_not_acknowledged),
