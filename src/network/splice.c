@@ -335,19 +335,23 @@ static void splice_open(struct splice *splice)
 		splice_move(splice);
 }
 
+static bool side_has_error(const struct side *side)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	return getsockopt(side->watch.fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error != 0;
+}
+
 /* A connected socket has a peer; one that is connecting, or failed to, has none. */
 static void splice_look_connected(struct splice *splice)
 {
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof(peer);
-	int error = 0;
 
-	if (getpeername(splice->far.watch.fd, (struct sockaddr *)&peer, &length) == 0) {
+	if (getpeername(splice->far.watch.fd, (struct sockaddr *)&peer, &length) == 0)
 		splice_open(splice);
-		return;
-	}
-	length = sizeof(error);
-	if (getsockopt(splice->far.watch.fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error != 0)
+	else if (side_has_error(&splice->far))
 		splice_refuse(splice);
 }
 
@@ -363,6 +367,9 @@ static void side_on_ready(struct side *side, unsigned events)
 	/* A hangup is read: after the data it is an end or an error. */
 	side->readable = side->readable || (events & (LOOP_READ | LOOP_HANGUP));
 	side->writable = side->writable || (events & (LOOP_WRITE | LOOP_HANGUP));
+	/* Behind its end nothing is read that would tell of a reset. */
+	if (events & LOOP_HANGUP && side->ended && !side->failed)
+		side->failed = side_has_error(side);
 	splice_move(splice);
 }
 

@@ -334,6 +334,23 @@ static void what_the_other_sent_before_it_was_reset_is_read(void **state)
 	close(line.a);
 }
 
+static void a_reset_behind_the_end_is_heard_of_by_who_says_nothing(void **state)
+{
+	struct bench *bench = *state;
+	struct line line = bench_line(bench);
+	struct pollfd look = {.fd = line.a};
+	char text[16];
+
+	assert_int_equal(shutdown(line.b, SHUT_WR), 0);
+	assert_int_equal(bench_recv(bench, line.a, text, sizeof(text)), 0);
+	bench_expect_pairs(bench, 1);
+	end_by_reset(line.b);
+	bench_expect_pairs(bench, 0);
+	assert_int_equal(poll(&look, 1, 5000), 1);
+	assert_int_equal(look.revents & POLLERR, POLLERR);
+	close(line.a);
+}
+
 static size_t stuff(struct bench *bench, int fd)
 {
 	static uint8_t bytes[64 * 1024];
@@ -668,6 +685,7 @@ int main(void)
 		SPLICE_TEST(each_side_may_stop_sending_and_go_on_reading),
 		SPLICE_TEST(a_reset_comes_after_the_data_before_it),
 		SPLICE_TEST(what_the_other_sent_before_it_was_reset_is_read),
+		SPLICE_TEST(a_reset_behind_the_end_is_heard_of_by_who_says_nothing),
 		SPLICE_TEST(who_does_not_read_holds_up_its_sender_and_nobody_else),
 		SPLICE_TEST(who_reads_late_still_gets_what_came_before_a_reset),
 		SPLICE_TEST(a_reset_before_one_who_does_not_read_ends_it_in_seconds),
