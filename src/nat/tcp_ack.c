@@ -157,6 +157,7 @@ static void tcp_advance(struct tcp_flow *flow, uint32_t ack)
 		to->recovering = false;
 	else if (to->recovering)
 		to->rexmit = tcp_later(to->rexmit, ack);
+	to->recover = tcp_later(to->recover, ack); /* half of all numbers later it would seem to be ahead again */
 	to->bytes += acked;
 	flow_schedule(&flow->flow); /* what the batch acknowledges is consumed by one call, in the flow's turn */
 	tcp_restart_timer(flow);

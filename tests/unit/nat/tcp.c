@@ -377,6 +377,36 @@ static void a_hole_that_sack_tells_of_is_sent_again_alone(void **state)
 	assert_int_equal(nat_counters(world->nat)->tcp_timer_retransmissions, 0);
 }
 
+/* Half of all numbers behind the last loss, or behind none, they look as if they were before it. */
+static void a_hole_is_found_after_gibibytes_without_one(void **state)
+{
+	struct hand hand = {.flags = TCP_ACK, .sequence = 11, .window = 60000};
+	uint32_t sent = 0;
+
+	(void)state;
+	world->host.scripts[0].down = UINT64_MAX / 2;
+	open_flow(10, 60000);
+	hand.ack = world->far + 1;
+	while (sent < (1U << 31) + (1U << 20)) {
+		struct tcp_options options;
+		struct tcp_header header = {.sequence = hand.ack};
+		uint32_t bytes = 0;
+
+		pass(10);
+		while (take(&header, &bytes, &options))
+			sent += bytes;
+		assert_int_equal(header.sequence + bytes, world->far + 1 + sent);
+		world->seen = world->guest.count = 0;
+		hand.ack = world->far + 1 + sent;
+		give(hand);
+	}
+	world->seen = world->guest.count;
+	hand.options.sack_count = 1;
+	hand.options.sacks[0] = (struct tcp_sack){hand.ack + MSS, hand.ack + 5 * MSS};
+	give(hand);
+	assert_int_equal(nat_counters(world->nat)->tcp_fast_retransmissions, 1);
+}
+
 static void data_may_tell_of_a_hole_as_well(void **state)
 {
 	struct hand hand = {.flags = TCP_ACK, .sequence = 11, .window = 60000, .bytes = 10};
@@ -655,6 +685,7 @@ int main(void)
 		TEST(much_is_on_its_way_to_a_guest_and_more_where_its_port_lends_room),
 		TEST(of_a_segment_that_is_large_what_the_lent_room_holds_is_sent),
 		TEST(a_hole_that_sack_tells_of_is_sent_again_alone),
+		TEST(a_hole_is_found_after_gibibytes_without_one),
 		TEST(data_may_tell_of_a_hole_as_well),
 		TEST(a_shut_window_is_probed_until_it_opens),
 		TEST(a_window_that_stays_shut_is_probed_less_and_less),
