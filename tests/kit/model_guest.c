@@ -39,7 +39,8 @@ static uint32_t pseudo_sum(const uint8_t *ip, bool is6, uint32_t bytes)
 
 static uint32_t guest_window(struct model_guest *guest, bool syn)
 {
-	uint64_t unread = guest->received - guest->read, room = guest->config.buffer_bytes - unread;
+	uint64_t unread = guest->received - guest->read, buffer = guest->config.buffer_bytes;
+	uint64_t room = buffer > unread ? buffer - unread : 0;
 	uint32_t scale = syn || !guest->config.scaled ? 0 : guest->config.scale;
 
 	if (room >> scale > UINT16_MAX)
@@ -235,12 +236,32 @@ static void guest_reset_if_due(struct model_guest *guest)
 	guest_close(guest);
 }
 
+/* What a guest that is short of memory does. */
+static void guest_save(struct model_guest *guest)
+{
+	enum { LEAST = 1000, OFTEN = 4 };
+
+	if (guest->config.shrinks && guest->config.buffer_bytes > LEAST &&
+	    random_below(guest->config.random, OFTEN) == 0) {
+		guest->config.buffer_bytes -= guest->config.buffer_bytes / 4;
+		guest->shrunk++;
+		guest_ack(guest);
+	}
+	if (guest->config.reneges && guest->range_count > 0 && random_below(guest->config.random, OFTEN) == 0) {
+		guest->range_count = 0;
+		guest->reneged++;
+	}
+}
+
 static void guest_on_reader(void *owner, uint64_t now_us)
 {
 	struct model_guest *guest = owner;
-	uint64_t room = guest->config.buffer_bytes - (guest->received - guest->read);
+	uint64_t unread = guest->received - guest->read, buffer = guest->config.buffer_bytes;
+	uint64_t room = buffer > unread ? buffer - unread : 0;
 
 	(void)now_us;
+	if (guest->state == MODEL_OPEN && !guest->got_fin)
+		guest_save(guest);
 	guest->read = guest->received;
 	if (guest->state == MODEL_OPEN && !guest->got_fin && room < guest->config.buffer_bytes / 2)
 		guest_ack(guest);
@@ -302,6 +323,10 @@ static void guest_payload(struct model_guest *guest, int64_t offset, const uint8
 		guest_wrong(guest, "a segment beyond the guest's window");
 	if (!model_pattern_is(guest->config.stream, at, bytes, count))
 		guest_wrong(guest, "a wrong byte came to the guest");
+	if (guest->config.shrinks && count > 0 && at + count > guest->read + guest->config.buffer_bytes) {
+		guest_ack(guest); /* it was offered once, and the room is gone */
+		return;
+	}
 	if (guest->far_end != MODEL_NEVER && at + count > guest->far_end)
 		guest_wrong(guest, "bytes behind the FIN");
 	if (fin && guest->far_end != MODEL_NEVER && guest->far_end != at + count)

@@ -111,6 +111,8 @@ struct model_guest_config {
 	uint8_t scale;
 	bool scaled, sack, offloads;
 	bool data_on_syn, fin_apart;
+	bool shrinks; /* its buffer becomes smaller now and then, and with it the window that it told (RFC 9293 3.8.6) */
+	bool reneges; /* it throws away what it told by SACK now and then (RFC 2018 8) */
 };
 
 struct model_guest {
@@ -137,7 +139,7 @@ struct model_guest {
 	size_t range_count;
 
 	uint64_t opened_us, done_us;
-	uint64_t frames;
+	uint64_t frames, shrunk, reneged;
 	struct timer retransmit, reader;
 };
 

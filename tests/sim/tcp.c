@@ -65,7 +65,7 @@ struct sim {
 	const char *wrong;
 
 	struct nat_counters all;
-	uint64_t virtual_us, intact, drops, sleeps, late_resets;
+	uint64_t virtual_us, intact, drops, sleeps, late_resets, shrunk, reneged;
 };
 
 static struct sim sim;
@@ -234,6 +234,8 @@ static void draw_guest(const struct scenario *scenario, uint32_t number, struct 
 		.offloads = offloads,
 		.data_on_syn = chance(10),
 		.fin_apart = chance(50),
+		.shrinks = chance(10),
+		.reneges = chance(20),
 	};
 	if (scenario->reset_guest)
 		config->reset_after = below(100000);
@@ -393,6 +395,8 @@ static void check_guest(uint32_t number)
 	bool ideal = sim.scenario.ideal,
 	     quiet = !sim.scenario.reset_guest && !sim.scenario.reset_host && !sim.scenario.reset_late;
 
+	sim.shrunk += guest->shrunk;
+	sim.reneged += guest->reneged;
 	if (!socket) {
 		CHECK(guest->gave_up);
 		return;
@@ -602,6 +606,8 @@ static int tell_events(bool must)
 	few += tell_event("out of order from guest", all->tcp_out_of_order, must);
 	few += tell_event("time-waits", all->tcp_time_waits, must);
 	few += tell_event("resets behind the end", sim.late_resets, must);
+	few += tell_event("windows taken back", sim.shrunk, must);
+	few += tell_event("SACKs taken back", sim.reneged, must);
 	few += tell_event("stopped for a minute", sim.sleeps, must);
 	tell_event("ports reused", all->tcp_reused, false);
 	tell_event("refused connects", all->tcp_refused, false);
