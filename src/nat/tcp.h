@@ -22,6 +22,7 @@ enum tcp_limits {
 	TCP_WINDOW_BUSY_BYTES = 1024 * 1024,
 	TCP_WINDOW_LEAST = 128 * 1024,
 	TCP_WINDOW_LEAST_SEGMENTS = 4,
+	TCP_WINDOW_FLOOR = 64 * 1024, /* of a flow without a tail, when the pool is empty */
 	TCP_WINDOW_SCALE = 4,
 	TCP_BUSY_BYTES = 64 * 1024,       /* brought much: as many in TCP_BUSY_US */
 	TCP_WINDOW_SHARE = 4,             /* no flow's window is more than this part of what the pool has left */

@@ -66,20 +66,25 @@ static uint32_t tcp_pool_share(const struct tcp *tcp)
 	return bytes < TCP_WINDOW_BYTES ? (uint32_t)bytes : TCP_WINDOW_BYTES;
 }
 
-/* Law 4: W less the tail, and never more than the pool holds; W is smaller where many flows bring much. The edge moves by
- * whole segments, so that the guest is not drawn into small ones (RFC 9293 3.8.6.2.2). */
+/* Law 4: W less the tail, and never more than the pool holds; W is smaller where many flows bring much. A flow without a
+ * tail may go on even so: its socket takes what comes, as far as is known, and what that does not take is not
+ * acknowledged. Else those whose far ends do not read, and who have the pool, would stop all others. The edge moves by whole
+ * segments, so that the guest is not drawn into small ones (RFC 9293 3.8.6.2.2). */
 uint32_t tcp_offer_window(struct tcp_flow *flow)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	struct tcp_from_guest *from = &flow->from_guest;
 	uint32_t share = tcp_pool_share(tcp), busy = tcp_busy_share(tcp, flow->to_guest.mss),
 		 most = share < busy ? share : busy;
-	uint32_t window = most > from->tail.bytes ? most - from->tail.bytes : 0;
+	uint32_t window;
 	uint32_t scale = flow->to_guest.scaled ? flow->to_guest.our_scale : 0;
 	uint32_t mss = flow->to_guest.mss;
 
 	if (flow->handing || flow->state == TCP_HANDED)
 		return from->edge - from->next; /* the carrier is told of it */
+	if (most < TCP_WINDOW_FLOOR && from->tail.bytes == 0)
+		most = TCP_WINDOW_FLOOR;
+	window = most > from->tail.bytes ? most - from->tail.bytes : 0;
 	if (window > (uint32_t)UINT16_MAX << scale)
 		window = (uint32_t)UINT16_MAX << scale;
 	window = window >> scale << scale;

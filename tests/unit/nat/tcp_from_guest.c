@@ -191,6 +191,42 @@ static void what_a_socket_does_not_take_is_acknowledged_and_kept(void **state)
 	assert_true(the_socket()->shut);
 }
 
+/* Others have it, whose far ends do not read. */
+static void an_empty_pool_stops_nobody_whose_socket_takes(void **state)
+{
+	enum { BLOCKS = 4 };
+	struct nat_config config = world->nat->config;
+	struct tcp_options options;
+	struct tcp_header header;
+	uint32_t bytes, sent = 0;
+	void *blocks[BLOCKS];
+	struct pool *pool;
+
+	(void)state;
+	nat_free(world->nat);
+	config.tail_bytes = BLOCKS * TCP_CHAIN_BLOCK_BYTES;
+	assert_int_equal(nat_new(&config, &world->nat), 0);
+	pool = &((struct tcp *)world->nat->protocols[NAT_TCP])->pool;
+	for (int i = 0; i < BLOCKS; i++)
+		blocks[i] = pool_take(pool);
+	assert_null(pool_take(pool));
+	world->host.scripts[0].buffer_bytes = 9 * MSS + MSS / 2;
+	world->host.scripts[0].drain_us = 1000 * 1000;
+	open_flow(10, 60000);
+	for (; sent < 9 * MSS; sent += MSS) {
+		give_bytes(sent, MSS, 0);
+		assert_int_equal(last_ack(), 11 + sent + MSS);
+	}
+	/* Less than a segment finds a place now: the rest is not acknowledged, and comes again. */
+	give_bytes(sent, MSS, 0);
+	give_bytes(sent + MSS, MSS, 0);
+	assert_true(take(&header, &bytes, &options));
+	assert_true(nat_counters(world->nat)->tcp_tail_refused > 0);
+	assert_true((uint32_t)header.window << TCP_WINDOW_SCALE >= TCP_WINDOW_FLOOR - MSS);
+	for (int i = 0; i < BLOCKS; i++)
+		pool_give(pool, blocks[i]);
+}
+
 static void urgent_data_is_data(void **state)
 {
 	(void)state;
@@ -277,6 +313,7 @@ int main(void)
 		TEST(a_guest_without_sack_gets_plain_duplicates),
 		TEST(segments_of_a_batch_are_one_send_and_one_acknowledgement),
 		TEST(what_a_socket_does_not_take_is_acknowledged_and_kept),
+		TEST(an_empty_pool_stops_nobody_whose_socket_takes),
 		TEST(urgent_data_is_data),
 		TEST(the_window_is_smaller_where_many_flows_bring_much),
 		TEST(a_flow_that_brings_much_is_counted_once_a_turn),
