@@ -364,8 +364,12 @@ static enum drop_reason tcp_input(void *state, const struct nat_packet *packet)
 	flow = flow_find(&tcp->nat->flows, &key);
 	if (!flow)
 		return tcp_input_none(tcp, &key, &segment);
-	if (!flow_is_owner(flow, packet->from, packet->mac, packet->vlan))
+	if (!flow_is_owner(flow, packet->from, packet->mac, packet->vlan)) {
+		/* A guest that was given another MAC address would else go on into the void. */
+		if (flow->port == packet->from && segment.header.flags & TCP_ACK)
+			tcp_reset_segment(tcp->nat, &segment);
 		return DROP_NAT_FLOW_OWNER;
+	}
 	return tcp_input_flow(tcp, tcp_of(flow), &segment);
 }
 

@@ -127,6 +127,27 @@ static void another_port_may_not_speak_for_a_flow(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 1);
 }
 
+/* Its own old connections among them; whoever lies so is told it as well, and the connection stays. */
+static void a_guest_with_another_mac_address_at_the_same_port_is_reset(void **state)
+{
+	struct tcp_options options;
+	struct tcp_header header;
+	uint32_t bytes;
+
+	(void)state;
+	open_flow(10, 60000);
+	put(&(struct hand){.flags = TCP_ACK, .sequence = 11, .ack = world->far + 1, .bytes = 100, .window = 60000});
+	world->frames[0][11] = 9;
+	go();
+	assert_int_equal(world->verdict, DROP_NAT_FLOW_OWNER);
+	assert_true(take(&header, &bytes, &options));
+	assert_int_equal(header.flags, TCP_RST);
+	assert_int_equal(header.sequence, world->far + 1);
+	assert_int_equal(world->guest.frames[world->seen - 1].bytes[5], 9);
+	assert_int_equal(nat_flow_count(world->nat), 1);
+	assert_int_equal(the_socket()->taken, 0);
+}
+
 static void a_reset_of_the_guests_resets_the_socket(void **state)
 {
 	(void)state;
@@ -674,6 +695,7 @@ int main(void)
 		TEST(a_connect_that_fails_is_told_as_the_host_was_told),
 		TEST(a_segment_of_no_flow_is_reset),
 		TEST(another_port_may_not_speak_for_a_flow),
+		TEST(a_guest_with_another_mac_address_at_the_same_port_is_reset),
 		TEST(a_reset_of_the_guests_resets_the_socket),
 		TEST(what_was_said_before_a_reset_goes_before_it),
 		TEST(a_connection_whose_own_address_the_host_has_lost_is_reset),
