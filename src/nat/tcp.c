@@ -16,9 +16,10 @@
  * acknowledged too: it is promised and kept (dropping it costs a factor of ten, because the guest must find out by
  * retransmission). So that the tail is bounded the window is W less the tail; the edge that was once told never moves
  * back. The tail goes when the socket is writable again. With the pool empty what found no place is simply not
- * acknowledged. What comes ahead of a gap is kept in blocks of the same pool, while half of it is free (tcp_early.c),
- * and told by duplicate ACKs with SACK, so that the guest sends the gap alone again at once. (Thrown away instead, 2
- * MiB over a wire with 1 % loss, duplication and 10 % reordering took 39 s; now 0.3 s.)
+ * acknowledged, and who has no tail may go on with a small window. What comes ahead of a gap is kept in blocks of the
+ * same pool, while half of it is free (tcp_early.c), and told by duplicate ACKs with SACK, so that the guest sends the
+ * gap alone again at once. (Thrown away instead, 2 MiB over a wire with 1 % loss, duplication and 10 % reordering took
+ * 39 s; now 0.3 s.)
  *
  * To the guest. Bytes stay in the kernel until the guest acknowledges them. We peek from an offset straight into the room
  * that the guest's port lends, up to 64 KiB behind one header, and consume what is acknowledged. Sending again is peeking
@@ -31,9 +32,10 @@
  * Closing. Each direction ends by itself. The guest's FIN is acknowledged when taken, and passed on by shutdown() when the
  * tail is gone. The socket's end is found by a peek of 0, which comes as soon as all was peeked, however much of it is
  * unacknowledged: then the FIN's number is known, and it follows the data. A reset of the host's comes behind the data that
- * the socket still has: the kernel tells it once and gives the bytes afterwards. A guest's reset closes the socket with a
- * reset. When both FINs are acknowledged the socket closes; if ours came first the flow stays in TIME_WAIT, without a
- * socket, to acknowledge the guest's FIN again, and makes way for a new SYN or a full table.
+ * the socket still has: the kernel tells it once and gives the bytes afterwards. One that comes behind the socket's end
+ * follows the FIN, when the guest has that. A guest's reset closes the socket with a reset. When both FINs are
+ * acknowledged the socket closes; if ours came first the flow stays in TIME_WAIT, without a socket, to acknowledge the
+ * guest's FIN again, and makes way for a new SYN or a full table.
  *
  * What is not done: timestamps, ECN, Nagle, congestion control beyond slow start after a loss; urgent
  * data is data. */
