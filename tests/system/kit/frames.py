@@ -111,16 +111,35 @@ class Guest:
                 return
             yield frame
 
-    def ask(self, frame, answers, seconds=3.0):
+    def ask(self, frame, answers, seconds=10.0):
         """Sends, and gives the first frame for which answers(frame) is true; None when there is none in time."""
         self.send(frame)
         return next((got for got in self.frames(seconds) if answers(got)), None)
+
+    def gets(self, wanted, seconds=10.0):
+        """True as soon as the frame comes."""
+        return any(frame == wanted for frame in self.frames(seconds))
+
+    def heard_behind(self, *senders, gateway="10.0.2.2"):
+        """All that came to it before the gateway's answer, which it asks for when the senders have theirs: what they sent was
+        delivered before that. No time is waited, so that a slow machine changes nothing."""
+        for sender in senders:
+            sender.heard_behind(gateway=gateway)
+        heard, target = [], socket.inet_aton(gateway)
+
+        def is_answer(frame):
+            heard.append(frame)
+            return frame[:6] == self.mac and frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\2" and frame[28:32] == target
+        answer = self.ask(arp(1, self.mac, self.ip or "0.0.0.0", b"\0" * 6, gateway, to=self.gateway_mac or BROADCAST), is_answer)
+        assert answer, "the gateway does not answer"
+        self.gateway_mac = answer[6:12]  # from now on nobody else hears the question
+        return heard[:-1]
 
     def hello(self):
         """A broadcast that makes the switch learn this guest's address and means nothing."""
         self.send(ethernet(BROADCAST, self.mac, 0x88b5, b"\0" * 46))
 
-    def dhcp(self, seconds=5.0, name=b"guest"):
+    def dhcp(self, seconds=10.0, name=b"guest"):
         """Discover, offer, request, acknowledge; gives the address as text."""
         number = struct.unpack("!I", os.urandom(4))[0]
         offer = self._dhcp(number, 1, b"\x0c" + bytes([len(name)]) + name, 2, seconds)
@@ -151,14 +170,14 @@ class Guest:
             at += 1 if message[at] == 0 else 2 + message[at + 1]
         return None
 
-    def resolve(self, ip, seconds=2.0):
+    def resolve(self, ip, seconds=5.0):
         """The MAC address that answers ARP for it, or None."""
         target = socket.inet_aton(ip)
         got = self.ask(arp(1, self.mac, self.ip or "0.0.0.0", b"\0" * 6, ip),
                        lambda f: f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2" and f[28:32] == target, seconds)
         return got and got[22:28]
 
-    def ping(self, ip=None, seconds=2.0, number=1):
+    def ping(self, ip=None, seconds=5.0, number=1):
         """True when the gateway, or another address of the network, answers an echo."""
         ip = ip or self.gateway
         mac = self.resolve(ip, seconds)
