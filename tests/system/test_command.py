@@ -591,21 +591,23 @@ def test_a_control_client_that_lies_or_never_reads_harms_nobody(wire, closing):
 
 def test_capture_writes_frames_drops_and_directions(wire, tmp_path, closing):
     need("tshark")
-    lab = wire()
+    lab = wire("-v")
     a, b = (closing(StreamGuest(lab.runtime("stream"))) for _ in range(2))
     a.hello(), b.hello()
     file = tmp_path / "c.pcapng"
     capture = subprocess.Popen([PROGRAM, "capture", "t", "-w", file, "ether", "proto", "0x88b5"], env=lab.environment, stderr=subprocess.PIPE, text=True)
     try:
-        time.sleep(0.5)
-        a.send(ethernet(b.mac, a.mac, 0x88b5, b"wanted" * 10))
+        eventually(lambda: "control: capture" in lab.errors(), what="the capture")
+        wanted = ethernet(b.mac, a.mac, 0x88b5, b"wanted" * 10)
+        a.send(wanted)
         a.send(ethernet(BROADCAST, b"\x01" * 6, 0x88b5, b"refused" * 10))
         a.dhcp()
-        assert any(b"wanted" in frame for frame in b.frames(1))
-        time.sleep(0.3)
+        assert b.gets(wanted)
+        # in the file once from its guest and once to the other
+        eventually(lambda: file.read_bytes().count(wanted) == 2 and b"refused" in file.read_bytes(), what="the frames in the file")
     finally:
         capture.send_signal(signal.SIGINT)
-        capture.wait(5)
+        capture.wait(20)
         capture.stderr.close()
     text = subprocess.run(["tshark", "-r", file, "-T", "fields", "-e", "eth.type", "-e", "frame.packet_flags_direction", "-e", "frame.comment",
                            "-e", "eth.src"], capture_output=True, text=True, check=True).stdout
@@ -629,7 +631,7 @@ def test_an_idle_network_wakes_for_nothing_and_is_small(wire, closing):
     guest.dhcp()
     time.sleep(1.5)
     tracer = subprocess.Popen(["strace", "-f", "-o", lab.folder + "/strace", "-p", str(lab.pid)], stderr=subprocess.PIPE, text=True)
-    tracer.stderr.readline()
+    assert "attached" in tracer.stderr.readline()
     time.sleep(10)
     tracer.terminate()
     tracer.wait()

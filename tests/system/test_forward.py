@@ -18,6 +18,7 @@ import pytest
 
 from kit import PROGRAM, eventually
 from kit.frames import StreamGuest, arp, checksum, ethernet, ipv4, udp4
+from kit.person import Person
 
 pytestmark = pytest.mark.asan
 
@@ -113,14 +114,11 @@ def test_a_port_in_use_is_one_line_and_leaves_nothing_behind(far, tmp_path):
     assert ask(far, far.host, "127.0.0.1", 2222) == "10.0.2.2 22"
 
 
-def test_a_privileged_port_says_what_to_do(far, tmp_path):
+def test_a_privileged_port_says_what_to_do(far, closing):
     far = far()
-    done = far.host.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", PROGRAM, "up",
-                        "other", "--uplink", "user,hostfwd=tcp:127.0.0.1:80-:80", check=False,
-                        env=dict(os.environ, XDG_RUNTIME_DIR="/tmp"))
-    if "ermission denied" in done.stderr:
-        pytest.skip("nobody may not run what is being tested")
-    assert done.returncode != 0 and "127.0.0.1:80" in done.stderr and "ip_unprivileged_port_start" in done.stderr, done.stderr
+    nobody = closing(Person(far.host))
+    done = nobody.guestwire("up", "other", "--uplink", "user,hostfwd=tcp:127.0.0.1:80-:80")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "127.0.0.1:80" in done.stderr and "ip_unprivileged_port_start" in done.stderr, done.stderr
 
 
 def answering(guest, ip, seconds, until):
@@ -149,7 +147,7 @@ def test_a_guest_by_its_name_is_found_when_it_comes(far):
     ip = guest.dhcp(name=b"web")
     for port, wanted in ((2001, 80), (2002, 81)):
         client = far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", str(port), stdout=subprocess.PIPE, text=True)
-        syn = answering(guest, ip, 5, is_syn(wanted))
+        syn = answering(guest, ip, 20, is_syn(wanted))
         assert syn and syn[30:34] == socket.inet_aton(ip), far.drops()
         client.close()
     # the box has its address set by hand; its port has a name, and its ARP said the address
@@ -180,7 +178,7 @@ def test_nobody_there_ends_within_seconds(far):
     far = far(",hostfwd=tcp::2222-10.0.2.99:22")
     start = time.monotonic()
     assert ask(far, far.host, "127.0.0.1", 2222) == "ECONNRESET", far.drops()
-    assert 2 < time.monotonic() - start < 6
+    assert 2 < time.monotonic() - start < 9  # it asks for itself 10 s
 
 
 # Answers each datagram with who sent it, its length, and the datagram.
@@ -379,7 +377,7 @@ def test_a_guest_that_leaves_ends_its_connections(far):
     guest = StreamGuest(os.path.join(str(far.folder), "s.sock"))
     assert guest.dhcp() == "10.0.2.40"
     client = far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", "2222", stdout=subprocess.PIPE, text=True)
-    assert answering(guest, "10.0.2.40", 5, is_syn(80)), far.drops()
+    assert answering(guest, "10.0.2.40", 20, is_syn(80)), far.drops()
     guest.close()
     start = time.monotonic()
     assert client.stdout.read() in ("ECONNRESET\n", "nothing\n")
@@ -392,7 +390,7 @@ def test_a_guests_firewall_refuses_at_once(far, option):
     guest = far.closing(StreamGuest(os.path.join(str(far.folder), "s.sock")))
     assert guest.dhcp() == "10.0.2.40"
     client = far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", "2222", stdout=subprocess.PIPE, text=True)
-    syn = answering(guest, "10.0.2.40", 5, is_syn(80))
+    syn = answering(guest, "10.0.2.40", 20, is_syn(80))
     start = time.monotonic()
     # host administratively prohibited, as firewalld says it; one about another sequence number is not believed
     for sequence, after in ((b"\0\0\0\0", None), (syn[38:42], 2)):
@@ -434,8 +432,8 @@ def test_each_of_two_guests_has_its_own(far):
     ip = guest.dhcp(name=b"second")
     clients = [far.start(far.host, sys.executable, "-c", ASK, "127.0.0.1", "2002", stdout=subprocess.PIPE, text=True)]
     assert ask(far, far.host, "127.0.0.1", 2001) == "10.0.2.2 22", far.drops()
-    syn = answering(guest, ip, 5, is_syn(22))
+    syn = answering(guest, ip, 20, is_syn(22))
     assert syn and syn[30:34] == socket.inet_aton("10.0.2.40"), far.drops()
     clients.append(far.start(far.host, sys.executable, "-c", UDP_ASK, "127.0.0.1", "2002", "1"))
-    asked = answering(guest, ip, 5, lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 17)
+    asked = answering(guest, ip, 20, lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 17)
     assert asked and asked[30:34] == socket.inet_aton("10.0.2.40") and asked[36:38] == b"\0\x35", far.drops()

@@ -265,10 +265,12 @@ def test_an_interactive_shell_has_the_terminal_and_its_jobs(person, closing):
     terminal = closing(Terminal(person))
     terminal.type(f"PS1='inside ' {person.program} netns -- bash --norc\n")
     terminal.see("\ninside ")
-    terminal.type("sleep 50\n")
-    time.sleep(0.3)
+    terminal.type("sh -c 'echo \"a job\" begins; exec sleep 50'\n")
+    terminal.see("\r\na job begins\r\n")
     terminal.type("\x03")
     terminal.see("inside ")
+    terminal.type("echo interrupted=$?.\n")
+    terminal.see("interrupted=130.\r\n")
     terminal.type("suspend\n")
     terminal.see("Stopped")
     terminal.type("fg\n")
@@ -496,44 +498,44 @@ def test_a_folder_where_one_may_not_look_is_named_with_what_to_do(person):
                                                  "that is yours\n")
 
 
-@pytest.mark.parametrize("words, text", [
-    (["--mtu", "12"], "mtu=12"),
-    (["--mtu", "1500", "--uplink", "user,mtu=1400"], "leave one of them out"),
-    (["--uplink", "bridged"], "bridged"),
-    (["--uplink", "user,nett=1"], "nett"),
-    (["--name", "a b"], "a b"),
-    (["--attach", "1", "--", "true"], "serves a namespace that is there"),
-    (["--attach", "1", "--map-current-user"], "--map-current-user"),
-    (["--ifname", "muchtoolongforakernel"], "15"),
-    (["--wrong"], "--wrong"),
-    (["-d"], "--daemon and --pidfile are for --attach"),
-    (["-u", "user,net=10.1.0.0/24"], "--uplink user,net=10.1.0.0/24 is written out"),
-    (["-t", "%nosuch/8080"], "there is no interface nosuch"),
+@pytest.mark.parametrize("words, status, text", [
+    (["--mtu", "12"], 2, "mtu=12"),
+    (["--mtu", "1500", "--uplink", "user,mtu=1400"], 2, "leave one of them out"),
+    (["--uplink", "bridged"], 1, "bridged"),
+    (["--uplink", "user,nett=1"], 2, "nett"),
+    (["--name", "a b"], 2, "a b"),
+    (["--attach", "1", "--", "true"], 2, "serves a namespace that is there"),
+    (["--attach", "1", "--map-current-user"], 2, "--map-current-user"),
+    (["--ifname", "muchtoolongforakernel"], 2, "15"),
+    (["--wrong"], 2, "--wrong"),
+    (["-d"], 2, "--daemon and --pidfile are for --attach"),
+    (["-u", "user,net=10.1.0.0/24"], 2, "--uplink user,net=10.1.0.0/24 is written out"),
+    (["-t", "%nosuch/8080"], 1, "there is no interface nosuch"),
 ])
-def test_a_mistake_is_one_line_and_2(person, words, text):
+def test_a_mistake_is_one_line_and_its_status(person, words, status, text):
     done = person.guestwire("netns", *words, *(["--", "true"] if "--" not in words else []) if "--attach" not in words else [])
-    assert done.returncode in (1, 2) and done.stderr.count("\n") == 1 and text in done.stderr and done.stderr.startswith("guestwire: "), done.stderr
+    assert done.returncode == status and done.stderr.count("\n") == 1 and text in done.stderr and done.stderr.startswith("guestwire: "), done.stderr
 
 
-@pytest.mark.parametrize("what, text", [
-    ("999999999", "cannot open"),
-    ("nosuchname", "/run/netns/nosuchname"),
-    ("/etc/passwd", "is no namespace"),
-    ("/proc/self/ns/uts", "is no network namespace"),
-    ("/proc/self/ns/net", "itself"),
-    ("1", "sudo"),
+@pytest.mark.parametrize("what, status, text", [
+    ("999999999", 1, "cannot open"),
+    ("nosuchname", 1, "/run/netns/nosuchname"),
+    ("/etc/passwd", 2, "is no namespace"),
+    ("/proc/self/ns/uts", 2, "is no network namespace"),
+    ("/proc/self/ns/net", 2, "itself"),
+    ("1", 1, "sudo"),
 ])
-def test_what_cannot_be_attached_is_one_line(person, what, text):
+def test_what_cannot_be_attached_is_one_line(person, what, status, text):
     if what == "1" and not person.dropped:
         pytest.skip("needs another user's process")
     done = person.guestwire("netns", "--attach", what)
-    assert done.returncode in (1, 2) and done.stderr.count("\n") == 1 and text in done.stderr, done.stderr
+    assert done.returncode == status and done.stderr.count("\n") == 1 and text in done.stderr, done.stderr
 
 
 def test_an_interface_of_that_name_is_left_alone(person, box):
     assert inside(box, "ip", "link", "add", "eth0", "type", "bridge").returncode == 0
     done = person.guestwire("netns", "--attach", box.pid)
-    assert done.returncode in (1, 2) and "eth0" in done.stderr and done.stderr.count("\n") == 1
+    assert done.returncode == 2 and "eth0" in done.stderr and done.stderr.count("\n") == 1
     assert "eth0" in inside(box, "ip", "link").stdout
 
 

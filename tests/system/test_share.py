@@ -135,9 +135,14 @@ wait
 
 def test_a_symbolic_link_does_not_lead_out_of_the_folder(person):
     os.symlink("/etc", os.path.join(person.path(NAME), "etc"))
-    script = f"""{' '.join(SMBCLIENT)} //10.0.2.4/qemu -c 'get etc/passwd {person.path("work")}/passwd'"""
+    shutil.copy(person.path("work/payload"), os.path.join(person.path(NAME), "beside"))
+    script = f"""
+cd {person.path("work")}
+{' '.join(SMBCLIENT)} //10.0.2.4/qemu -c 'get beside; get etc/passwd passwd; get beside again'
+"""
     person.guestwire("netns", "--uplink", person.uplink, "--", "sh", "-c", script)
     assert not os.path.exists(person.path("work/passwd"))
+    assert hash_of(person.path("work/beside")) == hash_of(person.path("work/again")) == hash_of(person.path("work/payload"))
 
 
 @pytest.mark.asan
