@@ -235,7 +235,7 @@ class Conversation:
         end = 14 + struct.unpack("!H", frame[16:18])[0]
         return {"sequence": sequence, "ack": ack, "flags": flags & ~PSH, "payload": frame[34 + (offset >> 4) * 4:end]}
 
-    def segments(self, seconds=3.0):
+    def segments(self, seconds=10.0):
         for frame in self.liar.frames(seconds):
             segment = self.read(frame)
             if segment:
@@ -292,7 +292,7 @@ def test_each_lie_in_a_connection_has_its_answer_and_leaves_it_whole(far, closin
         assert talk.echo(b"before")
         before = drops(far)
         talk.say(flags, talk.first + 1 + talk.sent + ahead, talk.far + len(talk.got) + acked, payload, **more)
-        said = next(talk.segments(0.15), None)
+        said = next(talk.segments(10.0 if answer else 0.15), None)
         assert (said and said["flags"]) == answer, (what, said)
         after = drops(far)
         new = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
@@ -333,7 +333,7 @@ def test_a_flood_of_syns_keeps_nobody_else_from_connecting(far, closing, move):
     liar = closing(Liar(far))
     for number in range(4000):
         liar.say(v4(6, tcp(OWN[4], "198.51.100.7", 1024 + number, PORT, SYN, number), target="198.51.100.7"))
-    eventually(lambda: drops(far).get("nat-flows-full", 0) >= 4000 - 256, what="nat-flows-full")
+    eventually(lambda: drops(far).get("nat-flows-full", 0) >= 4000 - 256, 60, what="nat-flows-full")
     taker = far.start(far.world, move, "take", "9001", "100000", "7", stdout=subprocess.PIPE, text=True)
     assert taker.stdout.readline() == "listening\n"
     assert far.start(far.box, move, "send", WORLD[4], "9001", "100000", "7").wait() == 0, far.drops()
@@ -357,7 +357,7 @@ def test_a_guest_that_fills_the_table_with_connections_keeps_nobody_else_from_co
 
 # ---- as fast as they are taken ----
 
-FRAMES = 200000 if SANITIZED else 10000000 if os.environ.get("FULL") else 3000000
+FRAMES = 200000 if SANITIZED else 10000000
 WARM_UP = FRAMES // 20  # pools are touched as they are used, and stay so
 MIB = 1 << 20
 
@@ -390,7 +390,7 @@ def test_millions_of_lies_cost_no_memory_and_hold_nobody_up(far, crowd, hostile)
     def lie(frames, seed):
         return far.start(far.host, hostile, f"{far.folder}/s.sock", str(frames), str(seed), "52:54:00:00:66:66", gateway,
                          stdout=subprocess.PIPE, text=True)
-    assert lie(WARM_UP, 1).wait(60) == 0
+    assert lie(WARM_UP, 1).wait(200) == 0
     before, began, used, slowest = private_bytes(far), time.monotonic(), seconds_used(far), 0
     liar = lie(FRAMES, 2)
     while liar.process.poll() is None:
@@ -399,7 +399,7 @@ def test_millions_of_lies_cost_no_memory_and_hold_nobody_up(far, crowd, hostile)
         friend.process.stdin.flush()
         assert friend.stdout.readline() == "echoed 50, 0 again\n"
         slowest = max(slowest, time.monotonic() - asked)
-        assert time.monotonic() - began < 400, far.drops()
+        assert time.monotonic() - began < 600, far.drops()
         time.sleep(0.05)
     said = liar.stdout.read().split()
     print(f"{' '.join(said)} in {time.monotonic() - began:.1f} s, {seconds_used(far) - used:.1f} of guestwire's; "

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# takes long
 """What is around a guestwire with uplink=user changes: the host's address, its ways out, and whether guestwire runs at all.
 
 The topology is kit/far.py's. Connections that were open go on or are reset; none hangs, and new ones work at once."""
@@ -12,7 +13,7 @@ import pytest
 from kit.far import CONNECT, WORLD
 
 PORT, HELD = 9000, 20
-STOPS = [2, 60] if os.environ.get("FULL") else [2]
+STOP_S = 60  # as of a machine that was suspended: longer than a mapping of one question lives
 MOVE = 256 << 20
 OTHER = {4: "192.0.2.9", 6: "2001:db8::9"}
 OWN = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -84,8 +85,7 @@ def test_connections_go_on_when_the_hosts_address_comes_back_at_once(town):
     assert town.again(tcp) == HELD, town.far.drops()
 
 
-@pytest.mark.parametrize("seconds", STOPS)
-def test_nothing_is_lost_while_guestwire_is_stopped(town, move, seconds):
+def test_nothing_is_lost_while_guestwire_is_stopped(town, move):
     town = town()
     far = town.far
     tcp, udp = town.hold("tcp", 4), town.hold("udp", 4)
@@ -94,7 +94,7 @@ def test_nothing_is_lost_while_guestwire_is_stopped(town, move, seconds):
     sender = far.start(far.box, move, "send", WORLD[4], "9100", str(MOVE), "7")
     time.sleep(0.1)
     os.kill(far.lab.pid, signal.SIGSTOP)
-    time.sleep(seconds)
+    time.sleep(STOP_S)
     assert sender.process.poll() is None, "it was over before it was stopped"
     os.kill(far.lab.pid, signal.SIGCONT)
     town.connects_at_once(4)
@@ -103,7 +103,11 @@ def test_nothing_is_lost_while_guestwire_is_stopped(town, move, seconds):
 
 
 def unreachable(far, address):
-    said, seconds = far.python(far.box, CONNECT, address, PORT).split()
+    """A packet that is lost costs a second; what a busy machine delays by less is asked again."""
+    for _ in range(5):
+        said, seconds = far.python(far.box, CONNECT, address, PORT).split()
+        if not 0.1 <= float(seconds) < 0.8:
+            break
     assert float(seconds) < 0.1, said
     return said
 
