@@ -35,16 +35,16 @@ def machines(wire, tmp_path, closing):
     for guest in made.values():
         closing(guest)
     for guest in made.values():
-        guest.ready(90)
+        guest.ready()
     return lab, made
 
 
 def transfer(source, sink, address, seed):
     """64 MiB from one guest to another, each byte proved by the receiver."""
     sink.start(f"move take 9000 {64 << 20} {seed}")
-    sink.expect("^listening", 10)
-    source.run(f"move send {address} 9000 {64 << 20} {seed}", 120)
-    status, text = sink.finish(30)
+    sink.expect("^listening", 30)
+    source.run(f"move send {address} 9000 {64 << 20} {seed}", 300)
+    status, text = sink.finish(60)
     assert status == 0 and "right" in text, text
 
 
@@ -52,9 +52,9 @@ def test_four_kinds_of_guests_get_addresses_ping_and_move_64_mib(machines):
     lab, made = machines
     four, six = {}, {}
     for name, guest in made.items():
-        guest.start("udhcpc -i eth0 -f -q -n -t 10 -T 1 -O mtu -s /etc/udhcpc.sh")
+        guest.start("udhcpc -i eth0 -f -q -n -t 30 -T 1 -O mtu -s /etc/udhcpc.sh")
     for name, guest in made.items():
-        four[name] = re.search(r"DHCP ([\d.]+)/", guest.finish(30)[1])[1]
+        four[name] = re.search(r"DHCP ([\d.]+)/", guest.finish(60)[1])[1]
         lease = lab.lease_of(MACS[name])
         assert lease and lease["address"] == four[name] and lease["state"] == "bound"
     assert len(set(four.values())) == 4

@@ -243,7 +243,7 @@ def test_what_brings_much_goes_on_in_the_kernel(place, family, ways, mtu):
     assert there.box.ask("close", name) == "closed"
     assert there.world.ask("take", name, 1).startswith("end after")
     assert there.world.ask("close", name) == "closed"
-    eventually(there.is_clear, 5, what="the end of flow and detour")
+    eventually(there.is_clear, 20, what="the end of flow and detour")
     assert there.counter("tcp_handed_over") == 1
 
 
@@ -286,7 +286,7 @@ def test_many_at_once(place):
         there.world.ask("close", name)
         assert there.box.ask("take", name, 1).startswith("end after")
         there.box.ask("close", name)
-    eventually(there.is_clear, 5, what="the end of flows and detours")
+    eventually(there.is_clear, 20, what="the end of flows and detours")
 
 
 def test_a_strict_filter_lets_the_last_word_pass(place):
@@ -317,7 +317,7 @@ def test_a_port_is_used_again(place):
         assert there.box.ask("reset", name) == "closed"
         assert there.world.ask("take", name, 1).startswith("ConnectionResetError")
         there.world.ask("close", name)
-        eventually(there.is_clear, 5, what=f"the end of connection {again}")
+        eventually(there.is_clear, 20, what=f"the end of connection {again}")
         assert there.box.ask("connect", name, WORLD[4], name, None, there.source) == there.source
         assert there.world.ask("accept", name, name) == HOST[4]
     there.move(name, 4 * MIB)
@@ -354,7 +354,7 @@ def test_each_direction_ends_by_itself(place):
         second.ask("close", name)
         assert first.ask("take", name, 1) == f"end after {there.moved + 3 * MIB}"
         first.ask("close", name)
-        eventually(there.is_clear, 5, what="the end of flow and detour")
+        eventually(there.is_clear, 20, what="the end of flow and detour")
 
 
 def test_a_reset_comes_behind_the_data_before_it(place):
@@ -367,7 +367,7 @@ def test_a_reset_comes_behind_the_data_before_it(place):
         first.ask("reset", name)
         assert second.ask("take", name, 200000) == f"ConnectionResetError after {there.moved + 100000}"
         second.ask("close", name)
-        eventually(there.is_clear, 5, what="the end of flow and detour")
+        eventually(there.is_clear, 20, what="the end of flow and detour")
 
 
 def test_a_guest_that_does_not_read_stops_its_own_connection_alone(place):
@@ -394,7 +394,7 @@ def test_who_does_not_read_the_end_keeps_it_until_it_does(place):
     assert there.states() == ["spliced"] and len(there.rules()) == 1
     assert there.box.ask("take", name, MIB // 2) == "right"
     assert there.box.ask("take", name, 1).startswith("end after")
-    eventually(there.is_clear, 5, what="the end of flow and detour")
+    eventually(there.is_clear, 20, what="the end of flow and detour")
 
 
 def test_connections_end_with_an_address_that_the_host_loses(place, machine):
@@ -403,7 +403,7 @@ def test_connections_end_with_an_address_that_the_host_loses(place, machine):
     machine.run("ip", "addr", "del", "192.0.2.1/24", "dev", "host0")
     try:
         assert there.box.ask("take", name, 1).startswith("ConnectionResetError")
-        eventually(there.is_clear, 5, what="the end of flow and detour")
+        eventually(there.is_clear, 20, what="the end of flow and detour")
     finally:
         machine.run("sh", "-c", f"ip addr add 192.0.2.1/24 dev host0 && ip route add default via {WORLD[4]}")
 

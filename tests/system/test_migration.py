@@ -64,7 +64,7 @@ def moved(lab, home, to, seconds=60):
     home.migrate(to)
     eventually(lambda: home.migration()["status"] in ("completed", "failed"), seconds, 0.05, "the migration")
     assert home.migration()["status"] == "completed"
-    eventually(lambda: ports_of_guest(lab) not in ([], before), 5, 0.02, "a sign of the guest from its new port")
+    eventually(lambda: ports_of_guest(lab) not in ([], before), 20, 0.02, "a sign of the guest from its new port")
     to.console.serial = home.console.serial
     home.quit()
     return to
@@ -123,12 +123,12 @@ def begun(far, folder, closing, options):
     lab = far(guests=[f"vhost-user,path={folder}/v.sock"])
     other = closing(guests.qemu_vhost("other", folder, f"{folder}/v.sock", OTHER))
     home = Home(closing, folder, 0, options)
-    home.console.ready(90)
+    home.console.ready()
     home.console.run("cd /proc/sys/net; echo 1000000 1500000 2000000 >ipv4/tcp_mem; echo 300000000 >core/rmem_max; "
                      "cd ipv6/conf/eth0; echo 0 >router_solicitation_delay; cd /; ip link set eth0 down; ip link set eth0 up")
     home.console.dhcp()
     home.console.slaac("fd00:")
-    other.ready(90)
+    other.ready()
     return lab, home, other, other.dhcp()
 
 

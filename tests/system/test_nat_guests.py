@@ -79,7 +79,7 @@ def joined(far, kind, folder, mtu, closing, move, families):
         lab = far(mtu=mtu)
         return lab, Box(lab, move)
     lab, guest = virtual(far, kind, folder, mtu)
-    closing(guest).ready(90)
+    closing(guest).ready()
     # Without the waiting that only many guests at once need (RFC 4861 6.3.7, RFC 4862 5.4.2).
     guest.run("cd /proc/sys/net/ipv6/conf/eth0; echo 0 >router_solicitation_delay; echo 0 >accept_dad; cd /; "
               f"ip link set eth0 down; ip link set eth0 mtu {mtu} up")
@@ -90,7 +90,7 @@ def joined(far, kind, folder, mtu, closing, move, families):
     return lab, guest
 
 
-def moves(lab, guest, move, direction, family, job, seconds=200 if FULL else 100):
+def moves(lab, guest, move, direction, family, job, seconds=300):
     """What the table's cell says: the world listens, the guest connects."""
     size, flows = job
     world, inside = ("take", "send") if direction == "up" else ("give", "fetch")

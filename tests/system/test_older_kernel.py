@@ -19,7 +19,7 @@ def machine(tmp_path_factory):
     guest = guests.qemu("host", folder, "user,id=n0,restrict=on", memory=512, processors=2,
                         image=images.debian_host("cloud-amd64", [PROGRAM], folder))
     try:
-        guest.ready(90)
+        guest.ready()
         guest.run("mkdir -p /run /root; mount -t tmpfs r /run; export HOME=/root; ip link add d0 type dummy; ip link set d0 up; "
                   f"ip addr add {ADDRESS[4]}/24 dev d0; /bin/ip -6 addr add {ADDRESS[6]}/64 dev d0 nodad; "
                   # a host without a way out by IPv6 gives its guests none

@@ -254,7 +254,7 @@ def test_auto_follows_what_is_listened_on(inside, outside):
     peer = inside("-t", "auto,~7009", "-T", "auto")
 
     def answers(who, port, wanted):
-        return eventually(lambda: who("move", 4, port, 1000).split()[0] == wanted, 6, 0.2, f"{port}: {wanted}")
+        return eventually(lambda: who("move", 4, port, 1000).split()[0] == wanted, 20, 0.2, f"{port}: {wanted}")
     for server, client, port in ((peer, outside, 7001), (outside, peer, 7002)):
         assert client("move", 4, port, 1000).startswith("ConnectionRefusedError")
         assert server("serve", "tcp", port) == "serving"

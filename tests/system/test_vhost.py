@@ -45,7 +45,7 @@ def test_bytes_arrive_whatever_the_ring(far, tmp_path, closing, move, pair):
     made = [closing(machine(tmp_path, f"{tmp_path}/v.sock", number, row)) for number, row in enumerate(pair)]
     known = []
     for guest in made:
-        guest.ready(90)
+        guest.ready()
         known.append(addressed(guest))
     for guest, row in zip(made, pair):
         assert offloads(guest) >= {"tx-checksumming", "rx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation"}
@@ -64,11 +64,11 @@ def test_a_gibibyte_arrives_and_a_guest_without_offloads_is_on_the_same_network(
     first, second = made = [closing(guests.qemu_vhost(f"guest{number}", tmp_path, f"{tmp_path}/v.sock", MACS[number])) for number in (0, 1)]
     plain = closing(guests.qemu("plain", tmp_path, f"stream,id=n0,server=off,addr.type=unix,addr.path={tmp_path}/s.sock", device="e1000",
                                 flavour="amd64", mac=MACS[2]))
-    known = [addressed(guest.ready(90)) for guest in made]
-    to_world(lab, first, move, 4, "send", 1 << 30, 200)
-    to_world(lab, first, move, 6, "fetch", 1 << 30, 200)
-    to_guest(first, second, known[1][4], 1 << 30, 200)
-    addresses = addressed(plain.ready(90))
+    known = [addressed(guest.ready()) for guest in made]
+    to_world(lab, first, move, 4, "send", 1 << 30, 600)
+    to_world(lab, first, move, 6, "fetch", 1 << 30, 600)
+    to_guest(first, second, known[1][4], 1 << 30, 600)
+    addresses = addressed(plain.ready())
     to_guest(first, plain, addresses[4], 16 << 20)
     to_guest(plain, second, known[1][6], 16 << 20)
     nothing_was_lost(lab)

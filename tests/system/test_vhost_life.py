@@ -46,7 +46,7 @@ def test_a_guest_that_begins_anew_goes_on(far, tmp_path, closing, move, packed):
     lab = network(far, tmp_path)
     guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0], 1, f",id=d0,packed={'on' if packed else 'off'}",
                                       more=Qmp.words(f"{tmp_path}/qmp"), reboots=True))
-    guest.ready(90)
+    guest.ready()
     monitor = closing(Qmp(f"{tmp_path}/qmp"))
     addressed(guest)
     rebound(guest)
@@ -56,7 +56,7 @@ def test_a_guest_that_begins_anew_goes_on(far, tmp_path, closing, move, packed):
     addressed(guest)
     to_world(lab, guest, move, 4, "fetch", 1 << 20)
     guest.start("echo 1 >/proc/sys/kernel/sysrq; echo b >/proc/sysrq-trigger")
-    guest.ready(90)
+    guest.ready()
     addressed(guest)
     to_world(lab, guest, move, 6, "fetch", 1 << 20)
     nothing_was_lost(lab)
@@ -68,7 +68,7 @@ def test_a_guestwire_that_begins_anew_goes_on(wire, tmp_path, closing, end, pack
     words = ["--guest", f"vhost-user,path={tmp_path}/v.sock"]
     lab = wire(*words)
     guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0], 1, f",packed={'on' if packed else 'off'}"))
-    guest.ready(90)
+    guest.ready()
     guest.dhcp()
     for _ in range(2):
         guest.run("sh -c 'ping -q -i 0.005 -s 1000 10.0.2.2 >/dev/null 2>&1 & echo $! >/tmp/ping'")  # buffers are under way both ways
@@ -87,7 +87,7 @@ def test_a_guest_keeps_its_network_when_memory_is_added_and_when_it_is_refused(w
     lab = wire("--guest", f"vhost-user,path={tmp_path}/v.sock")
     guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0],
                                       more=["-m", "256,slots=2,maxmem=1G", *Qmp.words(f"{tmp_path}/qmp")]))
-    guest.ready(90)
+    guest.ready()
     guest.dhcp()
     monitor = closing(Qmp(f"{tmp_path}/qmp"))
     for kind, more in (("memfd", {}), ("file", {"mem-path": f"{tmp_path}/memory"})):
@@ -101,7 +101,7 @@ def test_a_packed_ring_whose_guestwire_was_killed_is_lost_by_name_until_the_gues
     words = ["--guest", f"vhost-user,path={tmp_path}/v.sock"]
     lab = wire(*words)
     guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0], 1, ",packed=on"))
-    guest.ready(90)
+    guest.ready()
     guest.dhcp()
     lab.process.kill()
     lab.process.wait(10)
@@ -129,7 +129,7 @@ def test_ipxe_boots_over_it(far, tmp_path, closing, options):
     lab.start(lab.world, sys.executable, "-m", "http.server", "8080", "--bind", WORLD[4], "--directory", os.path.dirname(kernel),
               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     guest = closing(guests.qemu_vhost("guest", tmp_path, f"{tmp_path}/v.sock", MACS[0], options=options, netboot=True))
-    guest.ready(120)
+    guest.ready()
     assert "by=ipxe" in guest.run("cat /proc/cmdline")
     addressed(guest)
     assert reached(guest)

@@ -56,7 +56,7 @@ class Console:
                 return seen, match
             seen.append(line)
 
-    def ready(self, seconds=60):
+    def ready(self, seconds=120):
         self.expect("GUEST-READY", seconds)
         return self
 
@@ -75,14 +75,14 @@ class Console:
         assert not check or status == 0, f"{self.name}: {command}: exit {status}\n{text}"
         return text if check else (status, text)
 
-    def dhcp(self, seconds=20):
+    def dhcp(self, seconds=60):
         """The address by DHCP, as text."""
-        text = self.run("udhcpc -i eth0 -f -q -n -t 10 -T 1 -O mtu -s /etc/udhcpc.sh", seconds)
+        text = self.run("udhcpc -i eth0 -f -q -n -t 30 -T 1 -O mtu -s /etc/udhcpc.sh", seconds)
         return re.search(r"DHCP ([\d.]+)/", text)[1]
 
-    def slaac(self, prefix, seconds=15):
+    def slaac(self, prefix, seconds=90):
         """The autoconfigured address under the prefix, once duplicate address detection is done."""
-        text = self.run("n=0; while [ $n -lt 100 ]; do ip -6 addr show dev eth0 scope global | grep -v tentative | grep inet6 | "
+        text = self.run("n=0; while [ $n -lt 300 ]; do ip -6 addr show dev eth0 scope global | grep -v tentative | grep inet6 | "
                         f"grep {prefix} && break; sleep 0.1; n=$((n+1)); done", seconds)
         return re.search(r"inet6 ([0-9a-f:]+)/", text)[1]
 

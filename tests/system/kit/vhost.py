@@ -30,18 +30,18 @@ def network(far, folder, **more):
     return lab
 
 
-def to_world(lab, guest, move, family, inside, size=BYTES, seconds=100):
+def to_world(lab, guest, move, family, inside, size=BYTES, seconds=300):
     """The guest connects; it sends or it fetches."""
     far_end = lab.start(lab.world, move, "take" if inside == "send" else "give", 9000, size, 7, stdout=subprocess.PIPE, text=True)
     assert far_end.stdout.readline() == "listening\n"
     said = guest.run(f"move {inside} {WORLD[family]} 9000 {size} 7", seconds)
-    assert far_end.wait() == 0, lab.drops()
+    assert far_end.wait(60) == 0, lab.drops()
     assert re.findall(r"\w+", said + far_end.stdout.read()) == ["right"], lab.drops()
 
 
-def to_guest(source, sink, address, size=BYTES, seconds=100):
+def to_guest(source, sink, address, size=BYTES, seconds=300):
     sink.start(f"move take 9001 {size} 9")
-    sink.expect("^listening", 10)
+    sink.expect("^listening", 30)
     source.run(f"move send {address} 9001 {size} 9", seconds)
     status, text = sink.finish(30)
     assert status == 0 and "right" in text, text
