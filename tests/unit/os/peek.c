@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -56,10 +57,33 @@ static void start(void)
 	assert_int_equal(peek_seek(near_end, 0), 0);
 }
 
+static int unread(void)
+{
+	int bytes = 0;
+
+	assert_int_equal(ioctl(near_end, FIONREAD, &bytes), 0);
+	return bytes;
+}
+
+/* It has arrived then. */
 static void give(const char *text)
 {
+	int wanted = unread() + (int)strlen(text);
+
 	assert_int_equal(send(far_end, text, strlen(text), 0), strlen(text));
-	usleep(2000); /* the loopback has delivered it by then, or the tests below wait for it */
+	for (int i = 0; i < 10000 && unread() < wanted; i++)
+		usleep(1000);
+	assert_int_equal(unread(), wanted);
+}
+
+/* The far end is closed, and that is known here. */
+static void end(void)
+{
+	struct pollfd over = {.fd = near_end, .events = POLLRDHUP};
+
+	close(far_end);
+	far_end = -1;
+	assert_int_equal(poll(&over, 1, 10 * 1000), 1);
 }
 
 /* Up to `most` bytes at the offset. */
@@ -156,9 +180,7 @@ static void the_end_is_seen_behind_bytes_that_are_not_read(void **state)
 	(void)state;
 	start();
 	give("abc");
-	close(far_end);
-	far_end = -1;
-	usleep(2000);
+	end();
 	assert_int_equal(peek(got, 16), 3);
 	assert_int_equal(peek(got, 16), 0);
 	assert_int_equal(peek_seek(near_end, 1), 0);
@@ -176,9 +198,7 @@ static void a_reset_is_told_when_nothing_stands_at_the_offset(void **state)
 	start();
 	give("abc");
 	assert_int_equal(setsockopt(far_end, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
-	close(far_end);
-	far_end = -1;
-	usleep(2000);
+	end();
 	assert_int_equal(peek(got, 16), 3);
 	assert_int_equal(peek(got, 16), -ECONNRESET);
 	assert_int_equal(peek_seek(near_end, 0), 0);
