@@ -357,6 +357,16 @@ static void a_flow_stands_once_on_one_list_that_wakes_it(void **state)
 	port_room_returned(&fixture.one, 0);
 	assert_int_equal(flow->wait, FLOW_WAIT_TURN);
 	assert_true(list_empty(&fixture.one.waiters[0]));
+	/* something else wakes it while it waits */
+	flow_wait_room(flow, &fixture.one, 0);
+	flow_schedule(flow);
+	assert_int_equal(flow->wait, FLOW_WAIT_TURN);
+	assert_true(list_empty(&fixture.one.waiters[0]));
+	flow_free(flow);
+	assert_true(list_empty(&fixture.nat.flows.turn));
+	flow = make(2, &fixture.one);
+	flow_wait_room(flow, NULL, 0); /* nobody would call it */
+	assert_int_equal(flow->wait, FLOW_WAIT_TURN);
 	flow_wait_room(flow, &fixture.one, 0);
 	flow_free(flow);
 	assert_true(list_empty(&fixture.one.waiters[0]));

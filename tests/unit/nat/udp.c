@@ -47,8 +47,7 @@ static void ipv6_goes_the_same_way(void **state)
 	struct guest_got got;
 
 	guest_says(world, plain6, 4000, 53, 10);
-	assert_int_equal(world->script.sent_count, 1);
-	assert_int_equal(world->script.sent[0].to.ss_family, AF_INET6);
+	assert_sent(world, 0, FAR6, 53, 10, 0);
 	script_will_receive(world, FAR6, 53, 3, 0, 9);
 	script_ready(world, world->script.last_fd);
 	assert_counts_up(guest_got_udp(world, 0, &header), 3, 9);
@@ -155,6 +154,20 @@ static void a_question_is_forgotten_soon_and_a_stream_late(void **state)
 	assert_int_equal(nat_flow_count(world->nat), 0);
 }
 
+static void who_goes_on_talking_is_not_forgotten(void **state)
+{
+	struct world *world = *state;
+
+	for (int i = 0; i < 4; i++) {
+		guest_says(world, plain, 4000, 53, 10);
+		world_wait(world, UDP_SHORT_US - 1);
+		assert_int_equal(nat_flow_count(world->nat), 1);
+	}
+	world_wait(world, 1);
+	assert_int_equal(nat_flow_count(world->nat), 0);
+	assert_int_equal(world->script.opened, 1);
+}
+
 static void a_full_table_gives_up_the_oldest(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
@@ -255,6 +268,13 @@ static void wrong_datagrams_get_their_names(void **state)
 	world->bytes[0][14 + 20 + 8] ^= 1;
 	guest_send(world);
 	assert_int_equal(world->last_drop, DROP_UDP_CHECKSUM);
+	/* of two bytes of zero alone it is none */
+	for (size_t i = 0; i < 2; i++) {
+		guest_add_udp(world, plain, 4000, 53, 10, 1);
+		world->bytes[0][14 + 20 + UDP_CHECKSUM_AT + i] = 0;
+		guest_send(world);
+		assert_int_equal(guest_drops(world, DROP_UDP_CHECKSUM), 2 + i);
+	}
 	guest_add_udp(world, plain6, 4000, 53, 10, 1);
 	memset(world->bytes[0] + 14 + 40 + UDP_CHECKSUM_AT, 0, 2);
 	guest_send(world);
@@ -314,6 +334,8 @@ static void flows_show_what_they_are(void *owner, const struct nat_flow_info *in
 	assert_int_equal(info->protocol, IP_PROTOCOL_UDP);
 	assert_string_equal(info->state, "request");
 	assert_int_equal(info->from_guest_bytes, 10);
+	assert_int_equal(info->to_guest_bytes, 300);
+	assert_int_equal(info->idle_us, 5000);
 	assert_int_equal(info->guest.port, 4000);
 }
 
@@ -323,6 +345,9 @@ static void flows_can_be_listed(void **state)
 	size_t count = 0;
 
 	guest_says(world, plain, 4000, 53, 10);
+	script_will_receive(world, FAR, 53, 300, 0, 7);
+	script_ready(world, world->script.last_fd);
+	world_wait(world, 5000);
 	assert_int_equal(nat_each_flow(world->nat, 0, SIZE_MAX, flows_show_what_they_are, &count), 0);
 	assert_int_equal(count, 1);
 }
@@ -523,6 +548,7 @@ int main(void)
 		scripted(many_far_ends_are_remembered),
 		cmocka_unit_test(udp_filter_none_lets_anybody_in),
 		scripted(a_question_is_forgotten_soon_and_a_stream_late),
+		scripted(who_goes_on_talking_is_not_forgotten),
 		cmocka_unit_test(a_full_table_gives_up_the_oldest),
 		scripted(the_oldest_gives_up_its_descriptor_when_there_are_no_more),
 		scripted(no_descriptor_is_a_named_drop_and_one_notice),

@@ -103,6 +103,46 @@ static void they_are_cut_for_a_guest_without_uso(void **state)
 	assert_int_equal(header.bytes, UDP_HEADER_BYTES + 500);
 }
 
+static void each_datagram_has_a_number_of_its_own(void **state)
+{
+	static const uint32_t bytes[] = {10, 4000, 10, 4000, 3000};
+	struct world *world = *state;
+	uint32_t ids[8], count = 0;
+
+	guest_says(world, plain, 4000, 53, 10);
+	for (size_t i = 0; i < 5; i++) {
+		/* the last is three */
+		script_will_receive(world, FAR, 53, bytes[i], i == 4 ? 1000 : 0, 3);
+		script_ready(world, world->script.last_fd);
+	}
+	for (size_t i = 0; i < world->guest->count; i++) {
+		struct guest_got got = guest_got(world, i);
+
+		if (got.offset > 0)
+			assert_int_equal(got.id, ids[count - 1]);
+		else
+			ids[count++] = got.id;
+	}
+	assert_int_equal(count, 7);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(ids[i], ids[j]);
+	}
+}
+
+static void what_is_larger_than_any_datagram_may_be_is_dropped_by_name(void **state)
+{
+	struct world *world = *state;
+
+	guest_says(world, plain, 4000, 53, 10);
+	script_will_receive(world, FAR, 53, 150000, 0, 3);
+	script_will_receive(world, FAR, 53, 10, 0, 3);
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(guest_drops(world, DROP_DATAGRAM_TRUNCATED), 1);
+	assert_int_equal(world->guest->count, 1);
+	assert_int_equal(ethswitch_frames(world->ethswitch)->taken, 0);
+}
+
 static void check_fragments(struct world *world, const char *far, uint32_t bytes, size_t fragments)
 {
 	static uint8_t whole[66000];
@@ -167,6 +207,36 @@ static void many_datagrams_come_in_turns(void **state)
 	for (size_t i = 0; i < 200; i++)
 		assert_counts_up(guest_got_udp(world, i, &header), 1400, (uint8_t)i);
 	assert_int_equal(ethswitch_frames(world->ethswitch)->taken, 0);
+}
+
+/* Both are ready, and each has much to be read: neither is done before the other has begun. */
+static void who_receives_much_gives_way_to_others(void **state)
+{
+	struct world *world = *state;
+	struct udp_header header;
+	size_t changes = 0;
+	uint64_t one = 1;
+	uint16_t last;
+	int first;
+
+	guest_says(world, plain, 4000, 53, 10);
+	first = world->script.last_fd;
+	guest_says(world, plain, 4001, 53, 10);
+	for (int i = 0; i < 250; i++)
+		script_will_receive(world, FAR, 53, 1400, 0, (uint8_t)i);
+	assert_int_equal(write(first, &one, sizeof(one)), sizeof(one));
+	script_ready(world, world->script.last_fd);
+	assert_int_equal(read(first, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(world->guest->count, 250);
+	guest_got_udp(world, 0, &header);
+	last = header.to_port;
+	for (size_t i = 0; i < 250; i++) {
+		guest_got_udp(world, i, &header);
+		changes += header.to_port != last;
+		last = header.to_port;
+	}
+	/* 64 KiB a turn are 46 of these, and the rooms that were lent by then */
+	assert_in_range(changes, 2, 6);
 }
 
 /* A port whose guest has little room left: it lends `lent_most` bytes, and then as much as is wanted. */
@@ -234,10 +304,13 @@ int main(void)
 		scripted(what_differs_is_a_frame_of_its_own),
 		scripted(a_socket_is_prepared_for_a_stream_with_the_second_answer),
 		scripted(they_are_cut_for_a_guest_without_uso),
+		scripted(each_datagram_has_a_number_of_its_own),
+		scripted(what_is_larger_than_any_datagram_may_be_is_dropped_by_name),
 		scripted(a_datagram_larger_than_the_link_is_cut_into_fragments),
 		scripted(dscp_and_ecn_come_to_the_guest),
 		scripted(what_the_lent_room_does_not_hold_is_cut_and_not_lost),
 		scripted(many_datagrams_come_in_turns),
+		scripted(who_receives_much_gives_way_to_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,40 @@ static void equal_datagrams_become_one_message(void **state)
 	assert_sent(world, 3, FAR, 54, 101, 0);
 }
 
+/* Each segment but the last of a message has one length. */
+static void shorter_ones_that_are_several_are_a_message_of_their_own(void **state)
+{
+	const struct guest_packet shorter = {.from = GUEST,
+					     .to = FAR,
+					     .offload = {.gso = GSO_UDP, .segment_bytes = 60}};
+	struct world *world = *state;
+
+	guest_add_udp(world, plain, 4000, 53, 100, 1);
+	guest_add_udp(world, shorter, 4000, 53, 150, 1);
+	guest_add_udp(world, shorter, 4000, 53, 120, 151);
+	guest_send(world);
+	assert_int_equal(world->script.sent_count, 3);
+	assert_sent(world, 0, FAR, 53, 100, 0);
+	assert_sent(world, 1, FAR, 53, 150, 60);
+	assert_sent(world, 2, FAR, 53, 120, 60);
+}
+
+static void no_message_is_longer_than_a_packet_may_be(void **state)
+{
+	const struct guest_packet several = {.from = GUEST,
+					     .to = FAR,
+					     .offload = {.gso = GSO_UDP, .segment_bytes = 1400}};
+	struct world *world = *state;
+
+	guest_add_udp(world, several, 4000, 53, 43 * 1400, 1);
+	guest_add_udp(world, several, 4000, 53, 8 * 1400, (uint8_t)(43 * 1400 + 1));
+	guest_send(world);
+	assert_int_equal(world->script.sent_count, 2);
+	assert_sent(world, 0, FAR, 53, 46 * 1400, 1400);
+	assert_sent(world, 1, FAR, 53, 5 * 1400, 1400);
+	assert_counts_up(world->script.sent[1].data, SCRIPT_DATA, (uint8_t)(46 * 1400 + 1));
+}
+
 static void flows_and_ways_are_not_mixed(void **state)
 {
 	struct world *world = *state;
@@ -282,6 +316,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scripted(equal_datagrams_become_one_message),
+		scripted(shorter_ones_that_are_several_are_a_message_of_their_own),
+		scripted(no_message_is_longer_than_a_packet_may_be),
 		scripted(flows_and_ways_are_not_mixed),
 		scripted(a_hop_limit_that_somebody_chose_is_carried),
 		scripted(more_segments_than_the_kernel_takes_are_split),

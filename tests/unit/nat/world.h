@@ -568,6 +568,7 @@ struct guest_got {
 	uint8_t protocol, service, hop_limit;
 	bool more, dont_fragment;
 	uint16_t offset;
+	uint32_t id;
 	const uint8_t *transport;
 	size_t bytes;
 	struct offload offload;
@@ -598,6 +599,7 @@ static inline struct guest_got guest_got(const struct world *world, size_t index
 		got.hop_limit = ip6.hop_limit;
 		got.offset = extensions.fragment_offset;
 		got.more = extensions.more_fragments;
+		got.id = extensions.fragment_id;
 	} else {
 		assert_int_equal(ip4_header_read(&reader, reader.left, IP4_SUM_CHECK, &ip4), DROP_NONE);
 		ip4_format(ip4.from, got.from);
@@ -607,6 +609,7 @@ static inline struct guest_got guest_got(const struct world *world, size_t index
 		got.hop_limit = ip4.hop_limit;
 		got.offset = ip4.fragment_offset;
 		got.more = ip4.more_fragments;
+		got.id = ip4.id;
 		got.dont_fragment = ip4.dont_fragment;
 	}
 	got.transport = reader.next;
@@ -705,7 +708,7 @@ static inline void assert_sent(const struct world *world, size_t index, const ch
 	assert_true(index < world->script.sent_count);
 	assert_int_equal(sent->bytes, bytes);
 	assert_int_equal(sent->segment_bytes, segment_bytes);
-	assert_memory_equal(&sent->to, &expected, sizeof(struct sockaddr_in));
+	assert_memory_equal(&sent->to, &expected, sizeof(expected));
 }
 
 #endif
