@@ -520,6 +520,44 @@ static void a_port_may_go_between_two_segments_and_in_a_flush(void **state)
 	ethswitch_detach(&b.port);
 }
 
+static void ask_for_a_flush(struct record_port *record)
+{
+	(void)record;
+	ethswitch_flush(ethswitch);
+	assert_true(ethswitch_busy(ethswitch));
+	assert_int_equal(g.flushes, 0);
+}
+
+static void a_flush_that_is_asked_for_during_a_delivery_is_left_to_its_end(void **state)
+{
+	(void)state;
+	introduce();
+	b.on_queue = ask_for_a_flush; /* reached behind g */
+	send(&a, 1, ALL);
+	check_counts(1, 0, 1, 1);
+	assert_false(ethswitch_busy(ethswitch));
+}
+
+static unsigned runs;
+
+static void count_run(struct record_port *record)
+{
+	(void)record;
+	runs++;
+}
+
+static void a_port_that_went_has_no_more_turns(void **state)
+{
+	(void)state;
+	runs = 0;
+	a.on_run = b.on_run = count_run;
+	port_schedule(&a.port);
+	port_schedule(&b.port);
+	ethswitch_detach(&a.port);
+	assert_false(ethswitch_run(ethswitch));
+	assert_int_equal(runs, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -551,6 +589,8 @@ int main(void)
 		TEST(an_observer_sees_what_is_let_in_what_goes_out_and_what_is_dropped),
 		TEST(a_port_may_go_in_its_own_queue_another_s_and_the_source_s),
 		TEST(a_port_may_go_between_two_segments_and_in_a_flush),
+		TEST(a_flush_that_is_asked_for_during_a_delivery_is_left_to_its_end),
+		TEST(a_port_that_went_has_no_more_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,22 +65,27 @@ static void end_lender(void)
 	record_port_clear(&lender.record);
 }
 
-static void produce(uint16_t to, uint32_t payload, struct offload offload)
+static void produce_as(struct record_port *from, uint16_t source, uint16_t to, uint32_t payload, struct offload offload)
 {
-	struct packet_spec spec = {.from = GATEWAY,
+	struct packet_spec spec = {.from = source,
 				   .to = to,
 				   .payload = payload,
 				   .partial = offload.csum == CSUM_PARTIAL};
 	uint32_t length = packet_build(bytes, &spec, NULL);
 	struct room room;
 
-	assert_int_equal(ethswitch_reserve(&g.port, &(struct destination){.mac = mac_of(to)}, length, length + 20,
+	assert_int_equal(ethswitch_reserve(&from->port, &(struct destination){.mac = mac_of(to)}, length, length + 20,
 					   &room),
 			 0);
 	assert_true(room.bytes >= length);
 	room_write(&room, 0, bytes, length);
-	ethswitch_commit(&g.port, &room, bytes, length, &offload);
+	ethswitch_commit(&from->port, &room, bytes, length, &offload);
 	ethswitch_flush(ethswitch);
+}
+
+static void produce(uint16_t to, uint32_t payload, struct offload offload)
+{
+	produce_as(&g, GATEWAY, to, payload, offload);
 }
 
 static const struct offload tso = {CSUM_PARTIAL, GSO_TCP4, false, 34, 16, 1400};
@@ -197,6 +202,64 @@ static void a_room_that_is_cancelled_or_refused_goes_back(void **state)
 	end_lender();
 }
 
+static void what_was_written_into_a_ports_own_room_is_judged_like_any_frame(void **state)
+{
+	(void)state;
+	introduce();
+	start_lender((struct port_accepts){.frame_bytes = 1000});
+	produce_as(&a, GATEWAY, 7, 100, (struct offload){0});
+	assert_int_equal(dropped(&a, DROP_SOURCE_GATEWAY), 1);
+	assert_int_equal(lender.cancelled, 1);
+	b.port.locked = true;
+	b.port.lock = mac_of(2);
+	produce_as(&b, 3, 7, 100, (struct offload){0});
+	assert_int_equal(dropped(&b, DROP_SOURCE_SPOOFED), 1);
+	assert_int_equal(lender.cancelled, 2);
+	produce_as(&c, 3, 7, 1200, (struct offload){0});
+	assert_int_equal(dropped(&lender.record, DROP_FRAME_TOO_LARGE_FOR_PORT), 1);
+	assert_int_equal(lender.cancelled, 3);
+	assert_int_equal(lender.committed, 0);
+	produce_as(&c, 3, 7, 100, (struct offload){0});
+	assert_true(lender.committed > 0);
+	assert_int_equal(lender.cancelled, 3);
+	end_lender();
+}
+
+static size_t seen_from_guest, seen_to_guest;
+
+static void see_from_guest(void *owner, struct port *port, const struct frame *frame)
+{
+	assert_ptr_equal(owner, &lender);
+	assert_ptr_equal(port, &g.port);
+	assert_true(frame->length > 100);
+	seen_from_guest++;
+}
+
+static void see_to_guest(void *owner, struct port *port, const struct frame *frame)
+{
+	assert_ptr_equal(owner, &lender);
+	assert_ptr_equal(port, &lender.record.port);
+	assert_true(frame->length > 100);
+	seen_to_guest++;
+}
+
+static void an_observer_sees_what_was_written_into_a_ports_own_room(void **state)
+{
+	struct observer observer = {.on_from_guest = see_from_guest, .on_to_guest = see_to_guest, .owner = &lender};
+
+	(void)state;
+	start_lender((struct port_accepts){.frame_bytes = 1514});
+	seen_from_guest = seen_to_guest = 0;
+	ethswitch_observe(ethswitch, &observer);
+	produce(7, 100, (struct offload){0});
+	assert_int_equal(seen_from_guest, 1);
+	assert_int_equal(seen_to_guest, 1);
+	ethswitch_observe(ethswitch, NULL);
+	produce(7, 100, (struct offload){0});
+	assert_int_equal(seen_to_guest, 1);
+	end_lender();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +269,8 @@ int main(void)
 		TEST(several_or_unknown_destinations_get_a_pool_frame),
 		TEST(refusals_of_room_tell_whom_to_wait_for),
 		TEST(a_room_that_is_cancelled_or_refused_goes_back),
+		TEST(what_was_written_into_a_ports_own_room_is_judged_like_any_frame),
+		TEST(an_observer_sees_what_was_written_into_a_ports_own_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
