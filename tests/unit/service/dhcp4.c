@@ -366,16 +366,19 @@ static void a_wrong_address_is_refused_at_once(void **state)
 
 static void an_offer_that_was_not_taken_is_free_again(void **state)
 {
+	static const struct say elsewhere = {.type = DHCP4_REQUEST, .requested = "10.0.2.44", .server = "10.0.2.9"};
 	struct guest *guest = *state;
 	struct lease_client client = {.mac = guest->mac, .id = {1, 0x52, 0x54, 0, 0, 0, 1}, .id_bytes = 7};
 
+	assert_int_equal(say(guest, elsewhere), DROP_DHCP4_OTHER_SERVER); /* nothing is known of it */
 	say(guest, (struct say){.type = DHCP4_DISCOVER});
 	assert_int_equal(lease_find_client(guest->leases, false, &client)->state, LEASE_OFFERED);
-	assert_int_equal(say(guest,
-			     (struct say){.type = DHCP4_REQUEST, .requested = "10.0.2.44", .server = "10.0.2.9"}),
-			 DROP_DHCP4_OTHER_SERVER);
+	assert_int_equal(say(guest, elsewhere), DROP_DHCP4_OTHER_SERVER);
 	assert_int_equal(guest->reply.length, 0);
 	assert_int_equal(lease_find_client(guest->leases, false, &client)->state, LEASE_FREE);
+	get(guest, NULL, "10.0.2.15");
+	assert_int_equal(say(guest, elsewhere), DROP_DHCP4_OTHER_SERVER);
+	assert_int_equal(lease_now(guest)->state, LEASE_BOUND);
 }
 
 static void a_declined_address_is_not_offered_again_soon(void **state)
@@ -480,16 +483,23 @@ static void an_empty_pool_has_its_reason(void **state)
 
 static void releases_of_others_change_nothing(void **state)
 {
+	static const struct say release = {.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.2"},
+				decline = {.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.2"};
 	struct guest *guest = *state;
 
+	assert_int_equal(say(guest, decline), DROP_DHCP4_NO_LEASE); /* of nobody */
+	say(guest, (struct say){.type = DHCP4_DISCOVER});
+	assert_int_equal(say(guest, release), DROP_DHCP4_NO_LEASE);
+	get(guest, NULL, "10.0.2.15");
+	assert_int_equal(say(guest, release), DROP_NONE);
+	assert_int_equal(say(guest, decline), DROP_DHCP4_NO_LEASE);
 	get(guest, NULL, "10.0.2.15");
 	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.9"}),
 			 DROP_DHCP4_OTHER_SERVER);
 	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.16", .server = "10.0.2.2"}),
 			 DROP_DHCP4_NO_LEASE);
 	guest->mac = guest_mac(2);
-	assert_int_equal(say(guest, (struct say){.type = DHCP4_RELEASE, .client = "10.0.2.15", .server = "10.0.2.2"}),
-			 DROP_DHCP4_NO_LEASE);
+	assert_int_equal(say(guest, release), DROP_DHCP4_NO_LEASE);
 	assert_int_equal(say(guest,
 			     (struct say){.type = DHCP4_DECLINE, .requested = "10.0.2.15", .server = "10.0.2.9"}),
 			 DROP_DHCP4_OTHER_SERVER);
@@ -515,6 +525,24 @@ static void what_does_not_fit_the_clients_message_is_left_out(void **state)
 	guest->config.mtu_bytes = 576;
 	say(guest, (struct say){.type = DHCP4_DISCOVER, .size = 1500});
 	assert_heard(DHCP4_OFFER, "10.0.2.15");
+	guest->config.mtu_bytes = 1500;
+}
+
+static void an_option_is_sent_whole_or_not_at_all(void **state)
+{
+	struct guest *guest = *state;
+	size_t whole = 0, out = 0;
+
+	memset(guest->config.boot_file, 'b', sizeof(guest->config.boot_file) - 1);
+	memset(guest->config.domain, 'a', sizeof(guest->config.domain) - 1);
+	for (uint16_t size = 576; size <= 900; size++) {
+		say(guest, (struct say){.type = DHCP4_DISCOVER, .size = size});
+		assert_heard(DHCP4_OFFER, "10.0.2.15");
+		assert_true(guest->reply.length <= 14U + size);
+		out += strlen(option(DHCP4_OPTION_DOMAIN)) == 1;
+		whole += strlen(option(DHCP4_OPTION_DOMAIN)) == 2 * (sizeof(guest->config.domain) - 1);
+	}
+	assert_true(whole > 0 && out > 0 && whole + out == 900 - 576 + 1);
 }
 
 static void a_boot_server_that_is_a_name_stands_where_names_stand(void **state)
@@ -852,6 +880,7 @@ int main(void)
 		test(an_empty_pool_has_its_reason),
 		test(releases_of_others_change_nothing),
 		test(what_does_not_fit_the_clients_message_is_left_out),
+		test(an_option_is_sent_whole_or_not_at_all),
 		test(a_boot_server_that_is_a_name_stands_where_names_stand),
 		test(nobody_asks_releases_or_declines_in_anothers_name),
 		test(one_mac_cannot_take_the_whole_pool),

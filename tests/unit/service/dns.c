@@ -238,6 +238,39 @@ static void silent_resolvers_are_asked_in_turn_and_then_given_up(void **state)
 	assert_int_equal(resolver_answers(desk, 0, 0, DNS_RCODE_OK, 0), DROP_DNS_UNASKED);
 }
 
+static void each_query_has_its_own_time(void **state)
+{
+	struct desk *desk = *state;
+
+	guest_asks(desk, 4000, 7, "example.org");
+	wait_until(desk, S / 2);
+	guest_asks(desk, 4001, 8, "example.net");
+	assert_int_equal(dns_due_us(desk->dns), 6 * S);
+	wait_until(desk, S);
+	assert_int_equal(desk->query_count, 3);
+	assert_memory_equal(desk->queries[2].data, desk->queries[0].data, desk->queries[0].bytes);
+	assert_int_equal(dns_due_us(desk->dns), 6 * S + S / 2);
+	wait_until(desk, S + S / 2);
+	assert_int_equal(desk->query_count, 4);
+	assert_memory_equal(desk->queries[3].data, desk->queries[1].data, desk->queries[1].bytes);
+}
+
+static void who_is_not_waited_for_may_refuse_or_be_unreachable(void **state)
+{
+	struct desk *desk = *state;
+
+	guest_asks(desk, 4000, 7, "example.org");
+	dns_unreachable(desk->dns, 1, false, desk->now_us);
+	assert_int_equal(desk->query_count, 1);
+	wait_until(desk, S); /* the second is asked */
+	assert_int_equal(desk->query_count, 2);
+	assert_int_equal(resolver_answers(desk, 0, 0, DNS_RCODE_REFUSED, 0), DROP_NONE);
+	assert_int_equal(desk->query_count, 2);
+	assert_int_equal(desk->answer_count, 0);
+	assert_int_equal(resolver_answers(desk, 1, 1, DNS_RCODE_OK, 0), DROP_NONE);
+	assert_answer(desk, 0, 4000, 7, DNS_RCODE_OK);
+}
+
 static void a_late_answer_of_the_first_is_taken(void **state)
 {
 	struct desk *desk = *state;
@@ -650,6 +683,8 @@ int main(void)
 		desked(names_of_our_own_are_answered_here),
 		desked(others_are_passed_on_under_another_id),
 		desked(silent_resolvers_are_asked_in_turn_and_then_given_up),
+		desked(each_query_has_its_own_time),
+		desked(who_is_not_waited_for_may_refuse_or_be_unreachable),
 		desked(a_late_answer_of_the_first_is_taken),
 		desked(a_refusal_leads_to_the_next_and_the_last_one_is_passed_on),
 		desked(what_cannot_be_reached_is_not_waited_for),

@@ -211,6 +211,8 @@ static const struct path_row {
 	{"\\boot\\image", "boot/image"},
 	{"boot/..image", "boot/..image"},
 	{"boot/...", "boot/..."},
+	{"a.", "a."},
+	{"boot/.b", "boot/.b"},
 	{"", NULL},
 	{"/", NULL},
 	{".", NULL},
@@ -445,13 +447,44 @@ static void what_is_not_acknowledged_is_repeated_and_then_given_up(void **state)
 	guest_requests(desk, 2000, "boot/image", TFTP_OCTET, &none);
 	guest_acks(desk, 1);
 	for (size_t i = 0; i < TFTP_REPEATS_MAX; i++) {
-		wait_us(desk, TFTP_WAIT_US);
+		wait_us(desk, TFTP_WAIT_US - 1);
+		assert_int_equal(desk->sent_count, 2 + i);
+		wait_us(desk, 1);
 		assert_data(desk, 2 + i, 2, 512, 512);
 	}
 	assert_int_equal(tftp_count(desk->tftp), 1);
 	wait_us(desk, TFTP_WAIT_US);
 	assert_int_equal(tftp_count(desk->tftp), 0);
 	assert_int_equal(desk->closed, 1);
+}
+
+static void each_block_may_be_repeated_as_often(void **state)
+{
+	struct desk *desk = *state;
+
+	desk_file(desk, 20 * 512);
+	guest_requests(desk, 2000, "boot/image", TFTP_OCTET, &none);
+	for (uint16_t block = 1; block <= 10; block++) {
+		for (size_t i = 0; i < TFTP_REPEATS_MAX; i++)
+			wait_us(desk, TFTP_WAIT_US);
+		assert_int_equal(tftp_count(desk->tftp), 1);
+		guest_acks(desk, block);
+	}
+	assert_data(desk, desk->sent_count - 1, 11, 10 * 512, 512);
+}
+
+static void each_transfer_has_its_own_time(void **state)
+{
+	struct desk *desk = *state;
+
+	guest_requests(desk, 2000, "boot/image", TFTP_OCTET, &none);
+	wait_us(desk, TFTP_WAIT_US / 2);
+	guest_requests(desk, 2001, "boot/image", TFTP_OCTET, &none);
+	for (size_t i = 2; i < 4; i++) {
+		wait_us(desk, TFTP_WAIT_US / 2);
+		assert_int_equal(desk->sent_count, i + 1);
+		assert_int_equal(desk->sent[i].asker.guest_port, 2000 + i - 2);
+	}
 }
 
 static void a_doubled_acknowledgement_doubles_nothing(void **state)
@@ -667,6 +700,8 @@ int main(void)
 		desked(so_many_transfers_and_no_more),
 		desked(who_makes_up_addresses_makes_way_for_another),
 		desked(what_is_not_acknowledged_is_repeated_and_then_given_up),
+		desked(each_block_may_be_repeated_as_often),
+		desked(each_transfer_has_its_own_time),
 		desked(a_doubled_acknowledgement_doubles_nothing),
 		desked(a_guest_that_begins_anew_from_the_same_port_is_served),
 		desked(a_window_is_sent_from_where_the_guest_misses_it),
