@@ -191,7 +191,8 @@ while True:
     data, who = s.recvfrom(65536)
     s.sendto(who[0].encode() + b" %d " % who[1] + data, who)
 """
-# Several clients at once, each asking thrice; the answers must come from where they asked, since they are connected.
+# Several clients at once, each asking thrice; the answers must come from where they asked, since they are connected. Their ports
+# begin at a number: two that were given the same one, and are the same address to the guest, are told apart by another port.
 UDP_ASK = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
@@ -199,6 +200,7 @@ clients = []
 for i in range(int(sys.argv[3])):
     s = socket.socket(family, socket.SOCK_DGRAM)
     s.settimeout(5)
+    s.bind(("", int(sys.argv[4]) + i))
     s.connect((sys.argv[1], int(sys.argv[2])))
     clients.append(s)
 seen = set()
@@ -221,11 +223,11 @@ def test_datagrams_reach_the_guest_and_their_answers_who_asked(far):
     far.world.run("ip", "neigh", "replace", "192.0.2.9", "lladdr", "02:00:00:00:00:01", "nud", "permanent", "dev", "world0")
     far.server(far.box, UDP_WHO, "0.0.0.0", 53)
     far.server(far.box, UDP_WHO, "fd00::15", 54)
-    for space, address, port, seen in ((far.world, HOST4, 5353, "192.0.2.2"), (far.world, "192.0.2.9", 5353, "192.0.2.2"),
-                                       (far.world, HOST6, 5353, "10.0.2.2"), (far.world, HOST6, 5354, "2001:db8::2"),
-                                       (far.host, "127.0.0.1", 5353, "10.0.2.2"), (far.host, "::1", 5354, "fd00::2"),
-                                       (far.host, "127.0.0.1", 5355, "10.0.2.2")):
-        assert far.python(space, UDP_ASK, address, port, 10) == f"[('{seen}', True)]", (address, far.drops())
+    rows = ((far.world, HOST4, 5353, "192.0.2.2"), (far.world, "192.0.2.9", 5353, "192.0.2.2"), (far.world, HOST6, 5353, "10.0.2.2"),
+            (far.world, HOST6, 5354, "2001:db8::2"), (far.host, "127.0.0.1", 5353, "10.0.2.2"), (far.host, "::1", 5354, "fd00::2"),
+            (far.host, "127.0.0.1", 5355, "10.0.2.2"))
+    for number, (space, address, port, seen) in enumerate(rows):
+        assert far.python(space, UDP_ASK, address, port, 10, 20000 + 10 * number) == f"[('{seen}', True)]", (address, far.drops())
 
 
 SAME_PORT = """
@@ -434,6 +436,6 @@ def test_each_of_two_guests_has_its_own(far):
     assert ask(far, far.host, "127.0.0.1", 2001) == "10.0.2.2 22", far.drops()
     syn = answering(guest, ip, 20, is_syn(22))
     assert syn and syn[30:34] == socket.inet_aton("10.0.2.40"), far.drops()
-    clients.append(far.start(far.host, sys.executable, "-c", UDP_ASK, "127.0.0.1", "2002", "1"))
+    clients.append(far.start(far.host, sys.executable, "-c", UDP_ASK, "127.0.0.1", "2002", "1", "20000"))
     asked = answering(guest, ip, 20, lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 17)
     assert asked and asked[30:34] == socket.inet_aton("10.0.2.40") and asked[36:38] == b"\0\x35", far.drops()

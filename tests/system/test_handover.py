@@ -183,11 +183,11 @@ class Place:
         for sender, _ in pairs:
             assert isinstance(sender.ask("sent", name), int)
 
-    def hand(self, name):
+    def hand(self, name, ways="ud"):
         """Moves the connection's first bytes, until it is handed over: a moment when something waits makes it later."""
         self.moved, before = 0, self.states().count("spliced")
         while self.states().count("spliced") == before and self.moved < 64 * MIB:
-            self.move(name, 4 * MIB)
+            self.move(name, 4 * MIB, ways)
             self.moved += 4 * MIB
         assert self.states().count("spliced") == before + 1
 
@@ -234,11 +234,11 @@ def test_what_brings_much_goes_on_in_the_kernel(place, family, ways, mtu):
     name = there.join(family)
     there.move(name, MIB // 4, ways)
     assert there.states() == ["open"] and not there.rules()
-    there.move(name, 16 * MIB, ways)
+    there.hand(name, ways)
     assert there.states() == ["spliced"] and len(there.rules()) == 1
     there.move(name, 16 * MIB)
     flow, = there.flows()
-    bytes_up, bytes_down = (MIB // 4 + 16 * MIB if way in ways else 0 for way in "ud")
+    bytes_up, bytes_down = (MIB // 4 + there.moved if way in ways else 0 for way in "ud")
     assert (flow["from_guest"], flow["to_guest"]) == (bytes_up + 16 * MIB, bytes_down + 16 * MIB)
     assert there.box.ask("close", name) == "closed"
     assert there.world.ask("take", name, 1).startswith("end after")
@@ -437,8 +437,7 @@ def test_what_is_captured_stays_packets(place):
         assert capture.wait(10) == 0
         capture.stderr.close()
         os.unlink(os.path.join(there.person.folder, "run", "x.pcapng"))
-    there.move(name, 20 * MIB)
-    assert there.states() == ["spliced"]
+    there.hand(name)
     # who captures now is told what is missing
     done = there.person.guestwire("capture", "box", "--seconds", "0.2", check=True)
     assert "1 connection is moved past the network" in done.stderr and "splice=off" in done.stderr
