@@ -70,7 +70,7 @@ enum gw_event_type {
 	GW_EVENT_GUEST_JOINED,
 	GW_EVENT_GUEST_LEFT,
 	GW_EVENT_ADDRESS,    /* a MAC address was first heard, or heard on another port */
-	GW_EVENT_LEASE,      /* bound, renewed, released, declined, expired */
+	GW_EVENT_LEASE,      /* bound, renewed, released, declined, expired, given to another */
 	GW_EVENT_CONFLICT,   /* two ports use one MAC address */
 	GW_EVENT_FIRST_DROP, /* the first drop of a port for this reason */
 	GW_EVENT_NOTICE,     /* anything else that a person should read */
@@ -377,6 +377,7 @@ struct gw_lease_info {
 	const char *state;    /* "offered", "bound", "free", "declined" */
 	int64_t seconds_left; /* -1: for ever */
 	bool reserved;
+	bool away; /* bound, and its guest's port is gone: it is kept for him until nothing else is free */
 };
 
 struct gw_network_info {
@@ -396,6 +397,7 @@ struct gw_network_info {
 	size_t splices;              /* connections that are taken past the network now */
 	const uint64_t *spliced;     /* [gw_splice_counters()]: what became of them */
 	const char *smb, *smbserver; /* smb=: the folder as it was given, and the IPv4 address; "" without */
+	const uint64_t *leased;      /* [gw_lease_counters()]: what became of leases whose guests left */
 };
 
 /* One conversation between a guest and a host socket: uplink=user. */
@@ -431,6 +433,10 @@ GW_API const char *gw_nat_counter_text(unsigned counter);
 GW_API unsigned gw_splice_counters(void);
 GW_API const char *gw_splice_counter_name(unsigned counter);
 GW_API const char *gw_splice_counter_text(unsigned counter);
+/* The same of leases whose guests left. */
+GW_API unsigned gw_lease_counters(void);
+GW_API const char *gw_lease_counter_name(unsigned counter);
+GW_API const char *gw_lease_counter_text(unsigned counter);
 /* Reasons are 1 … gw_drop_reasons() - 1. */
 GW_API unsigned gw_drop_reasons(void);
 GW_API const char *gw_drop_name(unsigned reason);

@@ -48,6 +48,9 @@ static int help_counters(void)
 	puts("\nAnd what became of connections between loopback interfaces, which are taken past the network:\n");
 	for (unsigned i = 0; i < gw_splice_counters(); i++)
 		printf("  %-26s  %s\n", gw_splice_counter_name(i), gw_splice_counter_text(i));
+	puts("\nAnd what became of leases whose guests left:\n");
+	for (unsigned i = 0; i < gw_lease_counters(); i++)
+		printf("  %-26s  %s\n", gw_lease_counter_name(i), gw_lease_counter_text(i));
 	return EXIT_OK;
 }
 

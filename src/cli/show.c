@@ -162,7 +162,7 @@ static void show_leases(const json_t *leases, const json_t *ports)
 		table_cell(&table, "%s", member_text(lease, "address"));
 		table_cell(&table, "%s", member_text(lease, "mac"));
 		table_cell(&table, "%s", member_text(lease, "name"));
-		table_cell(&table, "%s", member_text(lease, "state"));
+		table_cell(&table, "%s", member_truth(lease, "away") ? "away" : member_text(lease, "state"));
 		table_cell(&table, "%s", quantity_seconds(member_number(lease, "seconds_left"), left));
 		table_cell(&table, "%s", member_truth(lease, "reserved") ? "reserved" : "");
 	}
@@ -278,6 +278,19 @@ static void show_splices(const json_t *splices)
 		      gw_splice_counter_text);
 }
 
+/* Of guests that left; none has in most networks. */
+static void show_dhcp(const json_t *dhcp)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < gw_lease_counters(); i++)
+		any = any || member_number(dhcp, gw_lease_counter_name(i));
+	if (!any)
+		return;
+	putchar('\n');
+	show_counters("LEASES\tCOUNT\t", dhcp, gw_lease_counters(), gw_lease_counter_name, gw_lease_counter_text);
+}
+
 static void show_print(json_t *object)
 {
 	const json_t *ports = json_object_get(object, "ports"), *leases = json_object_get(object, "leases");
@@ -286,6 +299,7 @@ static void show_print(json_t *object)
 	show_guests(json_object_get(object, "guests"));
 	show_ports(ports, leases);
 	show_leases(leases, ports);
+	show_dhcp(json_object_get(object, "dhcp"));
 	show_forwards(json_object_get(object, "forwards"), json_object_get(object, "passages"));
 	show_nat(json_object_get(object, "nat"));
 	show_splices(json_object_get(object, "splices"));

@@ -180,6 +180,19 @@ static void describe_on_splices(void *owner, const struct gw_network_info *info)
 	describe_counters(*ret_object, gw_splice_counters(), gw_splice_counter_name, info->spliced);
 }
 
+static void describe_on_dhcp(void *owner, const struct gw_network_info *info)
+{
+	describe_counters(owner, gw_lease_counters(), gw_lease_counter_name, info->leased);
+}
+
+json_t *describe_dhcp(struct gw_network *network)
+{
+	json_t *object = json_object();
+
+	gw_network_describe(network, describe_on_dhcp, object);
+	return object;
+}
+
 json_t *describe_splices(struct gw_network *network)
 {
 	json_t *object = NULL;
@@ -258,11 +271,11 @@ json_t *describe_flows(struct gw_network *network, size_t from, size_t most, siz
 
 static void describe_on_lease(void *owner, const struct gw_lease_info *info)
 {
-	json_array_append_new(owner,
-			      json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}", "address", describe_text(info->address),
-					"mac", describe_text(info->mac), "name", describe_text(info->name), "state",
-					describe_text(info->state), "seconds_left",
-					json_integer((json_int_t)info->seconds_left), "reserved", info->reserved));
+	json_array_append_new(owner, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "address",
+					       describe_text(info->address), "mac", describe_text(info->mac), "name",
+					       describe_text(info->name), "state", describe_text(info->state),
+					       "seconds_left", json_integer((json_int_t)info->seconds_left), "reserved",
+					       info->reserved, "away", info->away));
 }
 
 json_t *describe_leases(struct gw_network *network)

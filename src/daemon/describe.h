@@ -18,6 +18,7 @@ json_t *describe_ports(struct gw_network *network);
 /* by reason: at all ports, those that are gone too, and before there was a port */
 json_t *describe_drops_total(struct gw_network *network);
 json_t *describe_leases(struct gw_network *network);
+json_t *describe_dhcp(struct gw_network *network);
 /* What the way out has done, by counter; NULL without one. */
 json_t *describe_nat(struct gw_network *network);
 /* What was taken past the network between loopback interfaces, by counter. */

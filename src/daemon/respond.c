@@ -41,6 +41,7 @@ static char *respond_show(struct gw_network *network, const char *control_path)
 	json_object_set_new(object, "guests", describe_guests(network));
 	json_object_set_new(object, "ports", describe_ports(network));
 	json_object_set_new(object, "leases", describe_leases(network));
+	json_object_set_new(object, "dhcp", describe_dhcp(network));
 	json_object_set_new(object, "drops", describe_drops_total(network));
 	json_object_set_new(object, "forwards", describe_forwards(network, 0));
 	json_object_set_new(object, "passages", describe_passages(network));

@@ -34,7 +34,10 @@ static const char *event_lease_word(const struct lease *lease, enum lease_state 
 	case LEASE_BOUND:
 		return was == LEASE_BOUND ? "renewed by" : "leased to";
 	case LEASE_FREE:
-		return was != LEASE_BOUND ? NULL : expired ? "expired, was leased to" : "released by";
+		return was != LEASE_BOUND ? NULL
+		       : expired          ? "expired, was leased to"
+		       : lease->away      ? "given to another guest, was leased to"
+					  : "released by";
 	case LEASE_DECLINED:
 		return "declined, as somebody else answers there, by";
 	case LEASE_OFFERED:

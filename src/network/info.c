@@ -59,15 +59,18 @@ struct info_counter {
 #define X(name, text) {#name, text},
 static const struct info_counter info_nat_counters[] = {NAT_COUNTER_LIST(X)};
 static const struct info_counter info_splice_counters[] = {SPLICE_COUNTER_LIST(X)};
+static const struct info_counter info_lease_counters[] = {LEASE_COUNTER_LIST(X)};
 #undef X
 
 enum {
 	INFO_NAT_COUNTERS = sizeof(info_nat_counters) / sizeof(*info_nat_counters),
 	INFO_SPLICE_COUNTERS = sizeof(info_splice_counters) / sizeof(*info_splice_counters),
+	INFO_LEASE_COUNTERS = sizeof(info_lease_counters) / sizeof(*info_lease_counters),
 };
 
 _Static_assert(sizeof(struct nat_counters) == INFO_NAT_COUNTERS * sizeof(uint64_t), "counters are read as an array");
 _Static_assert(sizeof(struct splice_counters) == INFO_SPLICE_COUNTERS * sizeof(uint64_t), "these too");
+_Static_assert(sizeof(struct lease_counters) == INFO_LEASE_COUNTERS * sizeof(uint64_t), "and these");
 
 unsigned gw_nat_counters(void)
 {
@@ -97,6 +100,21 @@ const char *gw_splice_counter_name(unsigned counter)
 const char *gw_splice_counter_text(unsigned counter)
 {
 	return counter < INFO_SPLICE_COUNTERS ? info_splice_counters[counter].text : "";
+}
+
+unsigned gw_lease_counters(void)
+{
+	return INFO_LEASE_COUNTERS;
+}
+
+const char *gw_lease_counter_name(unsigned counter)
+{
+	return counter < INFO_LEASE_COUNTERS ? info_lease_counters[counter].name : "";
+}
+
+const char *gw_lease_counter_text(unsigned counter)
+{
+	return counter < INFO_LEASE_COUNTERS ? info_lease_counters[counter].text : "";
 }
 
 void gw_network_describe(struct gw_network *network,
@@ -143,6 +161,7 @@ void gw_network_describe(struct gw_network *network,
 	}
 	info.splices = splice_table_count(network->splices);
 	info.spliced = (const uint64_t *)splice_table_counters(network->splices);
+	info.leased = (const uint64_t *)lease_table_counters(network->leases);
 	info.host_loopback = network->description.host_loopback && !info.restricted;
 	info.smb = share ? share->folder : "";
 	info.smbserver = smbserver;
@@ -329,6 +348,7 @@ static void info_on_lease(void *owner, const struct lease *lease)
 	info.name = lease->name;
 	info.state = info_lease_word(lease->state);
 	info.reserved = lease->reserved;
+	info.away = lease->away && lease->state == LEASE_BOUND;
 	if (lease->due_us == UINT64_MAX)
 		info.seconds_left = lease->state == LEASE_FREE ? 0 : -1;
 	else

@@ -245,7 +245,7 @@ void network_on_left(struct gw_network *network, struct port *port, const char *
 	gateway_port_gone(network->gateway, port);
 	if (network->user)
 		user_port_gone(network->user, port);
-	lease_table_forget_place(network->leases, (uintptr_t)port);
+	lease_table_leave(network->leases, (uintptr_t)port, ethswitch_now_us(network->ethswitch));
 	event_send(network, GW_EVENT_GUEST_LEFT, port->name, NULL, "%s: left (%s)", port->name, reason);
 	record_leave(&network->records, port);
 	forward_table_forget(&network->forwards);
@@ -257,6 +257,7 @@ static void network_on_learned(void *owner, struct port *port, struct mac mac, s
 	char text[MAC_TEXT_BYTES];
 	bool returned;
 
+	lease_table_hear(network->leases, mac, (uintptr_t)port);
 	if (port->uplink)
 		return;
 	returned = record_hear(&network->records, port, mac);

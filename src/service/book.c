@@ -156,7 +156,7 @@ static struct book_entry *entry_make(struct book *book, uint64_t number)
 	else
 		entry->lease.ip4 = ip4_from((uint32_t)number);
 	timer_init(&entry->due, on_due, entry);
-	list_init(&entry->free);
+	list_init(&entry->spare);
 	entry_chain(entry, BOOK_CHAIN_ADDRESS);
 	return entry;
 }
@@ -186,35 +186,48 @@ static void entry_give_to(struct book_entry *entry, const struct lease_client *c
 	}
 }
 
-/* Reservations are nobody's quota. */
+/* Reservations are nobody's quota, and what is away is nobody's any more. */
 static bool entry_is_counted(const struct book_entry *entry)
 {
-	return entry->lease.state != LEASE_FREE && !entry->lease.reserved;
+	return entry->lease.state != LEASE_FREE && !entry->lease.reserved && !entry->lease.away;
 }
 
+/* Around what changes whether it is counted, or where. */
+static void entry_uncount(struct book_entry *entry)
+{
+	if (entry_is_counted(entry))
+		quota_remove(&entry->book->quota, entry->lease.place, entry->lease.lent);
+}
+
+static void entry_count(struct book_entry *entry)
+{
+	if (entry_is_counted(entry))
+		quota_add(&entry->book->quota, entry->lease.place, entry->lease.lent);
+}
+
+/* Its client is heard of there. */
 static void entry_set_place(struct book_entry *entry, uint64_t place, bool lent)
 {
-	struct quota *quota = &entry->book->quota;
-
-	if (entry_is_counted(entry)) {
-		quota_remove(quota, entry->lease.place, entry->lease.lent);
-		quota_add(quota, place, lent);
+	entry_uncount(entry);
+	if (entry->lease.away) {
+		list_remove(&entry->spare);
+		entry->book->counters->leases_returned++;
 	}
+	entry->lease.away = false;
 	entry->lease.place = place;
 	entry->lease.lent = lent;
+	entry_count(entry);
 }
 
 void book_entry_set(struct book_entry *entry, enum lease_state state, uint64_t due_us)
 {
 	struct timers *timers = &entry->book->timers;
-	bool was_counted = entry_is_counted(entry);
 
-	list_remove(&entry->free);
+	list_remove(&entry->spare);
+	entry_uncount(entry);
 	entry->lease.state = state;
-	if (was_counted && !entry_is_counted(entry))
-		quota_remove(&entry->book->quota, entry->lease.place, entry->lease.lent);
-	else if (!was_counted && entry_is_counted(entry))
-		quota_add(&entry->book->quota, entry->lease.place, entry->lease.lent);
+	entry->lease.away = false;
+	entry_count(entry);
 	entry->lease.due_us = due_us;
 	if (due_us == UINT64_MAX)
 		timer_clear(timers, &entry->due);
@@ -232,9 +245,59 @@ void book_entry_set_free(struct book_entry *entry)
 	/* An offer that nobody took is the first to go to another: a flood of questions does not wear out the memory of
 	 * real leases. */
 	if (was == LEASE_OFFERED)
-		list_prepend(&entry->book->free, &entry->free);
+		list_prepend(&entry->book->free, &entry->spare);
 	else
-		list_append(&entry->book->free, &entry->free);
+		list_append(&entry->book->free, &entry->spare);
+}
+
+/* Bound, and its client is at no port. Of those that went at the same time, the one that is due first goes first to
+ * another: it was renewed longest ago. */
+static void entry_set_away(struct book_entry *entry, uint64_t now_us)
+{
+	struct list *after = entry->book->away.previous;
+
+	entry_uncount(entry);
+	entry->lease.place = 0;
+	entry->lease.lent = false;
+	entry->lease.away = true;
+	entry->lease.away_us = now_us;
+	if (entry->lease.reserved)
+		return;
+	for (; after != &entry->book->away; after = after->previous) {
+		const struct lease *before = &container_of(after, struct book_entry, spare)->lease;
+
+		if (before->away_us < now_us || before->due_us <= entry->lease.due_us)
+			break;
+	}
+	list_append(after->next, &entry->spare);
+}
+
+void book_leave(struct book *book, uint64_t place, uint64_t now_us)
+{
+	/* Reservations were the first to be made, and are not counted. */
+	for (uint16_t i = 0; i < book->reserved || (i < book->used && quota_held(&book->quota, place) > 0); i++) {
+		struct book_entry *entry = &book->entries[i];
+
+		if (entry->lease.place != place)
+			continue;
+		if (entry->lease.state == LEASE_BOUND)
+			entry_set_away(entry, now_us);
+		else if (entry->lease.state == LEASE_OFFERED)
+			book_entry_set_free(entry);
+		else
+			entry_set_place(entry, 0, entry->lease.lent);
+	}
+}
+
+void book_hear(struct book *book, struct mac mac, uint64_t place)
+{
+	for (const struct book_entry *at = book_next_of_mac(book, mac, NULL); at;
+	     at = book_next_of_mac(book, mac, at)) {
+		struct book_entry *entry = &book->entries[at - book->entries];
+
+		if (entry->lease.state != LEASE_FREE && entry->lease.place != place)
+			entry_set_place(entry, place, entry->lease.lent);
+	}
 }
 
 static void on_due(void *owner, uint64_t now_us)
@@ -334,8 +397,8 @@ static bool book_make_room(struct book *book, struct mac mac)
 		return false;
 	book_entry_forget_client(spare);
 	entry_unchain(spare, BOOK_CHAIN_MAC);
-	list_remove(&spare->free);
-	list_prepend(&book->free, &spare->free);
+	list_remove(&spare->spare);
+	list_prepend(&book->free, &spare->spare);
 	return true;
 }
 
@@ -347,7 +410,7 @@ static enum quota_verdict book_ask_quota(struct book *book, struct book_entry *e
 
 	if (entry && entry->lease.reserved)
 		return QUOTA_OWN;
-	if (!entry || !entry_is_counted(entry))
+	if (!entry || entry->lease.state == LEASE_FREE)
 		return quota_ask(&book->quota, place, client->origin.alone);
 	entry_set_place(entry, place, entry->lease.lent);
 	if (!entry->lease.lent)
@@ -368,16 +431,6 @@ static enum quota_verdict book_may_have(struct book *book, struct book_entry *en
 	return verdict != QUOTA_NONE && (is_its || book_make_room(book, client->mac)) ? verdict : QUOTA_NONE;
 }
 
-void book_forget_place(struct book *book, uint64_t place)
-{
-	for (uint16_t i = 0; i < book->used && quota_held(&book->quota, place) > 0; i++) {
-		struct book_entry *entry = &book->entries[i];
-
-		if (entry_is_counted(entry) && entry->lease.place == place)
-			entry_set_place(entry, 0, entry->lease.lent);
-	}
-}
-
 /* The first to be taken, if nobody is remembered there. */
 static struct book_entry *book_take_nobodys(const struct book *book)
 {
@@ -385,8 +438,25 @@ static struct book_entry *book_take_nobodys(const struct book *book)
 
 	if (list_empty(&book->free))
 		return NULL;
-	entry = container_of(book->free.next, struct book_entry, free);
+	entry = container_of(book->free.next, struct book_entry, spare);
 	return entry->lease.client_bytes ? NULL : entry;
+}
+
+/* The one that has been away for longest. The only port's clients need not wait for who may be back soon. */
+static struct book_entry *book_take_away(struct book *book, const struct lease_client *client, uint64_t now_us)
+{
+	struct book_entry *entry;
+
+	if (list_empty(&book->away))
+		return NULL;
+	entry = container_of(book->away.next, struct book_entry, spare);
+	if (!client->origin.alone && now_us - entry->lease.away_us < LEASE_RETURN_US)
+		return NULL;
+	entry->lease.state = LEASE_FREE;
+	book_entry_tell(entry, LEASE_BOUND);
+	book_entry_set_free(entry);
+	book->counters->leases_given_up++;
+	return entry;
 }
 
 /* One client, one address: what it had before its reservation goes. */
@@ -419,7 +489,9 @@ struct lease *book_offer(struct book *book, const struct lease_client *client, u
 	if (!entry)
 		entry = book_take_fresh(book);
 	if (!entry && !list_empty(&book->free))
-		entry = container_of(book->free.next, struct book_entry, free);
+		entry = container_of(book->free.next, struct book_entry, spare);
+	if (!entry)
+		entry = book_take_away(book, client, now_us);
 	return entry ? entry_hold(entry, client, verdict, now_us) : NULL;
 }
 
@@ -470,6 +542,7 @@ static void book_begin(struct book *book, const struct service_config *config, b
 	book->fresh = book->range.first;
 	book->fresh_ended = book->range.first > book->range.last || !(is6 ? config->dhcp6 : config->dhcp4);
 	list_init(&book->free);
+	list_init(&book->away);
 	timers_init(&book->timers);
 	book->pool = range_count(&book->range, LEASES_MAX);
 	book->reserved = book->reserved_in_pool = 0;
@@ -477,9 +550,9 @@ static void book_begin(struct book *book, const struct service_config *config, b
 	book_set_most(book);
 }
 
-int book_init(struct book *book, const struct service_config *config, bool is6)
+int book_init(struct book *book, const struct service_config *config, bool is6, struct lease_counters *counters)
 {
-	*book = (struct book){0};
+	*book = (struct book){.counters = counters};
 	if (quota_init(&book->quota, LEASES_MAX) < 0)
 		return -ENOMEM;
 	book_begin(book, config, is6);
@@ -603,7 +676,7 @@ static struct book_entry *book_find_restored(struct book *book, const struct lea
 	return entry_make(book, number);
 }
 
-int book_restore(struct book *book, const struct lease *saved, struct lease **ret_lease)
+int book_restore(struct book *book, const struct lease *saved, uint64_t now_us, struct lease **ret_lease)
 {
 	struct lease_client client = {.mac = saved->mac, .id_bytes = saved->client_bytes};
 	struct book_entry *entry;
@@ -620,6 +693,8 @@ int book_restore(struct book *book, const struct lease *saved, struct lease **re
 		book_entry_set_free(entry);
 	else
 		book_entry_set(entry, saved->state, saved->due_us);
+	if (saved->state == LEASE_BOUND)
+		entry_set_away(entry, now_us);
 	*ret_lease = &entry->lease;
 	return 0;
 }

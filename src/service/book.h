@@ -31,7 +31,7 @@ struct book_entry {
 	bool chained[BOOK_CHAINS];
 	uint16_t next[BOOK_CHAINS]; /* index + 1 */
 	struct timer due;
-	struct list free; /* on the book's list while it may be taken */
+	struct list spare; /* on one of the book's lists while another may have it */
 };
 
 struct book {
@@ -47,13 +47,15 @@ struct book {
 	struct quota quota;             /* who holds how many of the rest */
 	uint16_t *buckets[BOOK_CHAINS]; /* index + 1 of the first */
 	struct list free;               /* the one free for longest is first */
+	struct list away;               /* the one away for longest is first */
 	struct timers timers;
 	void (*on_lease)(void *owner, const struct lease *lease, enum lease_state was); /* may be NULL */
 	void *owner;
+	struct lease_counters *counters;
 };
 
-/* Stays where it is: entries point to it. 0 or -ENOMEM; book_done() in both cases. */
-int book_init(struct book *book, const struct service_config *config, bool is6);
+/* Stays where it is: entries point to it. `counters` may be another book's too. 0 or -ENOMEM; book_done() in both cases. */
+int book_init(struct book *book, const struct service_config *config, bool is6, struct lease_counters *counters);
 void book_done(struct book *book);
 /* With the configuration's addresses of now, and nothing leased. What was reserved stays so where the net has it, and the
  * address that was the only one is the only one of now. How many reservations are lost. */
@@ -64,8 +66,10 @@ struct book_entry *book_find_number(const struct book *book, uint64_t number);
 const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after);
 /* LEASES_PER_MAC of its entries are not free. */
 bool book_mac_is_full(const struct book *book, struct mac mac);
-/* The port is gone: what it holds is no port's, until its clients are heard of at another. */
-void book_forget_place(struct book *book, uint64_t place);
+/* The port is gone: what was offered there is free, and what is leased is away. */
+void book_leave(struct book *book, uint64_t place, uint64_t now_us);
+/* The MAC is heard at this port: what it holds is there. */
+void book_hear(struct book *book, struct mac mac, uint64_t place);
 /* The client's: its reservation, or what it has or had; not what was declined. */
 struct book_entry *book_find(const struct book *book, const struct lease_client *client);
 /* lease_offer4() and lease_claim4(); number 0: none is wanted. */
@@ -73,8 +77,8 @@ struct lease *book_offer(struct book *book, const struct lease_client *client, u
 struct lease *book_claim(struct book *book, const struct lease_client *client, uint64_t number, uint64_t now_us);
 /* lease_reserve4() */
 int book_reserve(struct book *book, struct mac mac, uint64_t number, const char *name);
-/* All but the name. -EINVAL when the address is not (any more) the book's to give to that client. */
-int book_restore(struct book *book, const struct lease *saved, struct lease **ret_lease);
+/* All but the name; what is bound is away. -EINVAL when the address is not (any more) the book's to give to that client. */
+int book_restore(struct book *book, const struct lease *saved, uint64_t now_us, struct lease **ret_lease);
 /* Has dhcp-host= given this name to another MAC? */
 bool book_names_another(const struct book *book, const char *name, size_t bytes, struct mac mac);
 

@@ -14,6 +14,7 @@
 struct lease_table {
 	const struct service_config *config;
 	struct book book[2]; /* IPv4, IPv6 */
+	struct lease_counters counters;
 };
 
 struct lease *lease_find_client(struct lease_table *leases, bool is6, const struct lease_client *client)
@@ -134,7 +135,8 @@ int lease_table_new(const struct service_config *config, struct lease_table **re
 	if (!table)
 		return -ENOMEM;
 	table->config = config;
-	if (book_init(&table->book[0], config, false) < 0 || book_init(&table->book[1], config, true) < 0) {
+	if (book_init(&table->book[0], config, false, &table->counters) < 0 ||
+	    book_init(&table->book[1], config, true, &table->counters) < 0) {
 		lease_table_free(table);
 		return -ENOMEM;
 	}
@@ -147,10 +149,21 @@ size_t lease_table_restart(struct lease_table *leases)
 	return book_restart(&leases->book[0]) + book_restart(&leases->book[1]);
 }
 
-void lease_table_forget_place(struct lease_table *leases, uint64_t place)
+void lease_table_leave(struct lease_table *leases, uint64_t place, uint64_t now_us)
 {
-	book_forget_place(&leases->book[0], place);
-	book_forget_place(&leases->book[1], place);
+	book_leave(&leases->book[0], place, now_us);
+	book_leave(&leases->book[1], place, now_us);
+}
+
+void lease_table_hear(struct lease_table *leases, struct mac mac, uint64_t place)
+{
+	book_hear(&leases->book[0], mac, place);
+	book_hear(&leases->book[1], mac, place);
+}
+
+const struct lease_counters *lease_table_counters(const struct lease_table *leases)
+{
+	return &leases->counters;
 }
 
 void lease_table_free(struct lease_table *leases)
@@ -259,7 +272,7 @@ int lease_restore(struct lease_table *leases, const char *line, uint64_t now_us,
 	struct lease saved, *lease;
 
 	if (leaseline_parse(line, now_us, wall_s, leases->config->lease_s, &saved) < 0 ||
-	    book_restore(&leases->book[saved.is6], &saved, &lease) < 0)
+	    book_restore(&leases->book[saved.is6], &saved, now_us, &lease) < 0)
 		return -EINVAL;
 	lease_set_name(leases, lease, saved.name, sizeof(saved.name));
 	return 0;

@@ -2,7 +2,11 @@
 /* Who has which address: DHCPv4 and DHCPv6 leases and dhcp-host= reservations of one network. Pure; saved and loaded as
  * lines of text through the caller. An address is offered before it is leased, and a declined one is left alone for a
  * while. The same client gets the same address again as long as nobody else needs it. Nothing wakes when a lease runs
- * out: the next look at the table finds it out. */
+ * out: the next look at the table finds it out.
+ *
+ * A lease is away while the port is gone that its client was at, and after a restart until the client is heard of. It stays
+ * its client's, who has it again by sending anything at all from its MAC: one that reconnects does not ask anew. It stands
+ * in nobody's quota meanwhile, and when nothing else is left it is another's: what has been away for longest goes first. */
 #ifndef SERVICE_LEASE_H
 #define SERVICE_LEASE_H
 
@@ -13,11 +17,12 @@
 #include "service/service.h"
 
 enum lease_limits {
-	LEASES_MAX = 4096,        /* of each family */
-	LEASES_PER_MAC = 8,       /* of each family: whoever makes up identifiers does not get the whole pool */
-	LEASE_LENT_S = 60,        /* what a port holds beyond its share (quota.h) is leased for so long at a time */
-	LEASE_NAME_BYTES = 64,    /* one label, RFC 1035 2.3.4 */
-	LEASE_CLIENT_BYTES = 255, /* option 61 (RFC 2132 9.14), or an IAID and a DUID (RFC 8415 11.1: 134) */
+	LEASES_MAX = 4096,  /* of each family */
+	LEASES_PER_MAC = 8, /* of each family: whoever makes up identifiers does not get the whole pool */
+	LEASE_LENT_S = 60,  /* what a port holds beyond its share (quota.h) is leased for so long at a time */
+	LEASE_RETURN_US = 30 * 1000 * 1000, /* who reconnects is back by then, and finds nobody at his address */
+	LEASE_NAME_BYTES = 64,              /* one label, RFC 1035 2.3.4 */
+	LEASE_CLIENT_BYTES = 255,           /* option 61 (RFC 2132 9.14), or an IAID and a DUID (RFC 8415 11.1: 134) */
 	LEASE_OFFER_US = 10 * 1000 * 1000,
 	LEASE_DECLINE_US = 600 * 1000 * 1000,
 	LEASE_LINE_BYTES = 704, /* room for any line of lease_format() */
@@ -45,8 +50,21 @@ struct lease {
 	uint8_t client[LEASE_CLIENT_BYTES];
 	uint8_t client_bytes;
 	uint64_t due_us;
-	uint64_t place; /* the port where its client was last heard of; 0: it is gone, or the lease was restored */
-	bool lent;      /* beyond that port's share */
+	uint64_t place;   /* the port where its client was last heard of; 0: none */
+	bool lent;        /* beyond that port's share */
+	bool away;        /* bound, and … */
+	uint64_t away_us; /* … since when */
+};
+
+/* What became of leases that were away, for show: X(name, "what it counts"). */
+#define LEASE_COUNTER_LIST(X)                                                  \
+	X(leases_returned, "leases of guests that left and came back to them") \
+	X(leases_given_up, "leases of guests that left, given to others as nothing else was free")
+
+struct lease_counters {
+#define X(name, text) uint64_t name;
+	LEASE_COUNTER_LIST(X)
+#undef X
 };
 
 /* Who asks. `id` is what tells one client from another: option 61 or hardware type and address; IAID and DUID. The MAC
@@ -71,8 +89,11 @@ size_t lease_table_restart(struct lease_table *leases);
  * `name` may be NULL. Before lease_restore(). */
 int lease_reserve4(struct lease_table *leases, struct mac mac, struct ip4 address, const char *name);
 int lease_reserve6(struct lease_table *leases, struct mac mac, struct ip6 address, const char *name);
-/* A port is gone: what its clients have they keep, and it is no port's. */
-void lease_table_forget_place(struct lease_table *leases, uint64_t place);
+/* A port is gone: what its clients have is away. */
+void lease_table_leave(struct lease_table *leases, uint64_t place, uint64_t now_us);
+/* A MAC is heard at a port: what its clients have is there, and not away. */
+void lease_table_hear(struct lease_table *leases, struct mac mac, uint64_t place);
+const struct lease_counters *lease_table_counters(const struct lease_table *leases);
 /* Told of every change that show, the log and the state file want to know: bound, renewed, released, declined, expired. */
 void lease_table_watch(struct lease_table *leases,
 		       void (*on_lease)(void *owner, const struct lease *lease, enum lease_state was), void *owner);
@@ -96,7 +117,8 @@ int lease_restore(struct lease_table *leases, const char *line, uint64_t now_us,
 /* The client's lease in any state but declined: its reservation, or what it has or had; NULL. */
 struct lease *lease_find_client(struct lease_table *leases, bool is6, const struct lease_client *client);
 /* An address for the client: the one it has or had, else the wanted one if nobody has it, else the next that was never
- * leased, else the one free for longest. Offered for LEASE_OFFER_US unless it is bound already. A `wanted` of zero is
+ * leased, else the one free for longest, else the one away for longest (for LEASE_RETURN_US only to the only port's
+ * clients). Offered for LEASE_OFFER_US unless it is bound already. A `wanted` of zero is
  * none. NULL: the pool is empty, or the MAC (lease_mac_is_full) or its port (lease_port_is_full) has enough. */
 struct lease *lease_offer4(struct lease_table *leases, const struct lease_client *client, struct ip4 wanted,
 			   uint64_t now_us);

@@ -121,6 +121,30 @@ def test_counters_and_lease_come_back_with_the_address(wire, closing):
     assert next(port for port in lab.show()["ports"] if "52:54:00:00:00:55" in port["macs"])["from_guest"]["frames"] > sent
 
 
+def test_an_address_is_kept_for_a_guest_that_reconnects_and_is_anothers_when_nobody_else_is_there(wire, closing):
+    """Two addresses. One guest reconnects and says nothing of DHCP, as a machine does whose stream broke; the next asks for one."""
+    lab = wire("--uplink", "none,dhcpend=10.0.2.16")
+    away = lambda: sorted(lease["address"] for lease in lab.show()["leases"] if lease["away"])
+    first, second = (StreamGuest(lab.runtime("stream")) for _ in range(2))
+    assert [first.dhcp(), second.dhcp()] == ["10.0.2.15", "10.0.2.16"]
+    assert away() == []
+    first.close(), second.close()
+    eventually(lambda: away() == ["10.0.2.15", "10.0.2.16"], what="both left")
+    again = closing(StreamGuest(lab.runtime("stream"), mac=mac_text(first.mac)))
+    again.hello()
+    eventually(lambda: away() == ["10.0.2.16"], what="the first is back")
+    third = closing(StreamGuest(lab.runtime("stream")))
+    # nobody is told no: the second may be back at any moment
+    assert not third._dhcp(1, 1, b"", 2, 0.5)
+    again.close(), third.close()
+    eventually(lambda: away() == ["10.0.2.15", "10.0.2.16"], what="all left")
+    fourth = closing(StreamGuest(lab.runtime("stream")))
+    assert fourth.dhcp() == "10.0.2.16"
+    assert away() == ["10.0.2.15"]
+    assert lab.show()["dhcp"] == {"leases_returned": 1, "leases_given_up": 1}
+    eventually(lambda: f"10.0.2.16 given to another guest, was leased to {mac_text(second.mac)}" in lab.errors(), what="a line of the log")
+
+
 def test_vlan_tags_pass_and_addresses_are_learned_for_each_vlan(three):
     _, (a, b, c) = three
     tag = lambda vlan, kind: b"\x81\x00" + vlan.to_bytes(2, "big") + kind.to_bytes(2, "big")

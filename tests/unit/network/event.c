@@ -75,6 +75,20 @@ static void a_lease_of_a_guest_that_is_gone_names_no_port(void **state)
 	kit_done(&kit);
 }
 
+static void a_lease_that_went_to_another_guest_says_so(void **state)
+{
+	struct lease lease = {.ip4 = {{10, 0, 2, 15}}, .mac = {{2, 0, 0, 0, 0, 1}}, .away = true};
+	struct kit kit;
+
+	(void)state;
+	kit_new(&kit, "none");
+	event_send_lease(kit.network, &lease, LEASE_BOUND, false);
+	assert_string_equal(kit.events[0].text, "10.0.2.15 given to another guest, was leased to 02:00:00:00:00:01");
+	event_send_lease(kit.network, &lease, LEASE_BOUND, true);
+	assert_string_equal(kit.events[1].text, "10.0.2.15 expired, was leased to 02:00:00:00:00:01");
+	kit_done(&kit);
+}
+
 static void a_line_that_is_too_long_is_cut(void **state)
 {
 	char text[2000];
@@ -109,6 +123,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_change_of_a_lease_has_its_line_or_none),
 		cmocka_unit_test(a_lease_of_a_guest_that_is_gone_names_no_port),
+		cmocka_unit_test(a_lease_that_went_to_another_guest_says_so),
 		cmocka_unit_test(a_line_that_is_too_long_is_cut),
 		cmocka_unit_test(without_a_listener_nothing_is_said),
 	};

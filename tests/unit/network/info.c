@@ -90,7 +90,10 @@ static void on_lease(void *owner, const struct gw_lease_info *info)
 	assert_int_equal(info->size, sizeof(*info));
 	assert_true(call->count < 8);
 	snprintf(call->text[call->count++], 256, "%s %s '%s' %s %lld%s", info->address, info->mac, info->name,
-		 info->state, (long long)info->seconds_left, info->reserved ? " reserved" : "");
+		 info->state, (long long)info->seconds_left,
+		 info->reserved ? " reserved"
+		 : info->away   ? " away"
+				: "");
 }
 
 static void leases_are_told_with_their_state(void **state)
@@ -118,6 +121,58 @@ static void leases_are_told_with_their_state(void **state)
 			       "10.0.2.50 expired, was leased to 52:54:00:00:00:01 (box)"));
 	kit_done(&kit);
 	kit_guest_forget(&guest);
+}
+
+static void on_counters(void *owner, const struct gw_network_info *info)
+{
+	char *text = owner;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < gw_lease_counters(); i++)
+		sprintf(text + strlen(text), "%s %llu ", gw_lease_counter_name(i), (unsigned long long)info->leased[i]);
+}
+
+/* Of two addresses; the third guest asks when the first has gone. */
+static void leases_of_guests_that_left_are_away_and_counted(void **state)
+{
+	struct lease_call call = {0};
+	struct kit_guest guests[3];
+	struct ip4 address;
+	uint8_t bytes[700];
+	char counters[128];
+	struct kit kit;
+
+	(void)state;
+	kit_new(&kit, "none,dhcpend=10.0.2.16,lease=100000");
+	for (uint8_t i = 0; i < 3; i++)
+		kit_guest_new(&guests[i], &kit, (uint8_t)(i + 1));
+	kit_guest_lease(&guests[0]);
+	kit_guest_lease(&guests[1]);
+	gw_port_free(guests[0].port);
+	gw_port_free(guests[1].port);
+	kit_settle(&kit);
+	/* the second is back, and says anything but DHCP */
+	kit_guest_forget(&guests[1]);
+	kit_guest_new(&guests[1], &kit, 2);
+	kit_guest_send(&guests[1], bytes, kit_frame(bytes, MAC_BROADCAST, guests[1].mac, 0));
+	gw_network_each_lease(kit.network, on_lease, &call);
+	assert_int_equal(call.count, 2);
+	assert_string_equal(call.text[0], "10.0.2.15 52:54:00:00:00:01 '' bound 100000 away");
+	assert_string_equal(call.text[1], "10.0.2.16 52:54:00:00:00:02 '' bound 100000");
+	kit_guest_send(&guests[2], bytes,
+		       kit_dhcp(bytes, sizeof(bytes), guests[2].mac, DHCP4_DISCOVER, KIT_NOWHERE, KIT_NOWHERE,
+				KIT_NOWHERE));
+	kit_pass(&kit, 30 * 1000 * 1000);
+	assert_int_equal(kit_guest_answer(&guests[2], &address), 0);
+	address = kit_guest_lease(&guests[2]);
+	assert_int_equal(ip4_value(address), 0x0a00020f);
+	gw_network_describe(kit.network, on_counters, counters);
+	assert_string_equal(counters, "leases_returned 1 leases_given_up 1 ");
+	assert_string_equal(gw_lease_counter_name(gw_lease_counters()), "");
+	assert_string_equal(gw_lease_counter_text(gw_lease_counters()), "");
+	kit_done(&kit);
+	for (size_t i = 0; i < 3; i++)
+		kit_guest_forget(&guests[i]);
 }
 
 static void a_lease_for_ever_has_no_end(void **state)
@@ -188,6 +243,7 @@ int main(void)
 		cmocka_unit_test(a_network_tells_its_addresses),
 		cmocka_unit_test(a_folder_for_guests_is_told_where_the_program_can_serve_it),
 		cmocka_unit_test(leases_are_told_with_their_state),
+		cmocka_unit_test(leases_of_guests_that_left_are_away_and_counted),
 		cmocka_unit_test(a_lease_for_ever_has_no_end),
 		cmocka_unit_test(a_port_tells_its_first_eight_addresses_and_counts_all),
 		cmocka_unit_test(every_drop_reason_has_a_name_and_a_text),

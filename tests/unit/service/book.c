@@ -14,6 +14,7 @@
 struct fixture {
 	struct service_config config;
 	struct book book;
+	struct lease_counters counters;
 };
 
 static struct fixture *fixture_new(bool is6, const char *first, const char *last)
@@ -30,7 +31,7 @@ static struct fixture *fixture_new(bool is6, const char *first, const char *last
 		fixture->config.dhcp4_first = ip4_of(first);
 		fixture->config.dhcp4_last = ip4_of(last);
 	}
-	assert_int_equal(book_init(&fixture->book, &fixture->config, is6), 0);
+	assert_int_equal(book_init(&fixture->book, &fixture->config, is6, &fixture->counters), 0);
 	return fixture;
 }
 
@@ -130,9 +131,10 @@ static void assert_quota_agrees(const struct book *book, uint64_t places)
 
 	for (uint16_t i = 0; i < book->used; i++) {
 		const struct lease *lease = &book->entries[i].lease;
+		bool counts = lease->state != LEASE_FREE && !lease->reserved && !lease->away;
 
-		held += lease->state != LEASE_FREE && !lease->reserved;
-		lent += lease->state != LEASE_FREE && !lease->reserved && lease->lent;
+		held += counts;
+		lent += counts && lease->lent;
 	}
 	for (uint64_t place = 0; place <= places; place++)
 		at_places += quota_held(&book->quota, place);
@@ -142,8 +144,30 @@ static void assert_quota_agrees(const struct book *book, uint64_t places)
 	assert_true(held <= book->quota.most);
 }
 
+/* Its list has what is away, but for reservations, and the one away for longest first. */
+static void assert_away_agrees(const struct book *book)
+{
+	uint64_t since_us = 0;
+	unsigned listed = 0, away = 0;
+
+	for (uint16_t i = 0; i < book->used; i++) {
+		const struct lease *lease = &book->entries[i].lease;
+
+		assert_true(!lease->away || (lease->state == LEASE_BOUND && lease->place == 0 && !lease->lent));
+		away += lease->away && !lease->reserved;
+	}
+	list_for_each (at, &book->away) {
+		const struct lease *lease = &container_of(at, struct book_entry, spare)->lease;
+
+		assert_true(lease->away && !lease->reserved && lease->away_us >= since_us);
+		since_us = lease->away_us;
+		listed++;
+	}
+	assert_int_equal(listed, away);
+}
+
 /* Whatever clients do, and wherever they do it. */
-static void what_ports_hold_is_what_is_not_free(void **state)
+static void what_ports_hold_is_what_is_neither_free_nor_away(void **state)
 {
 	enum { PLACES = 4, TURNS = 20000 };
 	struct fixture *fixture = fixture_new(false, "10.0.2.10", "10.0.2.40");
@@ -183,15 +207,20 @@ static void what_ports_hold_is_what_is_not_free(void **state)
 			case 2:
 				break;
 			default:
-				book_entry_set(book_entry_of(lease), LEASE_BOUND, now_us + 60 * 1000 * 1000);
+				book_entry_set(book_entry_of(lease), LEASE_BOUND, now_us + 200 * 1000 * 1000);
 			}
 		}
-		if (random_below(&random, 200) == 0)
-			book_forget_place(book, 1 + random_below(&random, PLACES));
+		if (random_below(&random, 50) == 0)
+			book_leave(book, 1 + random_below(&random, PLACES), now_us);
+		if (random_below(&random, 20) == 0)
+			book_hear(book, guest_mac(random_below(&random, 60)), 1 + random_below(&random, PLACES));
 		if (random_below(&random, 5000) == 0)
 			book_restart(book);
 		assert_quota_agrees(book, PLACES);
+		assert_away_agrees(book);
 	}
+	assert_in_range(fixture->counters.leases_given_up, 10, TURNS);
+	assert_in_range(fixture->counters.leases_returned, 10, TURNS);
 	assert_in_range(given, TURNS / 4, TURNS - TURNS / 8); /* many are, many are refused */
 	fixture_free(fixture);
 }
@@ -226,7 +255,7 @@ int main(void)
 		cmocka_unit_test(a_macs_entries_are_all_found_and_no_others),
 		cmocka_unit_test(a_mac_is_full_by_what_it_holds_and_no_longer),
 		cmocka_unit_test(a_reservation_is_given_to_a_full_mac),
-		cmocka_unit_test(what_ports_hold_is_what_is_not_free),
+		cmocka_unit_test(what_ports_hold_is_what_is_neither_free_nor_away),
 		cmocka_unit_test(a_label_is_letters_digits_and_hyphens_within),
 	};
 
