@@ -9,307 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/hash.h"
-
-enum { BUCKETS = 8192 };
-
-/* ---- chains ---- */
-
-static uint16_t *bucket_of(const struct book *book, enum book_chain chain, const void *key, size_t bytes)
-{
-	uint64_t hash = hash_bytes(&book->range.config->hash_key, key, bytes);
-
-	return &book->buckets[chain][hash % BUCKETS];
-}
-
-static uint16_t *entry_bucket(const struct book_entry *entry, enum book_chain chain)
-{
-	switch (chain) {
-	case BOOK_CHAIN_CLIENT:
-		return bucket_of(entry->book, chain, entry->lease.client, entry->lease.client_bytes);
-	case BOOK_CHAIN_ADDRESS:
-		return bucket_of(entry->book, chain, &entry->number, sizeof(entry->number));
-	case BOOK_CHAIN_MAC:
-	case BOOK_CHAINS:
-		break;
-	}
-	return bucket_of(entry->book, chain, &entry->lease.mac, sizeof(entry->lease.mac));
-}
-
-static void entry_chain(struct book_entry *entry, enum book_chain chain)
-{
-	uint16_t *bucket = entry_bucket(entry, chain);
-
-	assert(!entry->chained[chain]);
-	entry->next[chain] = *bucket;
-	entry->chained[chain] = true;
-	*bucket = (uint16_t)(entry - entry->book->entries + 1);
-}
-
-static void entry_unchain(struct book_entry *entry, enum book_chain chain)
-{
-	uint16_t self = (uint16_t)(entry - entry->book->entries + 1);
-	uint16_t *at = entry_bucket(entry, chain);
-
-	if (!entry->chained[chain])
-		return;
-	while (*at != self)
-		at = &entry->book->entries[*at - 1].next[chain];
-	*at = entry->next[chain];
-	entry->chained[chain] = false;
-}
-
-static struct book_entry *entry_at(const struct book *book, uint16_t index)
-{
-	return index ? &book->entries[index - 1] : NULL;
-}
-
-#define chain_for_each(at, book, chain, key, bytes)                                           \
-	for (struct book_entry *at = entry_at(book, *bucket_of(book, chain, key, bytes)); at; \
-	     at = entry_at(book, at->next[chain]))
-
-struct book_entry *book_find_number(const struct book *book, uint64_t number)
-{
-	chain_for_each (entry, book, BOOK_CHAIN_ADDRESS, &number, sizeof(number))
-		if (entry->number == number)
-			return entry;
-	return NULL;
-}
-
-static bool entry_is_of(const struct book_entry *entry, const struct lease_client *client)
-{
-	return entry->lease.client_bytes == client->id_bytes &&
-	       !memcmp(entry->lease.client, client->id, client->id_bytes);
-}
-
-static struct book_entry *entry_by_client_and_mac(const struct book *book, const struct lease_client *client)
-{
-	chain_for_each (entry, book, BOOK_CHAIN_CLIENT, client->id, client->id_bytes)
-		if (entry_is_of(entry, client) && mac_equal(entry->lease.mac, client->mac))
-			return entry;
-	return NULL;
-}
-
-/* RFC 2131 4.2 has the identifier alone tell clients apart. But machines copied from one image share theirs, so one with
- * another MAC is the same client only where its old lease is over. */
-static struct book_entry *entry_by_client(const struct book *book, const struct lease_client *client)
-{
-	struct book_entry *same = entry_by_client_and_mac(book, client);
-
-	if (same)
-		return same;
-	chain_for_each (entry, book, BOOK_CHAIN_CLIENT, client->id, client->id_bytes)
-		if (entry_is_of(entry, client) && entry->lease.state == LEASE_FREE && !entry->lease.reserved)
-			return entry;
-	return NULL;
-}
-
-/* By its MAC, whatever it is doing. */
-static struct book_entry *book_find_reservation(const struct book *book, struct mac mac)
-{
-	chain_for_each (entry, book, BOOK_CHAIN_MAC, &mac, sizeof(mac))
-		if (entry->lease.reserved && mac_equal(entry->lease.mac, mac))
-			return entry;
-	return NULL;
-}
-
-const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after)
-{
-	uint16_t index = after ? after->next[BOOK_CHAIN_MAC] : *bucket_of(book, BOOK_CHAIN_MAC, &mac, sizeof(mac));
-	const struct book_entry *entry = entry_at(book, index);
-
-	while (entry && !mac_equal(entry->lease.mac, mac))
-		entry = entry_at(book, entry->next[BOOK_CHAIN_MAC]);
-	return entry;
-}
-
-struct book_entry *book_entry_of(struct lease *lease)
-{
-	return container_of(lease, struct book_entry, lease);
-}
-
-/* ---- an entry's life ---- */
-
-void book_entry_tell(const struct book_entry *entry, enum lease_state was)
-{
-	const struct book *book = entry->book;
-
-	if (book->on_lease)
-		book->on_lease(book->owner, &entry->lease, was);
-}
-
-static void on_due(void *owner, uint64_t now_us);
-
-/* NULL: there are LEASES_MAX already. */
-static struct book_entry *entry_make(struct book *book, uint64_t number)
-{
-	struct book_entry *entry;
-
-	if (book->used == LEASES_MAX)
-		return NULL;
-	entry = &book->entries[book->used++];
-	entry->book = book;
-	entry->number = number;
-	entry->lease.is6 = book->range.is6;
-	if (book->range.is6)
-		entry->lease.ip6 = range_ip6(&book->range, number);
-	else
-		entry->lease.ip4 = ip4_from((uint32_t)number);
-	timer_init(&entry->due, on_due, entry);
-	list_init(&entry->spare);
-	entry_chain(entry, BOOK_CHAIN_ADDRESS);
-	return entry;
-}
-
-void book_entry_forget_client(struct book_entry *entry)
-{
-	entry_unchain(entry, BOOK_CHAIN_CLIENT);
-	entry->lease.client_bytes = 0;
-}
-
-static void entry_give_to(struct book_entry *entry, const struct lease_client *client)
-{
-	struct lease *lease = &entry->lease;
-
-	if (!entry_is_of(entry, client)) {
-		book_entry_forget_client(entry);
-		memcpy(lease->client, client->id, client->id_bytes);
-		lease->client_bytes = client->id_bytes;
-		entry_chain(entry, BOOK_CHAIN_CLIENT);
-		if (!entry->named)
-			lease->name[0] = 0;
-	}
-	if (!lease->reserved && (!mac_equal(lease->mac, client->mac) || !entry->chained[BOOK_CHAIN_MAC])) {
-		entry_unchain(entry, BOOK_CHAIN_MAC);
-		lease->mac = client->mac;
-		entry_chain(entry, BOOK_CHAIN_MAC);
-	}
-}
-
-/* Reservations are nobody's quota, and what is away is nobody's any more. */
-static bool entry_is_counted(const struct book_entry *entry)
-{
-	return entry->lease.state != LEASE_FREE && !entry->lease.reserved && !entry->lease.away;
-}
-
-/* Around what changes whether it is counted, or where. */
-static void entry_uncount(struct book_entry *entry)
-{
-	if (entry_is_counted(entry))
-		quota_remove(&entry->book->quota, entry->lease.place, entry->lease.lent);
-}
-
-static void entry_count(struct book_entry *entry)
-{
-	if (entry_is_counted(entry))
-		quota_add(&entry->book->quota, entry->lease.place, entry->lease.lent);
-}
-
-/* Its client is heard of there. */
-static void entry_set_place(struct book_entry *entry, uint64_t place, bool lent)
-{
-	entry_uncount(entry);
-	if (entry->lease.away) {
-		list_remove(&entry->spare);
-		entry->book->counters->leases_returned++;
-	}
-	entry->lease.away = false;
-	entry->lease.place = place;
-	entry->lease.lent = lent;
-	entry_count(entry);
-}
-
-void book_entry_set(struct book_entry *entry, enum lease_state state, uint64_t due_us)
-{
-	struct timers *timers = &entry->book->timers;
-
-	list_remove(&entry->spare);
-	entry_uncount(entry);
-	entry->lease.state = state;
-	entry->lease.away = false;
-	entry_count(entry);
-	entry->lease.due_us = due_us;
-	if (due_us == UINT64_MAX)
-		timer_clear(timers, &entry->due);
-	else
-		timer_set(timers, &entry->due, due_us);
-}
-
-void book_entry_set_free(struct book_entry *entry)
-{
-	enum lease_state was = entry->lease.state;
-
-	book_entry_set(entry, LEASE_FREE, UINT64_MAX);
-	if (entry->lease.reserved)
-		return;
-	/* An offer that nobody took is the first to go to another: a flood of questions does not wear out the memory of
-	 * real leases. */
-	if (was == LEASE_OFFERED)
-		list_prepend(&entry->book->free, &entry->spare);
-	else
-		list_append(&entry->book->free, &entry->spare);
-}
-
-/* Bound, and its client is at no port. Of those that went at the same time, the one that is due first goes first to
- * another: it was renewed longest ago. */
-static void entry_set_away(struct book_entry *entry, uint64_t now_us)
-{
-	struct list *after = entry->book->away.previous;
-
-	entry_uncount(entry);
-	entry->lease.place = 0;
-	entry->lease.lent = false;
-	entry->lease.away = true;
-	entry->lease.away_us = now_us;
-	if (entry->lease.reserved)
-		return;
-	for (; after != &entry->book->away; after = after->previous) {
-		const struct lease *before = &container_of(after, struct book_entry, spare)->lease;
-
-		if (before->away_us < now_us || before->due_us <= entry->lease.due_us)
-			break;
-	}
-	list_append(after->next, &entry->spare);
-}
-
-void book_leave(struct book *book, uint64_t place, uint64_t now_us)
-{
-	/* Reservations were the first to be made, and are not counted. */
-	for (uint16_t i = 0; i < book->reserved || (i < book->used && quota_held(&book->quota, place) > 0); i++) {
-		struct book_entry *entry = &book->entries[i];
-
-		if (entry->lease.place != place)
-			continue;
-		if (entry->lease.state == LEASE_BOUND)
-			entry_set_away(entry, now_us);
-		else if (entry->lease.state == LEASE_OFFERED)
-			book_entry_set_free(entry);
-		else
-			entry_set_place(entry, 0, entry->lease.lent);
-	}
-}
-
-void book_hear(struct book *book, struct mac mac, uint64_t place)
-{
-	for (const struct book_entry *at = book_next_of_mac(book, mac, NULL); at;
-	     at = book_next_of_mac(book, mac, at)) {
-		struct book_entry *entry = &book->entries[at - book->entries];
-
-		if (entry->lease.state != LEASE_FREE && entry->lease.place != place)
-			entry_set_place(entry, place, entry->lease.lent);
-	}
-}
-
-static void on_due(void *owner, uint64_t now_us)
-{
-	struct book_entry *entry = owner;
-	enum lease_state was = entry->lease.state;
-
-	(void)now_us;
-	book_entry_set_free(entry);
-	if (was != LEASE_OFFERED)
-		book_entry_tell(entry, was);
-}
+#include "service/book_entry.h"
 
 /* ---- choosing ---- */
 
@@ -324,7 +24,7 @@ static struct book_entry *book_take_fresh(struct book *book)
 		else
 			book->fresh++;
 		if (!range_is_ours(&book->range, number) && !book_find_number(book, number))
-			return entry_make(book, number);
+			return book_entry_make(book, number);
 	}
 	return NULL;
 }
@@ -336,7 +36,7 @@ static struct book_entry *book_take_wanted(struct book *book, uint64_t number)
 	if (!range_holds(&book->range, number))
 		return NULL;
 	if (!entry)
-		return entry_make(book, number);
+		return book_entry_make(book, number);
 	/* Free, and nobody is remembered there. */
 	if (entry->lease.state != LEASE_FREE || entry->lease.reserved || entry->lease.client_bytes)
 		return NULL;
@@ -365,7 +65,7 @@ struct book_entry *book_find(const struct book *book, const struct lease_client 
 {
 	struct book_entry *entry = book_find_reserved(book, client);
 
-	return entry ? entry : entry_by_client(book, client);
+	return entry ? entry : book_find_client(book, client);
 }
 
 bool book_mac_is_full(const struct book *book, struct mac mac)
@@ -396,7 +96,7 @@ static bool book_make_room(struct book *book, struct mac mac)
 	if (!spare)
 		return false;
 	book_entry_forget_client(spare);
-	entry_unchain(spare, BOOK_CHAIN_MAC);
+	book_entry_unchain(spare, BOOK_CHAIN_MAC);
 	list_remove(&spare->spare);
 	list_prepend(&book->free, &spare->spare);
 	return true;
@@ -412,7 +112,7 @@ static enum quota_verdict book_ask_quota(struct book *book, struct book_entry *e
 		return QUOTA_OWN;
 	if (!entry || entry->lease.state == LEASE_FREE)
 		return quota_ask(&book->quota, place, client->origin.alone);
-	entry_set_place(entry, place, entry->lease.lent);
+	book_entry_set_place(entry, place, entry->lease.lent);
 	if (!entry->lease.lent)
 		return QUOTA_OWN;
 	verdict = quota_ask_again(&book->quota, place);
@@ -452,10 +152,7 @@ static struct book_entry *book_take_away(struct book *book, const struct lease_c
 	entry = container_of(book->away.next, struct book_entry, spare);
 	if (!client->origin.alone && now_us - entry->lease.away_us < LEASE_RETURN_US)
 		return NULL;
-	entry->lease.state = LEASE_FREE;
-	book_entry_tell(entry, LEASE_BOUND);
-	book_entry_set_free(entry);
-	book->counters->leases_given_up++;
+	book_entry_give_up(entry);
 	return entry;
 }
 
@@ -463,13 +160,13 @@ static struct book_entry *book_take_away(struct book *book, const struct lease_c
 static struct lease *entry_hold(struct book_entry *entry, const struct lease_client *client, enum quota_verdict verdict,
 				uint64_t now_us)
 {
-	struct book_entry *had = entry_by_client(entry->book, client);
+	struct book_entry *had = book_find_client(entry->book, client);
 
 	assert(client->id_bytes > 0);
 	if (had && had != entry)
 		book_entry_forget_client(had);
-	entry_give_to(entry, client);
-	entry_set_place(entry, client->origin.place, verdict == QUOTA_LENT);
+	book_entry_give_to(entry, client);
+	book_entry_set_place(entry, client->origin.place, verdict == QUOTA_LENT);
 	if (entry->lease.state != LEASE_BOUND)
 		book_entry_set(entry, LEASE_OFFERED, now_us + LEASE_OFFER_US);
 	return &entry->lease;
@@ -510,6 +207,35 @@ struct lease *book_claim(struct book *book, const struct lease_client *client, u
 	return entry ? entry_hold(entry, client, verdict, now_us) : NULL;
 }
 
+/* ---- ports ---- */
+
+void book_leave(struct book *book, uint64_t place, uint64_t now_us)
+{
+	/* Reservations were the first to be made, and are not counted. */
+	for (uint16_t i = 0; i < book->reserved || (i < book->used && quota_held(&book->quota, place) > 0); i++) {
+		struct book_entry *entry = &book->entries[i];
+
+		if (entry->lease.place != place)
+			continue;
+		if (entry->lease.state == LEASE_BOUND)
+			book_entry_set_away(entry, now_us);
+		else if (entry->lease.state == LEASE_OFFERED)
+			book_entry_set_free(entry);
+		else
+			book_entry_set_place(entry, 0, entry->lease.lent);
+	}
+}
+
+void book_hear(struct book *book, struct mac mac, uint64_t place)
+{
+	for (const struct book_entry *at = book_next_of_mac(book, mac, NULL); at;
+	     at = book_next_of_mac(book, mac, at)) {
+		struct book_entry *entry = &book->entries[at - book->entries];
+
+		if (entry->lease.state != LEASE_FREE && entry->lease.place != place)
+			book_entry_set_place(entry, place, entry->lease.lent);
+	}
+}
 /* ---- the book ---- */
 
 /* RFC 1123 2.1: letters, digits and hyphens, no hyphen at an end; 0 when it is no such label. */
@@ -560,7 +286,7 @@ int book_init(struct book *book, const struct service_config *config, bool is6, 
 	if (!book->entries)
 		return -ENOMEM;
 	for (int i = 0; i < BOOK_CHAINS; i++) {
-		book->buckets[i] = calloc(BUCKETS, sizeof(*book->buckets[i]));
+		book->buckets[i] = calloc(BOOK_BUCKETS, sizeof(*book->buckets[i]));
 		if (!book->buckets[i])
 			return -ENOMEM;
 	}
@@ -584,12 +310,12 @@ int book_reserve(struct book *book, struct mac mac, uint64_t number, const char 
 		return -EINVAL;
 	if (range_is_ours(&book->range, number) || book_find_number(book, number) || book_find_reservation(book, mac))
 		return -EEXIST;
-	entry = entry_make(book, number);
+	entry = book_entry_make(book, number);
 	if (!entry)
 		return -ENOSPC;
 	entry->lease.reserved = true;
 	entry->lease.mac = mac;
-	entry_chain(entry, BOOK_CHAIN_MAC);
+	book_entry_chain(entry, BOOK_CHAIN_MAC);
 	if (bytes > 0)
 		memcpy(entry->lease.name, name, bytes + 1);
 	entry->named = bytes > 0;
@@ -647,7 +373,7 @@ size_t book_restart(struct book *book)
 	memset(book->entries, 0, book->used * sizeof(*book->entries));
 	book->used = book->named = 0;
 	for (int i = 0; i < BOOK_CHAINS; i++)
-		memset(book->buckets[i], 0, BUCKETS * sizeof(*book->buckets[i]));
+		memset(book->buckets[i], 0, BOOK_BUCKETS * sizeof(*book->buckets[i]));
 	book_begin(book, book->range.config, book->range.is6);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t number = has_one && kept[i].number == only ? book->range.first : kept[i].number;
@@ -673,7 +399,7 @@ static struct book_entry *book_find_restored(struct book *book, const struct lea
 		return entry == reserved && entry->lease.state == LEASE_FREE ? entry : NULL;
 	if (entry || !range_holds(&book->range, number))
 		return NULL;
-	return entry_make(book, number);
+	return book_entry_make(book, number);
 }
 
 int book_restore(struct book *book, const struct lease *saved, uint64_t now_us, struct lease **ret_lease)
@@ -682,19 +408,19 @@ int book_restore(struct book *book, const struct lease *saved, uint64_t now_us, 
 	struct book_entry *entry;
 
 	memcpy(client.id, saved->client, saved->client_bytes);
-	if (client.id_bytes && entry_by_client_and_mac(book, &client))
+	if (client.id_bytes && book_find_client_and_mac(book, &client))
 		return -EINVAL;
 	entry = book_find_restored(book, saved);
 	if (!entry)
 		return -EINVAL;
 	if (client.id_bytes)
-		entry_give_to(entry, &client);
+		book_entry_give_to(entry, &client);
 	if (saved->state == LEASE_FREE)
 		book_entry_set_free(entry);
 	else
 		book_entry_set(entry, saved->state, saved->due_us);
 	if (saved->state == LEASE_BOUND)
-		entry_set_away(entry, now_us);
+		book_entry_set_away(entry, now_us);
 	*ret_lease = &entry->lease;
 	return 0;
 }

@@ -20,6 +20,8 @@ enum book_chain {
 	BOOK_CHAINS,
 };
 
+enum { BOOK_BUCKETS = 8192 };
+
 struct book;
 
 /* Once made it stays at its address for good, free or not. */
@@ -61,9 +63,6 @@ void book_done(struct book *book);
  * address that was the only one is the only one of now. How many reservations are lost. */
 size_t book_restart(struct book *book);
 
-struct book_entry *book_find_number(const struct book *book, uint64_t number);
-/* Each entry of a MAC, the first with `after` NULL; NULL at the end. */
-const struct book_entry *book_next_of_mac(const struct book *book, struct mac mac, const struct book_entry *after);
 /* LEASES_PER_MAC of its entries are not free. */
 bool book_mac_is_full(const struct book *book, struct mac mac);
 /* The port is gone: what was offered there is free, and what is leased is away. */
@@ -84,11 +83,5 @@ bool book_names_another(const struct book *book, const char *name, size_t bytes,
 
 /* The first label, as lease_set_name() has it; 0 when it is none. */
 size_t book_label_bytes(const char *name, size_t bytes);
-struct book_entry *book_entry_of(struct lease *lease);
-void book_entry_set(struct book_entry *entry, enum lease_state state, uint64_t due_us);
-void book_entry_set_free(struct book_entry *entry);
-void book_entry_forget_client(struct book_entry *entry);
-/* Tells the watcher. */
-void book_entry_tell(const struct book_entry *entry, enum lease_state was);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "service/book.h"
+#include "service/book_entry.h"
 #include "service/leaseline.h"
 
 struct lease_table {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The lease book where lease.c's tests do not reach: the ends of the numbers, the chains, what is a label. */
-#include "service/book.h"
+#include "service/book_entry.h"
 
 #include <stdarg.h>
 #include <stddef.h>
