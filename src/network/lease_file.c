@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
-#include "os/file.h"
+#include "os/replacement.h"
 #include "service/lease.h"
 
 static void lease_file_notice(const struct lease_file *file, const char *format, ...)
@@ -110,26 +110,64 @@ static int lease_file_compose(struct lease_file *file, char **ret_bytes, size_t 
 	return 0;
 }
 
-static void lease_file_save(void *owner)
+static void lease_file_wait(struct lease_file *file)
 {
-	struct lease_file *file = owner;
-	struct error why = {0};
+	int fd = replacement_fd(file->replacement);
+
+	if (!file->told.watched)
+		file->told.fd = fd;
+	if (fd < 0 || loop_watch(file->loop, &file->told, LOOP_READ) < 0)
+		timer_set(loop_timers(file->loop), &file->look, loop_now_us(file->loop) + LEASE_FILE_LOOK_US);
+}
+
+static void lease_file_schedule(struct lease_file *file)
+{
+	if (file->saved && loop_now_us(file->loop) - file->saved_us < LEASE_FILE_PAUSE_US)
+		timer_set(loop_timers(file->loop), &file->pause, file->saved_us + LEASE_FILE_PAUSE_US);
+	else
+		loop_defer(file->loop, &file->save);
+}
+
+/* What the disk says so far. */
+static void lease_file_hear(struct lease_file *file, int result, const struct error *why)
+{
+	file->saving = result == -EINPROGRESS;
+	if (file->saving) {
+		lease_file_wait(file);
+		return;
+	}
+	if (result < 0 && !file->failing)
+		lease_file_notice(file, "%s; leases do not survive a restart until this is mended",
+				  why->text[0] ? why->text : error_name(result));
+	file->failing = result < 0;
+	if (file->dirty)
+		lease_file_schedule(file);
+}
+
+/* -EINPROGRESS, 0, or why not. */
+static int lease_file_begin(struct lease_file *file, struct error *ret_error)
+{
 	char *bytes;
 	size_t count;
-	int error;
+	int result = lease_file_compose(file, &bytes, &count);
 
 	file->dirty = false;
 	file->saved = true;
 	file->saved_us = loop_now_us(file->loop);
-	error = lease_file_compose(file, &bytes, &count);
-	if (error >= 0) {
-		error = file_replace(file->path, bytes, count, 0600, &why);
-		free(bytes);
-	}
-	if (error < 0 && !file->failing)
-		lease_file_notice(file, "%s; leases do not survive a restart until this is mended",
-				  why.text[0] ? why.text : error_name(error));
-	file->failing = error < 0;
+	if (result < 0)
+		return result;
+	result = replacement_start(file->replacement, file->path, bytes, count, 0600, ret_error);
+	free(bytes);
+	return result;
+}
+
+static void lease_file_save(void *owner)
+{
+	struct lease_file *file = owner;
+	struct error why = {0};
+	int result = lease_file_begin(file, &why);
+
+	lease_file_hear(file, result, &why);
 }
 
 static void lease_file_on_pause_over(void *owner, uint64_t now_us)
@@ -138,15 +176,34 @@ static void lease_file_on_pause_over(void *owner, uint64_t now_us)
 	lease_file_save(owner);
 }
 
+static void lease_file_go_on(struct lease_file *file)
+{
+	struct error why = {0};
+	int result = replacement_go_on(file->replacement, &why);
+
+	if (file->saving)
+		lease_file_hear(file, result, &why);
+}
+
+static void lease_file_on_told(void *owner, unsigned events)
+{
+	(void)events;
+	lease_file_go_on(owner);
+}
+
+static void lease_file_on_look(void *owner, uint64_t now_us)
+{
+	(void)now_us;
+	lease_file_go_on(owner);
+}
+
 void lease_file_touch(struct lease_file *file)
 {
 	if (!file->loop || file->dirty)
 		return;
 	file->dirty = true;
-	if (file->saved && loop_now_us(file->loop) - file->saved_us < LEASE_FILE_PAUSE_US)
-		timer_set(loop_timers(file->loop), &file->pause, file->saved_us + LEASE_FILE_PAUSE_US);
-	else
-		loop_defer(file->loop, &file->save);
+	if (!file->saving)
+		lease_file_schedule(file);
 }
 
 int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_table *leases, const char *directory,
@@ -168,24 +225,45 @@ int lease_file_init(struct lease_file *file, struct loop *loop, struct lease_tab
 				 "%s: leases cannot be kept there: %s; choose a folder where you may write", directory,
 				 strerror(errno));
 	file->path = malloc(room);
-	if (!file->path)
+	if (!file->path || replacement_new(&file->replacement) < 0) {
+		free(file->path);
+		file->path = NULL;
 		return error_set(ret_error, -ENOMEM, "%s: out of memory", directory);
+	}
 	snprintf(file->path, room, "%s/%s.leases", directory, name);
 	task_init(&file->save, lease_file_save, file);
 	timer_init(&file->pause, lease_file_on_pause_over, file);
+	timer_init(&file->look, lease_file_on_look, file);
+	watch_init(&file->told, -1, lease_file_on_told, file);
 	file->loop = loop;
 	lease_file_load(file);
 	return 0;
 }
 
+/* For the last time, and the disk is waited for. */
+static void lease_file_finish(struct lease_file *file)
+{
+	struct error why = {0};
+	int result = file->saving ? replacement_finish(file->replacement, &why) : 0;
+
+	if (file->dirty || file->failing || result < 0) {
+		result = lease_file_begin(file, &why);
+		if (result == -EINPROGRESS)
+			result = replacement_finish(file->replacement, &why);
+	}
+	lease_file_hear(file, result, &why);
+}
+
 void lease_file_done(struct lease_file *file)
 {
 	if (file->loop) {
-		if (file->dirty || file->failing)
-			lease_file_save(file);
+		lease_file_finish(file);
+		loop_unwatch(file->loop, &file->told);
 		loop_cancel(file->loop, &file->save);
 		timer_clear(loop_timers(file->loop), &file->pause);
+		timer_clear(loop_timers(file->loop), &file->look);
 	}
+	replacement_free(file->replacement);
 	free(file->path);
 	*file = (struct lease_file){0};
 }

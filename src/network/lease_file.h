@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The leases, kept in STATE_DIR/NAME.leases: one line each, as lease_format() makes them. Written at the end of a turn
- * that changed one, at most once a second, and at the end; a disk that does not take it is told of and not fatal. */
+ * that changed one, at most once a second, and at the end; a disk that does not take it is told of and not fatal. The disk
+ * is waited for at the end alone: the turns go on meanwhile, and the next time is after it is done. */
 #ifndef NETWORK_LEASE_FILE_H
 #define NETWORK_LEASE_FILE_H
 
@@ -11,9 +12,11 @@
 #include "loop/loop.h"
 
 struct lease_table;
+struct replacement;
 
 enum lease_file_limits {
 	LEASE_FILE_PAUSE_US = 1000 * 1000,
+	LEASE_FILE_LOOK_US = 20 * 1000, /* at a disk that does not say when it is done */
 };
 
 struct lease_file {
@@ -26,6 +29,10 @@ struct lease_file {
 	bool saved; /* once at least */
 	bool dirty;
 	bool failing; /* the last save failed: it has been told once */
+	struct replacement *replacement;
+	bool saving;       /* what was not dirty then is on its way to the disk */
+	struct watch told; /* it may be there */
+	struct timer look; /* the same, where nobody tells */
 	void (*on_notice)(void *owner, const char *text);
 	void *owner;
 };
