@@ -25,6 +25,11 @@ static const char *const ip4_words[] = {"net",    "host",  "dhcpstart", "dhcpend
 					"router", "route", "lease",     "dhcp"};
 static const char *const ip6_words[] = {"ipv6-net", "ipv6-prefix", "ipv6-prefixlen", "ipv6-host", "ipv6-dns", "dhcp6"};
 
+int description_refuse_word(const struct description_word *word, int error, const char *why, struct error *ret_error)
+{
+	return error_set(ret_error, error, "%s,%s=%.200s: %s", word->spec->kind, word->key, word->value, why);
+}
+
 static int description_check_family(struct spec *spec, const char *family, const char *const *words, size_t count,
 				    struct error *ret_error)
 {

@@ -9,31 +9,20 @@
 
 enum { SHARE4_NUMBER = 4 };
 
-/* A word as it was given. */
-struct description_word {
-	const struct spec *spec;
-	const char *key, *value;
-};
-
-static int description_refuse_word(const struct description_word *word, const char *why, struct error *ret_error)
-{
-	return error_set(ret_error, -EINVAL, "%s,%s=%s: %s", word->spec->kind, word->key, word->value, why);
-}
-
 static int description_guestfwd4(struct service_config *service, const struct description_word *word, struct ip4 ip,
 				 uint16_t port, struct error *ret_error)
 {
 	uint32_t net = ip4_value(service->net4), mask = ip4_mask(service->prefix4);
 
 	if (!service->ip4)
-		return description_refuse_word(word, "contradicts ipv4=off; leave one of them out", ret_error);
+		return description_refuse_word(word, -EINVAL, "contradicts ipv4=off; leave one of them out", ret_error);
 	if (ip4_equal(ip, service->resolver4) && port == DNS_PORT)
-		return description_refuse_word(word, "is where the gateway answers DNS; choose another port",
+		return description_refuse_word(word, -EINVAL, "is where the gateway answers DNS; choose another port",
 					       ret_error);
 	if (!ip4_in_net(ip, service->net4, service->prefix4) || service_is_ours4(service, ip))
 		return 0;
 	if (ip4_value(ip) == net || ip4_value(ip) == (net | ~mask))
-		return description_refuse_word(word, "the net's own or its broadcast address; choose another",
+		return description_refuse_word(word, -EINVAL, "the net's own or its broadcast address; choose another",
 					       ret_error);
 	service->also4[service->also4_count++] = ip;
 	return 0;
@@ -43,12 +32,13 @@ static int description_guestfwd6(struct service_config *service, const struct de
 				 const struct nat_address *address, struct error *ret_error)
 {
 	if (!service->ip6)
-		return description_refuse_word(word, "contradicts ipv6=off; leave one of them out", ret_error);
+		return description_refuse_word(word, -EINVAL, "contradicts ipv6=off; leave one of them out", ret_error);
 	if (ip6_equal(address->ip, service->resolver6) && address->port == DNS_PORT)
-		return description_refuse_word(word, "is where the gateway answers DNS; choose another port",
+		return description_refuse_word(word, -EINVAL, "is where the gateway answers DNS; choose another port",
 					       ret_error);
 	if (ip6_is_link_local(address->ip) || ip6_is_multicast(address->ip))
-		return description_refuse_word(word, "not an address that is routed; choose another", ret_error);
+		return description_refuse_word(word, -EINVAL, "not an address that is routed; choose another",
+					       ret_error);
 	if (ip6_in_net(address->ip, service->net6, service->prefix6) && !service_is_ours6(service, address->ip))
 		service->also6[service->also6_count++] = address->ip;
 	return 0;
@@ -110,13 +100,14 @@ static int description_read_smbserver(const struct description *description, str
 		return error;
 	if (description->wears_host && !spec_string(spec, "smbserver"))
 		return description_refuse_word(
-			smb, "with address=host each address of the net may be a machine's; choose one with smbserver=",
+			smb, -EINVAL,
+			"with address=host each address of the net may be a machine's; choose one with smbserver=",
 			ret_error);
 	taken = description_share_is_taken(service, *ret_ip);
 	if (!taken)
 		return 0;
 	snprintf(why, sizeof(why), "%s %s; choose another with smbserver=", ip4_format(*ret_ip, text), taken);
-	return description_refuse_word(smb, why, ret_error);
+	return description_refuse_word(smb, -EINVAL, why, ret_error);
 }
 
 /* QEMU takes smbserver= alone, and so do we. */
@@ -130,7 +121,7 @@ int description_read_smb(struct description *description, struct spec *spec, str
 	if (error < 0 || !smb.value)
 		return error;
 	if (!*smb.value)
-		return description_refuse_word(&smb, "is empty; it takes a folder of this machine", ret_error);
+		return description_refuse_word(&smb, -EINVAL, "is empty; it takes a folder of this machine", ret_error);
 	error = description_guestfwd4(&description->service, server.value ? &server : &smb, ip, 0, ret_error);
 	return error < 0 ? error : guestfwd_add_share(&description->guestfwds, ip, smb.value, ret_error);
 }

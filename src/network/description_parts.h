@@ -8,6 +8,15 @@
 #include "base/spec.h"
 #include "network/description.h"
 
+/* A word as it was given. */
+struct description_word {
+	const struct spec *spec;
+	const char *key, *value;
+};
+
+/* `error`, and a text that begins with the word. */
+int description_refuse_word(const struct description_word *word, int error, const char *why, struct error *ret_error);
+
 /* address=host: all addresses are this machine's. */
 int description_read_host(struct description *description, struct spec *spec, struct error *ret_error);
 /* map-host= */
