@@ -88,6 +88,7 @@ _guestwire_key() {
 	addr.type) choices='unix inet fd' ;;
 	local.type | remote.type) choices='unix fd' ;;
 	group) choices=$(compgen -g) ;;
+	outbound | outbound-if4 | outbound-if6) choices=$(cd /sys/class/net 2>/dev/null && compgen -G '*') ;;
 	netns) choices=$(cd /run/netns 2>/dev/null && compgen -G '*') ;;
 	path | connect | remote | addr.path | local.path | remote.path) _guestwire_files "$2" ;;
 	tftp) _guestwire_files "$2" -d ;;

@@ -88,7 +88,8 @@ struct gw_network_config {
 	size_t size;
 	const char *name; /* NULL: "default" */
 	/* "user" (out through this machine's own sockets) or "none", "[,key=value…]": restrict= host-loopback= udp-filter=
-	 * splice= flows= guestfwd= smb= smbserver= tftp= address= map-host= hostfwd= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
+	 * splice= flows= guestfwd= smb= smbserver= tftp= address= map-host= hostfwd= outbound= outbound-if4= outbound-if6=
+	 * dns-host= of user alone, and mtu= net= host= dhcpstart= dhcpend= dns= ipv6-net= ipv6-host= ipv6-dns= hostname=
 	 * domainname= dnssearch= mac= router= route= lease= ipv4= ipv6= dhcp= dhcp6= bootfile= tftp-server-name=
 	 * mac-move= isolated=; guestwire(1) has them all. NULL: "user". */
 	const char *uplink;
@@ -398,6 +399,11 @@ struct gw_network_info {
 	const uint64_t *spliced;     /* [gw_splice_counters()]: what became of them */
 	const char *smb, *smbserver; /* smb=: the folder as it was given, and the IPv4 address; "" without */
 	const uint64_t *leased;      /* [gw_lease_counters()]: what became of leases whose guests left */
+	/* outbound=, of each family: the interface and the address that guests' conversations leave by; "" where the host's
+	 * routes choose */
+	const char *outbound_if4, *outbound4, *outbound_if6, *outbound6;
+	/* whom the gateway asks, by dns-host= or resolv.conf: "192.0.2.53:53 [2001:db8::53]:53" */
+	const char *resolvers;
 };
 
 /* One conversation between a guest and a host socket: uplink=user. */

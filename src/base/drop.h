@@ -92,6 +92,7 @@
 	X(NAT_SOCKETS_FULL,         "nat-sockets-full",         "the host gives no socket for it") \
 	X(NAT_DESTINATION,          "nat-destination",          "for an address that a host's socket may not reach") \
 	X(NAT_RESTRICTED,           "nat-restricted",           "to the world, from a network with restrict=on") \
+	X(NAT_OUTBOUND_GONE,        "nat-outbound-gone",        "to the world, while this machine has not the address or interface of outbound=") \
 	X(NAT_HOP_LIMIT,            "nat-hop-limit",            "its hops are used up (RFC 1812 5.3.1, RFC 8200 3)") \
 	X(NAT_REPLIES_FULL,         "nat-replies-full",         "more refusals than are kept for a turn") \
 	X(TCP_SEQUENCE,             "tcp-sequence",             "outside the TCP window (RFC 9293 3.10.7.4)") \

@@ -15,6 +15,15 @@
 #include "cli/table.h"
 #include "guestwire/guestwire.h"
 
+/* outbound=: "  out by wg0", "  out from 192.0.2.5". */
+static void show_outbound(const json_t *network, const char *interface, const char *address)
+{
+	if (*member_text(network, interface))
+		printf("  out by %s", member_text(network, interface));
+	if (*member_text(network, address))
+		printf("%s from %s", *member_text(network, interface) ? "" : "  out", member_text(network, address));
+}
+
 static void show_network(const json_t *network)
 {
 	printf("network %s  pid %lld  uplink %s  mtu %lld  gateway %s\n", member_text(network, "name"),
@@ -24,10 +33,17 @@ static void show_network(const json_t *network)
 		printf("  IPv4 %s  gateway %s", member_text(network, "net4"), member_text(network, "host4"));
 	if (*member_text(network, "dhcp4_first"))
 		printf("  leases %s to %s", member_text(network, "dhcp4_first"), member_text(network, "dhcp4_last"));
-	if (*member_text(network, "net4"))
+	if (*member_text(network, "net4")) {
+		show_outbound(network, "outbound_if4", "outbound4");
 		putchar('\n');
-	if (*member_text(network, "net6"))
-		printf("  IPv6 %s  gateway %s\n", member_text(network, "net6"), member_text(network, "host6"));
+	}
+	if (*member_text(network, "net6")) {
+		printf("  IPv6 %s  gateway %s", member_text(network, "net6"), member_text(network, "host6"));
+		show_outbound(network, "outbound_if6", "outbound6");
+		putchar('\n');
+	}
+	if (*member_text(network, "resolvers"))
+		printf("  DNS  asks %s\n", member_text(network, "resolvers"));
 }
 
 static void show_guests(const json_t *guests)

@@ -161,6 +161,27 @@ static int up_place(struct up *up, struct error *ret_error)
 
 /* ---- what is printed ---- */
 
+/* outbound=, where it was given: ", IPv4 by wg0 from 192.0.2.5". */
+static void up_print_outbound(const char *family, const char *interface, const char *address)
+{
+	if (!*interface && !*address)
+		return;
+	printf(", %s%s%s%s%s", family, *interface ? " by " : "", interface, *address ? " from " : "", address);
+}
+
+static void up_print_world(const struct gw_network_info *info)
+{
+	printf("guests reach the world");
+	if (*info->net4)
+		up_print_outbound("IPv4", info->outbound_if4, info->outbound4);
+	if (*info->net6)
+		up_print_outbound("IPv6", info->outbound_if6, info->outbound6);
+	if (info->host_loopback)
+		printf(", and this machine's own %s as %s (--uplink user,host-loopback=off shuts that)",
+		       *info->host4 ? "127.0.0.1" : "::1", *info->host4 ? info->host4 : info->host6);
+	putchar('\n');
+}
+
 /* Who starts a network without words should know what its guests can reach. */
 static void up_print_way_out(const struct gw_network_info *info)
 {
@@ -168,12 +189,8 @@ static void up_print_way_out(const struct gw_network_info *info)
 		puts("guests reach each other and the gateway alone; --uplink user leads them to the world");
 	else if (info->restricted)
 		puts("guests reach each other and the gateway alone (restrict=on)");
-	else if (!info->host_loopback)
-		puts("guests reach the world");
 	else
-		printf("guests reach the world, and this machine's own %s as %s (--uplink user,host-loopback=off shuts "
-		       "that)\n",
-		       *info->host4 ? "127.0.0.1" : "::1", *info->host4 ? info->host4 : info->host6);
+		up_print_world(info);
 }
 
 static void up_on_network(void *owner, const struct gw_network_info *info)

@@ -52,12 +52,16 @@ static void describe_on_network(void *owner, const struct gw_network_info *info)
 {
 	json_t **ret_object = owner;
 
-	*ret_object = json_pack("{s:o, s:i, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "name",
-				describe_text(info->name), "pid", (int)getpid(), "version", gw_version(), "uplink",
-				describe_text(info->uplink), "mtu", (int)info->mtu, "mac", info->mac, "net4",
-				info->net4, "host4", info->host4, "dhcp4_first", info->dhcp4_first, "dhcp4_last",
-				info->dhcp4_last, "net6", info->net6, "host6", info->host6, "restricted",
-				(int)info->restricted, "host_loopback", (int)info->host_loopback);
+	*ret_object =
+		json_pack("{s:o, s:i, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, "
+			  "s:o, s:s, s:o, s:s, s:s}",
+			  "name", describe_text(info->name), "pid", (int)getpid(), "version", gw_version(), "uplink",
+			  describe_text(info->uplink), "mtu", (int)info->mtu, "mac", info->mac, "net4", info->net4,
+			  "host4", info->host4, "dhcp4_first", info->dhcp4_first, "dhcp4_last", info->dhcp4_last,
+			  "net6", info->net6, "host6", info->host6, "restricted", (int)info->restricted,
+			  "host_loopback", (int)info->host_loopback, "outbound_if4", describe_text(info->outbound_if4),
+			  "outbound4", info->outbound4, "outbound_if6", describe_text(info->outbound_if6), "outbound6",
+			  info->outbound6, "resolvers", info->resolvers);
 }
 
 json_t *describe_network(struct gw_network *network, const char *control_path)

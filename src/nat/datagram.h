@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+struct outbound;
+
 enum datagram_limits {
 	DATAGRAM_BATCH = 64,         /* sends of one call */
 	DATAGRAM_RECEIPTS = 16,      /* receipts of one call */
@@ -77,8 +79,9 @@ struct datagram_error {
 };
 
 struct datagram_ops {
-	/* Bound to nothing until it sends. A descriptor, or -EACCES: this user may not. */
-	int (*open)(void *owner, enum datagram_kind kind, bool is6);
+	/* Leaves by this way; NULL: by any, and bound to nothing until it sends. A descriptor, or -EACCES: this user may not;
+	 * -ENODEV, -EADDRNOTAVAIL: the way is not there. */
+	int (*open)(void *owner, enum datagram_kind kind, bool is6, const struct outbound *outbound);
 	void (*close)(void *owner, int fd);
 	/* Much will come: room for it, and several at once where the system can. Once, and not for those that are asked one
 	 * question: it costs several calls, and on Linux the first such socket and the last patch the kernel's text. */
@@ -91,6 +94,8 @@ struct datagram_ops {
 	int (*receive)(void *owner, int fd, struct datagram_receipt *receipts, unsigned count);
 	/* The oldest error that waits: 0; -EAGAIN: none, or the system has no such thing. */
 	int (*error)(void *owner, int fd, bool is6, struct datagram_error *ret_error);
+	/* Has this machine lost what its way is? */
+	bool (*is_homeless)(void *owner, int fd);
 	/* Can several datagrams be sent as one? How many at most, as far as is known; 1: no. */
 	uint32_t segments_max;
 };

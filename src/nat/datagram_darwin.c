@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "os/mmsg.h"
+#include "os/outbound.h"
 #include "os/socket.h"
 
 enum {
@@ -24,7 +25,7 @@ static int option_set(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int datagram_open(void *owner, enum datagram_kind kind, bool is6)
+static int datagram_open(void *owner, enum datagram_kind kind, bool is6, const struct outbound *outbound)
 {
 	int protocol = kind != DATAGRAM_ECHO ? IPPROTO_UDP : is6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 	int fd = socket(is6 ? AF_INET6 : AF_INET, SOCK_DGRAM, protocol), error;
@@ -33,6 +34,8 @@ static int datagram_open(void *owner, enum datagram_kind kind, bool is6)
 	if (fd < 0)
 		return -errno;
 	error = socket_set_nonblocking(fd);
+	if (error >= 0 && outbound)
+		error = outbound_bind(fd, outbound);
 	if (error < 0) {
 		close(fd);
 		return error;
@@ -144,6 +147,12 @@ static int datagram_error(void *owner, int fd, bool is6, struct datagram_error *
 	return -EAGAIN;
 }
 
+static bool datagram_is_homeless(void *owner, int fd)
+{
+	(void)owner;
+	return outbound_is_lost(fd);
+}
+
 const struct datagram_ops datagram_system = {
 	.open = datagram_open,
 	.close = datagram_close,
@@ -152,5 +161,6 @@ const struct datagram_ops datagram_system = {
 	.send = datagram_send,
 	.receive = datagram_receive,
 	.error = datagram_error,
+	.is_homeless = datagram_is_homeless,
 	.segments_max = 1,
 };

@@ -12,6 +12,7 @@
 #include <linux/errqueue.h>
 
 #include "os/mmsg.h"
+#include "os/outbound.h"
 #include "os/socket.h"
 
 enum {
@@ -50,16 +51,20 @@ static void datagram_wish(int fd, enum datagram_kind kind, bool is6)
 		option_set(fd, is6 ? IPPROTO_IPV6 : IPPROTO_IP, is6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
 }
 
-static int datagram_open(void *owner, enum datagram_kind kind, bool is6)
+static int datagram_open(void *owner, enum datagram_kind kind, bool is6, const struct outbound *outbound)
 {
 	int protocol = kind != DATAGRAM_ECHO ? IPPROTO_UDP : is6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
-	int fd = socket(is6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	int fd = socket(is6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), error;
 
 	(void)owner;
 	if (fd < 0)
 		return -errno;
 	datagram_wish(fd, kind, is6);
-	return fd;
+	error = outbound ? outbound_bind(fd, outbound) : 0;
+	if (error >= 0)
+		return fd;
+	close(fd);
+	return error;
 }
 
 static void datagram_close(void *owner, int fd)
@@ -295,6 +300,12 @@ static int datagram_error(void *owner, int fd, bool is6, struct datagram_error *
 	return 0;
 }
 
+static bool datagram_is_homeless(void *owner, int fd)
+{
+	(void)owner;
+	return outbound_is_lost(fd);
+}
+
 const struct datagram_ops datagram_system = {
 	.open = datagram_open,
 	.close = datagram_close,
@@ -303,5 +314,6 @@ const struct datagram_ops datagram_system = {
 	.send = datagram_send,
 	.receive = datagram_receive,
 	.error = datagram_error,
+	.is_homeless = datagram_is_homeless,
 	.segments_max = DATAGRAM_SEGMENTS_MAX,
 };

@@ -116,16 +116,17 @@ static void icmp_notice(struct icmp *icmp, int error)
 }
 
 static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *packet, const struct flow_key *key,
-				  struct icmp_flow **ret_flow)
+				  const struct outbound *outbound, struct icmp_flow **ret_flow)
 {
 	struct nat *nat = icmp->nat;
-	int fd = icmp->ops->open(icmp->ops_owner, DATAGRAM_ECHO, packet->is6);
+	int fd = icmp->ops->open(icmp->ops_owner, DATAGRAM_ECHO, packet->is6, outbound);
+	bool lost = nat_outbound_is_lost(nat, outbound, packet->is6, fd);
 	struct icmp_flow *flow;
 	struct flow *base;
 
-	if (fd == -EAFNOSUPPORT) {
+	if (fd == -EAFNOSUPPORT || lost) {
 		nat_refuse_packet(nat, packet, nat_refusal_of(fd), 0);
-		return DROP_ICMP_SEND_REFUSED;
+		return lost ? DROP_NAT_OUTBOUND_GONE : DROP_ICMP_SEND_REFUSED;
 	}
 	if (fd < 0 && !error_is_out_of_files(fd)) {
 		icmp_notice(icmp, fd);
@@ -140,7 +141,7 @@ static enum drop_reason icmp_make(struct icmp *icmp, const struct nat_packet *pa
 	flow = container_of(base, struct icmp_flow, flow);
 	flow->icmp = icmp;
 	while (error_is_out_of_files(fd) && flow_give_one_up(base))
-		fd = icmp->ops->open(icmp->ops_owner, DATAGRAM_ECHO, packet->is6);
+		fd = icmp->ops->open(icmp->ops_owner, DATAGRAM_ECHO, packet->is6, outbound);
 	if (fd < 0) {
 		icmp_notice(icmp, fd);
 		flow_free(base);
@@ -333,8 +334,8 @@ static void icmp_error_taken(struct icmp *icmp, const struct nat_packet *packet,
 static enum drop_reason icmp_input(void *state, const struct nat_packet *packet)
 {
 	struct icmp *icmp = state;
-	const struct nat_address any = {.port = 0};
-	struct nat_address guest = packet->guest;
+	struct nat_address guest = packet->guest, place;
+	const struct outbound *outbound;
 	struct icmp_flow *flow = NULL;
 	struct sockaddr_storage to;
 	struct icmp_header header;
@@ -355,14 +356,15 @@ static enum drop_reason icmp_input(void *state, const struct nat_packet *packet)
 	if (reason)
 		return icmp_refuse_route(icmp, packet, reason);
 	guest.port = icmp_echo_id(&header);
-	key = flow_key(packet->is6 ? IP_PROTOCOL_ICMP6 : IP_PROTOCOL_ICMP, packet->is6, &guest, &any);
+	outbound = nat_outbound(icmp->nat, &to, &place);
+	key = flow_key(packet->is6 ? IP_PROTOCOL_ICMP6 : IP_PROTOCOL_ICMP, packet->is6, &guest, &place);
 	found = flow_find(&icmp->nat->flows, &key);
 	if (found && !flow_is_owner(found, packet->from, packet->mac, packet->vlan))
 		return DROP_NAT_FLOW_OWNER;
 	if (found)
 		flow = container_of(found, struct icmp_flow, flow);
 	else
-		reason = icmp_make(icmp, packet, &key, &flow);
+		reason = icmp_make(icmp, packet, &key, outbound, &flow);
 	if (reason)
 		return reason;
 	icmp_used(flow);
@@ -426,6 +428,22 @@ static bool icmp_run(struct flow *base, struct flow_budget *budget)
 	return true;
 }
 
+/* As UDP's mappings. */
+static void icmp_address_lost(void *state)
+{
+	struct icmp *icmp = state;
+
+	if (!icmp->nat->config.outbounds)
+		return;
+	list_for_each_safe (at, &icmp->nat->flows.all) {
+		struct flow *base = container_of(at, struct flow, all);
+		struct icmp_flow *flow = container_of(base, struct icmp_flow, flow);
+
+		if (base->ops == &icmp_flow_ops && icmp->ops->is_homeless(icmp->ops_owner, flow->watch.fd))
+			icmp_end(base);
+	}
+}
+
 /* ---- life ---- */
 
 int icmp_start(struct nat *nat, const struct datagram_ops *ops, void *ops_owner, struct icmp **ret_icmp)
@@ -460,4 +478,5 @@ const struct nat_protocol icmp_protocol = {
 	.start = icmp_start_system,
 	.stop = icmp_stop,
 	.input = icmp_input,
+	.address_lost = icmp_address_lost,
 };

@@ -32,6 +32,7 @@
 struct nat;
 struct nat_carrier;
 struct nat_socket_ops;
+struct outbounds;
 struct tcp_repair;
 
 enum nat_limits {
@@ -81,6 +82,9 @@ struct nat_config {
 	struct ip4 loopback4; /* host4, or map-host= */
 	struct ip6 loopback6;
 	bool udp_filter_none; /* udp-filter=none: anybody may send to a guest's UDP mapping */
+	/* outbound=: by what sockets leave that guests' conversations need, but for those with the host's loopback; NULL: by
+	 * what the host's routes say. */
+	const struct outbounds *outbounds;
 
 	size_t flows;      /* 0: NAT_FLOWS_MAX */
 	size_t tail_bytes; /* 0: NAT_TAIL_POOL_BYTES */

@@ -19,6 +19,7 @@
 #include "nat/linger.h"
 #include "nat/nat.h"
 #include "nat/tcp_socket.h"
+#include "os/outbound.h"
 #include "wire/ip.h"
 
 enum nat_state_limits {
@@ -98,6 +99,7 @@ struct nat {
 	size_t udp_peers;          /* clients of forwards: with none of them nobody looks for one */
 	struct framequeue replies; /* small whole frames, to be sent first in nat_run() */
 	struct allowance refusals; /* by port and MAC */
+	bool outbound_lost[2];     /* outbound= of IPv4, of IPv6: not there when it was last wanted */
 	struct flow *running;      /* whose run() is on the stack: it may be freed by itself alone */
 	bool doomed;               /* and its port went meanwhile */
 	bool starved;              /* the switch's frames are all out: nothing can be sent before a flush */
@@ -118,6 +120,17 @@ enum drop_reason nat_host_address(const struct nat *nat, const struct nat_addres
 /* The same without a look at restrict=: for who answers what came in by a forward. */
 enum drop_reason nat_host_address_of(const struct nat *nat, const struct nat_address *far,
 				     struct sockaddr_storage *ret_address, socklen_t *ret_bytes);
+
+/* ---- by what it leaves (outbound=) ---- */
+
+/* The way that a socket to this address, of nat_host_address(), takes; NULL: the system's choice. What leads to the host's
+ * loopback cannot share a socket with what leaves by a way: `ret_place`, the far end in the key of flows that have one socket
+ * for all far ends, is then whom the guest sees for it, and otherwise nobody. */
+const struct outbound *nat_outbound(const struct nat *nat, const struct sockaddr_storage *to,
+				    struct nat_address *ret_place);
+/* Such a socket was opened, and is this descriptor or negative errno. True: its way is not there, the guest is to be refused.
+ * A person is told when it has gone and when it is back. */
+bool nat_outbound_is_lost(struct nat *nat, const struct outbound *outbound, bool is6, int fd);
 
 /* ---- frames to guests ---- */
 

@@ -108,13 +108,14 @@ static bool tcp_is_out_of_sockets(int error)
 }
 
 /* Opens and connects. 0, or why not. */
-static int tcp_connect(struct tcp_flow *flow, const struct sockaddr_storage *address, socklen_t bytes)
+static int tcp_connect(struct tcp_flow *flow, const struct outbound *outbound, const struct sockaddr_storage *address,
+		       socklen_t bytes)
 {
 	struct tcp *tcp = tcp_state_of(flow);
 	int error;
 
 	do
-		flow->fd = tcp->sockets->open(tcp->sockets_owner, address->ss_family);
+		flow->fd = tcp->sockets->open(tcp->sockets_owner, address->ss_family, outbound);
 	while (tcp_is_out_of_sockets(flow->fd) && flow_give_one_up(&flow->flow));
 	if (flow->fd < 0)
 		return flow->fd;
@@ -151,8 +152,10 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 	struct nat_address guest = {.ip = key->guest, .port = key->guest_port},
 			   far = {.ip = key->far, .port = key->far_port};
 	int fd = config->divert ? config->divert(config->owner, packet->from, &guest, &far) : -ENOENT, error;
+	const struct outbound *outbound = NULL;
 	struct sockaddr_storage address;
 	enum drop_reason reason = DROP_NONE;
+	struct nat_address place;
 	struct tcp_flow *flow;
 	socklen_t bytes;
 
@@ -160,6 +163,8 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 		reason = nat_host_address(tcp->nat, &far, &address, &bytes);
 	if (reason)
 		return tcp_refuse_destination(tcp->nat, segment, reason);
+	if (fd == -ENOENT)
+		outbound = nat_outbound(tcp->nat, &address, &place);
 	flow = tcp_new(tcp, key, packet->from, packet->mac, packet->vlan, TCP_CONNECTING);
 	if (!flow) {
 		if (fd >= 0)
@@ -170,7 +175,9 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 	tcp->nat->counters.tcp_connects++;
 	if (segment->bytes > 0)
 		tcp->nat->counters.tcp_data_on_syn++; /* not acknowledged: it will come again */
-	error = fd >= 0 ? tcp_divert(flow, fd) : fd == -ENOENT ? tcp_connect(flow, &address, bytes) : fd;
+	error = fd >= 0 ? tcp_divert(flow, fd) : fd == -ENOENT ? tcp_connect(flow, outbound, &address, bytes) : fd;
+	if (nat_outbound_is_lost(tcp->nat, outbound, key->is6, flow->fd))
+		reason = DROP_NAT_OUTBOUND_GONE;
 	if (error >= 0) {
 		flow_set_spare(&flow->flow, FLOW_SPARE_OPENING);
 		return DROP_NONE;
@@ -180,7 +187,7 @@ enum drop_reason tcp_open(struct tcp *tcp, const struct flow_key *key, const str
 		return DROP_NAT_SOCKETS_FULL;
 	}
 	tcp_refused(flow, error);
-	return DROP_NONE;
+	return reason;
 }
 
 /* ---- connections to guests ---- */

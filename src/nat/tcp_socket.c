@@ -7,7 +7,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#include "os/own_address.h"
+#include "os/outbound.h"
 #include "os/peek.h"
 #include "os/socket.h"
 
@@ -60,9 +60,8 @@ static struct tcp_socket_spare *tcp_socket_spare(struct tcp_socket_chores *chore
 	return &chores->spares[family == AF_INET6];
 }
 
-static int tcp_socket_open(void *owner, int family)
+static int tcp_socket_take(struct tcp_socket_chores *chores, int family)
 {
-	struct tcp_socket_chores *chores = owner;
 	struct tcp_socket_spare *spare = chores ? tcp_socket_spare(chores, family) : NULL;
 	int fd = spare ? spare->fd : -1;
 
@@ -75,6 +74,16 @@ static int tcp_socket_open(void *owner, int family)
 		return fd;
 	tcp_socket_close_all(chores); /* it may be these that there are too many of */
 	return socket_open(family, SOCK_STREAM);
+}
+
+static int tcp_socket_open(void *owner, int family, const struct outbound *outbound)
+{
+	int fd = tcp_socket_take(owner, family), error = fd >= 0 && outbound ? outbound_bind(fd, outbound) : 0;
+
+	if (error >= 0)
+		return fd;
+	close(fd);
+	return error;
 }
 
 static void tcp_socket_prepare(void *owner, int family)
@@ -192,12 +201,8 @@ static ssize_t tcp_socket_consume(void *owner, int fd, uint32_t bytes)
 
 static bool tcp_socket_is_homeless(void *owner, int fd)
 {
-	struct sockaddr_storage address;
-	socklen_t bytes = sizeof(address);
-
 	(void)owner;
-	return getsockname(fd, (struct sockaddr *)&address, &bytes) == 0 &&
-	       !own_address_is((const struct sockaddr *)&address, bytes);
+	return outbound_is_lost(fd);
 }
 
 static int tcp_socket_shut(void *owner, int fd)

@@ -12,9 +12,11 @@
 
 #include "loop/loop.h"
 
+struct outbound;
+
 struct nat_socket_ops {
-	/* A stream socket of this family. */
-	int (*open)(void *owner, int family);
+	/* A stream socket of this family that leaves by this way, NULL: by any. -ENODEV, -EADDRNOTAVAIL: the way is not there. */
+	int (*open)(void *owner, int family, const struct outbound *outbound);
 	/* The next one of this family will be wanted: it can be made when there is time. */
 	void (*prepare)(void *owner, int family);
 	/* From this port if it can be had and the far end's is another. 0, or -EINPROGRESS and LOOP_WRITE tells when it is over. */
@@ -30,7 +32,7 @@ struct nat_socket_ops {
 	int (*peek_seek)(void *owner, int fd, uint32_t offset);
 	ssize_t (*peek)(void *owner, int fd, const struct iovec *pieces, int count);
 	ssize_t (*consume)(void *owner, int fd, uint32_t bytes);
-	/* Has this machine lost the address that the connection is from? */
+	/* Has this machine lost the address that the connection is from, or the interface that it is bound to? */
 	bool (*is_homeless)(void *owner, int fd);
 	/* The end of what we send. */
 	int (*shut)(void *owner, int fd);

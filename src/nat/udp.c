@@ -130,23 +130,25 @@ static void udp_notice(struct udp *udp, int error)
 }
 
 static enum drop_reason udp_make(struct udp *udp, const struct nat_packet *packet, const struct flow_key *key,
-				 struct udp_flow **ret_flow)
+				 const struct outbound *outbound, struct udp_flow **ret_flow)
 {
 	struct udp_flow *flow = udp_flow_new(udp, key, packet->from, packet->mac, packet->vlan);
+	bool lost;
 	int fd;
 
 	if (!flow)
 		return DROP_NAT_FLOWS_FULL;
 	do
-		fd = udp->ops->open(udp->ops_owner, DATAGRAM_UDP, packet->is6);
+		fd = udp->ops->open(udp->ops_owner, DATAGRAM_UDP, packet->is6, outbound);
 	while (error_is_out_of_files(fd) && flow_give_one_up(&flow->flow));
+	lost = nat_outbound_is_lost(udp->nat, outbound, packet->is6, fd);
 	if (fd < 0) {
 		udp_notice(udp, fd);
 		udp_end(&flow->flow);
-		if (fd != -EAFNOSUPPORT)
+		if (fd != -EAFNOSUPPORT && !lost)
 			return DROP_NAT_SOCKETS_FULL;
 		nat_refuse_packet(udp->nat, packet, nat_refusal_of(fd), 0);
-		return DROP_UDP_SEND_REFUSED;
+		return lost ? DROP_NAT_OUTBOUND_GONE : DROP_UDP_SEND_REFUSED;
 	}
 	if (udp_adopt(flow, fd) < 0) {
 		udp_end(&flow->flow);
@@ -155,13 +157,6 @@ static enum drop_reason udp_make(struct udp *udp, const struct nat_packet *packe
 	flow_set_timer(&flow->flow, flow->used_us + UDP_SHORT_US);
 	*ret_flow = flow;
 	return DROP_NONE;
-}
-
-static struct flow_key udp_key(const struct nat_address *guest, bool is6)
-{
-	const struct nat_address any = {.port = 0};
-
-	return flow_key(IP_PROTOCOL_UDP, is6, guest, &any);
 }
 
 /* ---- who may answer ---- */
@@ -348,21 +343,22 @@ static enum drop_reason udp_input_peer(struct udp *udp, const struct nat_packet 
 static enum drop_reason udp_input_mapping(struct udp *udp, const struct nat_packet *packet, struct udp_outgoing *out,
 					  const struct nat_address *guest)
 {
-	struct flow_key key = udp_key(guest, packet->is6);
-	struct flow *found = flow_find(&udp->nat->flows, &key);
 	struct sockaddr_storage to;
-	enum drop_reason reason;
+	enum drop_reason reason = nat_host_address(udp->nat, &out->far, &to, &out->to_bytes);
+	struct nat_address place = {.port = 0};
+	const struct outbound *outbound = reason ? NULL : nat_outbound(udp->nat, &to, &place);
+	struct flow_key key = flow_key(IP_PROTOCOL_UDP, packet->is6, guest, &place);
+	struct flow *found = flow_find(&udp->nat->flows, &key);
 
 	if (found && !flow_is_owner(found, packet->from, packet->mac, packet->vlan))
 		return DROP_NAT_FLOW_OWNER;
-	reason = nat_host_address(udp->nat, &out->far, &to, &out->to_bytes);
 	if (reason)
 		return udp_refuse_route(udp, packet, reason);
 	out->to = &to;
 	if (found)
 		out->flow = container_of(found, struct udp_flow, flow);
 	else
-		reason = udp_make(udp, packet, &key, &out->flow);
+		reason = udp_make(udp, packet, &key, outbound, &out->flow);
 	if (reason)
 		return reason;
 	udp_remember(out->flow, &out->far);
@@ -393,6 +389,24 @@ static void udp_flush(void *state)
 
 	if (udp->batch.flow)
 		udp_send(udp);
+}
+
+/* What comes next of the guest's has a socket of its own again, if the way is there. A socket that was bound to nothing has
+ * nothing to lose. */
+static void udp_address_lost(void *state)
+{
+	struct udp *udp = state;
+
+	if (!udp->nat->config.outbounds)
+		return;
+	list_for_each_safe (at, &udp->nat->flows.all) {
+		struct flow *base = container_of(at, struct flow, all);
+		struct udp_flow *flow = container_of(base, struct udp_flow, flow);
+
+		if (base->ops == &udp_flow_ops && flow->role == UDP_MAPPING &&
+		    udp->ops->is_homeless(udp->ops_owner, flow->watch.fd))
+			udp_end(base);
+	}
 }
 
 /* ---- life ---- */
@@ -439,4 +453,5 @@ const struct nat_protocol udp_protocol = {
 	.stop = udp_stop,
 	.input = udp_input,
 	.flush = udp_flush,
+	.address_lost = udp_address_lost,
 };

@@ -179,7 +179,7 @@ static struct flow_key udp_listener_key(const struct nat *nat, const struct nat_
 int nat_udp_open(struct nat *nat, bool is6)
 {
 	struct udp *udp = nat->protocols[NAT_UDP];
-	int fd = udp->ops->open(udp->ops_owner, DATAGRAM_FORWARD, is6);
+	int fd = udp->ops->open(udp->ops_owner, DATAGRAM_FORWARD, is6, NULL);
 
 	/* it is for many clients, however little each one says */
 	if (fd >= 0)

@@ -176,8 +176,10 @@ static int description_read_user(struct description *description, struct spec *s
 	    (error = description_text(spec, "tftp", description->tftp, sizeof(description->tftp), ret_error)) < 0 ||
 	    (error = spec_u32(spec, "flows", FLOWS_LEAST, FLOWS_MOST, &description->flows, ret_error)) < 0)
 		return error;
-	error = description_read_udp_filter(description, spec, ret_error);
-	return error < 0 ? error : description_read_forwards(description, spec, ret_error);
+	if ((error = description_read_udp_filter(description, spec, ret_error)) < 0 ||
+	    (error = description_read_outbound(description, spec, ret_error)) < 0)
+		return error;
+	return description_read_forwards(description, spec, ret_error);
 }
 
 static int description_read_addresses(struct description *description, struct spec *spec, struct error *ret_error)
@@ -203,6 +205,7 @@ static int description_read(struct description *description, struct spec *spec, 
 	    (error = description_read_switches(description, spec, ret_error)) < 0 ||
 	    (description->user && (error = description_read_user(description, spec, ret_error)) < 0) ||
 	    (error = description_read_addresses(description, spec, ret_error)) < 0 ||
+	    (description->user && (error = description_check_dns_hosts(description, spec, ret_error)) < 0) ||
 	    (description->user && (error = description_read_map(description, spec, ret_error)) < 0) ||
 	    (description->user && (error = description_read_guestfwds(description, spec, ret_error)) < 0) ||
 	    (description->user && (error = description_read_smb(description, spec, ret_error)) < 0) ||

@@ -11,6 +11,7 @@
 #include "base/spec.h"
 #include "network/guestfwd.h"
 #include "os/hostaddress.h"
+#include "os/outbound.h"
 #include "service/resolvconf.h"
 #include "service/service.h"
 
@@ -26,6 +27,10 @@ struct description {
 	struct ip6 map6;
 	bool map4_given, map6_given;
 	bool udp_filter_none;
+	struct outbounds outbounds; /* outbound=, outbound-if4=, outbound-if6= */
+	/* dns-host=: whom the gateway asks; none: whom resolv.conf says */
+	struct resolvconf_server dns_hosts[RESOLVCONF_SERVERS_MAX];
+	size_t dns_host_count;
 	bool splice;    /* connections that bring much may leave the wire; splice=off: never */
 	uint32_t flows; /* 0: as many as NAT holds */
 	bool mac_move;
@@ -44,7 +49,7 @@ struct description {
 /* -EINVAL for words that do not go together, -EOPNOTSUPP for an uplink that this version does not have. */
 int description_parse(struct description *ret_description, const char *uplink, struct error *ret_error);
 /* address=host: as things are now, into a description whose words have been read. */
-int description_look(struct hostaddress *ret_host, struct resolvconf *ret_conf);
+int description_look(const struct description *description, struct hostaddress *ret_host, struct resolvconf *ret_conf);
 void description_wear(struct description *description, const struct hostaddress *host, const struct resolvconf *conf);
 /* The name servers alone: true when guests are to be told of others than before. */
 bool description_wear_resolvers(struct description *description, const struct resolvconf *conf);

@@ -85,7 +85,7 @@ static bool description_is_guest6(const struct service_config *service, struct i
 	       ip6_equal(address, service->dhcp6_first);
 }
 
-/* The machine's own name servers, where guests can reach them; else the gateway, which asks them. */
+/* The machine's own name servers, where guests can reach them; else the gateway, which asks them, or those of dns-host=. */
 static void description_wear_dns(struct description *description, const struct resolvconf *conf)
 {
 	struct service_config *service = &description->service;
@@ -94,7 +94,7 @@ static void description_wear_dns(struct description *description, const struct r
 		service->dns4_count = 0;
 	if (!description->dns6_given)
 		service->dns6_count = 0;
-	for (size_t i = 0; i < conf->server_count; i++) {
+	for (size_t i = 0; i < conf->server_count && description->dns_host_count == 0; i++) {
 		const struct resolvconf_server *server = &conf->servers[i];
 
 		if (!server->is6 && !description->dns4_given && service->dns4_count < SERVICE_DNS_MAX &&
@@ -143,7 +143,7 @@ void description_wear(struct description *description, const struct hostaddress 
 		ip4_format(service->host4, service->boot_server);
 }
 
-int description_look(struct hostaddress *ret_host, struct resolvconf *ret_conf)
+int description_look(const struct description *description, struct hostaddress *ret_host, struct resolvconf *ret_conf)
 {
 	char text[RESOLVFILE_BYTES];
 	ssize_t bytes = resolvfile_read(text, sizeof(text));
@@ -151,7 +151,7 @@ int description_look(struct hostaddress *ret_host, struct resolvconf *ret_conf)
 	if (bytes < 0)
 		return (int)bytes;
 	resolvconf_parse(text, (size_t)bytes, ret_conf);
-	return hostaddress_find(ret_host);
+	return hostaddress_find(&description->outbounds, ret_host);
 }
 
 static int description_check_host_words(struct spec *spec, struct error *ret_error)
@@ -179,7 +179,7 @@ int description_read_host(struct description *description, struct spec *spec, st
 
 	if (error < 0)
 		return error;
-	error = description_look(&host, &conf);
+	error = description_look(description, &host, &conf);
 	if (error < 0)
 		return error_set(ret_error, error, "%s,address=host: this machine's addresses: %s", spec->kind,
 				 error_name(error));
@@ -188,7 +188,7 @@ int description_read_host(struct description *description, struct spec *spec, st
 	if (!service->ip4 && !service->ip6)
 		return error_set(ret_error, -EADDRNOTAVAIL,
 				 "%s,address=host: this machine has no default route to say which address that is; "
-				 "bring one up, or leave address= out",
+				 "bring one up, say which interface with outbound=, or leave address= out",
 				 spec->kind);
 	service->dhcp4 = service->dhcp4 && service->ip4;
 	service->dhcp6 = service->dhcp6 && service->ip6;

@@ -19,6 +19,11 @@ int description_refuse_word(const struct description_word *word, int error, cons
 
 /* address=host: all addresses are this machine's. */
 int description_read_host(struct description *description, struct spec *spec, struct error *ret_error);
+/* outbound= outbound-if4= outbound-if6= dns-host=, before the addresses: these depend on them. */
+int description_read_outbound(struct description *description, struct spec *spec, struct error *ret_error);
+/* dns-host=, when the nets are known. */
+int description_check_dns_hosts(const struct description *description, const struct spec *spec,
+				struct error *ret_error);
 /* map-host= */
 int description_read_map(struct description *description, struct spec *spec, struct error *ret_error);
 int description_read_mac(struct service_config *service, struct spec *spec, struct error *ret_error);

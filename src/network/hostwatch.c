@@ -39,7 +39,7 @@ static void hostwatch_look_at_address(struct gw_network *network)
 	struct resolvconf conf;
 	size_t lost;
 
-	if (description_look(&host, &conf) < 0)
+	if (description_look(description, &host, &conf) < 0)
 		return;
 	if (!hostwatch_has_changed(&description->worn, &host)) {
 		if (description_wear_resolvers(description, &conf))
@@ -68,7 +68,7 @@ static void hostwatch_look_at_address(struct gw_network *network)
 static void hostwatch_look_at_ip6(struct gw_network *network)
 {
 	struct service_config *service = &network->description.service;
-	int has = user_host_has_ip6();
+	int has = user_host_has_ip6(&network->description.outbounds);
 
 	/* With no descriptor left nobody knows, and guests keep the way that they have. */
 	if (has < 0 || network->description.router_given || !service->ip6 || service->router6 == (has > 0))
@@ -107,7 +107,7 @@ static void hostwatch_on_lost(void *owner, uint64_t now_us)
 	struct hostwatch *watch = owner;
 
 	(void)now_us;
-	nat_address_lost(user_nat(watch->network->user));
+	user_address_lost(watch->network->user);
 }
 
 void hostwatch_start(struct hostwatch *watch, struct gw_network *network)

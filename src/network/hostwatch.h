@@ -7,7 +7,7 @@
  * for an address is told the one of now.
  *
  * Connections that began from an address which is lost can send no more, and their kernel would try for a quarter of an
- * hour: they are reset, so that guests begin anew. What has no address of its own to lose (UDP) goes on. */
+ * hour: they are reset, so that guests begin anew. What has no address of its own to lose (UDP, without outbound=) goes on. */
 #ifndef NETWORK_HOSTWATCH_H
 #define NETWORK_HOSTWATCH_H
 

@@ -117,6 +117,19 @@ const char *gw_lease_counter_text(unsigned counter)
 	return counter < INFO_LEASE_COUNTERS ? info_lease_counters[counter].text : "";
 }
 
+/* "" where nothing was chosen. */
+static const char *info_source(const struct outbound *outbound, char text[IP6_TEXT_BYTES])
+{
+	const struct nat_address address = nat_address_read((const struct sockaddr *)&outbound->address);
+
+	*text = '\0';
+	if (outbound->address.ss_family == AF_INET)
+		ip4_format(nat_address_ip4(&address), text);
+	else if (outbound->address.ss_family == AF_INET6)
+		ip6_format(address.ip, text);
+	return text;
+}
+
 void gw_network_describe(struct gw_network *network,
 			 void (*on_network)(void *owner, const struct gw_network_info *info), void *owner)
 {
@@ -124,7 +137,9 @@ void gw_network_describe(struct gw_network *network,
 	char mac[MAC_TEXT_BYTES], net4[IP4_TEXT_BYTES + 3] = "", host4[IP4_TEXT_BYTES] = "";
 	char first[IP4_TEXT_BYTES] = "", last[IP4_TEXT_BYTES] = "";
 	char net6[IP6_TEXT_BYTES + 4] = "", host6[IP6_TEXT_BYTES] = "";
-	char smbserver[IP4_TEXT_BYTES] = "";
+	char smbserver[IP4_TEXT_BYTES] = "", outbound4[IP6_TEXT_BYTES], outbound6[IP6_TEXT_BYTES];
+	char resolvers[USER_RESOLVERS_BYTES] = "";
+	const struct outbounds *outbounds = &network->description.outbounds;
 	const struct guestfwd *share = guestfwd_share(&network->description.guestfwds);
 	struct gw_network_info info = GW_INIT(struct gw_network_info);
 
@@ -165,6 +180,11 @@ void gw_network_describe(struct gw_network *network,
 	info.host_loopback = network->description.host_loopback && !info.restricted;
 	info.smb = share ? share->folder : "";
 	info.smbserver = smbserver;
+	info.outbound_if4 = outbounds->ip4.ifname;
+	info.outbound_if6 = outbounds->ip6.ifname;
+	info.outbound4 = info_source(&outbounds->ip4, outbound4);
+	info.outbound6 = info_source(&outbounds->ip6, outbound6);
+	info.resolvers = network->user ? user_resolvers(network->user, resolvers) : resolvers;
 	network->calling++;
 	on_network(owner, &info);
 	network->calling--;
@@ -385,7 +405,7 @@ static const char *info_protocol(uint8_t protocol)
 	return "icmp";
 }
 
-/* "" where there is none; without a port where the protocol has none. */
+/* "" where there is none; without a port where the protocol has none, or any will do. */
 static const char *info_address(const struct nat_address *address, bool has_port, char text[INFO_ADDRESS_BYTES])
 {
 	char ip[IP6_TEXT_BYTES];
@@ -397,7 +417,7 @@ static const char *info_address(const struct nat_address *address, bool has_port
 		ip4_format(nat_address_ip4(address), ip);
 	else
 		ip6_format(address->ip, ip);
-	if (!has_port)
+	if (!has_port || address->port == 0)
 		snprintf(text, INFO_ADDRESS_BYTES, "%s", ip);
 	else
 		snprintf(text, INFO_ADDRESS_BYTES, nat_address_is4(address) ? "%s:%u" : "[%s]:%u", ip, address->port);

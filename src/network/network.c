@@ -453,7 +453,7 @@ static int network_make_user(struct gw_network *network, struct error *ret_error
 				     .owner = network};
 	int error;
 
-	if (!network->description.router_given && user_host_has_ip6() <= 0)
+	if (!network->description.router_given && user_host_has_ip6(&network->description.outbounds) <= 0)
 		network->description.service.router6 = false;
 	if (config.hand_over && handover_table_new(network, &network->handovers) < 0)
 		return error_set(ret_error, -ENOMEM, "out of memory");

@@ -20,7 +20,10 @@
 #include "network/dnsstream.h"
 #include "network/resolvfile.h"
 #include "os/entropy.h"
+#include "os/outbound.h"
+#include "os/own_address.h"
 #include "os/socket.h"
+#include "port/inet.h"
 #include "service/dns.h"
 #include "service/resolvconf.h"
 
@@ -152,6 +155,24 @@ static void upstream_on_ready(void *owner, unsigned events)
 	resolver_settle(resolver);
 }
 
+/* A socket to ask it by. outbound= says what leaves this machine, and a resolver on it is asked without leaving. */
+static int upstream_socket(const struct upstream *upstream, int type)
+{
+	const struct sockaddr *address = (const struct sockaddr *)&upstream->address;
+	const struct outbound *outbound =
+		outbounds_of(upstream->resolver->config.outbounds, upstream->address.ss_family);
+	int here = outbound ? own_address_look(address, upstream->address_bytes) : 1, fd, error;
+
+	fd = here < 0 ? here : socket_open(upstream->address.ss_family, type);
+	if (fd < 0 || here)
+		return fd;
+	error = outbound_bind(fd, outbound);
+	if (error >= 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
 static int upstream_open(struct upstream *upstream)
 {
 	struct loop *loop = upstream->resolver->config.loop;
@@ -159,7 +180,7 @@ static int upstream_open(struct upstream *upstream)
 
 	if (upstream->watch.fd >= 0)
 		return 0;
-	fd = socket_open(upstream->address.ss_family, SOCK_DGRAM);
+	fd = upstream_socket(upstream, SOCK_DGRAM);
 	if (fd < 0)
 		return fd;
 	watch_init(&upstream->watch, fd, upstream_on_ready, upstream);
@@ -208,7 +229,7 @@ static int upstream_connect(struct upstream *upstream)
 	if (upstream->stream)
 		return 0;
 	upstream->stream_answers = false;
-	fd = socket_open(upstream->address.ss_family, SOCK_STREAM);
+	fd = upstream_socket(upstream, SOCK_STREAM);
 	if (fd < 0)
 		return fd;
 	if (connect(fd, (const struct sockaddr *)&upstream->address, upstream->address_bytes) < 0 &&
@@ -254,8 +275,9 @@ static uint16_t resolver_on_random(void *owner)
 
 static void upstream_set(struct upstream *upstream, const struct resolvconf_server *server)
 {
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(RESOLVER_PORT)};
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(RESOLVER_PORT)};
+	uint16_t port = htons(server->port ? server->port : RESOLVER_PORT);
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = port};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = port};
 
 	if (!server->is6) {
 		memcpy(&in.sin_addr, server->ip4.byte, sizeof(in.sin_addr));
@@ -280,8 +302,26 @@ static bool resolver_file_is_same(const struct stat *a, const struct stat *b)
 	       a->st_size == b->st_size && a->st_mtime == b->st_mtime && a->st_ctime == b->st_ctime;
 }
 
-/* Reads the file where it is another than last time. Without one libc asks this machine, and so do we. With no descriptor
- * left to read it by, the resolvers stay who they were, and the next query looks again. */
+/* From now on these are asked. */
+static void resolver_take(struct resolver *resolver, const struct resolvconf_server *servers, size_t count)
+{
+	resolver_close(resolver);
+	resolver->upstream_count = 0;
+	for (size_t i = 0; i < count && resolver->upstream_count < DNS_RESOLVERS_MAX; i++)
+		upstream_set(&resolver->upstreams[resolver->upstream_count++], &servers[i]);
+	dns_set_resolvers(resolver->dns, resolver->upstream_count, loop_now_us(resolver->config.loop));
+}
+
+/* Without a resolver libc asks this machine, and so do we. */
+static void resolver_parse(const char *text, size_t bytes, struct resolvconf *ret_conf)
+{
+	resolvconf_parse(text, bytes, ret_conf);
+	if (ret_conf->server_count == 0)
+		ret_conf->servers[ret_conf->server_count++] = (struct resolvconf_server){.ip4 = {{127, 0, 0, 1}}};
+}
+
+/* Reads the file where it is another than last time. With no descriptor left to read it by, the resolvers stay who they
+ * were, and the next query looks again. */
 static void resolver_look(struct resolver *resolver)
 {
 	char text[RESOLVFILE_BYTES];
@@ -290,7 +330,7 @@ static void resolver_look(struct resolver *resolver)
 	ssize_t got;
 	size_t bytes;
 
-	if (resolver->config.alone)
+	if (resolver->config.alone || resolver->config.server_count > 0)
 		return;
 	if (stat(RESOLVFILE_PATH, &file) < 0)
 		memset(&file, 0, sizeof(file));
@@ -306,14 +346,47 @@ static void resolver_look(struct resolver *resolver)
 	resolver->known = true;
 	resolver->text_bytes = bytes;
 	memcpy(resolver->text, text, bytes);
-	resolvconf_parse(text, bytes, &conf);
-	if (conf.server_count == 0)
-		conf.servers[conf.server_count++] = (struct resolvconf_server){.ip4 = {{127, 0, 0, 1}}};
+	resolver_parse(text, bytes, &conf);
+	resolver_take(resolver, conf.servers, conf.server_count);
+}
+
+void resolver_begin_anew(struct resolver *resolver)
+{
+	const struct resolver_config *config = &resolver->config;
+
+	if (config->alone)
+		return;
 	resolver_close(resolver);
-	resolver->upstream_count = 0;
-	for (size_t i = 0; i < conf.server_count && resolver->upstream_count < DNS_RESOLVERS_MAX; i++)
-		upstream_set(&resolver->upstreams[resolver->upstream_count++], &conf.servers[i]);
-	dns_set_resolvers(resolver->dns, resolver->upstream_count, loop_now_us(resolver->config.loop));
+	resolver->known = false;
+	if (config->server_count > 0)
+		resolver_take(resolver, config->servers, config->server_count);
+	else
+		resolver_look(resolver);
+	resolver_settle(resolver);
+}
+
+void resolver_describe(const struct resolver *resolver, char *text, size_t room)
+{
+	const struct resolver_config *config = &resolver->config;
+	char file[RESOLVFILE_BYTES], address[INET_TEXT_BYTES];
+	ssize_t bytes = config->server_count > 0 ? 0 : resolvfile_read(file, sizeof(file));
+	struct resolvconf conf = {.server_count = config->server_count};
+	size_t used = 0;
+
+	*text = '\0';
+	if (config->alone || bytes < 0)
+		return;
+	if (config->server_count > 0)
+		memcpy(conf.servers, config->servers, config->server_count * sizeof(*conf.servers));
+	else
+		resolver_parse(file, (size_t)bytes, &conf);
+	for (size_t i = 0; i < conf.server_count && used < room; i++) {
+		struct upstream upstream;
+
+		upstream_set(&upstream, &conf.servers[i]);
+		inet_address_format(&upstream.address, address);
+		used += (size_t)snprintf(text + used, room - used, "%s%s", i ? " " : "", address);
+	}
 }
 
 /* ---- names of guests ---- */
@@ -580,6 +653,8 @@ int resolver_new(const struct resolver_config *config, struct resolver **ret_res
 		free(resolver);
 		return error;
 	}
+	if (config->server_count > 0 && !config->alone)
+		resolver_take(resolver, config->servers, config->server_count);
 	*ret_resolver = resolver;
 	return 0;
 }

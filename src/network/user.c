@@ -42,16 +42,18 @@ struct user {
 	struct fileserver *fileserver; /* NULL: without tftp= */
 };
 
-int user_host_has_ip6(void)
+int user_host_has_ip6(const struct outbounds *outbounds)
 {
 	/* the first of the global range (RFC 4291 2.4); connecting a datagram socket only asks for a route */
 	struct sockaddr_in6 far = {.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = {{{0x20, [15] = 1}}}};
+	const struct outbound *outbound = outbounds_of(outbounds, AF_INET6);
 	int fd = socket_open(AF_INET6, SOCK_DGRAM);
 	bool reached;
 
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM ? fd : 0;
-	reached = connect(fd, (const struct sockaddr *)&far, sizeof(far)) == 0;
+	reached = (!outbound || outbound_bind(fd, outbound) >= 0) &&
+		  connect(fd, (const struct sockaddr *)&far, sizeof(far)) == 0;
 	close(fd);
 	return reached;
 }
@@ -393,6 +395,18 @@ static void user_set_places(struct user *user)
 		(struct user_place){.host = service->host6, .resolver = service->resolver6, .home = description->map6};
 }
 
+void user_address_lost(struct user *user)
+{
+	nat_address_lost(user->nat);
+	resolver_begin_anew(user->resolver);
+}
+
+const char *user_resolvers(const struct user *user, char text[USER_RESOLVERS_BYTES])
+{
+	resolver_describe(user->resolver, text, USER_RESOLVERS_BYTES);
+	return text;
+}
+
 void user_readdress(struct user *user)
 {
 	struct nat_config config = {0};
@@ -401,6 +415,11 @@ void user_readdress(struct user *user)
 	user_nat_addresses(user, &config);
 	nat_readdress(user->nat, &config);
 	resolver_readdress(user->resolver);
+}
+
+static bool user_has_outbound(const struct description *description)
+{
+	return outbounds_of(&description->outbounds, AF_INET) || outbounds_of(&description->outbounds, AF_INET6);
 }
 
 static int user_make_nat(struct user *user)
@@ -417,6 +436,7 @@ static int user_make_nat(struct user *user)
 				    .restricted = description->restricted,
 				    .host_loopback = description->host_loopback,
 				    .udp_filter_none = description->udp_filter_none,
+				    .outbounds = user_has_outbound(description) ? &description->outbounds : NULL,
 				    .flows = description->flows,
 				    .divert = user_on_divert,
 				    .may_hand_over = user->config.hand_over ? user_may_hand_over : NULL,
@@ -466,6 +486,9 @@ int user_new(const struct user_config *config, struct user **ret_user, struct er
 					   .leases = config->leases,
 					   .network = config->network,
 					   .alone = config->description->restricted,
+					   .outbounds = &config->description->outbounds,
+					   .servers = config->description->dns_hosts,
+					   .server_count = config->description->dns_host_count,
 					   .send = user_on_answer,
 					   .on_drop = user_on_drop,
 					   .owner = user};

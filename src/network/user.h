@@ -13,6 +13,8 @@
 #include "loop/loop.h"
 #include "network/description.h"
 
+enum { USER_RESOLVERS_BYTES = 4 * 80 };
+
 struct gateway;
 struct lease_table;
 struct nat;
@@ -61,7 +63,14 @@ struct nat *user_nat(const struct user *user);
 /* The description has other addresses from now on. */
 void user_readdress(struct user *user);
 
-/* Has this machine a way to the IPv6 internet? Nothing is sent. 1, 0; negative errno: no descriptor was left to look by. */
-int user_host_has_ip6(void);
+/* This machine has lost an address. Outside a delivery. */
+void user_address_lost(struct user *user);
+
+/* "192.0.2.53:53 [2001:db8::53]:53": whom the resolver asks as things are now; "" while nothing is passed on. */
+const char *user_resolvers(const struct user *user, char text[USER_RESOLVERS_BYTES]);
+
+/* Has this machine a way to the IPv6 internet, by these? Nothing is sent. 1, 0; negative errno: no descriptor was left to look
+ * by. */
+int user_host_has_ip6(const struct outbounds *outbounds);
 
 #endif

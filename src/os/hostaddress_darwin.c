@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The routing table by sysctl(3), for the default route, and getifaddrs(3), for the addresses of its interface. */
+/* The routing table by sysctl(3), for the default route, and getifaddrs(3), for the addresses of its interface. One that was
+ * chosen has a router where the default route leads through it. */
 #include "os/hostaddress.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/sysctl.h>
+
+#include "os/outbound.h"
 
 /* Addresses behind a message are padded to 32 bits, an empty one too. */
 static size_t sockaddr_room(const struct sockaddr *address)
@@ -111,16 +114,54 @@ static void take6(const struct ifaddrs *at, const struct sockaddr_storage *route
 	strlcpy(ret_ip6->interface, at->ifa_name, sizeof(ret_ip6->interface));
 }
 
-static int hostaddress_find_family(int family, const struct ifaddrs *all, struct hostaddress *hostaddress)
+/* Both of this family; their ports are of no account. */
+static bool sockaddr_is_same(const struct sockaddr *a, const struct sockaddr_storage *b)
+{
+	if (a->sa_family != b->ss_family)
+		return false;
+	if (a->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)(const void *)b)->sin_addr.s_addr;
+	return memcmp(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
+		      &((const struct sockaddr_in6 *)(const void *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+/* The interface that was chosen, by itself or by an address of it; 0: it is not there. */
+static unsigned chosen_interface(const struct outbound *outbound, const struct ifaddrs *all)
+{
+	if (*outbound->ifname)
+		return if_nametoindex(outbound->ifname);
+	for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
+		if (at->ifa_addr && sockaddr_is_same(at->ifa_addr, &outbound->address))
+			return if_nametoindex(at->ifa_name);
+	}
+	return 0;
+}
+
+static bool is_chosen(const struct outbound *outbound, const struct ifaddrs *at, unsigned interface)
+{
+	if (outbound && outbound->address.ss_family != AF_UNSPEC)
+		return sockaddr_is_same(at->ifa_addr, &outbound->address);
+	return if_nametoindex(at->ifa_name) == interface;
+}
+
+static int hostaddress_find_family(int family, const struct ifaddrs *all, const struct outbound *outbound,
+				   struct hostaddress *hostaddress)
 {
 	struct sockaddr_storage router = {0};
-	unsigned interface = 0;
+	unsigned interface = 0, only = outbound ? chosen_interface(outbound, all) : 0;
 	int found = route_find(family, &router, &interface);
 
-	if (found <= 0)
+	if (found < 0)
 		return found;
+	if (outbound ? only == 0 : found == 0)
+		return 0;
+	if (outbound && (found == 0 || interface != only)) {
+		memset(&router, 0, sizeof(router));
+		interface = only;
+	}
 	for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
-		if (!at->ifa_addr || at->ifa_addr->sa_family != family || if_nametoindex(at->ifa_name) != interface)
+		if (!at->ifa_addr || at->ifa_addr->sa_family != family || !is_chosen(outbound, at, interface))
 			continue;
 		if (family == AF_INET && !hostaddress->ip4.found)
 			take4(at, &router, &hostaddress->ip4);
@@ -131,7 +172,7 @@ static int hostaddress_find_family(int family, const struct ifaddrs *all, struct
 	return 0;
 }
 
-int hostaddress_find(struct hostaddress *ret_hostaddress)
+int hostaddress_find(const struct outbounds *outbounds, struct hostaddress *ret_hostaddress)
 {
 	struct ifaddrs *all;
 	int error;
@@ -139,9 +180,9 @@ int hostaddress_find(struct hostaddress *ret_hostaddress)
 	if (getifaddrs(&all) < 0)
 		return -errno;
 	memset(ret_hostaddress, 0, sizeof(*ret_hostaddress));
-	error = hostaddress_find_family(AF_INET, all, ret_hostaddress);
+	error = hostaddress_find_family(AF_INET, all, outbounds_of(outbounds, AF_INET), ret_hostaddress);
 	if (error >= 0)
-		error = hostaddress_find_family(AF_INET6, all, ret_hostaddress);
+		error = hostaddress_find_family(AF_INET6, all, outbounds_of(outbounds, AF_INET6), ret_hostaddress);
 	freeifaddrs(all);
 	return error;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two dumps by rtnetlink of each family: the main table's routes, for the default one of least metric, and the addresses of
- * its interface. What a dump says it says at once, so that nothing waits. */
+ * its interface. An interface that was chosen needs no default route: then it has no router (what a VPN does is a table of
+ * its own). What a dump says it says at once, so that nothing waits. */
 #include "os/hostaddress.h"
 
 #include <errno.h>
@@ -12,12 +13,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "os/outbound.h"
+
 enum { HOSTADDRESS_ANSWER_BYTES = 32 * 1024 };
 
 /* What is looked for. */
 struct hostaddress_search {
 	int family;
 	size_t address_bytes;
+	int only; /* the interface that it must be; 0: any */
+	bool has_wanted;
+	uint8_t wanted[16]; /* the address that it must be */
 	/* the route */
 	bool has_route;
 	uint32_t metric;
@@ -27,7 +33,8 @@ struct hostaddress_search {
 	bool has_preferred;
 	uint8_t preferred[16]; /* the route's own source */
 	/* the address */
-	int rank; /* of what was found; 0: nothing */
+	int rank;  /* of what was found; 0: nothing */
+	int owner; /* whose it is */
 	uint8_t address[16];
 	unsigned prefix;
 };
@@ -90,13 +97,17 @@ static void route_read_multipath(struct hostaddress_search *route, const struct 
 static void hostaddress_on_route(struct hostaddress_search *search, const struct nlmsghdr *message)
 {
 	const struct rtmsg *header = NLMSG_DATA(message);
-	struct hostaddress_search route = {.family = search->family, .address_bytes = search->address_bytes};
+	struct hostaddress_search route = *search;
 	const uint8_t *next = (const uint8_t *)(header + 1), *end = (const uint8_t *)message + message->nlmsg_len;
 	const struct rtattr *at;
 	uint32_t table = header->rtm_table;
 
 	if (header->rtm_family != search->family || header->rtm_dst_len != 0 || header->rtm_type != RTN_UNICAST)
 		return;
+	route.interface = 0;
+	route.metric = 0;
+	route.has_router = route.has_preferred = false;
+	memset(route.router, 0, sizeof(route.router));
 	while ((at = attribute_next(&next, end))) {
 		if (at->rta_type == RTA_TABLE)
 			table = attribute_number(at);
@@ -111,7 +122,8 @@ static void hostaddress_on_route(struct hostaddress_search *search, const struct
 		else if (at->rta_type == RTA_MULTIPATH)
 			route_read_multipath(&route, at);
 	}
-	if (table != RT_TABLE_MAIN || route.interface == 0 || (search->has_route && route.metric >= search->metric))
+	if (table != RT_TABLE_MAIN || route.interface == 0 || (search->only && route.interface != search->only) ||
+	    (search->has_route && route.metric >= search->metric))
 		return;
 	route.has_route = true;
 	*search = route;
@@ -120,6 +132,8 @@ static void hostaddress_on_route(struct hostaddress_search *search, const struct
 /* How good an address is: one that stays before one that changes, and the route's own before all. */
 static int address_rank(const struct hostaddress_search *search, const uint8_t *address, uint32_t flags)
 {
+	if (search->has_wanted)
+		return memcmp(address, search->wanted, search->address_bytes) == 0;
 	if (search->has_preferred && memcmp(address, search->preferred, search->address_bytes) == 0)
 		return 5;
 	if (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED))
@@ -141,8 +155,11 @@ static void hostaddress_on_address(struct hostaddress_search *search, const stru
 	bool has = false, local = false;
 	int rank;
 
-	if (header->ifa_family != search->family || (int)header->ifa_index != search->interface ||
-	    header->ifa_scope != RT_SCOPE_UNIVERSE)
+	if (header->ifa_family != search->family)
+		return;
+	/* one that was chosen may be another interface's, and of any scope */
+	if (!search->has_wanted &&
+	    ((int)header->ifa_index != search->interface || header->ifa_scope != RT_SCOPE_UNIVERSE))
 		return;
 	while ((at = attribute_next(&next, end))) {
 		if (at->rta_type == IFA_FLAGS)
@@ -157,6 +174,7 @@ static void hostaddress_on_address(struct hostaddress_search *search, const stru
 	if (rank <= search->rank)
 		return;
 	search->rank = rank;
+	search->owner = (int)header->ifa_index;
 	search->prefix = header->ifa_prefixlen;
 	memcpy(search->address, address, sizeof(search->address));
 }
@@ -203,11 +221,38 @@ static int hostaddress_dump(int fd, uint16_t type, struct hostaddress_search *se
 	return more;
 }
 
-static int hostaddress_search(int fd, struct hostaddress_search *search)
+/* What was chosen. False: there is no such interface. */
+static bool hostaddress_choose(struct hostaddress_search *search, const struct outbound *outbound)
 {
-	int error = hostaddress_dump(fd, RTM_GETROUTE, search, hostaddress_on_route);
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&outbound->address;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&outbound->address;
 
-	if (error >= 0 && search->has_route)
+	if (*outbound->ifname)
+		search->only = (int)if_nametoindex(outbound->ifname);
+	search->has_wanted = outbound->address.ss_family != AF_UNSPEC;
+	if (outbound->address.ss_family == AF_INET)
+		memcpy(search->wanted, &in->sin_addr, sizeof(in->sin_addr));
+	else if (outbound->address.ss_family == AF_INET6)
+		memcpy(search->wanted, &in6->sin6_addr, sizeof(in6->sin6_addr));
+	return search->only || !*outbound->ifname;
+}
+
+/* An address that was chosen alone says which interface it is. */
+static int hostaddress_search(int fd, struct hostaddress_search *search, const struct outbound *outbound)
+{
+	int error = 0;
+
+	if (outbound && !hostaddress_choose(search, outbound))
+		return 0;
+	if (search->has_wanted) {
+		error = hostaddress_dump(fd, RTM_GETADDR, search, hostaddress_on_address);
+		search->only = search->only ? search->only : search->owner;
+	}
+	if (error >= 0 && (!search->has_wanted || search->rank > 0))
+		error = hostaddress_dump(fd, RTM_GETROUTE, search, hostaddress_on_route);
+	if (!search->has_route)
+		search->interface = search->only;
+	if (error >= 0 && !search->has_wanted && search->interface)
 		error = hostaddress_dump(fd, RTM_GETADDR, search, hostaddress_on_address);
 	return error;
 }
@@ -236,7 +281,7 @@ static void hostaddress_take6(const struct hostaddress_search *search, struct ho
 	if_indextoname((unsigned)search->interface, ret_ip6->interface);
 }
 
-int hostaddress_find(struct hostaddress *ret_hostaddress)
+int hostaddress_find(const struct outbounds *outbounds, struct hostaddress *ret_hostaddress)
 {
 	struct hostaddress_search ip4 = {.family = AF_INET, .address_bytes = 4},
 				  ip6 = {.family = AF_INET6, .address_bytes = 16};
@@ -244,9 +289,9 @@ int hostaddress_find(struct hostaddress *ret_hostaddress)
 
 	if (fd < 0)
 		return -errno;
-	error = hostaddress_search(fd, &ip4);
+	error = hostaddress_search(fd, &ip4, outbounds_of(outbounds, AF_INET));
 	if (error >= 0)
-		error = hostaddress_search(fd, &ip6);
+		error = hostaddress_search(fd, &ip6, outbounds_of(outbounds, AF_INET6));
 	close(fd);
 	if (error < 0)
 		return error;

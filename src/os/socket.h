@@ -64,8 +64,13 @@ void socket_share_address(int fd, bool on);
 /* connect() takes this port and no other, and is -EADDRNOTAVAIL when it cannot; 0: any again. A port that connect() would
  * never choose by itself says nothing. False: the system cannot be told (Linux before 6.3, Darwin). */
 bool socket_prefer_port(int fd, uint16_t port);
-/* Only what comes by this interface, and before bind(). 0 or negative errno (-ENODEV). */
+/* Only by this interface, both ways, and before bind(). 0 or negative errno (-ENODEV). */
 int socket_bind_device(int fd, const char *ifname);
+/* Was that done, and has the interface gone since? */
+bool socket_has_lost_device(int fd);
+/* What is sent comes from this address, at a port that the system chooses when it is needed: for TCP that is at connect(), so
+ * that connections to several far ends may have one. 0 or negative errno (-EADDRNOTAVAIL). */
+int socket_bind_source(int fd, const struct sockaddr *address, socklen_t bytes);
 
 /* TCP: connect() to a free port among those that the system chooses from may choose that one, and meets itself. */
 bool socket_is_its_own_far_end(int fd);

@@ -147,6 +147,29 @@ int socket_bind_device(int fd, const char *ifname)
 	return setsockopt(fd, IPPROTO_IP, IP_BOUND_IF, &index, sizeof(index)) < 0 ? -errno : 0;
 }
 
+bool socket_has_lost_device(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address), bytes = sizeof(unsigned);
+	char ifname[IF_NAMESIZE];
+	unsigned index = 0;
+	bool is6;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		return false;
+	is6 = address.ss_family == AF_INET6;
+	if (!is6 && address.ss_family != AF_INET)
+		return false;
+	return getsockopt(fd, is6 ? IPPROTO_IPV6 : IPPROTO_IP, is6 ? IPV6_BOUND_IF : IP_BOUND_IF, &index, &bytes) ==
+		       0 &&
+	       index != 0 && !if_indextoname(index, ifname);
+}
+
+int socket_bind_source(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+	return bind(fd, address, bytes) < 0 ? -errno : 0;
+}
+
 ssize_t socket_receive(int fd, struct msghdr *message, int flags)
 {
 	ssize_t got = recvmsg(fd, message, flags);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -111,6 +112,22 @@ bool socket_prefer_port(int fd, uint16_t port)
 int socket_bind_device(int fd, const char *ifname)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0 ? -errno : 0;
+}
+
+bool socket_has_lost_device(int fd)
+{
+	char ifname[IF_NAMESIZE];
+	socklen_t length = sizeof(ifname);
+
+	return getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, &length) < 0 && errno == ENODEV;
+}
+
+int socket_bind_source(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+	const int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(fd, address, bytes) < 0 ? -errno : 0;
 }
 
 ssize_t socket_receive(int fd, struct msghdr *message, int flags)

@@ -78,18 +78,27 @@ static bool server_parse6(const char *text, struct resolvconf_server *server)
 	return !ip6_is_link_local(server->ip6) || server->scope[0];
 }
 
+bool resolvconf_server_parse(const char *text, struct resolvconf_server *ret_server)
+{
+	struct resolvconf_server server = {0};
+
+	if (!ip4_parse(text, &server.ip4) && !server_parse6(text, &server))
+		return false;
+	*ret_server = server;
+	return true;
+}
+
 static void resolvconf_server(struct resolvconf *conf, struct word word)
 {
 	char text[IP6_TEXT_BYTES + RESOLVCONF_SCOPE_BYTES];
-	struct resolvconf_server server = {0};
 
 	if (conf->server_count == RESOLVCONF_SERVERS_MAX || word.bytes == 0 || word.bytes >= sizeof(text) ||
 	    memchr(word.text, 0, word.bytes))
 		return;
 	memcpy(text, word.text, word.bytes);
 	text[word.bytes] = '\0';
-	if (ip4_parse(text, &server.ip4) || server_parse6(text, &server))
-		conf->servers[conf->server_count++] = server;
+	if (resolvconf_server_parse(text, &conf->servers[conf->server_count]))
+		conf->server_count++;
 }
 
 static void resolvconf_search(struct resolvconf *conf, struct words *words, size_t most)

@@ -23,6 +23,7 @@ struct resolvconf_server {
 	struct ip4 ip4;
 	struct ip6 ip6;
 	char scope[RESOLVCONF_SCOPE_BYTES]; /* behind '%': an interface by name or number, "" for none */
+	uint16_t port;                      /* 0, which is DNS' own: the file names none */
 };
 
 struct resolvconf {
@@ -33,6 +34,8 @@ struct resolvconf {
 	unsigned timeout_s;
 };
 
+/* What a line `nameserver` has: "192.0.2.53", "fe80::53%eth0". False: it cannot be asked. */
+bool resolvconf_server_parse(const char *text, struct resolvconf_server *ret_server);
 /* Lines that make no sense are passed over, as libc does. A link-local server without a scope cannot be reached, and is
  * left out. Nothing found: no servers, and libc's defaults for the rest. */
 void resolvconf_parse(const char *text, size_t bytes, struct resolvconf *ret_conf);

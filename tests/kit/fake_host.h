@@ -73,9 +73,10 @@ static struct fake_stream *fake_stream(int fd)
 	return &fake_streams[fd - FAKE_FIRST];
 }
 
-static int fake_open(void *owner, int family)
+static int fake_open(void *owner, int family, const struct outbound *outbound)
 {
 	(void)owner;
+	(void)outbound;
 	assert(family == AF_INET || family == AF_INET6);
 	for (int i = 0; i < FAKE_STREAMS; i++) {
 		if (fake_streams[i].open)
@@ -297,12 +298,13 @@ static void fake_tell(struct fake_stream *stream, unsigned events)
 
 /* ---- datagrams ---- */
 
-static int fake_datagram_open(void *owner, enum datagram_kind kind, bool is6)
+static int fake_datagram_open(void *owner, enum datagram_kind kind, bool is6, const struct outbound *outbound)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 	(void)owner;
 	(void)kind;
+	(void)outbound;
 	assert(fd < FAKE_DATAGRAMS);
 	if (fd < 0)
 		return -errno;
@@ -396,6 +398,12 @@ static int fake_datagram_error(void *owner, int fd, bool is6, struct datagram_er
 	return 0;
 }
 
+static bool fake_datagram_is_homeless(void *owner, int fd)
+{
+	(void)owner;
+	return !fake_datagrams[fd].open;
+}
+
 const struct datagram_ops datagram_system = {
 	.open = fake_datagram_open,
 	.close = fake_datagram_close,
@@ -404,6 +412,7 @@ const struct datagram_ops datagram_system = {
 	.send = fake_datagram_send,
 	.receive = fake_datagram_receive,
 	.error = fake_datagram_error,
+	.is_homeless = fake_datagram_is_homeless,
 	.segments_max = 64,
 };
 

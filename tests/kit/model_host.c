@@ -181,7 +181,7 @@ static void socket_on_connect(void *owner, uint64_t now_us)
 
 /* ---- the calls ---- */
 
-static int model_open(void *owner, int family)
+static int model_open(void *owner, int family, const struct outbound *outbound)
 {
 	struct model_host *host = owner;
 	struct model_socket *socket;
@@ -189,8 +189,10 @@ static int model_open(void *owner, int family)
 	(void)family;
 	if (host->count == MODEL_SOCKETS_MAX)
 		return -EMFILE;
+	if (outbound && host->outbound_error)
+		return host->outbound_error;
 	socket = &host->sockets[host->count];
-	*socket = (struct model_socket){.host = host, .used = true};
+	*socket = (struct model_socket){.host = host, .used = true, .outbound = outbound};
 	timer_init(&socket->tell, socket_on_tell, socket);
 	timer_init(&socket->drain, socket_on_drain, socket);
 	timer_init(&socket->remote, socket_on_connect, socket);
@@ -212,7 +214,7 @@ static void socket_play(struct model_socket *socket, uint32_t number)
 
 int model_accept(struct model_host *host, uint32_t number)
 {
-	int fd = model_open(host, 0);
+	int fd = model_open(host, 0, NULL);
 	struct model_socket *socket = socket_at(host, fd);
 
 	socket_play(socket, number);

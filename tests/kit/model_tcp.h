@@ -62,6 +62,7 @@ struct model_socket {
 	uint32_t sends;
 	bool shut, closed, closed_by_reset;
 	bool homeless;
+	const struct outbound *outbound; /* by what it was to leave */
 	struct watch *watch;
 	unsigned told;
 	struct timer tell, remote, drain;
@@ -75,7 +76,8 @@ struct model_host {
 	uint32_t streams[MODEL_SOCKETS_MAX];
 	struct model_socket sockets[MODEL_SOCKETS_MAX];
 	size_t count;
-	int watch_error; /* what watch() says; 0: it works */
+	int watch_error;    /* what watch() says; 0: it works */
+	int outbound_error; /* what open() says to who is to leave by a way */
 	const char *wrong;
 };
 

@@ -656,6 +656,8 @@ COMPLETED = [
     (["up", "--uplink", "user,net", "="], set()),
     (["up", "--uplink", "type", "=", "user,host-l"], {"user,host-loopback="}),
     (["up", "--uplink", "user,restrict", "="], {"on", "off"}),
+    (["up", "--uplink", "user,outb"], {"user,outbound=", "user,outbound-if4=", "user,outbound-if6="}),
+    (["up", "--uplink", "user,outbound-if4", "=", "lo"], {"lo"}),
     (["up", "--uplink", "=", "user,udp-filter", "=", "n"], {"none"}),
     (["up", "--guest", "stream,path", "=", "/proc/self/statu"], {"/proc/self/status"}),
     (["up", "-g", "stream,addr.ty"], {"stream,addr.type="}),

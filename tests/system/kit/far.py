@@ -45,9 +45,9 @@ class Host:
 
 class Far:
     """The namespaces and the guestwire between them. `guests` are more --guest arguments; `mtu` is the network's and the box's;
-    `folder` keeps apart two of them in one test."""
+    `folder` keeps apart two of them in one test; `before` is called with it when guestwire is about to start."""
 
-    def __init__(self, namespace, wire, closing, folder, options="", ip6=True, guests=(), mtu=1500):
+    def __init__(self, namespace, wire, closing, folder, options="", ip6=True, guests=(), mtu=1500, before=None):
         self.closing, self.folder, self.mtu = closing, folder, mtu
         self.host, self.world, self.box = namespace(), namespace(), namespace()
         self.host.run("ip", "link", "add", "host0", "type", "veth", "peer", "name", "world0", "netns", str(self.world.holder.pid))
@@ -60,6 +60,8 @@ class Far:
         self.resolv = os.path.join(folder, "resolv.conf")
         with open(self.resolv, "w", encoding="utf8") as file:
             file.write(f"nameserver {WORLD[4]}\n")
+        if before:
+            before(self)
         kinds = [f"tap,ifname=tap0,netns={self.box.path}", f"stream,path={folder}/s.sock", *guests]
         self.lab = wire("--uplink", f"user,mtu={mtu}{options}", *(word for kind in kinds for word in ("--guest", kind)),
                         inside=Host(self.host, self.resolv), folder=folder)

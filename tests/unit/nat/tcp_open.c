@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How a flow begins where something is in the way: a guest that says nothing to who calls it, or does not read, and a
- * socket that is there but cannot be watched. */
+/* How a flow begins where something is in the way: a guest that says nothing to who calls it, or does not read, a socket
+ * that is there but cannot be watched, and outbound= that is not there. */
 #include "unit/nat/tcp_world.h"
+#include "wire/icmp.h"
 
 /* A connection that a forward accepted. The switch knows where its guest is. */
 static int call(void)
@@ -137,6 +138,64 @@ static void a_call_that_cannot_be_watched_leaves_its_socket_to_the_caller(void *
 	expect_nothing();
 }
 
+/* ---- outbound= ---- */
+
+static const struct outbounds chosen = {.ip4 = {.ifname = "vpn0"}};
+
+static void choose(struct nat_config *nat)
+{
+	nat->outbounds = &chosen;
+}
+
+static int set_up_outbound(void **state)
+{
+	(void)state;
+	return set_up_changed(MTU, choose);
+}
+
+static void give_syn(uint16_t port)
+{
+	give((struct hand){.flags = TCP_SYN, .sequence = 5, .window = 1000, .options = syn_options, .port = port});
+}
+
+static void a_connection_leaves_by_what_was_chosen(void **state)
+{
+	(void)state;
+	give_syn(0);
+	assert_ptr_equal(the_socket()->outbound, &chosen.ip4);
+	assert_int_equal(count_segments(TCP_SYN), 1);
+}
+
+/* An ICMP error, unreachable host. */
+static void expect_unreachable(void)
+{
+	const struct record *record = &world->guest.frames[world->seen++];
+
+	assert_int_equal(world->guest.count, world->seen);
+	assert_int_equal(record->bytes[14 + IP4_PROTOCOL_AT], IP_PROTOCOL_ICMP);
+	assert_int_equal(record->bytes[34], ICMP4_UNREACHABLE);
+	assert_int_equal(record->bytes[35], ICMP4_UNREACHABLE_HOST);
+}
+
+static void what_was_chosen_and_is_not_there_refuses_by_name_until_it_is_back(void **state)
+{
+	(void)state;
+	world->host.outbound_error = -ENODEV;
+	give_syn(0);
+	assert_int_equal(world->verdict, DROP_NAT_OUTBOUND_GONE);
+	expect_unreachable();
+	world->host.outbound_error = -EADDRNOTAVAIL;
+	give_syn(1);
+	assert_int_equal(world->verdict, DROP_NAT_OUTBOUND_GONE);
+	expect_unreachable();
+	assert_int_equal(nat_flow_count(world->nat), 0);
+	assert_int_equal(nat_counters(world->nat)->tcp_refused, 2);
+	world->host.outbound_error = 0;
+	give_syn(2);
+	assert_int_equal(world->verdict, DROP_NONE);
+	assert_int_equal(count_segments(TCP_SYN), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +205,9 @@ int main(void)
 		TEST(a_connection_that_cannot_be_watched_is_a_named_drop),
 		TEST(a_connection_that_cannot_be_watched_later_is_reset_at_both_ends),
 		TEST(a_call_that_cannot_be_watched_leaves_its_socket_to_the_caller),
+		cmocka_unit_test_setup_teardown(a_connection_leaves_by_what_was_chosen, set_up_outbound, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_chosen_and_is_not_there_refuses_by_name_until_it_is_back,
+						set_up_outbound, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

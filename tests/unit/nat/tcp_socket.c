@@ -12,12 +12,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "os/outbound.h"
 #include "os/socket.h"
 
 static const struct nat_socket_ops *const ops = &tcp_socket_system;
@@ -57,7 +59,7 @@ static int set_up(void **state)
 
 	(void)state;
 	fixture.listener = listen_anywhere(&fixture.address);
-	fixture.fd = ops->open(NULL, AF_INET);
+	fixture.fd = ops->open(NULL, AF_INET, NULL);
 	ops->adopt(NULL, fixture.fd);
 	error = ops->connect(NULL, fixture.fd, (const struct sockaddr *)&fixture.address, sizeof(fixture.address), 0);
 	if (error < 0 && error != -EINPROGRESS)
@@ -97,7 +99,7 @@ static void a_new_socket_sends_at_once_and_finds_out_dead_ends(void **state)
 static void a_refused_connect_is_told_by_the_pending_error_once(void **state)
 {
 	struct sockaddr_in address;
-	int listener = listen_anywhere(&address), fd = ops->open(NULL, AF_INET), error;
+	int listener = listen_anywhere(&address), fd = ops->open(NULL, AF_INET, NULL), error;
 
 	(void)state;
 	close(listener);
@@ -114,7 +116,7 @@ static void a_refused_connect_is_told_by_the_pending_error_once(void **state)
 /* Of the loopback it is known when connect() returns. */
 static void a_far_end_on_this_machine_answers_at_once(void **state)
 {
-	int fd = ops->open(NULL, AF_INET), listener;
+	int fd = ops->open(NULL, AF_INET, NULL), listener;
 	struct sockaddr_in address;
 
 	(void)state;
@@ -122,7 +124,7 @@ static void a_far_end_on_this_machine_answers_at_once(void **state)
 	ops->close(NULL, fd, false);
 	listener = listen_anywhere(&address);
 	close(listener);
-	fd = ops->open(NULL, AF_INET);
+	fd = ops->open(NULL, AF_INET, NULL);
 	assert_int_equal(ops->connect(NULL, fd, (struct sockaddr *)&address, sizeof(address), 0), -ECONNREFUSED);
 	ops->close(NULL, fd, false);
 }
@@ -138,7 +140,7 @@ static uint16_t port_of(int fd)
 
 static uint16_t connected_from(uint16_t wanted, int *ret_fd)
 {
-	int fd = ops->open(NULL, AF_INET);
+	int fd = ops->open(NULL, AF_INET, NULL);
 
 	assert_int_equal(ops->connect(NULL, fd, (struct sockaddr *)&fixture.address, sizeof(fixture.address), wanted),
 			 0);
@@ -171,7 +173,7 @@ static void a_connection_is_from_the_port_that_was_asked_for_where_that_is_free(
 static void nobody_is_connected_to_itself(void **state)
 {
 	struct sockaddr_in address;
-	int listener = listen_anywhere(&address), fd = ops->open(NULL, AF_INET);
+	int listener = listen_anywhere(&address), fd = ops->open(NULL, AF_INET, NULL);
 
 	(void)state;
 	close(listener);
@@ -216,11 +218,11 @@ static void the_next_socket_is_made_in_a_quiet_turn_before_it_is_wanted(void **s
 	assert_true(chores.spares[0].fd < 0 && chores.spares[1].fd < 0);
 	assert_int_equal(loop_turn(loop, -1), 0); /* it does not sleep */
 	assert_true(chores.spares[0].fd >= 0 && chores.spares[1].fd >= 0);
-	fd = ops->open(&chores, AF_INET6);
+	fd = ops->open(&chores, AF_INET6, NULL);
 	assert_int_equal(family_of(fd), AF_INET6);
 	assert_true(chores.spares[0].fd >= 0 && chores.spares[1].fd < 0);
 	close(fd);
-	fd = ops->open(&chores, AF_INET6); /* there is none: made now */
+	fd = ops->open(&chores, AF_INET6, NULL); /* there is none: made now */
 	assert_int_equal(family_of(fd), AF_INET6);
 	close(fd);
 	fd = chores.spares[0].fd;
@@ -288,7 +290,7 @@ static void with_no_descriptor_left_what_waits_is_closed_first(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	none = (struct rlimit){.rlim_cur = (rlim_t)over + 1, .rlim_max = was.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	fd = ops->open(&chores, AF_INET);
+	fd = ops->open(&chores, AF_INET, NULL);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_int_equal(fd, over);
 	close(fd);
@@ -374,6 +376,36 @@ static void a_send_to_who_has_gone_is_an_error_and_no_signal(void **state)
 	assert_int_equal(send_text("ab"), -EPIPE);
 }
 
+static void a_socket_leaves_by_what_was_chosen_a_spare_one_too(void **state)
+{
+	struct outbound outbound = {.ifname = "lo"};
+	struct sockaddr_in *own = (struct sockaddr_in *)(void *)&outbound.address, found;
+	struct tcp_socket_chores chores;
+	socklen_t bytes = sizeof(found);
+	struct loop *loop;
+	int fd;
+
+	(void)state;
+	own->sin_family = AF_INET;
+	own->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 8);
+	chores_begin(&loop, &chores);
+	for (int i = 0; i < 2; i++) {
+		fd = ops->open(&chores, AF_INET, &outbound);
+		assert_true(fd >= 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&found, &bytes), 0);
+		assert_int_equal(found.sin_addr.s_addr, own->sin_addr.s_addr);
+		close(fd);
+		ops->prepare(&chores, AF_INET);
+		assert_int_equal(loop_turn(loop, -1), 0);
+		assert_true(chores.spares[0].fd >= 0);
+	}
+	snprintf(outbound.ifname, sizeof(outbound.ifname), "nosuch0");
+	assert_int_equal(ops->open(&chores, AF_INET, &outbound), -ENODEV);
+	assert_int_equal(chores.spares[0].fd, -1);
+	tcp_socket_chores_done(&chores);
+	loop_free(loop);
+}
+
 static void a_socket_on_the_loopback_has_its_home(void **state)
 {
 	int fds[2];
@@ -405,6 +437,7 @@ int main(void)
 		TEST(the_end_of_sending_leaves_the_other_direction_open),
 		TEST(closing_with_a_reset_is_one_for_the_far_end),
 		TEST(a_send_to_who_has_gone_is_an_error_and_no_signal),
+		TEST(a_socket_leaves_by_what_was_chosen_a_spare_one_too),
 		TEST(a_socket_on_the_loopback_has_its_home),
 	};
 

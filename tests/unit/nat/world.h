@@ -59,10 +59,12 @@ struct script {
 	size_t receipt_count, receipt_next;
 	struct datagram_error errors[8];
 	size_t error_count, error_next;
-	struct datagram_way ways[1024]; /* by descriptor */
-	int open_error;
-	bool unwatchable; /* what is opened is nothing that a loop could watch */
-	size_t open_most; /* at once; 0: any number */
+	struct datagram_way ways[1024];         /* by descriptor */
+	const struct outbound *outbounds[1024]; /* by descriptor: how it was opened */
+	int open_error, outbound_error;         /* of all, of those that are to leave by a way */
+	bool homeless;                          /* all that leave by one */
+	bool unwatchable;                       /* what is opened is nothing that a loop could watch */
+	size_t open_most;                       /* at once; 0: any number */
 	size_t opened, closed, streams;
 	int last_fd;
 	struct datagram_ops ops;
@@ -92,7 +94,7 @@ struct world {
 
 /* ---- the script ---- */
 
-static inline int script_open(void *owner, enum datagram_kind kind, bool is6)
+static inline int script_open(void *owner, enum datagram_kind kind, bool is6, const struct outbound *outbound)
 {
 	struct script *script = owner;
 
@@ -100,12 +102,15 @@ static inline int script_open(void *owner, enum datagram_kind kind, bool is6)
 	(void)is6;
 	if (script->open_error)
 		return script->open_error;
+	if (outbound && script->outbound_error)
+		return script->outbound_error;
 	if (script->open_most && script->opened - script->closed == script->open_most)
 		return -EMFILE;
 	script->opened++;
 	script->last_fd =
 		script->unwatchable ? open("/dev/null", O_RDWR | O_CLOEXEC) : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	memset(&script->ways[script->last_fd], 0, sizeof(script->ways[0]));
+	script->outbounds[script->last_fd] = outbound;
 	return script->last_fd;
 }
 
@@ -219,6 +224,13 @@ static inline int script_error(void *owner, int fd, bool is6, struct datagram_er
 		return -EAGAIN;
 	*ret_error = script->errors[script->error_next++];
 	return 0;
+}
+
+static inline bool script_is_homeless(void *owner, int fd)
+{
+	const struct script *script = owner;
+
+	return script->homeless && script->outbounds[fd];
 }
 
 /* ---- the network ---- */
@@ -340,6 +352,7 @@ static inline void world_use_script(struct world *world)
 		.send = script_send,
 		.receive = script_receive,
 		.error = script_error,
+		.is_homeless = script_is_homeless,
 		.segments_max = 128,
 	};
 	udp_protocol.stop(world->nat->protocols[NAT_UDP]);

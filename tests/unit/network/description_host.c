@@ -105,6 +105,24 @@ static void name_servers_that_guests_cannot_reach_are_the_gateway(void **state)
 	assert_ip4(description.service.resolver4, "192.0.2.1");
 }
 
+static void with_dns_host_the_gateway_is_the_name_server_and_asks_it(void **state)
+{
+	struct hostaddress host = host_of("192.0.2.7", 24, "192.0.2.1", "2001:db8::7", "2001:db8::1");
+	struct description description = {
+		.wears_host = true,
+		.dns_host_count = 1,
+		.service = {.ip4 = true, .ip6 = true, .shares_net = true, .mac = {{0x52, 0x55, 10, 0, 2, 2}}}};
+	struct resolvconf conf;
+
+	(void)state;
+	resolvconf_parse("nameserver 9.9.9.9\n", 19, &conf);
+	description_wear(&description, &host, &conf);
+	assert_int_equal(description.service.dns4_count, 1);
+	assert_ip4(description.service.dns4[0], "192.0.2.1");
+	assert_int_equal(description.service.dns6_count, 1);
+	assert_ip6(description.service.dns6[0], "2001:db8::1");
+}
+
 static void what_the_person_said_stays_when_the_address_changes(void **state)
 {
 	struct hostaddress host = host_of("192.0.2.7", 24, "192.0.2.1", NULL, NULL),
@@ -209,6 +227,7 @@ int main(void)
 		cmocka_unit_test(the_net_has_room_for_the_guest_and_its_router),
 		cmocka_unit_test(a_global_router_is_the_gateway_and_a_link_local_one_is_played),
 		cmocka_unit_test(name_servers_that_guests_cannot_reach_are_the_gateway),
+		cmocka_unit_test(with_dns_host_the_gateway_is_the_name_server_and_asks_it),
 		cmocka_unit_test(what_the_person_said_stays_when_the_address_changes),
 		cmocka_unit_test(the_guest_is_not_its_own_name_server),
 		cmocka_unit_test(name_servers_are_followed_unless_the_person_said_which),
