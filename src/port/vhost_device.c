@@ -264,6 +264,7 @@ static enum drop_reason vhost_reset(struct vhost_device *device, struct vhost_ex
 		virtnet_switch(&device->virtnet, i, false);
 	}
 	virtnet_use(&device->virtnet, 0);
+	device->status = 0;
 	return DROP_NONE;
 }
 

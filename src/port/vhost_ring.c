@@ -173,6 +173,8 @@ enum drop_reason vhost_ring_set_kick(struct vhost_ring *ring, int fd)
 	if (loop_watch(ring->loop, &ring->watch, LOOP_READ | LOOP_EDGE) < 0)
 		return DROP_VHOST_EVENT;
 	ring->kick = fd;
+	/* The guest may have kicked the old one meanwhile. */
+	virtnet_kick(ring->virtnet, ring->number);
 	return DROP_NONE;
 }
 

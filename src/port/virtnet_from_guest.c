@@ -52,6 +52,9 @@ static void virtnet_read_one(struct virtnet *virtnet, const struct virtnet_ring 
 		port_drop(&virtnet->port, reason, NULL);
 		return;
 	}
+	/* that it was checked is the device's to say (virtio 1.2, 5.1.6.2) */
+	if (offload.csum == CSUM_VERIFIED)
+		offload.csum = CSUM_UNKNOWN;
 	*frame = (struct frame){
 		.head = head + header_bytes,
 		.head_bytes = bytes - header_bytes,

@@ -106,6 +106,48 @@ static void rings_wait_for_their_memory_to_come_back(void **state)
 	}
 }
 
+/* The guest kicks the old one, since it is told of no other, while the message with the new one is under way. */
+static void a_kick_by_the_old_event_is_not_lost_with_it(void **state)
+{
+	static const uint8_t header[VIRTIO_NET_HEADER_BYTES];
+
+	(void)state;
+	for (int packed = 0; packed < 2; packed++) {
+		const uint64_t ring = 1;
+		uint8_t bytes[100];
+		int event = eventfd(0, 0);
+		struct bed bed;
+
+		bed_init(&bed);
+		vhost_front_start(&bed.front, plain | (packed ? FEATURES(RING_PACKED) : 0));
+		check_frames_pass(&bed, "at first");
+		vhost_front_send(&bed.front, VHOST_SET_VRING_KICK, VHOST_VERSION, &ring, sizeof(ring), &event, 1);
+		frame_make(bytes, sizeof(bytes), 1, 2);
+		vhost_front_frame(&bed.front, header, bytes, sizeof(bytes));
+		pump(bed.fixture);
+		assert_int_equal(bed.fixture->probe.frames, 2);
+		close(event);
+		bed_done(&bed);
+	}
+}
+
+/* The device is as it was made: a driver that looks finds no trace of the last one. */
+static void a_device_that_was_reset_has_no_status(void **state)
+{
+	union vhost_payload answer;
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	vhost_front_start(&bed.front, plain);
+	assert_int_equal(vhost_front_tell(&bed.front, VHOST_SET_STATUS, 15), 0);
+	vhost_front_send(&bed.front, VHOST_RESET_DEVICE, VHOST_VERSION, NULL, 0, NULL, 0);
+	vhost_front_send(&bed.front, VHOST_GET_STATUS, VHOST_VERSION, NULL, 0, NULL, 0);
+	assert_int_equal(vhost_front_answer(&bed.front, &answer), 8);
+	assert_int_equal(answer.number, 0);
+	bed_done(&bed);
+}
+
 static uint32_t stop(struct bed *bed, uint32_t ring)
 {
 	const struct vhost_state state = {.ring = ring};
@@ -220,6 +262,8 @@ int main(void)
 		cmocka_unit_test(a_guest_is_told_when_another_goes_on_with_its_ring),
 		cmocka_unit_test(a_ring_that_is_lost_stays_so_until_it_is_new),
 		cmocka_unit_test(rings_wait_for_their_memory_to_come_back),
+		cmocka_unit_test(a_kick_by_the_old_event_is_not_lost_with_it),
+		cmocka_unit_test(a_device_that_was_reset_has_no_status),
 		cmocka_unit_test(a_kick_that_was_not_seen_to_is_there_for_the_next),
 		cmocka_unit_test(memory_that_is_refused_leaves_all_as_it_was),
 	};

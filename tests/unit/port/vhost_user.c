@@ -119,6 +119,13 @@ static void offloads_are_taken_from_the_header_and_told_in_it(void **state)
 	assert_int_equal(bed.fixture->probe.offload.csum, CSUM_PARTIAL);
 	assert_true(bed.port->accepts.csum);
 	assert_false(bed.port->accepts.tso4);
+	/* that a sum was checked is the device's to say (virtio 1.2, 5.1.6.2), and a guest's word for it is not passed on */
+	header = (struct virtio_net){.data_valid = true};
+	virtio_net_write(&header, raw);
+	vhost_front_frame(&bed.front, raw, bytes, sizeof(bytes));
+	pump(bed.fixture);
+	assert_int_equal(bed.fixture->probe.frames, 2);
+	assert_int_equal(bed.fixture->probe.offload.csum, CSUM_UNKNOWN);
 	memcpy(bytes, (uint8_t[]){2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}, 12);
 	frame_init(&frame, bytes, sizeof(bytes));
 	frame.offload = (struct offload){.csum = CSUM_PARTIAL, .csum_start = 34, .csum_offset = 16};
