@@ -171,24 +171,26 @@ static bool hypervisor_shares(char *const *words, const char *name)
 	return false;
 }
 
-/* All that the machine or its nodes name. Memory that is a device's is not asked for. */
+/* All that the machine or its nodes name, and what devices add to it (pc-dimm): frames may be anywhere. */
 static bool hypervisor_memory_is_shared(char *const *words)
 {
-	unsigned named = 0, shared = 0;
+	unsigned named = 0, shared = 0, machines = 0;
 
 	for (char *const *word = words + 1; *word && word[1]; word++) {
 		const char *option = hypervisor_option_name(*word), *name = NULL;
+		bool is_device = option && strcmp(option, "device") == 0;
 
 		if (option && hypervisor_is_machine(option))
 			name = hypervisor_option(word[1], "memory-backend");
-		else if (option && strcmp(option, "numa") == 0)
+		else if (is_device || (option && strcmp(option, "numa") == 0))
 			name = hypervisor_option(word[1], "memdev");
 		if (!name)
 			continue;
 		named++;
+		machines += !is_device;
 		shared += hypervisor_shares(words, name);
 	}
-	return named > 0 && shared == named;
+	return machines > 0 && shared == named;
 }
 
 /* ---- what else they say ---- */
@@ -202,8 +204,9 @@ static void hypervisor_read_option(struct hypervisor *hypervisor, const char *op
 {
 	static const char *const network[] = {"net", "netdev", "nic"};
 
+	/* "none" is only that there is no other than what is said */
 	for (size_t i = 0; i < sizeof(network) / sizeof(network[0]); i++) {
-		if (strcmp(option, network[i]) == 0)
+		if (strcmp(option, network[i]) == 0 && strcmp(value, "none") != 0)
 			hypervisor->network = network[i];
 	}
 	if (strcmp(option, "device") == 0 && hypervisor_option(value, "netdev") && !hypervisor->network)
@@ -229,7 +232,8 @@ void hypervisor_read(char *const *words, struct hypervisor *ret_hypervisor)
 {
 	struct hypervisor hypervisor = {.is_qemu = hypervisor_is_qemu(words[0])};
 
-	snprintf(hypervisor.memory, sizeof(hypervisor.memory), "128M"); /* what it has without -m */
+	/* what it has without -m */
+	snprintf(hypervisor.memory, sizeof(hypervisor.memory), "%s", strstr(words[0], "ppc64") ? "512M" : "128M");
 	for (char *const *word = words + 1; *word; word++) {
 		const char *option = hypervisor_option_name(*word);
 
