@@ -140,15 +140,27 @@ static bool hypervisor_is_machine(const char *option)
 
 /* ---- whose memory is shared ---- */
 
+/* Memory in a file that lives in memory itself: of others the network takes none. */
+static bool hypervisor_file_is_in_memory(const char *object, bool (*is_in_memory)(const char *path))
+{
+	const char *found = hypervisor_option(object, "mem-path");
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%.*s", found ? (int)strcspn(found, ",") : 0, found ? found : "");
+	return is_in_memory(path);
+}
+
 /* An -object whose memory is in a file that another process may have: anonymous memory is in none, whatever it says. */
-static bool hypervisor_object_is_shared(const char *object)
+static bool hypervisor_object_is_shared(const char *object, bool (*is_in_memory)(const char *path))
 {
 	static const char *const truths[] = {"on", "yes", "true", "y"};
 	bool is_memfd = strncmp(object, "memory-backend-memfd,", 21) == 0;
+	bool is_file = strncmp(object, "memory-backend-file,", 20) == 0;
 	bool is_shared = is_memfd && !hypervisor_option(object, "share");
 
-	if (!is_memfd && strncmp(object, "memory-backend-file,", 20) != 0 &&
-	    strncmp(object, "memory-backend-shm,", 19) != 0)
+	if (!is_memfd && !is_file && strncmp(object, "memory-backend-shm,", 19) != 0)
+		return false;
+	if (is_file && !hypervisor_file_is_in_memory(object, is_in_memory))
 		return false;
 	for (size_t i = 0; i < sizeof(truths) / sizeof(truths[0]); i++)
 		is_shared |= hypervisor_option_is(object, "share", truths[i]);
@@ -156,7 +168,7 @@ static bool hypervisor_object_is_shared(const char *object)
 }
 
 /* Is there such an object of the name that stands here? */
-static bool hypervisor_shares(char *const *words, const char *name)
+static bool hypervisor_shares(char *const *words, const char *name, bool (*is_in_memory)(const char *path))
 {
 	char id[64];
 
@@ -164,7 +176,7 @@ static bool hypervisor_shares(char *const *words, const char *name)
 	for (char *const *word = words + 1; *word && word[1]; word++) {
 		const char *option = hypervisor_option_name(*word);
 
-		if (option && strcmp(option, "object") == 0 && hypervisor_object_is_shared(word[1]) &&
+		if (option && strcmp(option, "object") == 0 && hypervisor_object_is_shared(word[1], is_in_memory) &&
 		    hypervisor_option_is(word[1], "id", id))
 			return true;
 	}
@@ -172,7 +184,7 @@ static bool hypervisor_shares(char *const *words, const char *name)
 }
 
 /* All that the machine or its nodes name, and what devices add to it (pc-dimm): frames may be anywhere. */
-static bool hypervisor_memory_is_shared(char *const *words)
+static bool hypervisor_memory_is_shared(char *const *words, bool (*is_in_memory)(const char *path))
 {
 	unsigned named = 0, shared = 0, machines = 0;
 
@@ -188,7 +200,7 @@ static bool hypervisor_memory_is_shared(char *const *words)
 			continue;
 		named++;
 		machines += !is_device;
-		shared += hypervisor_shares(words, name);
+		shared += hypervisor_shares(words, name, is_in_memory);
 	}
 	return machines > 0 && shared == named;
 }
@@ -228,7 +240,7 @@ static void hypervisor_read_option(struct hypervisor *hypervisor, const char *op
 	hypervisor->has_kvm |= strcmp(option, "enable-kvm") == 0;
 }
 
-void hypervisor_read(char *const *words, struct hypervisor *ret_hypervisor)
+void hypervisor_read(char *const *words, bool (*is_in_memory)(const char *path), struct hypervisor *ret_hypervisor)
 {
 	struct hypervisor hypervisor = {.is_qemu = hypervisor_is_qemu(words[0])};
 
@@ -241,7 +253,7 @@ void hypervisor_read(char *const *words, struct hypervisor *ret_hypervisor)
 		if (hypervisor.is_qemu && option)
 			hypervisor_read_option(&hypervisor, option, word[1] ? word[1] : "");
 	}
-	hypervisor.is_shared = hypervisor.is_qemu && hypervisor_memory_is_shared(words);
+	hypervisor.is_shared = hypervisor.is_qemu && hypervisor_memory_is_shared(words, is_in_memory);
 	*ret_hypervisor = hypervisor;
 }
 
@@ -287,8 +299,8 @@ int hypervisor_choose(const struct hypervisor *hypervisor, const char *program, 
 			program, hypervisor->network);
 	if (wanted == HYPERVISOR_VHOST_USER && hypervisor->has_memory && !hypervisor->is_shared)
 		return error_set(ret_error, -EINVAL,
-				 "run: --guest vhost-user needs shared memory: give the memory-backend share=on, or "
-				 "leave it to us");
+				 "run: --guest vhost-user needs shared memory: give the memory-backend share=on, and a "
+				 "file in memory (/dev/shm), or leave it to us");
 	*ret_way = wanted;
 	if (wanted == HYPERVISOR_AUTO)
 		*ret_way = hypervisor->has_memory && !hypervisor->is_shared ? HYPERVISOR_STREAM : HYPERVISOR_VHOST_USER;

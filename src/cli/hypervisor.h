@@ -43,7 +43,8 @@ struct hypervisor {
 	bool uses[HYPERVISOR_WAYS], uses_fd, uses_mac; /* places that are there to be filled */
 };
 
-void hypervisor_read(char *const *words, struct hypervisor *ret_hypervisor);
+/* `is_in_memory` says so of a file that its memory is to be in (memoryfile.h). */
+void hypervisor_read(char *const *words, bool (*is_in_memory)(const char *path), struct hypervisor *ret_hypervisor);
 /* The way that is served when a person wants `wanted`; 0, or -EINVAL and what to do. */
 int hypervisor_choose(const struct hypervisor *hypervisor, const char *program, enum hypervisor_way wanted,
 		      enum hypervisor_way *ret_way, struct error *ret_error);

@@ -22,6 +22,7 @@
 #include "daemon/daemon.h"
 #include "daemon/describe.h"
 #include "guestwire/guestwire.h"
+#include "os/memoryfile.h"
 
 enum {
 	RUN_MTU_STREAM = 65520, /* no offload crosses a stream or a datagram socket: large frames do as well */
@@ -120,7 +121,7 @@ static int run_check(struct run *run, struct error *ret_error)
 	result = companion_name(&run->companion, ret_error);
 	if (result < 0)
 		return result;
-	hypervisor_read(run->companion.words, &run->hypervisor);
+	hypervisor_read(run->companion.words, memoryfile_is_at, &run->hypervisor);
 	result = hypervisor_choose(&run->hypervisor, run->companion.words[0], run->way, &run->way, ret_error);
 	if (result < 0)
 		return result;

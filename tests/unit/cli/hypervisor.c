@@ -63,6 +63,17 @@ static const struct row rows[] = {
 	 HYPERVISOR_AUTO,
 	 "qemu-system-x86_64 -object memory-backend-file,id=m,size=1G,share=on,mem-path=/dev/shm/m -numa "
 	 "node,memdev=m" SOCKET DEVICE ",vectors=0"},
+	{"and in a file that is on a disk, which the network does not take",
+	 {"qemu-system-x86_64", "-object", "memory-backend-file,id=m,size=1G,mem-path=/home/m,share=on", "-numa",
+	  "node,memdev=m"},
+	 HYPERVISOR_AUTO,
+	 "qemu-system-x86_64 -object memory-backend-file,id=m,size=1G,mem-path=/home/m,share=on -numa "
+	 "node,memdev=m" STREAM DEVICE ",host_mtu=1500"},
+	{"and vhost-user all the same",
+	 {"qemu-system-x86_64", "-object", "memory-backend-file,id=m,size=1G,mem-path=/home/m,share=on", "-numa",
+	  "node,memdev=m"},
+	 HYPERVISOR_VHOST_USER,
+	 NULL},
 	{"memory of its own that is shared unless it says otherwise",
 	 {"qemu-system-x86_64", "-object", "memory-backend-memfd,id=m,size=1G", "-M", "q35,memory-backend=m"},
 	 HYPERVISOR_AUTO,
@@ -164,6 +175,11 @@ static const struct hypervisor_places places = {.path = {NULL, "/run/v", "/run/s
 						.fd = 7,
 						.mac = "52:54:00:00:00:09"};
 
+static bool is_in_memory(const char *path)
+{
+	return strncmp(path, "/dev/shm/", 9) == 0;
+}
+
 static void each_command_is_completed_or_refused(void **state)
 {
 	(void)state;
@@ -178,7 +194,7 @@ static void each_command_is_completed_or_refused(void **state)
 		FILE *to;
 		int result;
 
-		hypervisor_read(words, &hypervisor);
+		hypervisor_read(words, is_in_memory, &hypervisor);
 		result = hypervisor_choose(&hypervisor, words[0], rows[i].wanted, &way, &error);
 		if ((result == 0) != (rows[i].whole != NULL))
 			fail_msg("%s: %d", rows[i].what, result);
