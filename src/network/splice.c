@@ -8,6 +8,8 @@
  *   something in the pipe, and the other socket is full    the next edge on the other socket
  *   its share of the turn is used up                       the table's list of turns
  *   no pipe to be had                                      the table's list of the starved, and the table's timer
+ *   it streams, and what the socket has is less than       the next edge, or its pause (accrue.h)
+ *     accrues
  * The pipe is filled only when empty: so -EAGAIN has one meaning, and no more is held than one filling.
  *
  * Ends. A side that stops sending: its pipe is emptied, then the other socket is shut for writing. A side that fails: what it
@@ -26,6 +28,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "network/accrue.h"
 #include "os/pipe.h"
 #include "os/socket.h"
 
@@ -40,7 +43,8 @@ struct side {
 	struct watch watch;
 	struct splice *splice;
 	struct pipe *pipe; /* what came from here and did not go yet; NULL: nothing */
-	uint64_t bytes;    /* that came from here */
+	struct accrual accrual;
+	uint64_t bytes; /* that came from here */
 	bool readable, writable;
 	bool hung;   /* its end, its failure or urgent data is there, perhaps behind other data */
 	bool ended;  /* nothing more will come from here */
@@ -142,6 +146,7 @@ static void side_put_pipe(struct side *side)
 static void side_close(struct side *side, bool reset)
 {
 	side_put_pipe(side);
+	accrue_end(&side->accrual);
 	if (side->watch.fd < 0)
 		return;
 	loop_unwatch(side->splice->table->config.loop, &side->watch);
@@ -164,6 +169,7 @@ static void splice_end(struct splice *splice, bool reset)
 	list_remove(&splice->link);
 	if (keeper.on_end && !reset) {
 		kept = splice->near.watch.fd;
+		accrue_end(&splice->near.accrual);
 		loop_unwatch(table->config.loop, &splice->near.watch);
 		splice->near.watch.fd = -1;
 	}
@@ -238,6 +244,7 @@ static bool side_drain(struct side *from, struct side *to, size_t *moved)
 static bool side_move(struct side *from, struct side *to)
 {
 	struct splice_counters *counters = &from->splice->table->counters;
+	const uint64_t before = from->bytes;
 	size_t moved = 0;
 	bool more = true;
 
@@ -250,6 +257,8 @@ static bool side_move(struct side *from, struct side *to)
 	*(from == &from->splice->near ? &counters->bytes_from_client : &counters->bytes_to_client) += moved;
 	if (moved > 0)
 		from->splice->moved_us = loop_now_us(from->splice->table->config.loop);
+	if (from->bytes > before)
+		accrue_moved(&from->accrual, from->watch.fd, (size_t)(from->bytes - before));
 	if (from->pipe && (to->failed || pipe_held(from->pipe) == 0))
 		side_put_pipe(from);
 	return more && !to->failed;
@@ -383,6 +392,15 @@ static void splice_on_far(void *owner, unsigned events)
 	side_on_ready(&((struct splice *)owner)->far, events);
 }
 
+/* The pair may be gone afterwards. */
+static void side_on_pause(void *owner)
+{
+	struct side *side = owner;
+
+	side->readable = true;
+	splice_move(side->splice);
+}
+
 /* The loopback interface connects within the call, mostly: then no turn is waited for. 0 or negative errno, and then the far
  * descriptor is the caller's still. */
 static int splice_set_far(struct splice *splice, int fd)
@@ -438,6 +456,8 @@ static int splice_make(struct splice_table *table, int near, struct splice **ret
 	list_init(&splice->look);
 	splice->table = table;
 	splice->near.splice = splice->far.splice = splice;
+	accrue_init(&splice->near.accrual, table->config.loop, side_on_pause, &splice->near);
+	accrue_init(&splice->far.accrual, table->config.loop, side_on_pause, &splice->far);
 	splice->far.watch.fd = -1;
 	watch_init(&splice->near.watch, near, splice_on_near, splice);
 	list_append(&table->pairs, &splice->link);

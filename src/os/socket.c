@@ -33,6 +33,11 @@ int socket_set_nonblocking(int fd)
 	return flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
+int socket_tell_from(int fd, int bytes)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes)) < 0 ? -errno : 0;
+}
+
 /* Of an IPv4 socket, or of its far end. */
 static int socket_name4(int fd, bool far, struct sockaddr_in *ret_name)
 {

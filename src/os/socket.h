@@ -59,6 +59,10 @@ void socket_stay_here(int fd);
 /* … the same of Linux's routes, by name: every kernel has it, and everybody may choose it. */
 #define SOCKET_CONGESTION_HERE "reno"
 
+/* Readiness tells of a stream's bytes only when there are so many, or an end; 1: of each, and of those that are there. 0 or
+ * negative errno. */
+int socket_tell_from(int fd, int bytes);
+
 /* While it is on at both, two sockets may have one port, the one with the more precise address first; of datagrams. */
 void socket_share_address(int fd, bool on);
 /* connect() takes this port and no other, and is -EADDRNOTAVAIL when it cannot; 0: any again. A port that connect() would

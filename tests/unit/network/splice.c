@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "network/accrue.h"
 #include "network/splice.h"
 #include "os/clock.h"
 #include "os/socket.h"
@@ -27,7 +28,8 @@
 struct bench {
 	struct loop *loop;
 	struct splice_table *table;
-	uint64_t skipped_us; /* added to the clock */
+	uint64_t skipped_us; /* added to the clock … */
+	uint64_t stands_us;  /* … which stands here; 0: it goes */
 	int listener;
 	struct sockaddr_in address; /* the listener's */
 	int notices;
@@ -41,7 +43,9 @@ struct line {
 
 static uint64_t bench_now_us(void *owner)
 {
-	return clock_now_us(NULL) + ((struct bench *)owner)->skipped_us;
+	const struct bench *bench = owner;
+
+	return (bench->stands_us ? bench->stands_us : clock_now_us(NULL)) + bench->skipped_us;
 }
 
 static void bench_on_notice(void *owner, const char *text)
@@ -264,6 +268,58 @@ static void sixty_four_mebibytes_both_ways_at_once_are_intact(void **state)
 	assert_int_equal(splice_table_counters(bench->table)->bytes_to_client, total);
 	close(line.a);
 	close(line.b);
+}
+
+/* So much more of it, and what of all of it has arrived at `to` by then. */
+static void bench_stream(struct bench *bench, struct flood *flood, uint64_t more, int to, uint64_t *at)
+{
+	static uint8_t bytes[256 * 1024];
+
+	flood->total += more;
+	for (int quiet = 0; quiet < 20;) {
+		const uint64_t before = *at + flood->sent;
+
+		flood_send(flood, bytes, sizeof(bytes));
+		bench_settle(bench);
+		*at += flood_check(to, flood->seed, *at, bytes, sizeof(bytes));
+		quiet = *at + flood->sent == before ? quiet + 1 : 0;
+		if (quiet > 0)
+			poll(NULL, 0, 1);
+	}
+	assert_int_equal(flood->sent, flood->total);
+}
+
+static void what_a_quick_stream_says_before_a_pause_is_late_and_arrives(void **state)
+{
+	struct bench *bench = *state;
+	struct line line = bench_line(bench);
+	struct flood up = {.fd = line.a, .seed = 1};
+	uint64_t at = 0, before;
+	char byte;
+
+	bench->stands_us = clock_now_us(NULL); /* it is quick, however slow the machine */
+	for (int i = 0; i < 2; i++) {
+		bench_stream(bench, &up, 2 * ACCRUE_MEASURE_BYTES, line.b, &at);
+		before = at;
+		bench_stream(bench, &up, 5, line.b, &at);
+		assert_int_equal(at, before);
+		bench_skip(bench, ACCRUE_PATIENCE_US);
+		bench_stream(bench, &up, 0, line.b, &at);
+		assert_int_equal(at, up.total);
+		/* There was a pause: it is in time again. */
+		bench_stream(bench, &up, 5, line.b, &at);
+		assert_int_equal(at, up.total);
+	}
+	bench_stream(bench, &up, 2 * ACCRUE_MEASURE_BYTES + 5, line.b, &at);
+	assert_true(at < up.total);
+	/* An end waits for nothing. */
+	close(line.a);
+	for (int i = 0; i < 5000 && at < up.total; i++)
+		bench_stream(bench, &up, 0, line.b, &at);
+	assert_int_equal(at, up.total);
+	assert_int_equal(bench_recv(bench, line.b, &byte, sizeof(byte)), 0);
+	close(line.b);
+	bench_expect_pairs(bench, 0);
 }
 
 static void each_side_may_stop_sending_and_go_on_reading(void **state)
@@ -691,6 +747,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define SPLICE_TEST(name) cmocka_unit_test_setup_teardown(name, bench_init, bench_done)
 		SPLICE_TEST(sixty_four_mebibytes_both_ways_at_once_are_intact),
+		SPLICE_TEST(what_a_quick_stream_says_before_a_pause_is_late_and_arrives),
 		SPLICE_TEST(each_side_may_stop_sending_and_go_on_reading),
 		SPLICE_TEST(a_reset_comes_after_the_data_before_it),
 		SPLICE_TEST(what_the_other_sent_before_it_was_reset_is_read),
