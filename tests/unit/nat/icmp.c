@@ -246,11 +246,10 @@ static void who_is_refused_under_many_addresses_leaves_other_ports_their_errors(
 {
 	struct world *world = *state;
 	struct guest_packet packet = packet_to(FAR);
-	struct record_port *other = malloc(sizeof(*other));
+	struct record_port *others = calloc(4, sizeof(*others));
 	struct record_port *first = world->guest;
+	unsigned told = 0;
 
-	record_port_init(other, "vm2");
-	ethswitch_attach(world->ethswitch, &other->port);
 	packet.hop_limit = 1;
 	for (uint8_t machine = 1; machine <= 100; machine++) {
 		world->guest_mac.byte[4] = machine;
@@ -259,16 +258,22 @@ static void who_is_refused_under_many_addresses_leaves_other_ports_their_errors(
 		assert_true(world->guest->count <= NAT_REFUSALS);
 		record_port_clear(world->guest);
 	}
-	record_port_clear(other); /* of what was flooded */
-	world->guest = other;
-	world->guest_mac = (struct mac){{0x52, 0x54, 0, 0, 0, 77}};
 	packet.from = "10.0.2.16";
-	for (uint16_t i = 0; i < NAT_REFUSALS + 20; i++)
-		guest_pings(world, packet, 1, i, 0);
-	assert_int_equal(other->count, NAT_REFUSALS);
-	ethswitch_detach(&other->port);
-	record_port_clear(other);
-	free(other);
+	/* Two ports may share an allowance by chance: four of them do not. */
+	for (uint8_t i = 0; i < 4; i++) {
+		world->guest = &others[i];
+		world->guest_mac = (struct mac){{0x52, 0x54, 0, 0, 1, i}};
+		record_port_init(world->guest, "other");
+		ethswitch_attach(world->ethswitch, &world->guest->port);
+		for (uint16_t j = 0; j < NAT_REFUSALS + 20; j++)
+			guest_pings(world, packet, 1, j, 0);
+		assert_true(world->guest->count <= NAT_REFUSALS);
+		told += world->guest->count == NAT_REFUSALS;
+		ethswitch_detach(&world->guest->port);
+		record_port_clear(world->guest);
+	}
+	assert_true(told > 0);
+	free(others);
 	world->guest = first;
 }
 
