@@ -103,7 +103,8 @@ static bool book_make_room(struct book *book, struct mac mac)
 }
 
 /* What the client's port may have: `entry`, which is the client's, or NULL for one more. */
-static enum quota_verdict book_ask_quota(struct book *book, struct book_entry *entry, const struct lease_client *client)
+static enum quota_verdict book_ask_quota(struct book *book, struct book_entry *entry, const struct lease_client *client,
+					 uint64_t now_us)
 {
 	uint64_t place = client->origin.place;
 	enum quota_verdict verdict;
@@ -116,17 +117,21 @@ static enum quota_verdict book_ask_quota(struct book *book, struct book_entry *e
 	if (!entry->lease.lent)
 		return QUOTA_OWN;
 	verdict = quota_ask_again(&book->quota, place);
-	/* Until it runs out it is its client's to use, but not to have again. */
-	if (verdict == QUOTA_NONE)
+	/* Its client is told so, and has a moment to stop using it. */
+	if (verdict == QUOTA_NONE) {
 		book_entry_forget_client(entry);
+		if (entry->lease.due_us > now_us + LEASE_RECALL_US)
+			book_entry_set(entry, entry->lease.state, now_us + LEASE_RECALL_US);
+	}
 	return verdict;
 }
 
 /* `entry`, or NULL for a new one, is about to be the client's. */
-static enum quota_verdict book_may_have(struct book *book, struct book_entry *entry, const struct lease_client *client)
+static enum quota_verdict book_may_have(struct book *book, struct book_entry *entry, const struct lease_client *client,
+					uint64_t now_us)
 {
 	bool is_its = entry && (entry->lease.reserved || mac_equal(entry->lease.mac, client->mac));
-	enum quota_verdict verdict = book_ask_quota(book, entry, client);
+	enum quota_verdict verdict = book_ask_quota(book, entry, client, now_us);
 
 	return verdict != QUOTA_NONE && (is_its || book_make_room(book, client->mac)) ? verdict : QUOTA_NONE;
 }
@@ -175,7 +180,7 @@ static struct lease *entry_hold(struct book_entry *entry, const struct lease_cli
 struct lease *book_offer(struct book *book, const struct lease_client *client, uint64_t wanted, uint64_t now_us)
 {
 	struct book_entry *entry = book_find(book, client);
-	enum quota_verdict verdict = book_may_have(book, entry, client);
+	enum quota_verdict verdict = book_may_have(book, entry, client, now_us);
 
 	if (verdict == QUOTA_NONE)
 		return NULL;
@@ -199,7 +204,7 @@ struct lease *book_claim(struct book *book, const struct lease_client *client, u
 
 	if (entry && entry->number != number)
 		return NULL;
-	verdict = book_may_have(book, entry, client);
+	verdict = book_may_have(book, entry, client, now_us);
 	if (verdict == QUOTA_NONE)
 		return NULL;
 	if (!entry)

@@ -79,9 +79,9 @@ static void write_times(struct writer *writer, const struct dhcp4_talk *talk, co
 
 	dhcp4_u32_write(writer, DHCP4_OPTION_LEASE_TIME, lease_s);
 	before = *writer;
-	/* RFC 2131 4.4.5: a half and seven eighths. */
-	if (talk_wants(talk, DHCP4_OPTION_RENEW_TIME))
-		dhcp4_u32_write(writer, DHCP4_OPTION_RENEW_TIME, for_ever ? lease_s : lease_s / 2);
+	/* RFC 2131 4.4.5: a half and seven eighths; who does not ask goes by the half, or by what he is told. */
+	if (lease->lent || talk_wants(talk, DHCP4_OPTION_RENEW_TIME))
+		dhcp4_u32_write(writer, DHCP4_OPTION_RENEW_TIME, lease_renew_seconds(lease, lease_s));
 	if (talk_wants(talk, DHCP4_OPTION_REBIND_TIME))
 		dhcp4_u32_write(writer, DHCP4_OPTION_REBIND_TIME, for_ever ? lease_s : lease_s - lease_s / 8);
 	option_settle(writer, before);

@@ -76,7 +76,7 @@ static void ia_set_lease(struct dhcp6_ia *ia, const struct dhcp6_talk *talk, con
 	uint32_t lease_s = lease_seconds(lease, talk->config->lease_s);
 	bool for_ever = lease_s == LEASE_FOR_EVER_S;
 
-	ia->t1_s = for_ever ? lease_s : lease_s / 2;
+	ia->t1_s = lease_renew_seconds(lease, lease_s);
 	ia->t2_s = for_ever ? lease_s : (uint32_t)((uint64_t)lease_s * 4 / 5);
 	ia_add(ia, lease->ip6, lease_s);
 }
@@ -148,25 +148,30 @@ static void ia_grant(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, stru
 	ia_set_lease(answer, talk, lease);
 }
 
-/* What the client has, or nobody has and so it may have; NULL. */
-static struct lease *ia_claim(struct dhcp6_talk *talk, const struct dhcp6_ia *asked)
+/* What the client has, or nobody has and so it may have; NULL, perhaps because what it has was lent. */
+static struct lease *ia_claim(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, bool *ret_is_recalled)
 {
 	struct lease_client client = talk_client(talk, asked->id);
-	struct lease *lease = lease_find_client(talk->leases, true, &client);
+	struct lease *had = lease_find_client(talk->leases, true, &client), *lease;
 
-	if (!lease && asked->address_count == 0)
+	if (!had && asked->address_count == 0)
 		return NULL;
-	return lease_claim6(talk->leases, &client, lease ? lease->ip6 : ia_wanted(asked), talk->now_us);
+	lease = lease_claim6(talk->leases, &client, had ? had->ip6 : ia_wanted(asked), talk->now_us);
+	*ret_is_recalled = !lease && had && had->lent && had->state == LEASE_BOUND;
+	return lease;
 }
 
 /* RENEW and REBIND: RFC 8415 18.3.4 and 18.3.5. */
 static void ia_extend(struct dhcp6_talk *talk, const struct dhcp6_ia *asked, struct dhcp6_ia *answer)
 {
-	struct lease *lease = ia_claim(talk, asked);
+	bool is_recalled = false;
+	struct lease *lease = ia_claim(talk, asked, &is_recalled);
 
 	if (lease) {
 		talk_bind(talk, lease);
 		ia_set_lease(answer, talk, lease);
+	} else if (is_recalled) {
+		talk->verdict = DROP_DHCP6_PORT_SHARE;
 	} else if (asked->address_count == 0 || address_on_link(talk, ia_wanted(asked))) {
 		ia_refuse_binding(talk, answer);
 		return;

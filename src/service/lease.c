@@ -70,6 +70,13 @@ uint32_t lease_seconds(const struct lease *lease, uint32_t network_s)
 	return lease->lent && network_s > LEASE_LENT_S ? LEASE_LENT_S : network_s;
 }
 
+uint32_t lease_renew_seconds(const struct lease *lease, uint32_t lease_s)
+{
+	if (lease_s == LEASE_FOR_EVER_S)
+		return lease_s;
+	return lease->lent && lease_s / 2 > LEASE_LENT_RENEW_S ? LEASE_LENT_RENEW_S : lease_s / 2;
+}
+
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us)
 {
 	enum lease_state was = lease->state;

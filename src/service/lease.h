@@ -19,7 +19,12 @@
 enum lease_limits {
 	LEASES_MAX = 4096,  /* of each family */
 	LEASES_PER_MAC = 8, /* of each family: whoever makes up identifiers does not get the whole pool */
-	LEASE_LENT_S = 60,  /* what a port holds beyond its share (quota.h) is leased for so long at a time */
+	/* What a port holds beyond its share (quota.h) is leased for so long at a time: busybox' client takes anything
+	 * shorter for as long. It is to be renewed soon, since only who renews can be told that another needs it; and who is
+	 * told no (RFC 2131 4.4.5, RFC 8415 18.2.10.1) has given it up after a moment. */
+	LEASE_LENT_S = 122,
+	LEASE_LENT_RENEW_S = 15,
+	LEASE_RECALL_US = 2 * 1000 * 1000,
 	LEASE_RETURN_US = 30 * 1000 * 1000, /* who reconnects is back by then, and finds nobody at his address */
 	LEASE_NAME_BYTES = 64,              /* one label, RFC 1035 2.3.4 */
 	LEASE_CLIENT_BYTES = 255,           /* option 61 (RFC 2132 9.14), or an IAID and a DUID (RFC 8415 11.1: 134) */
@@ -135,6 +140,8 @@ struct lease *lease_claim6(struct lease_table *leases, const struct lease_client
 			   uint64_t now_us);
 /* For how long it may be leased, of the network's time. */
 uint32_t lease_seconds(const struct lease *lease, uint32_t network_s);
+/* When it is to be renewed, of so many seconds. */
+uint32_t lease_renew_seconds(const struct lease *lease, uint32_t lease_s);
 /* Leased, or renewed, for so long from now. */
 void lease_bind(struct lease_table *leases, struct lease *lease, uint32_t seconds, uint64_t now_us);
 void lease_release(struct lease_table *leases, struct lease *lease);

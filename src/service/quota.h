@@ -9,7 +9,8 @@
  *
  * Nothing is kept back for others where there are none. What the only port holds beyond its share is lent: for a short time
  * (LEASE_LENT_S), and again and again, until another port needs an address and none is left. Then the next that is to be
- * renewed is not. Lent addresses count as free in all that is reckoned here. */
+ * renewed is not, which is a quarter of a minute later at the most with a client that renews when it is told to. Lent
+ * addresses count as free in all that is reckoned here. */
 #ifndef SERVICE_QUOTA_H
 #define SERVICE_QUOTA_H
 

@@ -97,25 +97,26 @@ static void the_only_ports_last_addresses_are_lent_until_another_needs_them(void
 	for (unsigned machine = 1; machine <= 10; machine++) {
 		yours = try(guest, machine, &verdict);
 		assert_int_equal(verdict, DROP_NONE);
-		assert_string_equal(option(51), machine <= 8 ? "00000e10" : "0000003c");
+		assert_string_equal(option(51), machine <= 8 ? "00000e10" : "0000007a");
+		assert_string_equal(option(58), machine <= 8 ? "00000708" : "0000000f");
 	}
 	assert_string_equal(yours, "10.0.2.24");
 	try(guest, 11, &verdict);
 	assert_int_equal(verdict, DROP_DHCP4_POOL_EMPTY);
 	/* Renewed while nobody wants it, for as short again. */
-	guest->now_us += MINUTE_US / 2;
+	guest->now_us += MINUTE_US / 4;
 	guest->origin.alone = false;
 	for (unsigned machine = 9; machine <= 10; machine++) {
 		yours = try(guest, machine, &verdict);
 		assert_int_equal(verdict, DROP_NONE);
-		assert_string_equal(option(51), "0000003c");
+		assert_string_equal(option(51), "0000007a");
 	}
-	/* Now somebody does: one machine is told no, and once its time is over the other has the address. */
+	/* Now somebody does: one machine is told no, and once it has heard so the other has the address. */
 	guest->origin.place = 2;
 	try(guest, 41, &verdict);
 	assert_int_equal(verdict, DROP_DHCP4_POOL_EMPTY);
 	guest->origin.place = 1;
-	guest->now_us += MINUTE_US / 2;
+	guest->now_us += MINUTE_US / 4;
 	guest->mac = guest_mac(10);
 	assert_int_equal(say(guest, (struct say){.type = DHCP4_REQUEST, .client = "10.0.2.24", .from = "10.0.2.24"}),
 			 DROP_DHCP4_PORT_SHARE);
@@ -124,7 +125,12 @@ static void the_only_ports_last_addresses_are_lent_until_another_needs_them(void
 	try(guest, 10, &verdict);
 	assert_int_equal(verdict, DROP_DHCP4_PORT_SHARE);
 	assert_string_equal(try(guest, 9, &verdict), "10.0.2.23");
-	guest->now_us += MINUTE_US / 2;
+	guest->origin.place = 2;
+	guest->now_us += LEASE_RECALL_US - 1;
+	try(guest, 41, &verdict);
+	assert_int_equal(verdict, DROP_DHCP4_POOL_EMPTY);
+	guest->now_us++;
+	guest->origin.place = 1;
 	try(guest, 10, &verdict);
 	assert_int_equal(verdict, DROP_DHCP4_PORT_SHARE);
 	guest->origin.place = 2;

@@ -388,26 +388,26 @@ static void the_only_ports_last_addresses_are_lent_until_another_needs_them(void
 		char expected[64];
 
 		guest->mac = guest_mac(machine);
-		snprintf(expected, sizeof(expected), "fd00:2::10%u %u", machine - 1, machine <= 8 ? 3600 : 60);
+		snprintf(expected, sizeof(expected), "fd00:2::10%u %u", machine - 1, machine <= 8 ? 3600 : 122);
 		get(guest, expected);
 	}
-	assert_int_equal(heard.options.ias[0].t1_s, 30);
+	assert_int_equal(heard.options.ias[0].t1_s, 15);
 	guest->origin = (struct origin){.place = 2, .alone = false};
 	guest->mac = guest_mac(41);
 	assert_int_equal(say(guest, (struct say){.type = DHCP6_SOLICIT, .ias = 1}), DROP_DHCP6_POOL_EMPTY);
-	guest->now_us += MINUTE_US / 2;
+	guest->now_us += MINUTE_US / 4;
 	guest->origin.place = 1;
 	guest->mac = guest_mac(10);
 	assert_int_equal(say(guest,
 			     (struct say){.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::109"}),
-			 DROP_DHCP6_NO_LEASE);
-	assert_string_equal(ia_text(0), "status 3");
+			 DROP_DHCP6_PORT_SHARE);
+	assert_string_equal(ia_text(0), "fd00:2::109 0"); /* it is to stop using it */
 	guest->mac = guest_mac(9);
 	assert_int_equal(say(guest,
 			     (struct say){.type = DHCP6_RENEW, .server = true, .ias = 1, .address = "fd00:2::108"}),
 			 DROP_NONE);
-	assert_string_equal(ia_text(0), "fd00:2::108 60");
-	guest->now_us += MINUTE_US / 2;
+	assert_string_equal(ia_text(0), "fd00:2::108 122");
+	guest->now_us += LEASE_RECALL_US;
 	guest->origin.place = 2;
 	guest->mac = guest_mac(41);
 	get(guest, "fd00:2::109 3600");
