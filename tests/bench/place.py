@@ -16,6 +16,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "system"))
 from kit import eventually  # noqa: E402
 from kit.namespace import Namespace  # noqa: E402
 
+# What TCP keeps pace by in all three namespaces, so at the programs at both ends, too; the machine's own when it is not said.
+# BBR at the ends sets a timer for each piece, which on a virtual machine costs more than all that lies between.
+CONGESTION = os.environ.get("CONGESTION")
 BUILD = os.path.abspath(os.environ.get("GUESTWIRE_BUILD", "build/release"))
 ECHO = os.path.join(BUILD, "bench", "echo")
 WORLD, PORT = "192.0.2.2", "7007"
@@ -44,6 +47,8 @@ class Place:
         self.host.run("ip", "route", "add", "default", "via", WORLD)
         for space in (self.host, self.box):
             space.run("sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
+        for space in (self.host, self.world, self.box) if CONGESTION else ():
+            space.run("sysctl", "-qw", f"net.ipv4.tcp_congestion_control={CONGESTION}")
         self.start(self.world, ECHO, "serve", WORLD, PORT)
         eventually(lambda: f":{PORT}" in self.world.run("ss", "-ltn").stdout, 5, what="echo serve")
 
