@@ -32,7 +32,7 @@ void linger_done(struct lingering *linger)
 /* One side has spoken, in time or not: what is remembered of it. */
 static void linger_count(const struct conversation *conversation, uint64_t now_us, uint8_t *turns)
 {
-	if (now_us - conversation->at_us > LINGER_US)
+	if (now_us - conversation->at_us > LINGER_QUICK_US)
 		*turns = 0;
 	else if (*turns < LINGER_TURNS)
 		++*turns;

@@ -3,10 +3,11 @@
  * before were that quick. To be woken costs more than the round trip on a fast host takes else (measured: a quarter of
  * it), and an answer that comes in time carries the acknowledgement of its question.
  *
- * Only flows whose last turns all came within LINGER_US are waited for, so that nothing is burnt for far ends that are
- * slow, for bulk, which takes no turns, or with nothing to do. That bound must be more than a turn takes without
+ * Only flows whose last turns all came within LINGER_QUICK_US are waited for, so that nothing is burnt for far ends that
+ * are slow, for bulk, which takes no turns, or with nothing to do. That bound must be more than a turn takes without
  * lingering, or it never begins: where to wake an idle processor is to leave a virtual machine, an answer on the same
- * host was there after 45 to 70 µs, and with lingering after 20 to 30. */
+ * host was there after 45 to 70 µs, and with lingering after 20 to 30. To wait for longer than LINGER_US is to wait for
+ * somebody who may want this very processor. */
 #ifndef NAT_LINGER_H
 #define NAT_LINGER_H
 
@@ -16,7 +17,8 @@
 #include "loop/loop.h"
 
 enum linger_limits {
-	LINGER_US = 100,
+	LINGER_US = 50,
+	LINGER_QUICK_US = 100,
 	LINGER_TURNS = 3, /* quick ones in a row, before the next is waited for */
 	LINGER_LOOKS_MOST = 1000,
 };

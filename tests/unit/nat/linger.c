@@ -78,7 +78,7 @@ static void quick_answers_are_waited_for(void **state)
 {
 	struct bench *bench = *state;
 
-	converse(bench, LINGER_TURNS, LINGER_US, 1000);
+	converse(bench, LINGER_TURNS, LINGER_QUICK_US, 1000);
 	assert_true(linger_asked(&bench->linger, &bench->conversation));
 	assert_false(sleeps(bench));
 	wait_us(bench, LINGER_US - 1);
@@ -92,7 +92,7 @@ static void slow_answers_are_not(void **state)
 {
 	struct bench *bench = *state;
 
-	converse(bench, LINGER_TURNS, LINGER_US + 1, 10);
+	converse(bench, LINGER_TURNS, LINGER_QUICK_US + 1, 10);
 	assert_false(linger_asked(&bench->linger, &bench->conversation));
 	wait_us(bench, 1);
 	assert_true(sleeps(bench));
@@ -154,8 +154,8 @@ static void a_new_flow_is_waited_for_where_those_before_it_asked_quickly(void **
 
 	assert_false(is_waited_for_after(bench, LINGER_TURNS - 1, 10));
 	assert_true(is_waited_for_after(bench, 1, 10));
-	assert_true(is_waited_for_after(bench, 1, LINGER_US));
-	assert_false(is_waited_for_after(bench, 1, LINGER_US + 1));
+	assert_true(is_waited_for_after(bench, 1, LINGER_QUICK_US));
+	assert_false(is_waited_for_after(bench, 1, LINGER_QUICK_US + 1));
 	assert_false(is_waited_for_after(bench, LINGER_TURNS - 1, 10));
 }
 
